@@ -1,0 +1,36 @@
+"""The proof that somebody may write into a conversation: made by the guarded getters in `queries`, kept by gateways."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A member's right to write, with all that a message says of its conversation; encoded once, used for each send."""
+
+    conversation: str
+    kind: str
+    sender: str
+    sender_id: str
+    receiver: str | None
+    receiver_id: str | None
+    key: bytes
+    conversation_bytes: bytes
+    sender_bytes: bytes
+
+    @classmethod
+    def of(  # noqa: D102
+        cls, *, conversation: UUID, kind: str, sender: tuple[UUID, str], receiver: tuple[UUID, str] | None
+    ) -> "Access":
+        text = str(conversation)
+        return cls(
+            conversation=text,
+            kind=kind,
+            sender=sender[1],
+            sender_id=str(sender[0]),
+            receiver=receiver[1] if receiver else None,
+            receiver_id=str(receiver[0]) if receiver else None,
+            key=text.encode("ascii"),
+            conversation_bytes=conversation.bytes,
+            sender_bytes=sender[0].bytes,
+        )

@@ -1,0 +1,174 @@
+"""Every setting by name, typed; a bad or missing value stops the process with a sentence that names it."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+
+_REQUIRED = object()
+
+
+class BadSetting(SystemExit):
+    """A setting is missing or cannot be used; its text names it and never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable. `effect` is what a reader of the settings page needs; bounds are inclusive."""
+
+    name: str
+    kind: type
+    default: Any
+    effect: str
+    least: int | None = None
+    most: int | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        return self.default is _REQUIRED
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("KLATSCH_SECRET_KEY", str, _REQUIRED, "Signs sessions and tokens; 50 random characters or more."),
+    Variable("DATABASE_URL", str, _REQUIRED, "The archive: postgresql://user:password@host:port/name."),
+    Variable("KAFKA_BOOTSTRAP_SERVERS", str, _REQUIRED, "The log's brokers: host:port, separated by commas."),
+    Variable(
+        "KAFKA_SECURITY_PROTOCOL",
+        str,
+        "PLAINTEXT",
+        "How to talk to the brokers.",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    ),
+    Variable(
+        "KAFKA_SASL_MECHANISM",
+        str,
+        "SCRAM-SHA-512",
+        "With a SASL protocol: the mechanism.",
+        choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    ),
+    Variable("KAFKA_SASL_USERNAME", str, "", "With a SASL protocol: who we are."),
+    Variable("KAFKA_SASL_PASSWORD", str, "", "With a SASL protocol: the password."),
+    Variable("KAFKA_SSL_CA", str, "", "With an SSL protocol: the file of the authority's certificate."),
+    Variable("KLATSCH_ALLOWED_HOSTS", list, [], "Names that this server answers to, separated by commas."),
+    Variable(
+        "KLATSCH_ORIGINS",
+        list,
+        [],
+        "Origins (scheme://host:port) whose pages may use the session cookie, for REST and WebSocket.",
+    ),
+    Variable(
+        "KLATSCH_INSECURE_COOKIES",
+        bool,
+        False,
+        "Serve over plain http, with cookies that travel on it: for localhost only.",
+    ),
+    Variable("KLATSCH_PROXY_TLS", bool, False, "A proxy ends TLS and sets X-Forwarded-Proto (overwriting a client's)."),
+    Variable("KLATSCH_TOPIC", str, "klatsch.events", "The topic of everything durable."),
+    Variable("KLATSCH_PARTITIONS", int, 12, "Partitions of the topic; fixed when it is created.", 1, 1000),
+    Variable("KLATSCH_REPLICATION", int, 1, "Copies of each partition; 3 in production.", 1, 7),
+    Variable(
+        "KLATSCH_RETENTION_HOURS",
+        int,
+        168,
+        "How long the log keeps records (hours): longer than any outage of the archive that shall be survived.",
+        1,
+        24 * 366,
+    ),
+    Variable("KLATSCH_GROUP", str, "klatsch-persister", "The persisters' consumer group."),
+    Variable("KLATSCH_ANSWER_DEADLINE_MS", int, 10_000, "After so long a send is answered `unknown` (ms).", 500, 60_000),
+    Variable("KLATSCH_ARCHIVE_WAIT_MS", int, 2_000, "How long a REST send waits for the archive before 202 (ms).", 0, 30_000),
+    Variable("KLATSCH_OUTBOX_BYTES", int, 1_048_576, "What may wait for one slow socket (bytes).", 16_384, 2**28),
+    Variable("KLATSCH_STALL_SECONDS", int, 8, "A socket that takes nothing for so long is closed (s).", 1, 60),
+    Variable("KLATSCH_PING_SECONDS", int, 20, "The server's WebSocket ping (s); no pong in as long ends it.", 1, 300),
+    Variable("KLATSCH_MARK_SECONDS", int, 25, "How often sockets are told their resume token (s).", 1, 300),
+    Variable(
+        "KLATSCH_RING_SECONDS",
+        int,
+        150,
+        "How far back a gateway remembers message ids (s): twice 60 s and the send's deadline, or copies are missed.",
+        130,
+        86_400,
+    ),
+    Variable("KLATSCH_API_THREADS", int, 16, "Threads that answer REST in one process.", 1, 256),
+    Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process.", 1, 64),
+    Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
+    Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
+    Variable(
+        "KLATSCH_MESSAGES_PER_SECOND", int, 500, "Messages a person may send to one process (1/s); 0: no limit.", 0, 10**6
+    ),
+    Variable(
+        "KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    ),
+    Variable("KLATSCH_LOG_FORMAT", str, "json", "Log lines for machines or for people.", choices=("json", "console")),
+)
+
+
+def load(source: Mapping[str, str]) -> dict[str, Any]:
+    """The value of every variable; raises BadSetting naming all that are missing or wrong."""
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for variable in VARIABLES:
+        try:
+            values[variable.name] = _value(variable, source)
+        except ValueError as error:
+            wrong.append(f"{variable.name} {error}")
+    if wrong:
+        raise BadSetting("Klatsch cannot start: " + "; ".join(wrong) + ". See .env.example, or run `make up`.")
+    return values
+
+
+def _value(variable: Variable, source: Mapping[str, str]) -> Any:
+    text = source.get(variable.name, "").strip()
+    if not text:
+        if variable.required:
+            raise ValueError(f"is missing ({variable.effect})")
+        return variable.default
+    return _check(variable, _READ[variable.kind](text))
+
+
+def _check(variable: Variable, value: Any) -> Any:
+    if variable.choices and value not in variable.choices:
+        raise ValueError(f"must be one of {', '.join(variable.choices)}")
+    if variable.least is not None and value < variable.least:
+        raise ValueError(f"must be at least {variable.least}")
+    if variable.most is not None and value > variable.most:
+        raise ValueError(f"must be at most {variable.most}")
+    return value
+
+
+def _whole_number(text: str) -> int:
+    if not text.isascii() or not text.removeprefix("-").isdigit():
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+        raise ValueError("must be 1 or 0")
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+_READ: dict[type, Callable[[str], Any]] = {
+    str: str,
+    int: _whole_number,
+    bool: _yes_or_no,
+    list: lambda text: [part.strip() for part in text.split(",") if part.strip()],
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's entry for a PostgreSQL URL; raises BadSetting for any other database."""
+    config: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    if config.get("ENGINE") != "django.db.backends.postgresql":
+        raise BadSetting("Klatsch cannot start: DATABASE_URL must begin with postgresql://. See .env.example.")
+    return config
+
+
+def from_process(folder: Path) -> dict[str, Any]:
+    """The settings of this process: its environment, and `.env` in `folder` for what that does not name."""
+    environ.Env.read_env(folder / ".env")
+    return load(os.environ)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EventLogConfig(AppConfig):
+    name = "klatsch.eventlog"
+    verbose_name = "Log"

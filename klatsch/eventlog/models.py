@@ -1,0 +1,35 @@
+"""What PostgreSQL knows of the log: which topics it has been, and what is still to be appended to it."""
+
+from django.db import models
+
+
+class Epoch(models.Model):
+    """One Kafka topic id that has ever been the log (D2); positions begin with its number."""
+
+    epoch = models.SmallIntegerField(primary_key=True)
+    topic_id = models.CharField(max_length=64, unique=True)
+    partitions = models.PositiveSmallIntegerField()
+    opened_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch}"
+
+
+class OutboxEntry(models.Model):
+    """A record that a transaction promised to the log; relayed at least once, harmless when repeated (D9)."""
+
+    key = models.BinaryField()
+    value = models.BinaryField()
+    judge = models.BinaryField(default=b"")
+    place = models.BinaryField(help_text="The key whose partition this goes to.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    relayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "outbox entries"
+        indexes = (
+            models.Index(fields=["place", "id"], condition=models.Q(relayed_at=None), name="outbox_waiting"),
+        )
+
+    def __str__(self) -> str:
+        return f"outbox entry {self.pk}"

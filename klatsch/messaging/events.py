@@ -1,0 +1,120 @@
+"""The records of `klatsch.events`, version 1: frozen, with their encoding. docs/schemas/ is generated from here.
+
+A value holds public fields only and goes to clients as it is; what judging needs travels in the header `judge`.
+"""
+
+import hashlib
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from klatsch.eventlog.log import Record
+
+VERSION: Final = 1
+CONTENT_MOST: Final = 4000
+"""Characters of a message's text."""
+
+Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC")]
+
+
+class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", gc=False):
+    """Somebody wrote something. Its id is uuid5(conversation, sender_id + client_id)."""
+
+    id: Uuid
+    client_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    conversation: Uuid
+    sender: str
+    sender_id: Uuid
+    receiver: str | None
+    receiver_id: Uuid | None
+    content: Annotated[str, msgspec.Meta(min_length=1, max_length=CONTENT_MOST)]
+    sent_at: Time
+    reply_to: Uuid | None = None
+    v: Literal[1] = VERSION
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """One person's standing in a conversation; of two for the same person, the higher version is true."""
+
+    user: str
+    user_id: Uuid
+    active: bool
+    role: Literal["owner", "admin", "member"]
+    version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+
+
+class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
+    """Who belongs to a conversation from here on; people whom it does not name stay as they are."""
+
+    conversation: Uuid
+    kind: Literal["direct", "group"]
+    title: str
+    members: list[Membership]
+    v: Literal[1] = VERSION
+
+
+MEMBERS_PREFIX: Final = b"members:"
+CONVERSATION_KEY_LENGTH: Final = 36
+"""Bytes of a conversation's own key, its id as text: keys of any other length are not messages."""
+
+_JUDGE_BEGINS: Final = bytes([VERSION])
+_JUDGE_LENGTH: Final = 1 + 16 + 16 + 16
+
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+decode_record = msgspec.json.Decoder(MessagePosted | MembersChanged).decode
+_decode_members = msgspec.json.Decoder(MembersChanged).decode
+
+
+class BadRecord(ValueError):
+    """A record that is none of ours; the text is the reason."""
+
+
+def members_key(conversation: str) -> bytes:
+    return MEMBERS_PREFIX + conversation.encode("ascii")
+
+
+def digest(content: str, reply_to: str | None) -> bytes:
+    """16 bytes that tell two bodies of one `client_id` apart."""
+    hashed = hashlib.blake2b(content.encode(), digest_size=16)
+    if reply_to is not None:
+        hashed.update(b"\0" + reply_to.encode())
+    return hashed.digest()
+
+
+def judge_header(message_id: bytes, sender: bytes, body: bytes) -> bytes:
+    """What a gateway judges by, without decoding: version, message id, sender id and digest, 49 bytes."""
+    return _JUDGE_BEGINS + message_id + sender + body
+
+
+def is_message(record: Record) -> bool:
+    """Whether a record is a message by its key and header, which is all that a gateway looks at."""
+    return (
+        len(record.key) == CONVERSATION_KEY_LENGTH
+        and len(record.judge) == _JUDGE_LENGTH
+        and record.judge.startswith(_JUDGE_BEGINS)
+    )
+
+
+def judged_id(judge: bytes) -> bytes:
+    return judge[1:17]
+
+
+def judged_sender(judge: bytes) -> bytes:
+    return judge[17:33]
+
+
+def judged_digest(judge: bytes) -> bytes:
+    return judge[33:]
+
+
+def decode_members(record: Record) -> MembersChanged:
+    """Raises BadRecord unless it is a membership record under the key of its own conversation."""
+    try:
+        event = _decode_members(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecord(str(error)) from error
+    if record.key != members_key(event.conversation):
+        raise BadRecord("the key is not that of the conversation")
+    return event

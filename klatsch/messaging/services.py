@@ -1,0 +1,115 @@
+"""send_message: the one way in. REST and socket both call it, and what refuses comes before what does (D3, D4)."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from klatsch.conversations.access import Access
+from klatsch.core.clock import timestamp
+from klatsch.core.errors import BadRequest, FieldError, InvalidContent, TooLong, Unavailable
+from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
+from klatsch.eventlog.log import Entry, LogFull, LogWriter, Report
+from klatsch.messaging import events
+
+_REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants to say. `client_id` is their name for it: the same again is a retry, not a second message."""
+
+    content: str
+    client_id: str
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message that is on its way into the log: not an answer yet, that comes from reading it back."""
+
+    id: bytes
+    digest: bytes
+
+
+class LookUpFirst(Exception):  # noqa: N818 - it says what to do
+    """The `client_id` may be older than what feeds remember: see `lookup.find_earlier`, then send with `looked_up`."""
+
+
+def check_draft(draft: Draft) -> None:
+    """Raises BadRequest, TooLong or InvalidContent unless the draft may be stored verbatim."""
+    if not is_client_id(draft.client_id):
+        raise BadRequest(
+            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, best a UUIDv7.",
+            fields=(FieldError("client_id", "invalid", "1 to 64 of A-Z a-z 0-9 _ -"),),
+        )
+    check_content(draft.content)
+    if draft.reply_to is not None and _UUID.match(draft.reply_to) is None:
+        raise BadRequest(
+            "reply_to must be the id of a message.", fields=(FieldError("reply_to", "invalid", "a UUID in lower case"),)
+        )
+
+
+def check_content(content: str) -> None:
+    """Raises TooLong or InvalidContent unless it is 1 to 4,000 characters of text."""
+    if not content:
+        raise InvalidContent("A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),))
+    if len(content) > events.CONTENT_MOST:
+        raise TooLong(
+            f"A message has at most {events.CONTENT_MOST} characters, this one has {len(content)}.",
+            fields=(FieldError("content", "too_long", "1 to 4,000 characters"),),
+        )
+    # isprintable() is a tenth of the search's cost, and true of most of what people write.
+    if not content.isprintable() and _REFUSED_CHARACTERS.search(content) is not None:
+        raise InvalidContent(
+            "A message is text: no control characters but tab and line ends, no NUL, no lone surrogate.",
+            fields=(FieldError("content", "invalid", "a control character or a lone surrogate"),),
+        )
+
+
+def send_message(
+    *,
+    log: LogWriter,
+    access: Access,
+    draft: Draft,
+    now_ms: int,
+    looked_up: bool = False,
+    report: Callable[[Report], None] | None = None,
+) -> SentMessage:
+    """Checks a draft and appends its record; never blocks. Raises KlatschError or LookUpFirst, and then appended nothing.
+
+    `access` is the proof that the sender may write there (`conversations.queries.get_access`, or the gateway's memory
+    of it). The message is true when its record has been read back: `gateway.feed` and `messaging.posting` wait for that.
+    """
+    check_draft(draft)
+    if not looked_up and not is_fresh(draft.client_id, now_ms):
+        raise LookUpFirst
+    sent = identify(access, draft)
+    value = events.encode(
+        events.MessagePosted(
+            id=uuid_text(sent.id),
+            client_id=draft.client_id,
+            conversation=access.conversation,
+            sender=access.sender,
+            sender_id=access.sender_id,
+            receiver=access.receiver,
+            receiver_id=access.receiver_id,
+            content=draft.content,
+            sent_at=timestamp(now_ms),
+            reply_to=draft.reply_to,
+        )
+    )
+    header = events.judge_header(sent.id, access.sender_bytes, sent.digest)
+    try:
+        log.append(Entry(access.key, value, header), report)
+    except LogFull as error:
+        raise Unavailable("Too much is waiting for the log. Try again.", retry_after=1) from error
+    return sent
+
+
+def identify(access: Access, draft: Draft) -> SentMessage:
+    """The id and digest of a draft: computed, so that a retry gives the same in any process."""
+    return SentMessage(
+        id=message_id(access.conversation_bytes, access.sender_bytes, draft.client_id),
+        digest=events.digest(draft.content, draft.reply_to),
+    )
