@@ -2,19 +2,24 @@
 
 A value holds public fields only and goes to clients as it is; what judging needs travels in the header `judge`.
 """
+# ruff: noqa: PLC0414 - the members' records belong to conversations, and whoever reads records finds all of them here
 
 import hashlib
 from typing import Annotated, Final, Literal
 
 import msgspec
 
+from klatsch.conversations.records import MEMBERS_PREFIX as MEMBERS_PREFIX
+from klatsch.conversations.records import MembersChanged as MembersChanged
+from klatsch.conversations.records import Membership as Membership
+from klatsch.conversations.records import Uuid as Uuid
+from klatsch.conversations.records import members_key as members_key
 from klatsch.eventlog.log import Record
 
 VERSION: Final = 1
 CONTENT_MOST: Final = 4000
 """Characters of a message's text."""
 
-Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC")]
 
 
@@ -34,27 +39,6 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
     v: Literal[1] = VERSION
 
 
-class Membership(msgspec.Struct, frozen=True):
-    """One person's standing in a conversation; of two for the same person, the higher version is true."""
-
-    user: str
-    user_id: Uuid
-    active: bool
-    role: Literal["owner", "admin", "member"]
-    version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
-
-
-class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
-    """Who belongs to a conversation from here on; people whom it does not name stay as they are."""
-
-    conversation: Uuid
-    kind: Literal["direct", "group"]
-    title: str
-    members: list[Membership]
-    v: Literal[1] = VERSION
-
-
-MEMBERS_PREFIX: Final = b"members:"
 CONVERSATION_KEY_LENGTH: Final = 36
 """Bytes of a conversation's own key, its id as text: keys of any other length are not messages."""
 
@@ -69,10 +53,6 @@ _decode_members = msgspec.json.Decoder(MembersChanged).decode
 
 class BadRecord(ValueError):
     """A record that is none of ours; the text is the reason."""
-
-
-def members_key(conversation: str) -> bytes:
-    return MEMBERS_PREFIX + conversation.encode("ascii")
 
 
 def digest(content: str, reply_to: str | None) -> bytes:

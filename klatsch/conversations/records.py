@@ -1,0 +1,39 @@
+"""The membership records of `klatsch.events`, version 1: who belongs where, in order with what is said there (D9)."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+MEMBERS_PREFIX: Final = b"members:"
+
+Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Kind = Literal["direct", "group"]
+Role = Literal["owner", "admin", "member"]
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """One person's standing in a conversation; of two for the same person, the higher version is true."""
+
+    user: str
+    user_id: Uuid
+    active: bool
+    role: Role
+    version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+
+
+class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
+    """Who belongs to a conversation from here on; people whom it does not name stay as they are."""
+
+    conversation: Uuid
+    kind: Kind
+    title: str
+    members: list[Membership]
+    v: Literal[1] = 1
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def members_key(conversation: str) -> bytes:
+    """The key of a conversation's membership records; they live in the partition of its own key."""
+    return MEMBERS_PREFIX + conversation.encode("ascii")
