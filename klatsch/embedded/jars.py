@@ -1,0 +1,214 @@
+"""Kafka's jars: fetched once from the Maven repository, each checked against the lock file before it gets its name."""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import ssl
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import certifi
+
+from klatsch.embedded.child import EmbeddedError
+
+LOCK = Path(__file__).with_name("kafka-4.4.0.lock")
+_AT_ONCE = 8
+_ATTEMPTS = 4
+_SILENCE_S = 20  # nothing came for so long: try again
+_DEADLINE_S = 900  # 45 MB over the slowest line that anybody would wait for
+_CHUNK_BYTES = 65_536
+# Every copy of a jar has the same date: the Java class archive is bound to the dates of its jars.
+_DATE_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One line of the lock file; `path` is relative to any Maven repository."""
+
+    sha256: str
+    size: int
+    path: str
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+def read_lock(lock: Path = LOCK) -> list[Jar]:
+    """The jars that the broker consists of."""
+    lines = (line.split() for line in lock.read_text().splitlines())
+    return [Jar(sha256, int(size), path) for sha256, size, path in lines]
+
+
+def cache_folder() -> Path:
+    """Where what can be fetched again is kept, for all data folders of this person together."""
+    named = os.environ.get("KLATSCH_CACHE")
+    if named:
+        return Path(named).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "klatsch"
+
+
+def fetch_jars(cache: Path, *, lock: Path = LOCK, repository: str | None = None) -> list[Path]:
+    """The jars' files, after fetching what is missing; what is there already is only looked at (existence and size).
+
+    Raises EmbeddedError with what to do when they cannot be had, or are not what the lock file says.
+    """
+    folder = cache / lock.stem
+    jars = read_lock(lock)
+    missing = [jar for jar in jars if not _is_there(folder / jar.name, jar)]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+        _fetch_all(missing, folder, repository or _repository())
+    return [folder / jar.name for jar in jars]
+
+
+def _is_there(file: Path, jar: Jar) -> bool:
+    try:
+        return file.stat().st_size == jar.size
+    except OSError:
+        return False
+
+
+def _repository() -> str:
+    """Maven Central, unless KLATSCH_MAVEN_URL names a mirror of it."""
+    mirror = os.environ.get("KLATSCH_MAVEN_URL")
+    if mirror:
+        return mirror.rstrip("/")
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - 0.3 s, to be paid only where jars are missing
+
+    return str(MAVEN_CENTRAL_URL)
+
+
+def _fetch_all(jars: list[Jar], folder: Path, repository: str) -> None:
+    progress = _Progress(len(jars), sum(jar.size for jar in jars))
+    download = _Download(repository, folder, progress)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures = [pool.submit(download.fetch, jar) for jar in jars]
+        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+        errors = [error for future in done if (error := future.exception())]
+        if errors:
+            download.cancelled.set()
+            pool.shutdown(cancel_futures=True)
+            raise errors[0]
+    progress.finish()
+
+
+class _Damaged(Exception):
+    """Bytes came that are not the ones the lock file names."""
+
+
+@dataclass(slots=True)
+class _Download:
+    repository: str
+    folder: Path
+    progress: "_Progress"
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    until: float = field(default_factory=lambda: time.monotonic() + _DEADLINE_S)
+
+    def fetch(self, jar: Jar) -> None:
+        """Tries a few times; the reason of the last failure is in the EmbeddedError."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._fetch_once(jar)
+            except (OSError, http.client.HTTPException, _Damaged) as error:
+                if attempt == _ATTEMPTS - 1 or time.monotonic() > self.until or _is_disk_full(error):
+                    raise EmbeddedError(_what_to_do(jar, self.repository, error)) from error
+                self.cancelled.wait(0.5 * 2**attempt)
+            else:
+                return
+            if self.cancelled.is_set():
+                return
+
+    def _fetch_once(self, jar: Jar) -> None:
+        handle, name = tempfile.mkstemp(prefix=f".{jar.name}.", dir=self.folder)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                self._receive(jar, file)
+            temporary.chmod(0o644)
+            os.utime(temporary, (_DATE_S, _DATE_S))
+            temporary.rename(self.folder / jar.name)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _receive(self, jar: Jar, file: IO[bytes]) -> None:
+        """Writes the jar to `file`; raises _Damaged when these are not the bytes of the lock file."""
+        digest = hashlib.sha256()
+        received = 0
+        url = f"{self.repository}/{jar.path}"
+        with urllib.request.urlopen(url, timeout=_SILENCE_S, context=_certificates()) as answer:  # noqa: S310 - ours
+            while received <= jar.size and (chunk := answer.read(_CHUNK_BYTES)):
+                file.write(chunk)
+                digest.update(chunk)
+                received += len(chunk)
+                self.progress.add(len(chunk))
+                self._check_time()
+        if received != jar.size or digest.hexdigest() != jar.sha256:
+            self.progress.add(-received)
+            raise _Damaged("what came is not what the lock file names")
+
+    def _check_time(self) -> None:
+        if self.cancelled.is_set() or time.monotonic() > self.until:
+            raise TimeoutError(f"not done in {_DEADLINE_S} s")
+
+
+def _is_disk_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in {28, 122}
+
+
+def _what_to_do(jar: Jar, repository: str, error: Exception) -> str:
+    if _is_disk_full(error):
+        return f"The disk is full: free 200 MB for the cache (KLATSCH_CACHE moves it) and start again ({error})."
+    if isinstance(error, _Damaged):
+        return (
+            f"{jar.name} from {repository} is damaged or has been tampered with, so it was thrown away: "
+            "start again, or set KLATSCH_MAVEN_URL to a repository that you trust."
+        )
+    reason = getattr(error, "reason", error)
+    return (
+        f"Kafka could not be fetched from {repository} ({reason}): check the network (HTTPS_PROXY, SSL_CERT_FILE), or "
+        "name a mirror in KLATSCH_MAVEN_URL, and start again; what has been fetched is kept."
+    )
+
+
+def _certificates() -> ssl.SSLContext:
+    """All that might be meant: the system's, SSL_CERT_FILE's, what requests would take, and certifi's where none is."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    with contextlib.suppress(OSError):
+        context.load_verify_locations(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    return context
+
+
+class _Progress:
+    """A bar on a terminal, else a line at the beginning and one at the end."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._size = size
+        self._bar = sys.stdout.isatty()
+        self._what = f"Fetching Kafka ({count} jars, {size // 1_000_000} MB)"
+        self._started = time.monotonic()
+        if not self._bar:
+            print(f"{self._what} ...", flush=True)
+
+    def add(self, received: int) -> None:
+        with self._lock:
+            self._bytes += received
+            if self._bar:
+                done = 30 * self._bytes // max(self._size, 1)
+                print(f"\r{self._what} [{'#' * done:<30}]", end="", flush=True)
+
+    def finish(self) -> None:
+        """Says how long it took."""
+        start = "\n" if self._bar else ""
+        print(f"{start}Kafka fetched and checked in {time.monotonic() - self._started:.1f} s.", flush=True)
