@@ -147,7 +147,7 @@ def wait_until(
     while not ready():
         if process is None or process.poll() is not None:
             code = None if process is None else process.returncode
-            raise EmbeddedError(f"{name} ended while starting (status {code}). The end of {log}:\n{tail(log)}")
+            raise EmbeddedError(f"{name} failed (status {code}). The end of {log}:\n{tail(log)}")
         if time.monotonic() > until:
             raise EmbeddedError(f"{name} was not ready in {deadline_s:g} s. The end of {log}:\n{tail(log)}")
         time.sleep(POLL_S)

@@ -42,6 +42,7 @@ class EmbeddedKafka:
         self.log = self.data / "kafka.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.java_options: list[str] = []
+        self.death_signal = signal.SIGTERM
         self._cache = cache_folder() if cache is None else cache.absolute()
         self._jars: list[Path] = []
         self._wanted_port = port
@@ -79,7 +80,8 @@ class EmbeddedKafka:
         port, controller_port = self._choose_ports()
         self._write_properties(self._properties, self.data / "log", port, controller_port)
         with (self.data / "kafka.out").open("wb") as output:
-            self.process = child.spawn(self._java("kafka.Kafka", str(self._properties)), output=output)
+            command = self._java("kafka.Kafka", str(self._properties))
+            self.process = child.spawn(command, output=output, death_signal=self.death_signal)
         self._pid_file.write_text(str(self.process.pid))
 
     def ready(self) -> bool:
@@ -111,6 +113,7 @@ class EmbeddedKafka:
     def kill(self) -> None:
         """As `kill -9`: the next start checks the log's end."""
         child.end(self.process, signal.SIGKILL, 1)
+        self._pid_file.unlink(missing_ok=True)
 
     def restart(self, deadline_s: float = 60) -> None:
         """Stops it, where it runs, starts it on the same data and port, and waits until it is ready."""
@@ -169,6 +172,7 @@ class EmbeddedKafka:
         broker = EmbeddedKafka(folder, self._cache)
         broker.prepare(archive=False)
         broker.java_options = options
+        broker.death_signal = signal.SIGKILL  # nobody would be left to take the archive that it writes on SIGTERM
         broker.start()
         broker.wait_ready()
         broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)

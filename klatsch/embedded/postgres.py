@@ -123,18 +123,22 @@ class EmbeddedPostgres:
     def stop(self, deadline_s: float = 10) -> None:
         """A fast shutdown, killed at the deadline."""
         child.end(self.process, signal.SIGINT, deadline_s)
-        if not self.socket_folder.is_relative_to(self.data):
-            shutil.rmtree(self.socket_folder, ignore_errors=True)
+        self._remove_socket_folder()
 
     def kill(self) -> None:
         """As `kill -9`: the next start recovers."""
         child.end(self.process, signal.SIGKILL, 1)
+        self._remove_socket_folder()
 
     def restart(self, deadline_s: float = 30) -> None:
         """Stops it, where it runs, starts it on the same data and address, and waits until it is ready."""
         self.stop()
         self.start()
         self.wait_ready(deadline_s)
+
+    def _remove_socket_folder(self) -> None:
+        if not self.socket_folder.is_relative_to(self.data):
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _end_leftovers(self) -> None:
         pid_file = self._cluster / "postmaster.pid"

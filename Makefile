@@ -1,0 +1,96 @@
+# Everything a newcomer needs: `make up`. `make` alone lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+KLATSCH_DATA ?= .klatsch
+export KLATSCH_DATA
+
+BIN := $(VENV)/bin
+EMBEDDED := $(BIN)/python -m klatsch.processes.embedded
+RUN_READY := $(VENV)/.run-is-installed
+DEV_READY := $(VENV)/.dev-is-installed
+
+# For commands that read the settings but talk to no service; port 1 refuses at once.
+NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ \
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 \
+	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0
+
+.PHONY: help up test check admin demo tail bench lock format clean reset
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(RUN_READY) ## run Klatsch with a real PostgreSQL and Kafka on KLATSCH_PORT (8000); data in KLATSCH_DATA
+	@$(EMBEDDED) up
+
+test: $(DEV_READY) ## run all tests, against the same PostgreSQL and Kafka (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and schemas
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(NOWHERE) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(NOWHERE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(NOWHERE) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	$(NOWHERE) $(BIN)/python manage.py schemas --check
+	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+admin: $(RUN_READY) ## make a person who may use the admin pages (beside `make up`)
+	@$(EMBEDDED) run -- manage.py createsuperuser $(ARGS)
+
+demo: $(RUN_READY) ## people, conversations and messages to look at (beside `make up`)
+	@$(EMBEDDED) run -- manage.py demo $(ARGS)
+
+tail: $(RUN_READY) ## print the log's records as they come (beside `make up`)
+	@$(EMBEDDED) run -- manage.py tail $(ARGS)
+
+bench: $(DEV_READY) ## measure what is running (beside `make up`; ARGS= for its options)
+	@$(EMBEDDED) run -- -m bench $(ARGS)
+
+format: $(DEV_READY) ## put the code in shape
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: $(DEV_READY) ## pin the dependencies anew from requirements/*.in (ARGS=--upgrade for newer ones)
+	$(foreach set,run embedded dev,$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --no-header $(ARGS) requirements/$(set).in --output-file requirements/$(set).txt &&) true
+
+clean: ## remove the virtual environment and the tools' caches; keep the data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reset: ## remove all data of `make up`, after asking
+	@if [ ! -e '$(KLATSCH_DATA)' ]; then echo "There is no data in $(KLATSCH_DATA)."; exit 0; fi; \
+	if [ -e '$(KLATSCH_DATA)/lock' ] && ! flock --nonblock '$(KLATSCH_DATA)/lock' true; then \
+		echo "Klatsch is running on $(KLATSCH_DATA): stop it first." >&2; exit 1; fi; \
+	printf 'Remove everything in %s, all messages with it? [y/N] ' '$(KLATSCH_DATA)'; read -r answer || true; \
+	if [ "$$answer" = y ]; then rm -rf '$(KLATSCH_DATA)'; else echo "Nothing was removed."; fi
+
+# Installing. `.unfinished` is there while pip works: what was cut short is made anew, not mended.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Klatsch needs Python 3.11 or newer: install it, or name it as in: make up PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "This Python cannot make virtual environments: install python3-venv (Debian, Ubuntu)." >&2; exit 1; }
+	@if [ -e $(VENV)/.unfinished ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making a virtual environment in $(VENV) ..."; $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $(VENV)/.unfinished
+	@echo "Installing the packages of $(1) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(1)) || { \
+		echo "The packages could not be installed: see above; check the network, then run make again." >&2; exit 1; }
+	@rm $(VENV)/.unfinished
+	@touch $@
+endef
+
+RUN_SET := requirements/run.txt requirements/embedded.txt
+DEV_SET := $(RUN_SET) requirements/dev.txt
+
+$(RUN_READY): $(RUN_SET)
+	$(call install,$(RUN_SET))
+
+$(DEV_READY): $(DEV_SET)
+	$(call install,$(DEV_SET))
+	@touch $(RUN_READY)

@@ -1,0 +1,86 @@
+"""The folder of one trial installation (KLATSCH_DATA): who uses it, its secret, and how to reach what runs in it."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from klatsch.embedded import child
+from klatsch.embedded.child import EmbeddedError
+
+_LEAST_FREE_BYTES = 500_000_000  # PostgreSQL's empty cluster 60 MB, write-ahead and Kafka's logs; and room to work
+_PATIENCE_S = 0.5  # `published` holds the lock for the moment it takes to see that nobody else does
+
+
+class DataFolder:
+    """Opened by one process at a time; what it keeps secret only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._env_file = self.path / "env"
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Makes the folder and takes it for this process; EmbeddedError where another has it or the disk is full."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(self.path).free
+        if free < _LEAST_FREE_BYTES:
+            raise EmbeddedError(
+                f"The disk of {self.path} is full ({free // 1_000_000} MB free): make room for "
+                f"{_LEAST_FREE_BYTES // 1_000_000} MB, or set KLATSCH_DATA to a folder on another disk."
+            )
+        until = time.monotonic() + _PATIENCE_S
+        while (lock := self._take_lock()) is None and time.monotonic() < until:
+            time.sleep(child.POLL_S)
+        if lock is None:
+            raise EmbeddedError(
+                f"Klatsch is already running on {self.path}: stop it first, or set KLATSCH_DATA (and KLATSCH_PORT) to "
+                "run a second one."
+            )
+        self._lock = lock
+
+    def secret_key(self) -> str:
+        """Random, made once: sessions outlive restarts."""
+        file = self.path / "secret_key"
+        if not file.exists():
+            _write_private(file, secrets.token_urlsafe(48))
+        return file.read_text().strip()
+
+    def publish(self, settings: dict[str, str]) -> None:
+        """Leaves word of how to reach what is running, for commands beside it."""
+        _write_private(self._env_file, "".join(f"{name}={value}\n" for name, value in settings.items()))
+
+    def withdraw(self) -> None:
+        """Nothing is running any more."""
+        self._env_file.unlink(missing_ok=True)
+
+    def published(self) -> dict[str, str] | None:
+        """The settings of what is running on this folder; None where nothing is, even if a killed run left its word."""
+        if not self._env_file.exists():
+            return None
+        lock = self._take_lock()
+        if lock is not None:
+            os.close(lock)
+            return None
+        pairs = (line.partition("=") for line in self._env_file.read_text().splitlines())
+        return {name: value for name, _, value in pairs}
+
+    def _take_lock(self) -> int | None:
+        """A held lock (closing it, or the end of this process, gives it back), or None where another holds it."""
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return lock
+
+
+def _write_private(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:  # noqa: PTH123 - by mode
+        opened.write(text)
+    temporary.rename(file)

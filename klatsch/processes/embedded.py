@@ -1,0 +1,228 @@
+"""`make up`: a real PostgreSQL, a real Kafka, the gateway (REST with it) and a persister, on this machine."""
+
+import argparse
+import contextlib
+import errno
+import http.client
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import environ
+
+from klatsch.embedded import child
+from klatsch.embedded.child import EmbeddedError
+from klatsch.embedded.data_folder import DataFolder
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+from klatsch.embedded.supervisor import Program, Stopped, StopSignals, Supervisor, print_line
+
+ROOT = Path(__file__).resolve().parents[2]
+_HOST = "127.0.0.1"
+_STEP_DEADLINE_S = 300  # a migration of a full archive
+_READY_DEADLINE_S = 120
+_LONGEST_PORT = 65_535
+_PUBLISHED = (
+    "DATABASE_URL",
+    "KAFKA_BOOTSTRAP_SERVERS",
+    "KLATSCH_SECRET_KEY",
+    "KLATSCH_ALLOWED_HOSTS",
+    "KLATSCH_ORIGINS",
+    "KLATSCH_INSECURE_COOKIES",
+    "KLATSCH_LOG_FORMAT",
+    "KLATSCH_PORT",
+)
+
+
+class Installation:
+    """Everything that `up` starts, in the order in which it can work."""
+
+    def __init__(self, folder: DataFolder, port: int, supervisor: Supervisor) -> None:
+        self._folder = folder
+        self._port = port
+        self._supervisor = supervisor
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", "KLATSCH_PORT": str(port)}
+        self._python = [sys.executable, str(ROOT / "manage.py")]
+
+    def start(self) -> None:
+        """Returns when the gateway says that it is ready."""
+        self._set_defaults()
+        postgres, kafka = self._own_services()
+        # The slower one first, beside all that needs only the other.
+        wait_for_kafka = _in_background(lambda: _bring_up(kafka))
+        _bring_up(postgres)
+        self._step("migrate", "migrate", "--no-input")
+        wait_for_kafka()
+        self._step("topics", "topics", "create")
+        self._folder.publish({name: self._env[name] for name in _PUBLISHED if name in self._env})
+        self._start_program("persister", "persister")
+        self._start_program("gateway", "gateway", "--host", _HOST, "--port", str(self._port))
+        until = time.monotonic() + _READY_DEADLINE_S
+        self._supervisor.run(until=lambda: self._is_ready() or time.monotonic() > until)
+        if not self._is_ready():
+            raise EmbeddedError(f"Klatsch was not ready after {_READY_DEADLINE_S} s: the lines above say why.")
+
+    def _set_defaults(self) -> None:
+        """What the person has not set, for plain http on this machine."""
+        origins = f"http://localhost:{self._port},http://127.0.0.1:{self._port}"
+        for name, value in (
+            ("KLATSCH_SECRET_KEY", self._folder.secret_key()),
+            ("KLATSCH_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+            ("KLATSCH_ORIGINS", origins),
+            ("KLATSCH_INSECURE_COOKIES", "1"),
+            ("KLATSCH_LOG_FORMAT", "console"),
+        ):
+            self._env[name] = self._env.get(name) or value
+
+    def _own_services(self) -> tuple[EmbeddedPostgres | None, EmbeddedKafka | None]:
+        """Those whose address nobody has set; watched in the order that is the reverse of stopping."""
+        postgres, kafka = None, None
+        if not self._env.get("DATABASE_URL"):
+            postgres = EmbeddedPostgres(self._folder.path / "postgres")
+            self._supervisor.watch("postgres", postgres)
+            self._env["DATABASE_URL"] = postgres.url
+        if not self._env.get("KAFKA_BOOTSTRAP_SERVERS"):
+            kafka = EmbeddedKafka(self._folder.path / "kafka")
+            self._supervisor.watch("kafka", kafka)
+            self._env["KAFKA_BOOTSTRAP_SERVERS"] = kafka.bootstrap_servers
+        return postgres, kafka
+
+    def _step(self, name: str, *arguments: str) -> None:
+        """Runs one of our commands to its end; what it said is shown when it fails."""
+        log = self._folder.path / f"{name}.log"
+        with log.open("wb") as output:
+            process = child.spawn([*self._python, *arguments], env=self._env, output=output)
+        child.wait_until(
+            lambda: process.poll() == 0, process, _STEP_DEADLINE_S, f"manage.py {' '.join(arguments)}", log
+        )
+
+    def _start_program(self, name: str, *arguments: str) -> None:
+        program = Program(name, [*self._python, *arguments], self._env, print_line)
+        self._supervisor.watch(name, program)
+        program.start()
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(_HOST, self._port, timeout=2)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz", headers={"Host": self._host_header()})
+            return connection.getresponse().status == http.HTTPStatus.OK
+        return False
+
+    def _host_header(self) -> str:
+        """A name that the server answers to, whatever the person allows."""
+        first = self._env["KLATSCH_ALLOWED_HOSTS"].split(",")[0].strip()
+        return "localhost" if first == "*" else first.removeprefix(".")
+
+
+def _bring_up(service: EmbeddedPostgres | EmbeddedKafka | None) -> None:
+    if service is not None:
+        service.start()
+        service.wait_ready()
+
+
+def _in_background(work: Callable[[], None]) -> Callable[[], None]:
+    """Starts the work in a thread that a stop need not wait for; the returned function waits, and raises its error."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except (EmbeddedError, OSError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        thread.join()
+        if errors:
+            raise errors[0]
+
+    return wait
+
+
+def _chosen_port() -> int:
+    """KLATSCH_PORT, if nobody has it."""
+    text = os.environ.get("KLATSCH_PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) <= _LONGEST_PORT:
+        raise EmbeddedError(f"KLATSCH_PORT must be a number from 1 to {_LONGEST_PORT}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, int(text)))
+        except OSError as error:
+            raise EmbeddedError(
+                f"Port {text} cannot be had ({error.strerror}): set KLATSCH_PORT to another, as in "
+                "`KLATSCH_PORT=8001 make up`."
+            ) from None
+    return int(text)
+
+
+def up(folder: DataFolder) -> None:
+    """Starts everything and keeps it running until a signal; leaves nothing behind but the data."""
+    began = time.monotonic()
+    signals = StopSignals()
+    supervisor = Supervisor(print_line, hurry=signals.hurry)
+    signals.install()
+    try:
+        folder.open()
+        port = _chosen_port()
+        Installation(folder, port, supervisor).start()
+        print_line(
+            f"Klatsch is ready after {time.monotonic() - began:.1f} s: Swagger UI http://localhost:{port}/api/docs, "
+            f"admin http://localhost:{port}/admin/ (Ctrl-C stops it)."
+        )
+        supervisor.run()
+    except Stopped:
+        print_line("Stopping ...")
+    finally:
+        signals.stopping()
+        supervisor.stop()
+        folder.withdraw()
+
+
+def run(folder: DataFolder, command: list[str]) -> None:
+    """Becomes `python COMMAND` with the settings of what is running on this folder, or of the environment."""
+    settings = folder.published() or {}
+    if not settings and not (os.environ.get("DATABASE_URL") and os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
+        raise EmbeddedError(f"Nothing is running on {folder.path}: start Klatsch with `make up` in another terminal.")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # `-m` finds modules of this repository from anywhere.
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, *command], {**os.environ, **settings})  # noqa: S606 - the person's own
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; every failure that a person can mend ends with one sentence and status 1."""
+    parser = argparse.ArgumentParser(prog="python -m klatsch.processes.embedded", description=__doc__)
+    parser.add_argument("--data", type=Path, help="where everything is kept (default: KLATSCH_DATA, or .klatsch here)")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("up", help="start everything on KLATSCH_PORT (8000) and keep it running; the default")
+    runner = commands.add_parser(
+        "run", help="run a Python program beside it, such as: run -- manage.py createsuperuser"
+    )
+    runner.add_argument("program", nargs=argparse.REMAINDER, help="what to give to Python")
+    chosen = parser.parse_args(arguments)
+    if (ROOT / ".env").exists():
+        environ.Env.read_env(ROOT / ".env")
+    folder = DataFolder(chosen.data or Path(os.environ.get("KLATSCH_DATA") or ".klatsch"))
+    try:
+        if chosen.command == "run":
+            run(folder, [part for index, part in enumerate(chosen.program) if index or part != "--"])
+        else:
+            up(folder)
+    except EmbeddedError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.exit(f"The disk is full: free some room, or set KLATSCH_DATA to a folder on another disk ({error}).")
+
+
+if __name__ == "__main__":
+    main()
