@@ -62,11 +62,13 @@ TEMPLATES = [
     }
 ]
 
+_DATABASE = env.database(ENV["DATABASE_URL"])
 DATABASES = {
     "default": {
-        **env.database(ENV["DATABASE_URL"]),
+        **_DATABASE,
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
+            **_DATABASE.get("OPTIONS", {}),
             # A thread that answers needs one connection; waiting longer than this for one is an answer: 503.
             "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 4, "timeout": 5},
             "connect_timeout": 5,
@@ -77,9 +79,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["klatsch.accounts.backends.UsernameOrEmailBackend"]
+# Django's BCryptSHA256 first and Argon2 accepted, both bounded in how many hash at once.
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "klatsch.accounts.hashing.BCryptSHA256PasswordHasher",
+    "klatsch.accounts.hashing.Argon2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -93,13 +96,14 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "klatsch.api.authentication.TokenAuthentication",
         "klatsch.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["klatsch.api.bodies.JSONBody"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,  # what OPTIONS would say is said by the schema
     "EXCEPTION_HANDLER": "klatsch.api.errors.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -114,8 +118,18 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # The page's own CSRF token goes stale when somebody logs in on it; the cookie never does.
+    "SWAGGER_UI_SETTINGS": """{
+        deepLinking: true,
+        requestInterceptor: (request) => {
+            const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+            if (token && request.method !== "GET") request.headers["X-CSRFToken"] = token[1];
+            return request;
+        },
+    }""",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -136,6 +150,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = ENV["KLATSCH_ORIGINS"]
+CSRF_FAILURE_VIEW = "klatsch.api.errors.csrf_failed"
 SECURE_SSL_REDIRECT = not PLAIN_HTTP
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 3600

@@ -1,3 +1,26 @@
-from django.urls import URLPattern, URLResolver
+"""Every path that Django answers."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from typing import Any
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from klatsch.api import health
+
+handler400 = "klatsch.api.errors.bad_request"
+handler403 = "klatsch.api.errors.forbidden"
+handler404 = "klatsch.api.errors.not_found"
+handler500 = "klatsch.api.errors.server_error"
+
+urlpatterns: list[Any] = [
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("api/v1/", include("klatsch.api.router")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc", SpectacularRedocView.as_view(url_name="schema")),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+]

@@ -1,7 +1,34 @@
 """Signing in by username or by e-mail address."""
 
+from typing import Any
+
+import structlog
 from django.contrib.auth.backends import ModelBackend
+from django.http import HttpRequest
+
+from klatsch.accounts.models import User
+from klatsch.accounts.queries import find_by_login
+
+_log = structlog.get_logger(__name__)
 
 
 class UsernameOrEmailBackend(ModelBackend):
-    pass
+    """Finds an active person by username or e-mail address, in any case; an unknown name costs the same work."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - Django's signature
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> User | None:
+        if username is None or password is None:
+            return None
+        user = find_by_login(username)
+        if user is None:
+            User().set_password(password)
+            _log.info("sign_in", accepted=False, user=None)
+            return None
+        accepted = user.check_password(password) and self.user_can_authenticate(user)
+        _log.info("sign_in", accepted=accepted, user=str(user.pk))
+        return user if accepted else None

@@ -18,7 +18,9 @@ class User(AbstractUser):
     """A person. The username never changes and is never used again, as messages carry it; rows are not deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    username = models.CharField(max_length=64, unique=True, validators=[USERNAME])
+    # Collation C: letter case is ASCII's everywhere, a prefix search uses the index, and no upgrade of the machine's
+    # collations can ever make two of one.
+    username = models.CharField(max_length=64, unique=True, validators=[USERNAME], db_collation="C")
     email = models.EmailField(max_length=254)
     first_name = None  # type: ignore[assignment]  # Django's documented way to drop an inherited field
     last_name = None  # type: ignore[assignment]  # the same

@@ -1,0 +1,163 @@
+"""What people do with their accounts: register, sign in and out, take tokens and tickets, give them back."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import auth
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from knox.models import AuthToken
+
+from klatsch.accounts.models import Ticket, User
+from klatsch.accounts.queries import Person, Profile, find_by_session, find_by_token, profile_of
+from klatsch.accounts.validation import check_free, check_new_person
+from klatsch.core.errors import NotAuthenticated, NotFound
+
+__all__ = [
+    "NewTicket",
+    "NewToken",
+    "Person",
+    "authenticate_connection",
+    "check_credentials",
+    "create_ticket",
+    "create_token",
+    "end_token",
+    "redeem_ticket",
+    "register_person",
+    "sign_in",
+    "sign_out",
+]
+
+_TICKET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A bearer token, told once: what is kept is its digest."""
+
+    token: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """A ticket for one WebSocket, told once: what is kept is its digest. `expires_in` is in seconds."""
+
+    ticket: str = field(repr=False)
+    expires_in: int
+
+
+def register_person(*, username: str, email: str, password: str) -> Profile:
+    """Makes an active person; raises BadRequest naming every field that is wrong.
+
+    Of two registrations of one name at once, one is told that it is taken.
+    """
+    user = User(username=username, email=email)
+    check_new_person(user, password)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        # The constraint waited for the other registration to commit, so now it is seen.
+        check_free(user)
+        raise
+    return profile_of(user)
+
+
+def check_credentials(*, http: HttpRequest, username: str, password: str) -> Person:
+    """Whose username (or e-mail address) and password these are; raises NotAuthenticated, the same for all reasons."""
+    user = _authenticate(http, username, password)
+    return Person(user.pk, user.username)
+
+
+def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
+    """Opens a session under a new key, and sets its cookies on the answer to `http`; raises NotAuthenticated."""
+    user = _authenticate(http, username, password)
+    if auth.SESSION_KEY in http.session:
+        # Django keeps the key when the same person signs in again; a key that has leaked must end here.
+        http.session.flush()
+    auth.login(http, user)
+    return profile_of(user)
+
+
+def sign_out(*, http: HttpRequest) -> None:
+    """Ends the session of `http`."""
+    auth.logout(http)
+
+
+def create_token(*, person_id: UUID) -> NewToken:
+    """A new bearer token; the person's expired ones go, so that nothing piles up."""
+    AuthToken.objects.filter(user_id=person_id, expiry__lt=Now()).delete()
+    kept, token = AuthToken.objects.create(user=User(pk=person_id))
+    return NewToken(token, kept.expiry)
+
+
+def end_token(*, person_id: UUID, token_id: str) -> None:
+    """Ends one of the person's tokens; raises NotFound for others' as for none."""
+    ended, _ = AuthToken.objects.filter(user_id=person_id, token_key=token_id).delete()
+    if not ended:
+        raise NotFound("You have no such token.")
+
+
+def create_ticket(*, person_id: UUID) -> NewTicket:
+    """A new one-use ticket; the person's expired ones go, so that nothing piles up."""
+    Ticket.objects.filter(user_id=person_id, expires_at__lt=Now()).delete()
+    ticket = secrets.token_urlsafe(_TICKET_BYTES)
+    lifetime = timedelta(seconds=settings.ENV["KLATSCH_TICKET_SECONDS"])
+    Ticket.objects.create(digest=_digest(ticket), user_id=person_id, expires_at=Now() + lifetime)
+    return NewTicket(ticket, settings.ENV["KLATSCH_TICKET_SECONDS"])
+
+
+def redeem_ticket(*, ticket: str) -> Person:
+    """Whose ticket it is, once: whoever comes second, or after its time, gets NotAuthenticated."""
+    # One statement, so that of two who come at once only one finds the row.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM accounts_ticket USING accounts_user
+            WHERE accounts_ticket.digest = %s AND accounts_user.id = accounts_ticket.user_id
+            RETURNING accounts_user.id, accounts_user.username,
+                      accounts_ticket.expires_at > now() AND accounts_user.is_active
+            """,
+            [_digest(ticket)],
+        )
+        row = cursor.fetchone()
+    if row is None or not row[2]:
+        raise NotAuthenticated("This ticket is not valid, or no longer.")
+    return Person(row[0], row[1])
+
+
+def authenticate_connection(
+    *, ticket: str | None = None, bearer: str | None = None, session_key: str | None = None
+) -> Person:
+    """Whose connection this is, by the first credential that is given; raises NotAuthenticated.
+
+    At most two statements. Whether a page may use the session is the caller's to check (its origin).
+    """
+    if ticket is not None:
+        return redeem_ticket(ticket=ticket)
+    if bearer is not None:
+        found = find_by_token(bearer)
+        user = found[0] if found else None
+    else:
+        user = find_by_session(session_key or "")
+    if user is None:
+        raise NotAuthenticated("This credential is not valid, or no longer.")
+    return Person(user.pk, user.username)
+
+
+def _authenticate(http: HttpRequest, username: str, password: str) -> User:
+    user = auth.authenticate(http, username=username, password=password)
+    if not isinstance(user, User):
+        raise NotAuthenticated("Username or password is wrong.")
+    return user
+
+
+def _digest(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()

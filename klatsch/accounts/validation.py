@@ -1,0 +1,53 @@
+"""What refuses a new person: Django's validators, and names that are taken. Every field that is wrong is named."""
+
+from collections.abc import Iterator
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.models import Value
+from django.db.models.functions import Lower
+
+from klatsch.accounts.models import User
+from klatsch.core.errors import BadRequest, FieldError
+
+
+def check_new_person(user: User, password: str) -> None:
+    """Raises BadRequest unless `user` may be registered with this password."""
+    _refuse_if([*_wrong_fields(user), *_weak_password(user, password)])
+    check_free(user)
+
+
+def check_free(user: User) -> None:
+    """Raises BadRequest where the username or the e-mail address is somebody's, in any case, active or not."""
+    folded = User.objects.alias(name=Lower("username"), address=Lower("email"))
+    errors = []
+    if folded.filter(name=user.username.lower()).exists():
+        errors.append(FieldError("username", "taken", "This username is taken."))
+    if folded.filter(address=Lower(Value(user.email))).exists():
+        errors.append(FieldError("email", "taken", "This e-mail address is in use."))
+    _refuse_if(errors)
+
+
+def _wrong_fields(user: User) -> Iterator[FieldError]:
+    try:
+        user.full_clean(exclude={"password"}, validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        for name, wrong in error.error_dict.items():
+            yield from _field_errors(name, wrong)
+
+
+def _weak_password(user: User, password: str) -> Iterator[FieldError]:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        yield from _field_errors("password", error.error_list)
+
+
+def _field_errors(name: str, wrong: list[ValidationError]) -> Iterator[FieldError]:
+    for error in wrong:
+        yield FieldError(name, error.code or "invalid", " ".join(error.messages))
+
+
+def _refuse_if(errors: list[FieldError]) -> None:
+    if errors:
+        raise BadRequest("This person cannot be registered.", fields=tuple(errors))

@@ -1,0 +1,49 @@
+"""What comes with a request, made into checked values: fields that a shape does not name change nothing."""
+
+import io
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+
+BODY_BYTES_MOST = 256 * 1024
+"""64 times the longest message in UTF-8 escapes; beyond it is no request of ours."""
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_detail = f"A body has at most {BODY_BYTES_MOST} bytes."
+
+
+class JSONBody(JSONParser):
+    """One JSON text of at most BODY_BYTES_MOST; raises ParseError or BodyTooLarge."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(BODY_BYTES_MOST + 1)
+        if len(body) > BODY_BYTES_MOST:
+            raise BodyTooLarge
+        try:
+            return super().parse(io.BytesIO(body), media_type, parser_context)
+        except RecursionError:
+            raise ParseError("The body is nested too deeply.") from None
+
+
+def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The fields of `shape` from the body; raises ValidationError naming each that is wrong."""
+    return _read(shape(data=request.data))
+
+
+def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The fields of `shape` from the query; raises ValidationError naming each that is wrong."""
+    return _read(shape(data=request.query_params))
+
+
+def _read(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    fields: dict[str, Any] = serializer.validated_data
+    return fields

@@ -1,0 +1,151 @@
+"""Every refusal under /api/ is an `application/problem+json` (RFC 9457), whatever raised it; nothing inside leaks."""
+
+import math
+import sys
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from klatsch.core.errors import FieldError, KlatschError
+
+CONTENT_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="klatsch"'
+DATABASE_AWAY_RETRY_S = 2
+
+_CODES = {
+    400: "bad_request",
+    401: "not_authenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is answered instead of what was asked for. `retry_after` is in seconds."""
+
+    status: int
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after: float | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
+        return {
+            "type": f"/problems/{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [asdict(error) for error in self.errors],
+        } | ({} if self.retry_after is None else {"retry_after": self.retry_after})
+
+    def headers(self) -> dict[str, str]:
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(math.ceil(self.retry_after))
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = CHALLENGE
+        return headers
+
+
+_KNOWN: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
+    ((Http404,), Problem(404, "not_found", "There is nothing here.")),
+    ((PermissionDenied,), Problem(403, "forbidden", "You may not do this.")),
+    ((RequestDataTooBig,), Problem(413, "too_large", "The request is too large.")),
+    # PostgreSQL refuses as data only what came with the request: a NUL in a cookie, a number beyond all bounds.
+    ((SuspiciousOperation, DataError), Problem(400, "bad_request", "The request cannot be understood.")),
+    (
+        (OperationalError, InterfaceError),
+        Problem(503, "unavailable", "The archive cannot be reached. Try again.", retry_after=DATABASE_AWAY_RETRY_S),
+    ),
+)
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
+    """DRF's exception handler; None leaves the exception to Django, which logs it and calls `server_error`."""
+    problem = problem_of(error)
+    if problem is None:
+        return None
+    return Response(problem.body(), problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
+
+
+def problem_of(error: BaseException | None) -> Problem | None:
+    """The answer to an exception that is one; None for those that are a fault of ours."""
+    if isinstance(error, KlatschError):
+        return Problem(error.status, error.code, error.detail, error.fields, error.retry_after)
+    if isinstance(error, exceptions.APIException):
+        return _of_framework(error)
+    return next((problem for kinds, problem in _KNOWN if isinstance(error, kinds)), None)
+
+
+def _of_framework(error: exceptions.APIException) -> Problem:
+    code = _CODES.get(error.status_code, "error")
+    if isinstance(error.detail, (dict, list)):
+        return Problem(error.status_code, code, "The request is wrong.", tuple(_field_errors("", error.detail)))
+    return Problem(error.status_code, code, str(error.detail), retry_after=getattr(error, "wait", None))
+
+
+def _field_errors(path: str, detail: Any) -> list[FieldError]:
+    """Flattens DRF's nested details: `members.0.username`. An error of the whole body has the empty field."""
+    if isinstance(detail, dict):
+        parts = [("" if name == "non_field_errors" else str(name), part) for name, part in detail.items()]
+    elif isinstance(detail, list):
+        parts = [("" if isinstance(part, str) else str(i), part) for i, part in enumerate(detail)]
+    else:
+        return [FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))]
+    return [error for name, part in parts for error in _field_errors(f"{path}.{name}".strip("."), part)]
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400."""
+    return _answer(request, problem_of(exception)) or defaults.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler403."""
+    return _answer(request, problem_of(exception)) or defaults.permission_denied(request, exception)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Django's CSRF_FAILURE_VIEW."""
+    problem = Problem(403, "forbidden", f"CSRF: {reason}")
+    return _answer(request, problem) or HttpResponse(problem.detail, "text/plain", problem.status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler404."""
+    return _answer(request, problem_of(exception)) or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Django's handler500: also for what is raised outside a view, such as a session that cannot be stored."""
+    known = problem_of(sys.exception())
+    if known is not None and not _is_api(request):
+        return HttpResponse(known.detail, "text/plain", known.status, headers=known.headers())
+    problem = known or Problem(500, "internal_error", "Something is broken here; it has been logged.")
+    return _answer(request, problem) or defaults.server_error(request)
+
+
+def _answer(request: HttpRequest, problem: Problem | None) -> JsonResponse | None:
+    """The problem, for a request of the API; pages have Django's own answers."""
+    if problem is None or not _is_api(request):
+        return None
+    return JsonResponse(problem.body(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/")

@@ -1,0 +1,101 @@
+"""Whether this process lives, and whether it can do its work: each check has a deadline and names only itself."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.http import HttpRequest, JsonResponse
+
+from klatsch.api.ports import Ports, ports_of
+from klatsch.core.errors import Unavailable
+from klatsch.eventlog.log import LogError
+
+DEADLINE_S = 2.0
+"""Of each check: below the time-outs of the balancers that ask."""
+
+
+class NotReady(Exception):
+    """A part is not ready; the text says why, for people, without addresses or names of machines."""
+
+
+def livez(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
+    """200 as long as the process can answer at all; asks nobody."""
+    return JsonResponse({"status": "alive"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when database and log can be used; else 503 naming what cannot."""
+    return readiness_response(
+        {"database": check_database, "migrations": check_migrations, "log": lambda: check_log_of(request)}
+    )
+
+
+def readiness_response(checks: Mapping[str, Callable[[], None]]) -> JsonResponse:
+    """Runs all checks: `{"status": "ready"}`, or 503 with the reasons by name."""
+    missing: dict[str, str] = {}
+    for name, check in checks.items():
+        try:
+            check()
+        except NotReady as reason:
+            missing[name] = str(reason)
+    if not missing:
+        return JsonResponse({"status": "ready"})
+    return JsonResponse({"status": "not_ready", "not_ready": missing}, status=503, headers={"Retry-After": "1"})
+
+
+def check_database(deadline_s: float = DEADLINE_S) -> None:
+    """Raises NotReady unless PostgreSQL answers."""
+    _ask("SELECT 1", deadline_s)
+
+
+def check_migrations(deadline_s: float = DEADLINE_S) -> None:
+    """Raises NotReady unless every app's last migration has been applied."""
+    applied = set(_ask("SELECT app, name FROM django_migrations", deadline_s))
+    if not _last_migrations() <= applied:
+        raise NotReady("is not migrated")
+
+
+def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
+    """Raises NotReady unless a broker answers."""
+    if ports.check_log is None:
+        return
+    try:
+        ports.check_log(deadline_s)
+    except LogError as error:
+        raise NotReady("does not answer") from error
+
+
+def check_log_of(request: HttpRequest) -> None:
+    try:
+        ports = ports_of(request)
+    except Unavailable as error:
+        raise NotReady("cannot be reached") from error
+    check_log(ports)
+
+
+def _ask(statement: str, deadline_s: float) -> list[tuple[Any, ...]]:
+    """Not through the pool: that all its connections are busy is no reason to send requests elsewhere."""
+    milliseconds = math.ceil(deadline_s * 1000)
+    parameters = connection.get_connection_params()
+    parameters |= {
+        "connect_timeout": math.ceil(deadline_s),
+        "tcp_user_timeout": milliseconds,
+        "options": f"{parameters.get('options', '')} -c statement_timeout={milliseconds}",
+    }
+    try:
+        with psycopg.connect(**parameters, autocommit=True) as fresh:
+            return fresh.execute(statement).fetchall()
+    except psycopg.errors.UndefinedTable as error:
+        raise NotReady("is not migrated") from error
+    except psycopg.Error as error:
+        raise NotReady("does not answer") from error
+
+
+@functools.cache
+def _last_migrations() -> frozenset[tuple[str, str]]:
+    """What the code wants applied: it is on the disk, and does not change while the process runs."""
+    return frozenset(MigrationLoader(None).graph.leaf_nodes())

@@ -1,0 +1,76 @@
+"""Other people over REST: find them, look at one."""
+
+from typing import Any, NamedTuple
+
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.accounts import queries
+from klatsch.api.bodies import read_query
+from klatsch.api.pages import PageQuery, cut, page_response, read_window
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+
+_PEOPLE_MOST = 50
+
+
+class PeopleQuery(PageQuery):
+    limit = serializers.IntegerField(
+        min_value=1, max_value=_PEOPLE_MOST, default=_PEOPLE_MOST, help_text="How many at most on a page."
+    )
+    search = serializers.CharField(max_length=64, default="", help_text="How the username begins, in any case.")
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class PersonKey(NamedTuple):
+    folded_username: str
+
+    @classmethod
+    def of(cls, person: queries.Person) -> "PersonKey":
+        return cls(person.username.lower())
+
+
+class People(APIView):
+    @operation(
+        "search_users",
+        "Find people",
+        "People by the beginning of their username, in its order.",
+        parameters=(PeopleQuery, NEIGHBOURS),
+        answers={200: paged(PersonSerializer, "UserPage")},
+        refusals=(400, 401),
+    )
+    def get(self, request: Request) -> Response:
+        query = read_query(request, PeopleQuery)
+        window = read_window(query, PersonKey)
+        people = queries.search_people(
+            prefix=query["search"],
+            limit=window.fetch,
+            after=window.after.folded_username if window.after else None,
+            before=window.before.folded_username if window.before else None,
+        )
+        page = cut(people, window, PersonKey.of)
+        return page_response(request, page, PersonSerializer(page.rows, many=True).data)
+
+
+class PersonByName(APIView):
+    @operation(
+        "get_user",
+        "Look at somebody",
+        "A person by username, in any case.",
+        answers={200: PersonSerializer},
+        refusals=(401, 404),
+    )
+    def get(self, request: Request, username: str) -> Response:  # noqa: ARG002 - Django's signature
+        return Response(PersonSerializer(queries.get_person(username)).data)
+
+
+urlpatterns: list[Any] = [
+    path("users", People.as_view()),
+    path("users/<str:username>", PersonByName.as_view()),
+]
