@@ -79,8 +79,12 @@ VARIABLES: tuple[Variable, ...] = (
         24 * 366,
     ),
     Variable("KLATSCH_GROUP", str, "klatsch-persister", "The persisters' consumer group."),
-    Variable("KLATSCH_ANSWER_DEADLINE_MS", int, 10_000, "After so long a send is answered `unknown` (ms).", 500, 60_000),
-    Variable("KLATSCH_ARCHIVE_WAIT_MS", int, 2_000, "How long a REST send waits for the archive before 202 (ms).", 0, 30_000),
+    Variable(
+        "KLATSCH_ANSWER_DEADLINE_MS", int, 10_000, "After so long a send is answered `unknown` (ms).", 500, 60_000
+    ),
+    Variable(
+        "KLATSCH_ARCHIVE_WAIT_MS", int, 2_000, "How long a REST send waits for the archive before 202 (ms).", 0, 30_000
+    ),
     Variable("KLATSCH_OUTBOX_BYTES", int, 1_048_576, "What may wait for one slow socket (bytes).", 16_384, 2**28),
     Variable("KLATSCH_STALL_SECONDS", int, 8, "A socket that takes nothing for so long is closed (s).", 1, 60),
     Variable("KLATSCH_PING_SECONDS", int, 20, "The server's WebSocket ping (s); no pong in as long ends it.", 1, 300),
@@ -98,11 +102,14 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
     Variable(
-        "KLATSCH_MESSAGES_PER_SECOND", int, 500, "Messages a person may send to one process (1/s); 0: no limit.", 0, 10**6
+        "KLATSCH_MESSAGES_PER_SECOND",
+        int,
+        500,
+        "Messages a person may send to one process (1/s); 0: no limit.",
+        0,
+        10**6,
     ),
-    Variable(
-        "KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")
-    ),
+    Variable("KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
     Variable("KLATSCH_LOG_FORMAT", str, "json", "Log lines for machines or for people.", choices=("json", "console")),
 )
 

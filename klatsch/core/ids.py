@@ -52,7 +52,7 @@ def is_client_id(text: str) -> bool:
 
 
 def is_fresh(client_id: str, now_ms: int) -> bool:
-    """Whether every gateway still remembers any earlier use of this `client_id`: a UUIDv7 of the last or next minute."""
+    """Whether every gateway still remembers an earlier use of this `client_id`: a UUIDv7 of the last or next minute."""
     if _UUID7.match(client_id) is None:
         return False
     made_ms = int(client_id[:8] + client_id[9:13], 16)

@@ -27,9 +27,7 @@ class OutboxEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "outbox entries"
-        indexes = (
-            models.Index(fields=["place", "id"], condition=models.Q(relayed_at=None), name="outbox_waiting"),
-        )
+        indexes = (models.Index(fields=["place", "id"], condition=models.Q(relayed_at=None), name="outbox_waiting"),)
 
     def __str__(self) -> str:
         return f"outbox entry {self.pk}"

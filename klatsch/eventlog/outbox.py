@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -74,3 +75,8 @@ def _append_all(log: LogWriter, rows: list[OutboxEntry], reports: _Reports) -> N
             log.append(entry, lambda report, pk=row.pk: reports.take(pk, report))  # type: ignore[misc]  # pk is bound
         except LogError as error:
             reports.take(row.pk, Report(entry, -1, -1, str(error)))
+
+
+def forget_relayed() -> None:
+    """Deletes what was relayed more than a week ago: longer than the log keeps it by default."""
+    OutboxEntry.objects.filter(relayed_at__lt=timezone.now() - timedelta(days=7)).delete()

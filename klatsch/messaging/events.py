@@ -39,15 +39,36 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
     v: Literal[1] = VERSION
 
 
+class MessageChanged(msgspec.Struct, frozen=True, tag_field="t", tag="message_changed", gc=False):
+    """A message is as this says from here on: the whole of it, so that nobody needs what came before."""
+
+    id: Uuid
+    client_id: str
+    conversation: Uuid
+    sender: str
+    sender_id: Uuid
+    receiver: str | None
+    receiver_id: Uuid | None
+    content: Annotated[str, msgspec.Meta(max_length=CONTENT_MOST)]
+    sent_at: Time
+    position: Annotated[str, msgspec.Meta(pattern=r"^\d{1,5}:\d{1,5}:\d{1,19}$")]
+    reply_to: Uuid | None = None
+    edited_at: Time | None = None
+    deleted: bool = False
+    reactions: dict[str, list[str]] = {}
+    v: Literal[1] = VERSION
+
+
 CONVERSATION_KEY_LENGTH: Final = 36
 """Bytes of a conversation's own key, its id as text: keys of any other length are not messages."""
 
-_JUDGE_BEGINS: Final = bytes([VERSION])
+_MESSAGE: Final = b"\x01"
+_CHANGE: Final = b"\x02"
 _JUDGE_LENGTH: Final = 1 + 16 + 16 + 16
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
-decode_record = msgspec.json.Decoder(MessagePosted | MembersChanged).decode
+decode_record = msgspec.json.Decoder(MessagePosted | MessageChanged | MembersChanged).decode
 _decode_members = msgspec.json.Decoder(MembersChanged).decode
 
 
@@ -64,17 +85,25 @@ def digest(content: str, reply_to: str | None) -> bytes:
 
 
 def judge_header(message_id: bytes, sender: bytes, body: bytes) -> bytes:
-    """What a gateway judges by, without decoding: version, message id, sender id and digest, 49 bytes."""
-    return _JUDGE_BEGINS + message_id + sender + body
+    """What a gateway judges a new message by, without decoding: kind, message id, sender id and digest, 49 bytes."""
+    return _MESSAGE + message_id + sender + body
+
+
+def change_header(message_id: bytes, actor: bytes) -> bytes:
+    """The same for a change: who made it stands where the sender does, and no digest is needed."""
+    return _CHANGE + message_id + actor + bytes(16)
 
 
 def is_message(record: Record) -> bool:
-    """Whether a record is a message by its key and header, which is all that a gateway looks at."""
-    return (
-        len(record.key) == CONVERSATION_KEY_LENGTH
-        and len(record.judge) == _JUDGE_LENGTH
-        and record.judge.startswith(_JUDGE_BEGINS)
-    )
+    """Whether a record is a new message by its key and header, which is all that a gateway looks at."""
+    judge = record.judge
+    return len(record.key) == CONVERSATION_KEY_LENGTH and len(judge) == _JUDGE_LENGTH and judge[:1] == _MESSAGE
+
+
+def is_change(record: Record) -> bool:
+    """The same for a change of a message."""
+    judge = record.judge
+    return len(record.key) == CONVERSATION_KEY_LENGTH and len(judge) == _JUDGE_LENGTH and judge[:1] == _CHANGE
 
 
 def judged_id(judge: bytes) -> bytes:

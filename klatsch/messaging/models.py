@@ -44,9 +44,7 @@ class Message(models.Model):
     reactions = models.JSONField(default=dict, db_default={})
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["conversation", "epoch", "offset"], name="message_position"),
-        )
+        constraints = (models.UniqueConstraint(fields=["conversation", "epoch", "offset"], name="message_position"),)
         indexes = (models.Index(fields=["conversation", "-sent_at", "-id"], name="message_by_time"),)
 
     def __str__(self) -> str:
@@ -85,10 +83,13 @@ class MembershipInterval(models.Model):
     offset = models.BigIntegerField()
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),
+        constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
+        indexes = (
+            # Who was ever removed: all that judging needs (store.removals).
+            models.Index(
+                fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"
+            ),
         )
-        indexes = (models.Index(fields=["epoch", "partition", "offset"], name="interval_by_position"),)
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.conversation_id}, version {self.version}"

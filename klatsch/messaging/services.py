@@ -32,7 +32,7 @@ class SentMessage:
     digest: bytes
 
 
-class LookUpFirst(Exception):  # noqa: N818 - it says what to do
+class LookUpFirst(Exception):
     """The `client_id` may be older than what feeds remember: see `lookup.find_earlier`, then send with `looked_up`."""
 
 
@@ -53,7 +53,9 @@ def check_draft(draft: Draft) -> None:
 def check_content(content: str) -> None:
     """Raises TooLong or InvalidContent unless it is 1 to 4,000 characters of text."""
     if not content:
-        raise InvalidContent("A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),))
+        raise InvalidContent(
+            "A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),)
+        )
     if len(content) > events.CONTENT_MOST:
         raise TooLong(
             f"A message has at most {events.CONTENT_MOST} characters, this one has {len(content)}.",
@@ -76,10 +78,10 @@ def send_message(
     looked_up: bool = False,
     report: Callable[[Report], None] | None = None,
 ) -> SentMessage:
-    """Checks a draft and appends its record; never blocks. Raises KlatschError or LookUpFirst, and then appended nothing.
+    """Checks a draft and appends its record; never blocks. After KlatschError or LookUpFirst nothing was appended.
 
     `access` is the proof that the sender may write there (`conversations.queries.get_access`, or the gateway's memory
-    of it). The message is true when its record has been read back: `gateway.feed` and `messaging.posting` wait for that.
+    of it). The message is true when its record was read back: `gateway.feed` and `messaging.posting` wait for that.
     """
     check_draft(draft)
     if not looked_up and not is_fresh(draft.client_id, now_ms):

@@ -1,0 +1,98 @@
+"""A WebSocket client that costs little, so that what is measured is the server: raw frames on asyncio's transports."""
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+from typing import Any
+
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+_OPEN_S = 20
+
+
+class Socket(asyncio.Protocol):
+    """One connection. `on_text(payload)` gets each text frame; a close from the server is an error of the run."""
+
+    def __init__(self, host: str, token: str) -> None:
+        self._host, self._token = host, token
+        self._buffer = bytearray()
+        self._open = False
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_text: Callable[[bytes], None] = lambda payload: None
+        self.closed: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        transport.write(  # type: ignore[attr-defined]  # it is a Transport
+            f"GET /ws HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: klatsch.v1\r\n"
+            f"Authorization: Bearer {self._token}\r\n\r\n".encode()
+        )
+
+    def send(self, payload: bytes) -> None:
+        """A masked text frame; the mask is zero, which is a mask as good as any for a benchmark."""
+        self.transport.write(frame(TEXT, payload))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._open:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not self._buffer.startswith(b"HTTP/1.1 101"):
+                self.opened.set_exception(RuntimeError(bytes(self._buffer[:end]).decode()))
+                return
+            del self._buffer[: end + 4]
+            self._open = True
+            self.opened.set_result(None)
+        self._read_frames()
+
+    def _read_frames(self) -> None:
+        buffer, at, end = self._buffer, 0, len(self._buffer)
+        while end - at >= 2:
+            opcode, length, begin = buffer[at] & 0xF, buffer[at + 1], at + 2
+            if length >= 126:
+                width = 2 if length == 126 else 8
+                length, begin = int.from_bytes(buffer[begin : begin + width], "big"), begin + width
+            if end < begin + length:
+                break
+            payload = bytes(buffer[begin : begin + length])
+            at = begin + length
+            if opcode == TEXT:
+                self.on_text(payload)
+            elif opcode == PING:
+                self.transport.write(frame(PONG, payload))
+            elif opcode == CLOSE:
+                self.closed = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
+        del buffer[:at]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = self.closed or f"connection lost: {exc}"
+        if not self.opened.done():
+            self.opened.set_exception(RuntimeError(self.closed))
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    length = len(payload)
+    if length < 126:
+        return bytes([0x80 | opcode, 0x80 | length, 0, 0, 0, 0]) + payload
+    return bytes([0x80 | opcode, 0x80 | 126]) + length.to_bytes(2, "big") + b"\0\0\0\0" + payload
+
+
+async def connect(host: str, port: int, token: str) -> Socket:
+    """An open connection that has said hello and has its first mark."""
+    loop = asyncio.get_running_loop()
+    _, socket = await loop.create_connection(lambda: Socket(f"{host}:{port}", token), host, port)
+    marked: asyncio.Future[None] = loop.create_future()
+
+    def greeted(payload: bytes) -> None:
+        if payload.startswith(b'{"t":"mark"') and not marked.done():
+            marked.set_result(None)
+
+    async with asyncio.timeout(_OPEN_S):
+        await socket.opened
+        socket.on_text = greeted
+        socket.send(b'{"id":0,"op":"hello","d":{"resume":null}}')
+        await marked
+    return socket

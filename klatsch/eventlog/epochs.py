@@ -1,0 +1,33 @@
+"""The log's identity: which topic is the known one, and the number that positions in it begin with (D2)."""
+
+from klatsch.eventlog.log import TopicChanged
+from klatsch.eventlog.models import Epoch
+from klatsch.eventlog.topics import Topic
+
+
+def current_epoch() -> Epoch | None:
+    """The newest epoch, None before the first topic was made."""
+    return Epoch.objects.order_by("-epoch").first()
+
+
+def check_topic(found: Topic | None) -> Epoch:
+    """The epoch of the topic that is there; raises TopicChanged, saying what to do, unless it is the known one."""
+    known = current_epoch()
+    if known is None:
+        raise TopicChanged("There is no log yet. Run `manage.py topics create`.")
+    if found is None:
+        raise TopicChanged(
+            "The log's topic is gone from the brokers. Restore it; or, if it is lost for good, "
+            "run `manage.py topics create --again` and then `manage.py topics adopt`."
+        )
+    if found.topic_id != known.topic_id:
+        raise TopicChanged(
+            "The topic on the brokers is not the known one: it was deleted and made again, or these are other brokers. "
+            "If that is meant, run `manage.py topics adopt`: it opens the next epoch."
+        )
+    if found.partitions != known.partitions:
+        raise TopicChanged(
+            f"The topic has {found.partitions} partitions, but was made with {known.partitions}: "
+            "with another number, conversations would lose their order. Restore it."
+        )
+    return known

@@ -1,0 +1,86 @@
+"""How to reach the brokers, and the settings that each kind of client needs; every dangerous default is set (D1)."""
+
+from dataclasses import dataclass
+
+SEND_TIMEOUT_MS = 8_000
+"""After so long an unsent record is given up; below the deadline of an answer, so that the reason is known in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """Brokers, credentials and the topic of everything durable. Its repr holds no password."""
+
+    bootstrap_servers: str
+    topic: str
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: str = ""
+    ssl_ca: str = ""
+
+    def __repr__(self) -> str:
+        return f"KafkaConnection({self.bootstrap_servers!r}, {self.topic!r})"
+
+    def common(self, role: str) -> dict[str, str | int | float | bool]:
+        config: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "client.id": f"klatsch-{role}",
+            "security.protocol": self.security_protocol,
+            "socket.keepalive.enable": True,
+            "socket.nagle.disable": True,
+            # A broker that comes back is found within a second, not within ten.
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 1_000,
+        }
+        if self.security_protocol.startswith("SASL"):
+            config["sasl.mechanism"] = self.sasl_mechanism
+            config["sasl.username"] = self.sasl_username
+            config["sasl.password"] = self.sasl_password
+        if self.ssl_ca:
+            config["ssl.ca.location"] = self.ssl_ca
+        return config
+
+    def producer(self) -> dict[str, str | int | float | bool]:
+        return self.common("writer") | {
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 1,
+            "message.timeout.ms": SEND_TIMEOUT_MS,
+            "queue.buffering.max.messages": 100_000,
+            "queue.buffering.max.kbytes": 65_536,
+        }
+
+    def tail(self) -> dict[str, str | int | float | bool]:
+        return (
+            self.common("tail")
+            | self._consumer()
+            | {
+                # A group id is demanded by librdkafka and used for nothing: partitions are assigned by hand.
+                "group.id": "klatsch-no-group",
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+
+    def group(self, name: str) -> dict[str, str | int | float | bool]:
+        return (
+            self.common("persister")
+            | self._consumer()
+            | {
+                "group.id": name,
+                "group.protocol": "consumer",
+                "queued.max.messages.kbytes": 65_536,
+            }
+        )
+
+    @staticmethod
+    def _consumer() -> dict[str, str | int | float | bool]:
+        return {
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "allow.auto.create.topics": False,
+            "isolation.level": "read_uncommitted",
+            "fetch.wait.max.ms": 500,
+            "fetch.queue.backoff.ms": 10,
+        }

@@ -1,0 +1,175 @@
+"""The log's twin in memory, for unit tests: it passes the same suite as Kafka (tests/contract)."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from klatsch.eventlog.log import Entry, LogError, LogFull, OffsetGone, Record, Report
+from klatsch.eventlog.partitions import partition_of
+
+_WAIT_S = 0.05
+
+
+@dataclass(slots=True)
+class _Group:
+    members: list["MemoryGroup"] = field(default_factory=list)
+
+
+class MemoryLog:
+    """A topic: partitions of records, with the time of each. `first` offsets grow when records are dropped."""
+
+    def __init__(self, partitions: int = 12, clock: Callable[[], int] = lambda: 0) -> None:
+        self.partitions = partitions
+        self.clock = clock
+        self.changed = threading.Condition()
+        self.records: list[list[Record]] = [[] for _ in range(partitions)]
+        self.times: list[list[int]] = [[] for _ in range(partitions)]
+        self.first = [0] * partitions
+        self.groups: dict[str, _Group] = {}
+
+    def drop_before(self, partition: int, offset: int) -> None:
+        """What retention does."""
+        with self.changed:
+            self.first[partition] = offset
+
+    def append(self, entry: Entry) -> Record:
+        partition = partition_of(entry.place if entry.place is not None else entry.key, self.partitions)
+        with self.changed:
+            records = self.records[partition]
+            record = Record(partition, len(records), entry.key, entry.value, entry.judge)
+            records.append(record)
+            self.times[partition].append(self.clock())
+            self.changed.notify_all()
+        return record
+
+    def read(self, positions: dict[int, int], limit: int, timeout_s: float) -> list[Record]:
+        """Takes up to `limit` records, moving `positions`; raises OffsetGone where one is not (any more) there."""
+        with self.changed:
+            self.changed.wait_for(lambda: self._take(positions, 1, move=False), timeout_s)
+            return self._take(positions, limit, move=True)
+
+    def _take(self, positions: dict[int, int], limit: int, *, move: bool) -> list[Record]:
+        taken: list[Record] = []
+        for partition, offset in positions.items():
+            if not self.first[partition] <= offset <= len(self.records[partition]):
+                raise OffsetGone(f"partition {partition} does not hold offset {offset}")
+            some = self.records[partition][offset : offset + limit - len(taken)]
+            taken += some
+            if move:
+                positions[partition] = offset + len(some)
+        return taken
+
+
+class MemoryWriter:
+    """Appends at once. `room` is how many more it takes before LogFull; `broken` makes every report an error."""
+
+    def __init__(self, log: MemoryLog, *, reports: str = "all") -> None:
+        self._log = log
+        self._reports = reports
+        self.room: int | None = None
+        self.broken = False
+
+    def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+        if self.room is not None:
+            if self.room <= 0:
+                raise LogFull("the queue of unsent records is full")
+            self.room -= 1
+        if self.broken:
+            if report:
+                report(Report(entry, -1, -1, "the log is broken"))
+            return
+        record = self._log.append(entry)
+        if report and self._reports == "all":
+            report(Report(entry, record.partition, record.offset, None))
+
+    def close(self, deadline_s: float) -> int:  # noqa: ARG002 - nothing waits
+        return 0
+
+
+class MemoryTail:
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def ends(self) -> dict[int, int]:
+        return {p: len(records) for p, records in enumerate(self._log.records)}
+
+    def offsets_at(self, time_ms: int) -> dict[int, int]:
+        return {
+            p: next((i for i, time in enumerate(times) if time >= time_ms), len(times))
+            for p, times in enumerate(self._log.times)
+        }
+
+    def start(
+        self,
+        offsets: Mapping[int, int],
+        deliver: Callable[[Sequence[Record]], None],
+        failed: Callable[[LogError], None],
+    ) -> None:
+        self._thread = threading.Thread(target=self._serve, args=(dict(offsets), deliver, failed), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def _serve(
+        self,
+        positions: dict[int, int],
+        deliver: Callable[[Sequence[Record]], None],
+        failed: Callable[[LogError], None],
+    ) -> None:
+        try:
+            while not self._stopping.is_set():
+                if records := self._log.read(positions, 1_000, _WAIT_S):
+                    deliver(records)
+        except LogError as error:
+            failed(error)
+
+
+class MemoryGroup:
+    """Shares the partitions with the other members of its name; a change reaches each in its own next `poll`."""
+
+    def __init__(
+        self,
+        log: MemoryLog,
+        name: str,
+        *,
+        assigned: Callable[[Sequence[int]], Mapping[int, int]],
+        revoked: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._log = log
+        self._assigned = assigned
+        self._revoked = revoked
+        self.positions: dict[int, int] = {}
+        self._group = log.groups.setdefault(name, _Group())
+        self._group.members.append(self)
+
+    def poll(self, timeout_s: float, limit: int) -> Sequence[Record]:
+        self._rebalance()
+        return self._log.read(self.positions, limit, timeout_s)
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        self.positions.update({p: offset for p, offset in offsets.items() if p in self.positions})
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        pass
+
+    def close(self) -> None:
+        self._group.members.remove(self)
+        if self.positions:
+            self._revoked(sorted(self.positions))
+        self.positions = {}
+
+    def _rebalance(self) -> None:
+        mine = self._group.members.index(self)
+        share = set(range(mine, self._log.partitions, len(self._group.members)))
+        if lost := sorted(set(self.positions) - share):
+            self._revoked(lost)
+            for partition in lost:
+                del self.positions[partition]
+        held = {p for member in self._group.members if member is not self for p in member.positions}
+        if gained := sorted(share - set(self.positions) - held):
+            self.positions.update(self._assigned(gained))

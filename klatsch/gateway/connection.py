@@ -1,0 +1,127 @@
+"""One WebSocket, from its handshake to its end: receives in a plain loop and decides nothing that others decide.
+
+Channels makes two tasks and a hop into a thread for each frame (design.md, 90 µs); a consumer that touches no database
+on the hot path needs neither. Overriding `__call__` is no documented extension point: tests/unit/test_connection.py
+fails when Channels changes what stands on it.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from channels.consumer import AsyncConsumer
+
+from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, Unavailable
+from klatsch.core.metrics import CONNECTIONS
+from klatsch.gateway import protocol
+from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
+from klatsch.gateway.hub import Person
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.pending import Window
+from klatsch.gateway.protocol import BadFrame, Close, Hello, Send
+from klatsch.gateway.service import Gateway
+from klatsch.gateway.socket import EXTENSION, ChatSocket
+
+_log = structlog.get_logger(__name__)
+
+
+class ChatConnection(AsyncConsumer):
+    """A person's connection: frames are handled one after the other, and answered in that order or later."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._malformed = 0
+        self._person: Person | None = None
+        self.window = Window()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self.scope, self.base_send = scope, send
+        await receive()  # websocket.connect
+        socket: ChatSocket = scope["extensions"][EXTENSION]
+        self.outbox = Outbox(socket, self._gateway.hub.dirty, self._gateway.limits.outbox_bytes)
+        socket.resumed = self.outbox.flush
+        CONNECTIONS.inc()
+        try:
+            await self._serve(receive)
+        finally:
+            CONNECTIONS.dec()
+            self.outbox.closed = True
+            if self._person is not None:
+                self._gateway.hub.leave(self._person, self.outbox)
+
+    async def _serve(self, receive: Any) -> None:
+        """The handshake, `hello`, and then frames until one side has enough."""
+        if not await self._accept():
+            return
+        try:
+            async with asyncio.timeout(protocol.HELLO_DEADLINE_S):
+                while self._person is None:
+                    if not await self._take(await receive()):
+                        return
+        except TimeoutError:
+            self.outbox.close(Close.NOT_READY, "no hello")
+        while await self._take(await receive()):
+            pass
+
+    async def _accept(self) -> bool:
+        """Accepts, and closes with a code where this may not go on: a refused handshake would show none."""
+        try:
+            handshake = read_handshake(self.scope)
+        except NoSubprotocol:
+            await self.base_send({"type": "websocket.accept"})
+            self.outbox.close(Close.MALFORMED, f"the sub-protocol is {protocol.SUBPROTOCOL}")
+            return False
+        await self.base_send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
+        return await self._authenticate(handshake)
+
+    async def _authenticate(self, credentials: Credentials) -> bool:
+        try:
+            self._user = await self._gateway.authenticate(credentials)
+        except NotAuthenticated as error:
+            self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
+        except Forbidden as error:
+            self.outbox.close(Close.FORBIDDEN, error.detail)
+        except Unavailable as error:
+            self.outbox.close(Close.NOT_READY, error.detail)
+        return not self.outbox.closed
+
+    async def _take(self, event: dict[str, Any]) -> bool:
+        """Handles one event of the socket; False when it was the last one."""
+        if event["type"] == "websocket.disconnect":
+            return False
+        try:
+            await self._handle(protocol.decode_frame(event.get("text")))
+            self._malformed = 0
+        except BadFrame as bad:
+            self._refuse(bad)
+        return True
+
+    def _refuse(self, bad: BadFrame) -> None:
+        self.outbox.answer(protocol.err(bad.re, bad.error))
+        self._malformed += 1
+        if self._malformed >= protocol.MALFORMED_MOST:
+            self.outbox.close(Close.MALFORMED, "too many malformed frames in a row")
+
+    async def _handle(self, frame: Hello | Send) -> None:
+        try:
+            if isinstance(frame, Send):
+                if self._person is None:
+                    raise BadRequest("The first frame is hello.")
+                await self._gateway.sending.send(self._person, self.outbox, self.window, frame)
+            else:
+                await self._hello(frame)
+        except KlatschError as error:
+            self.outbox.answer(protocol.err(frame.id, error))
+
+    async def _hello(self, frame: Hello) -> None:
+        if self._person is not None:
+            raise BadRequest("There was a hello already.")
+        started = time.monotonic()
+        try:
+            person = await self._gateway.hello(self._user, self.outbox, frame)
+        except Unavailable as error:
+            self.outbox.close(Close.NOT_READY, error.detail)
+            return
+        self._person = person
+        _log.debug("hello", user=person.user_id, seconds=round(time.monotonic() - started, 4))

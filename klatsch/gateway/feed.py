@@ -1,0 +1,163 @@
+"""Reads the log for the sockets: judges each record in order, answers its sender and pushes it (D4, D9, D10).
+
+Runs on the event loop, a batch at a time; touches no database and decodes no message.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import structlog
+
+from klatsch.conversations.access import Access
+from klatsch.core.errors import Conflict, NotAMember
+from klatsch.core.ids import uuid_text
+from klatsch.core.metrics import COPIES, DELIVERED, SKIPPED, VOID
+from klatsch.eventlog.log import Record
+from klatsch.gateway import protocol
+from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.pending import Pending, Waiter
+from klatsch.gateway.ring import Ring
+from klatsch.messaging.events import (
+    MEMBERS_PREFIX,
+    BadRecord,
+    MembersChanged,
+    Membership,
+    decode_members,
+    is_change,
+    is_message,
+    judged_digest,
+    judged_id,
+    judged_sender,
+)
+from klatsch.messaging.judge import Memberships
+
+_log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it."""
+
+    def __init__(self, *, epoch: int, offsets: Mapping[int, int], hub: Hub, pending: Pending, ring: Ring) -> None:
+        self.epoch = epoch
+        self.offsets = [offsets[partition] for partition in range(len(offsets))]
+        self.memberships = Memberships()
+        self._hub = hub
+        self._pending = pending
+        self._ring = ring
+        self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
+
+    def apply(self, records: Sequence[Record], now_s: float) -> None:
+        """Takes the next batch, in the order of each partition."""
+        self._ring.turn(now_s)
+        offsets = self.offsets
+        for record in records:
+            if is_message(record):
+                self._apply_message(record)
+            elif record.key.startswith(MEMBERS_PREFIX):
+                self._apply_members(record)
+            elif is_change(record):
+                self._apply_change(record)
+            else:
+                SKIPPED.inc()
+            offsets[record.partition] = record.offset + 1
+        self._hub.flush()
+
+    def has_reached(self, offsets: Mapping[int, int]) -> bool:
+        return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
+
+    def _apply_message(self, record: Record) -> None:
+        judge = record.judge
+        waiters = self._pending.take(judged_id(judge))
+        first = self._ring.find(judge)
+        if first is not None:
+            COPIES.inc()
+            self._answer(waiters, record, first, duplicate=True)
+        elif self.memberships.is_removed(record.key, judged_sender(judge)):
+            VOID.inc()
+            self._reject(waiters)
+        else:
+            self._ring.remember(judge, record.offset)
+            audience = self._hub.audiences.get(record.key)
+            if audience is not None:
+                self._push(record, audience, waiters)
+            self._answer(waiters, record, record.offset, duplicate=False)
+
+    def _apply_change(self, record: Record) -> None:
+        if self.memberships.is_removed(record.key, judged_sender(record.judge)):
+            VOID.inc()
+            return
+        audience = self._hub.audiences.get(record.key)
+        if audience is not None:
+            frame = protocol.wire(protocol.push_changed(self._place(record, record.offset), record.value))
+            for outbox in audience:
+                outbox.push(frame)
+
+    def _push(self, record: Record, audience: set[Outbox], waiters: tuple[Waiter, ...]) -> None:
+        frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
+        body = judged_digest(record.judge)
+        # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
+        senders = [waiter.outbox for waiter in waiters if waiter.digest == body]
+        for outbox in audience:
+            if outbox not in senders:
+                outbox.push(frame)
+        DELIVERED.inc(len(audience) - len(senders))
+
+    def _answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
+        for waiter in waiters:
+            message_id = judged_id(record.judge)
+            if self._ring.same_body(message_id, waiter.digest):
+                place = self._place(record, first)
+                answer = protocol.ok_sent(waiter.re, uuid_text(message_id), place, duplicate=duplicate)
+            else:
+                answer = protocol.err(waiter.re, Conflict("Another message has this client_id."))
+            waiter.outbox.push(protocol.wire(answer))
+            duplicate = True  # whoever else waits here sent the same message again
+
+    def _reject(self, waiters: tuple[Waiter, ...]) -> None:
+        for waiter in waiters:
+            error = NotAMember("You were removed from this conversation before this message.")
+            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
+
+    def _place(self, record: Record, offset: int) -> str:
+        return f"{self._places[record.partition]}{offset}"
+
+    def _apply_members(self, record: Record) -> None:
+        try:
+            event = decode_members(record)
+        except BadRecord as error:
+            SKIPPED.inc()
+            _log.warning("record_skipped", position=self._place(record, record.offset), why=str(error))
+            return
+        changes = self.memberships.apply(event)
+        for change in changes:
+            if change.active:
+                self._admit(event, change)
+        self._push_members(record, event)
+        for change in changes:
+            person = self._hub.people.get(change.user_id)
+            if person is not None and not change.active:
+                self._hub.expel(person, event.conversation.encode("ascii"), change.version)
+
+    def _admit(self, event: MembersChanged, change: Membership) -> None:
+        person = self._hub.people.get(change.user_id)
+        if person is not None:
+            self._hub.admit(person, access_from_record(person, event), change.version)
+
+    def _push_members(self, record: Record, event: MembersChanged) -> None:
+        audience = self._hub.audiences.get(event.conversation.encode("ascii"), ())
+        if audience:
+            frame = protocol.wire(protocol.push_members(self._place(record, record.offset), record.value))
+            for outbox in audience:
+                outbox.push(frame)
+
+
+def access_from_record(person: Person, event: MembersChanged) -> Access:
+    """What a membership record lets a person do: the other one of a direct conversation is named in it."""
+    other = next((m for m in event.members if m.user_id != person.user_id), None) if event.kind == "direct" else None
+    return Access.of(
+        conversation=UUID(event.conversation),
+        kind=event.kind,
+        sender=(UUID(person.user_id), person.username),
+        receiver=(UUID(other.user_id), other.user) if other else None,
+    )

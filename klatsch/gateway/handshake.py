@@ -1,0 +1,69 @@
+"""What a WebSocket handshake brings: a credential, and for a cookie the page that it comes from (D13)."""
+
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlparse
+
+from channels.security.websocket import OriginValidator
+
+from klatsch.core.errors import Forbidden, NotAuthenticated
+from klatsch.gateway import protocol
+
+
+class NoSubprotocol(Exception):
+    """The client does not offer `klatsch.v1`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """One of the three ways to say who one is. Its repr shows none of them."""
+
+    ticket: str | None
+    bearer: str | None
+    cookies: str | None
+    origin: str | None
+
+    def __repr__(self) -> str:
+        return "Credentials()"
+
+
+def read_handshake(scope: dict[str, Any]) -> Credentials:
+    """Raises NoSubprotocol; a URL's query is never looked at, as credentials there end up in logs."""
+    offered: list[str] = scope["subprotocols"]
+    if protocol.SUBPROTOCOL not in offered:
+        raise NoSubprotocol
+    tickets = [p.removeprefix(protocol.TICKET_PREFIX) for p in offered if p.startswith(protocol.TICKET_PREFIX)]
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    scheme, _, token = headers.get(b"authorization", "").partition(" ")
+    return Credentials(
+        ticket=tickets[0] if tickets else None,
+        bearer=token.strip() if scheme.lower() == "bearer" else None,
+        cookies=headers.get(b"cookie"),
+        origin=headers.get(b"origin"),
+    )
+
+
+def session_key(credentials: Credentials, *, cookie_name: str, origins: list[str]) -> str:
+    """The session's key, if the page at `origin` may use the cookie; raises Forbidden or NotAuthenticated.
+
+    A browser sends the cookie for any page that opens a socket here, so the origin must be one of ours, exactly.
+    """
+    try:
+        cookie = SimpleCookie(credentials.cookies or "").get(cookie_name)
+    except CookieError:
+        cookie = None
+    if cookie is None:
+        raise NotAuthenticated("Sign in: a ticket, a bearer token or a session cookie is needed.")
+    if not is_allowed(credentials.origin, origins):
+        raise Forbidden("This page's origin may not use the session cookie here.")
+    return str(cookie.value)
+
+
+def is_allowed(origin: str | None, origins: list[str]) -> bool:
+    """Whether scheme, host and port are those of one of `origins`."""
+    try:
+        allowed: bool = OriginValidator(None, origins).valid_origin(urlparse(origin) if origin else None)
+    except ValueError:  # such as a port that is no number
+        return False
+    return allowed

@@ -1,0 +1,99 @@
+"""The connections of this process by conversation, and the people behind them (D9, D10)."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from klatsch.conversations.access import Access
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.protocol import Close
+
+
+@dataclass(slots=True, eq=False)
+class Person:
+    """Somebody with at least one connection here: where they may write, and each standing's version.
+
+    `access` is the cached "yes" of D9: it is made from PostgreSQL or a record, and ended by a record.
+    """
+
+    user_id: str
+    username: str
+    access: dict[bytes, Access] = field(default_factory=dict)
+    direct: dict[str, Access] = field(default_factory=dict)
+    versions: dict[bytes, int] = field(default_factory=dict)
+    outboxes: set[Outbox] = field(default_factory=set)
+    loaded: bool = False
+
+
+class Standing(Protocol):
+    """One person's standing in one conversation, whoever tells it: PostgreSQL or a record."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def active(self) -> bool: ...
+
+
+class Hub:
+    """Who is to get what. `audiences` maps a conversation's key to the outboxes of its connected members."""
+
+    def __init__(self) -> None:
+        self.audiences: dict[bytes, set[Outbox]] = {}
+        self.people: dict[str, Person] = {}
+        self.dirty: list[Outbox] = []
+
+    def join(self, user_id: str, username: str, outbox: Outbox) -> Person:
+        """Adds a connection: from here on it gets what its person is known to belong to."""
+        person = self.people.get(user_id)
+        if person is None:
+            person = self.people[user_id] = Person(user_id, username)
+        person.outboxes.add(outbox)
+        for key in person.access:
+            self.audiences.setdefault(key, set()).add(outbox)
+        return person
+
+    def leave(self, person: Person, outbox: Outbox) -> None:
+        """Removes a connection, and its person with the last one."""
+        person.outboxes.discard(outbox)
+        for key in person.access:
+            self._drop(key, outbox)
+        if not person.outboxes:
+            self.people.pop(person.user_id, None)
+
+    def admit(self, person: Person, access: Access, version: int) -> None:
+        """From here on this person gets that conversation; ignored when a higher version is known."""
+        if version < person.versions.get(access.key, 0):
+            return
+        person.versions[access.key] = version
+        person.access[access.key] = access
+        if access.receiver is not None:
+            person.direct[access.receiver] = access
+        if person.outboxes:
+            self.audiences.setdefault(access.key, set()).update(person.outboxes)
+
+    def expel(self, person: Person, key: bytes, version: int) -> None:
+        """From here on this person gets nothing of that conversation; ignored when a higher version is known."""
+        if version < person.versions.get(key, 0):
+            return
+        person.versions[key] = version
+        if person.access.pop(key, None) is not None:
+            for outbox in person.outboxes:
+                self._drop(key, outbox)
+
+    def flush(self) -> None:
+        """Writes what a batch has queued, each socket once."""
+        dirty = self.dirty
+        for outbox in dirty:
+            outbox.flush()
+        dirty.clear()
+
+    def close_all(self, code: Close, reason: str) -> None:
+        for person in list(self.people.values()):
+            for outbox in list(person.outboxes):
+                outbox.close(code, reason)
+
+    def _drop(self, key: bytes, outbox: Outbox) -> None:
+        audience = self.audiences.get(key)
+        if audience is not None:
+            audience.discard(outbox)
+            if not audience:
+                del self.audiences[key]

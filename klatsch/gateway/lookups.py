@@ -1,0 +1,32 @@
+"""What a gateway asks PostgreSQL when its own memory has no answer; blocking, so always through `DatabaseThreads`."""
+
+from uuid import UUID
+
+from klatsch.conversations.access import Access
+from klatsch.conversations.queries import get_standing, no_such_conversation
+from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.core.errors import Forbidden
+from klatsch.eventlog.log import LogWriter
+from klatsch.gateway.hub import Person
+
+
+class Lookups:
+    """`log` is a writer that reports: membership records must be in the log before anything is said there."""
+
+    def __init__(self, log: LogWriter) -> None:
+        self._log = log
+
+    def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
+        """The right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
+        user_id = UUID(person.user_id)
+        if to is not None:
+            access = ensure_direct_conversation(sender=(user_id, person.username), receiver_username=to, log=self._log)
+            return access, 1  # a direct conversation's members never change
+        try:
+            conversation_id = UUID(conversation or "")
+        except ValueError as error:
+            raise no_such_conversation() from error
+        standing = get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
+        if not standing.peer_active:
+            raise Forbidden("This person can no longer be written to.")
+        return standing.access(user_id, person.username), standing.version

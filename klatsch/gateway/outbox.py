@@ -1,0 +1,71 @@
+"""What waits for one connection: bounded, and written straight to its socket while that takes it (D12)."""
+
+from typing import Protocol
+
+from klatsch.gateway.protocol import Close, wire
+
+
+class Socket(Protocol):
+    """The open end of a WebSocket, as `klatsch.gateway.socket` makes it."""
+
+    paused: bool
+
+    def write(self, frames: bytes) -> None:
+        """Takes whole WebSocket frames; never blocks. Not to be called while `paused`."""
+
+    def end(self, code: Close, reason: str) -> None:
+        """Closes with that code; cut off shortly after where the peer takes nothing."""
+
+
+class Outbox:
+    """The frames of one connection, in order. More than `bytes_most` waiting closes it: "slow, resume".
+
+    `push` only queues; the hub flushes each outbox that got something once for a whole batch of records. The socket
+    calls `flush` again when it takes bytes again, so nothing here waits and a stalled peer holds up nobody.
+    """
+
+    __slots__ = ("_bytes_most", "_dirty", "_frames", "_size", "_socket", "closed")
+
+    def __init__(self, socket: Socket, dirty: "list[Outbox]", bytes_most: int) -> None:
+        self._socket = socket
+        self._dirty = dirty
+        self._bytes_most = bytes_most
+        self._frames: list[bytes] = []
+        self._size = 0
+        self.closed = False
+
+    def push(self, frame: bytes) -> None:
+        """Queues one WebSocket frame (see `protocol.wire`) until the next flush, within the bound."""
+        if not self._frames:
+            self._dirty.append(self)
+        self._add(frame)
+
+    def answer(self, payload: bytes) -> None:
+        """Queues a payload and writes it at once."""
+        self._add(wire(payload))
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what is queued, if the socket takes it now."""
+        frames = self._frames
+        if frames and not self._socket.paused:
+            self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            frames.clear()
+            self._size = 0
+
+    def _add(self, frame: bytes) -> None:
+        if self.closed:
+            return
+        self._frames.append(frame)
+        self._size += len(frame)
+        if self._size > self._bytes_most:
+            self.flush()
+            if self._frames:
+                self.close(Close.SLOW, "slow, resume")
+
+    def close(self, code: Close, reason: str) -> None:
+        """Closes the connection, once; what still waited is dropped, as the client will resume."""
+        if not self.closed:
+            self.closed = True
+            self._frames.clear()
+            self._socket.end(code, reason)

@@ -1,0 +1,57 @@
+"""Sends that wait to be read back from the log (D4)."""
+
+from typing import NamedTuple
+
+from klatsch.gateway.outbox import Outbox
+
+
+class Waiter(NamedTuple):
+    """One send: whom to answer, under which frame id, and with which body it was made. `since_s` is monotonic."""
+
+    outbox: Outbox
+    re: int | str
+    digest: bytes
+    since_s: float
+    window: "Window"
+
+
+class Window:
+    """How many sends of one connection wait for their answer."""
+
+    __slots__ = ("unanswered",)
+
+    def __init__(self) -> None:
+        self.unanswered = 0
+
+
+class Pending:
+    """Waiters by message id (16 bytes), oldest first; each is taken once, by its record or by its deadline."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[bytes, tuple[Waiter, ...]] = {}
+
+    def add(self, message_id: bytes, waiter: Waiter) -> None:
+        waiter.window.unanswered += 1
+        earlier = self._waiters.get(message_id)
+        self._waiters[message_id] = (waiter,) if earlier is None else (*earlier, waiter)
+
+    def take(self, message_id: bytes) -> tuple[Waiter, ...]:
+        waiters = self._waiters.pop(message_id, ())
+        for waiter in waiters:
+            waiter.window.unanswered -= 1
+        return waiters
+
+    def oldest_s(self) -> float | None:
+        """Since when the oldest has been waiting: how far the feed is behind what this gateway appended."""
+        for waiters in self._waiters.values():
+            return waiters[0].since_s
+        return None
+
+    def overdue(self, before_s: float) -> list[bytes]:
+        """The ids whose first waiter has waited since before then."""
+        ids: list[bytes] = []
+        for message_id, waiters in self._waiters.items():
+            if waiters[0].since_s >= before_s:
+                break
+            ids.append(message_id)
+        return ids

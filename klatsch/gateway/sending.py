@@ -1,0 +1,139 @@
+"""Sends: from a client's frame to the log, and what becomes of those that the log does not give back (D4)."""
+
+import time
+from collections.abc import Callable
+
+from klatsch.conversations.access import Access
+from klatsch.core.bucket import TokenBucket
+from klatsch.core.clock import Clock
+from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
+from klatsch.core.metrics import APPENDED, UNKNOWN
+from klatsch.eventlog.log import LogWriter, Report
+from klatsch.gateway import protocol
+from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.pending import Pending, Waiter, Window
+from klatsch.gateway.protocol import Send
+from klatsch.messaging.events import judged_id
+from klatsch.messaging.services import Draft, LookUpFirst, identify, send_message
+
+FEED_BEHIND_S = 5.0
+"""A feed that is so far behind cannot say in time what became of a send (D4)."""
+
+
+class Sending:
+    """Appends what clients write; `gateway.feed` answers. `on_loop` runs a function there, from a thread."""
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        pending: Pending,
+        log: LogWriter,
+        database: DatabaseThreads,
+        lookups: Lookups,
+        clock: Clock,
+        answer_s: float,
+        per_second: int,
+        on_loop: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._hub = hub
+        self._pending = pending
+        self._log = log
+        self._database = database
+        self._lookups = lookups
+        self._clock = clock
+        self._answer_s = answer_s
+        self._per_second = per_second
+        self._on_loop = on_loop
+        self._buckets: dict[str, TokenBucket] = {}
+
+    async def send(self, person: Person, outbox: Outbox, window: Window, frame: Send) -> None:
+        """Appends what was written; the feed answers when it reads it back. After KlatschError nothing was appended."""
+        self._check_may_send(person, window)
+        access = self._known_access(person, frame)
+        if access is None:
+            access = await self._find_access(person, frame)
+        draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
+        looked_up = False
+        try:
+            self._append(access, draft, outbox, window, frame, looked_up=False)
+        except LookUpFirst:
+            looked_up = True
+        if looked_up and not await self._answer_earlier(access, draft, outbox, frame):
+            self._append(access, draft, outbox, window, frame, looked_up=True)
+
+    def _append(
+        self, access: Access, draft: Draft, outbox: Outbox, window: Window, frame: Send, *, looked_up: bool
+    ) -> None:
+        sent = send_message(
+            log=self._log,
+            access=access,
+            draft=draft,
+            now_ms=self._clock(),
+            looked_up=looked_up,
+            report=self.lost,
+        )
+        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), window))
+        APPENDED.inc()
+
+    def _check_may_send(self, person: Person, window: Window) -> None:
+        if window.unanswered >= protocol.UNANSWERED_MOST:
+            raise RateLimited(f"{protocol.UNANSWERED_MOST} sends wait for their answer already.", retry_after=0.1)
+        now_s = time.monotonic()
+        if wait_s := self._bucket(person.user_id, now_s).take(now_s):
+            raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
+        oldest_s = self._pending.oldest_s()
+        if oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S:
+            raise Unavailable("The log does not answer. Try again.", retry_after=1)
+
+    def _bucket(self, user_id: str, now_s: float) -> TokenBucket:
+        bucket = self._buckets.get(user_id)
+        if bucket is None:
+            bucket = self._buckets[user_id] = TokenBucket(self._per_second, now_s)
+        return bucket
+
+    @staticmethod
+    def _known_access(person: Person, frame: Send) -> Access | None:
+        body = frame.d
+        if (body.conversation is None) == (body.to is None):
+            raise BadRequest("A send names either a conversation or whom it is to.")
+        if body.conversation is not None:
+            return person.access.get(body.conversation.encode())
+        return person.direct.get(body.to or "")
+
+    async def _find_access(self, person: Person, frame: Send) -> Access:
+        """A "no" of ours is always asked of PostgreSQL: the conversation may be a millisecond old (D9)."""
+        access, version = await self._database.run(
+            lambda: self._lookups.find_access(person, frame.d.conversation, frame.d.to)
+        )
+        self._hub.admit(person, access, version)
+        return access
+
+    async def _answer_earlier(self, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
+        """Whether an old client_id names a message that the archive holds; then that is the answer."""
+        sent = identify(access, draft)
+        earlier = await self._database.run(lambda: self._lookups.find_earlier(access, sent))
+        if earlier is None:
+            return False
+        message_id, position = earlier
+        outbox.answer(protocol.ok_sent(frame.id, message_id, position, duplicate=True))
+        return True
+
+    def lost(self, report: Report) -> None:
+        """Called on the writer's thread, for what failed: nobody can say yet whether it is in the log."""
+        self._on_loop(lambda: self.give_up(judged_id(report.entry.judge)))
+
+    def give_up(self, message_id: bytes) -> None:
+        """Answers `unknown`: from here on the record, should it come, is a push like any other."""
+        for waiter in self._pending.take(message_id):
+            UNKNOWN.inc()
+            error = Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
+            waiter.outbox.answer(protocol.err(waiter.re, error))
+
+    def tick(self) -> None:
+        """Called twice a second: gives up what has waited too long."""
+        for message_id in self._pending.overdue(time.monotonic() - self._answer_s):
+            self.give_up(message_id)

@@ -1,0 +1,87 @@
+"""uvicorn's WebSocket protocol with its sending end in our hands: frames made once go straight to the transport, and
+a peer that takes nothing is cut off (D12, D14).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from klatsch.gateway.protocol import Close
+
+EXTENSION = "klatsch.socket"
+_WRITE_BUFFER_BYTES = 65_536
+_LAST_WORDS_S = 1.0
+"""How long a closing socket may still take what was written to it before it is cut off."""
+
+
+class ChatSocket(WebSocketsSansIOProtocol):
+    """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object would need.
+
+    `stall_s` is how long a peer may take nothing; the connection finds this object in its scope's extensions.
+    """
+
+    stall_s: ClassVar[float] = 8.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.paused = False
+        self.resumed: Callable[[], None] = lambda: None
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        scope: dict[str, Any] | None = getattr(self, "scope", None)  # not there when the handshake was refused
+        if scope is not None:
+            scope["extensions"][EXTENSION] = self
+
+    def write(self, frames: bytes) -> None:
+        """Takes whole WebSocket frames; what comes after the close is dropped."""
+        if not self.close_sent and not self.disconnected:
+            self.transport.write(frames)
+
+    def end(self, code: Close, reason: str) -> None:
+        """Closes with that code, and cuts the connection off a second later if the peer takes nothing."""
+        if self.close_sent or self.disconnected:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
+        self.conn.send_close(int(code), reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.paused = True
+        self._stalled = self.loop.call_later(self.stall_s, self.end, Close.SLOW, "slow, resume")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.paused = False
+        self._forget_stall()
+        self.resumed()
+
+    def handle_ping(self) -> None:
+        """Pongs are not queued without bound for a peer that pings and never reads."""
+        if self.paused:
+            self.conn.data_to_send()
+            self.end(Close.FLOODING, "pings without reading")
+        else:
+            super().handle_ping()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_stall()
+        super().connection_lost(exc)
+
+    def _forget_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None

@@ -1,0 +1,163 @@
+"""Stores one batch exactly once: everything of it and its offsets in one transaction, or nothing (D5)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+
+from klatsch.messaging import store
+from klatsch.messaging.events import judged_digest
+from klatsch.messaging.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
+from klatsch.persister.batch import Batch, DeadRow, MessageRow
+
+_REMEMBERED_MOST = 200_000
+"""Conversations and people whose last seq or existence is remembered; beyond, all are forgotten and asked anew."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What only this persister changes while its compare-and-sets succeed; forgotten whenever one does not."""
+
+    seqs: dict[str, int] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
+
+
+class Archive:
+    """The archive of one epoch, over one connection. Any failure leaves it as it was before the call."""
+
+    def __init__(self, connection: Connection, epoch: int) -> None:
+        self._connection = connection
+        self._epoch = epoch
+        self._known = _Known()
+
+    def store(self, batch: Batch, expected: Mapping[int, int]) -> int:
+        """Returns how many messages were stored. Raises Fenced, or psycopg.Error: the caller tries again."""
+        try:
+            return self._store(batch, expected)
+        except BaseException:
+            self._known = _Known()
+            raise
+
+    def _store(self, batch: Batch, expected: Mapping[int, int]) -> int:
+        rows, dead = self._check_known(batch.messages)
+        dead += batch.dead
+        while True:
+            try:
+                return self._commit(batch, expected, rows, dead)
+            except CopiesFound:
+                there = store.find_ids(self._connection, [row.event.id for row in rows])
+                rows = [row for row in rows if row.event.id not in there]
+            except (psycopg.DataError, psycopg.IntegrityError):
+                rows, refused = self._bisect(rows)
+                if not refused:
+                    raise
+                dead += refused
+
+    def _check_known(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
+        """Splits off what names a conversation or a person that does not exist."""
+        known = self._known
+        if len(known.seqs) + len(known.people) > _REMEMBERED_MOST:
+            known = self._known = _Known()
+        conversations = {row.event.conversation for row in rows} - known.seqs.keys()
+        if conversations:
+            known.seqs |= store.last_seqs(self._connection, sorted(conversations))
+        people = {row.event.sender_id for row in rows} - known.people
+        if people:
+            known.people |= store.known_people(self._connection, sorted(people))
+        self._connection.commit()
+        good: list[MessageRow] = []
+        dead: list[DeadRow] = []
+        for row in rows:
+            if row.event.conversation not in known.seqs:
+                dead.append(DeadRow(row.record, "unknown_conversation", "there is no such conversation"))
+            elif row.event.sender_id not in known.people:
+                dead.append(DeadRow(row.record, "unknown_sender", "there is no such person"))
+            else:
+                good.append(row)
+        return good, dead
+
+    def _commit(
+        self, batch: Batch, expected: Mapping[int, int], rows: Sequence[MessageRow], dead: Sequence[DeadRow]
+    ) -> int:
+        connection, epoch = self._connection, self._epoch
+        messages, moves = self._number(rows)
+        with connection.transaction():
+            with connection.pipeline():
+                moved = [(store.move_offsets(connection, epoch, expected, batch.next_offsets), len(batch.next_offsets))]
+                inserted = store.insert_messages(connection, epoch, messages) if messages else None
+                moved += store.move_conversations(connection, epoch, moves.values())
+                if batch.changes:
+                    changes = {row.event.id: (row.event, row.record.offset) for row in batch.changes}
+                    store.update_messages(connection, epoch, changes)
+                if batch.intervals:
+                    store.insert_intervals(connection, epoch, _intervals(batch))
+                if dead:
+                    store.insert_letters(connection, epoch, _letters(dead))
+                store.notify_archived(connection, batch.next_offsets)
+            store.check_moved(*moved[0])
+            if inserted is not None:
+                store.check_inserted(inserted, len(messages))
+            for cursor, count in moved[1:]:
+                store.check_moved(cursor, count)
+        for conversation, move in moves.items():
+            self._known.seqs[conversation] = move.last.seq
+        return len(messages)
+
+    def _number(self, rows: Sequence[MessageRow]) -> tuple[list[StoredMessage], dict[str, ConversationMove]]:
+        """Gives each message the next number of its conversation: dense, as only what is stored gets one."""
+        seqs = self._known.seqs
+        messages: list[StoredMessage] = []
+        last: dict[str, StoredMessage] = {}
+        for row in rows:
+            conversation = row.event.conversation
+            seq = (last[conversation].seq if conversation in last else seqs[conversation]) + 1
+            record = row.record
+            message = StoredMessage(row.event, record.partition, record.offset, judged_digest(record.judge), seq)
+            last[conversation] = message
+            messages.append(message)
+        return messages, {c: ConversationMove(seqs[c], message) for c, message in last.items()}
+
+    def _bisect(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
+        """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""
+        messages, _ = self._number(rows)
+        try:
+            with self._connection.transaction(force_rollback=True):
+                store.insert_messages(self._connection, self._epoch, messages)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(rows) == 1:
+                return [], [DeadRow(rows[0].record, f"sqlstate_{error.sqlstate}", error.diag.message_primary or "")]
+        else:
+            return list(rows), []
+        half = len(rows) // 2
+        good, dead = self._bisect(rows[:half])
+        more_good, more_dead = self._bisect(rows[half:])
+        return good + more_good, dead + more_dead
+
+
+def _intervals(batch: Batch) -> list[Interval]:
+    return [
+        Interval(
+            row.conversation,
+            row.change.user_id,
+            row.change.version,
+            row.change.active,
+            row.record.partition,
+            row.record.offset,
+        )
+        for row in batch.intervals
+    ]
+
+
+def _letters(dead: Sequence[DeadRow]) -> list[Letter]:
+    return [
+        Letter(
+            row.record.partition,
+            row.record.offset,
+            row.record.key,
+            row.record.value,
+            row.record.judge,
+            row.reason,
+            row.detail,
+        )
+        for row in dead
+    ]

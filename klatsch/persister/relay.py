@@ -1,0 +1,32 @@
+"""Mops up the outbox: what a process promised to the log and did not relay itself before it ended (D9)."""
+
+import threading
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from klatsch.core.errors import Unavailable
+from klatsch.eventlog.log import LogWriter
+from klatsch.eventlog.outbox import forget_relayed, relay_records
+
+_log = structlog.get_logger(__name__)
+_EVERY_S = 1.0
+_FORGET_EVERY = 3_600
+"""Rounds between two clean-ups: an hour's."""
+
+
+def run_relay(log: LogWriter, stopping: threading.Event) -> None:
+    """Relays what waits, every second, until `stopping` is set; a log or database that is away is tried again."""
+    rounds = 0
+    while not stopping.wait(_EVERY_S):
+        close_old_connections()
+        try:
+            if relayed := relay_records(log):
+                _log.info("relayed", entries=relayed)
+            if rounds % _FORGET_EVERY == 0:
+                forget_relayed()
+            rounds += 1
+        except (Unavailable, DatabaseError) as error:
+            _log.warning("relay_waits", error=type(error).__name__)
+        finally:
+            close_old_connections()

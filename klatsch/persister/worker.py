@@ -1,0 +1,136 @@
+"""Reads a share of the log and stores it, batch by batch, until it is told to stop (D5)."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import psycopg
+import structlog
+
+from klatsch.core.metrics import DEAD_LETTERS, FENCED, PERSISTED, VOID
+from klatsch.eventlog.log import LogGroup, Record
+from klatsch.messaging import store
+from klatsch.messaging.judge import Memberships
+from klatsch.messaging.store import Connection, Fenced
+from klatsch.persister.archive import Archive
+from klatsch.persister.batch import Batch, sort_records
+
+_log = structlog.get_logger(__name__)
+BATCH_MOST = 2_000
+_POLL_S = 0.5
+_BACKOFF_MOST_S = 5.0
+
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """Told to stop while PostgreSQL was away: nothing of the batch at hand is stored, and nothing is lost."""
+
+
+class Worker:
+    """One member of the persisters' group. What PostgreSQL does not take now is tried again, for ever.
+
+    Its offsets are PostgreSQL's: they are read on assignment and after being fenced, and moved with the rows.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], epoch: int, stopping: threading.Event) -> None:
+        self._connect = connect
+        self._epoch = epoch
+        self._stopping = stopping
+        self._connection: Connection | None = None
+        self._archive: Archive | None = None
+        self._next: dict[int, int] = {}
+        self._memberships = Memberships()
+
+    def run(self, group: LogGroup) -> None:
+        """Returns when `stopping` is set; raises LogError when the log cannot be read on."""
+        try:
+            while not self._stopping.is_set():
+                records = self._wanted(group.poll(_POLL_S, BATCH_MOST))
+                if records and (offsets := self._store(records)) is not None:
+                    group.commit(offsets)
+                elif records:
+                    group.seek(self._refresh(list(self._next)))
+        except Stopped:
+            pass
+        finally:
+            self._drop()
+
+    def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """Where to go on, as PostgreSQL knows it; waits until it can say."""
+        _log.info("assigned", partitions=list(partitions))
+        return self._refresh(partitions)
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        _log.info("revoked", partitions=list(partitions))
+        for partition in partitions:
+            self._next.pop(partition, None)
+
+    def _wanted(self, records: Sequence[Record]) -> list[Record]:
+        """Without what was fetched before a seek, or of partitions that are another's by now."""
+        return [r for r in records if r.offset >= self._next.get(r.partition, r.offset + 1)]
+
+    def _store(self, records: Sequence[Record]) -> dict[int, int] | None:
+        """The offsets reached, or None when another persister was there before."""
+        batch = sort_records(records, self._memberships)
+        expected = {partition: self._next[partition] for partition in batch.next_offsets}
+        try:
+            stored = self._insist(lambda archive: archive.store(batch, expected))
+        except Fenced:
+            FENCED.inc()
+            _log.warning("fenced", expected=expected)
+            return None
+        self._next |= batch.next_offsets
+        _count(batch, stored)
+        return batch.next_offsets
+
+    def _refresh(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Reads the offsets and who was removed anew; what was known of the archive may be another's work by now."""
+
+        def read(_: Archive) -> dict[int, int]:
+            assert self._connection is not None
+            offsets = store.read_offsets(self._connection, self._epoch)
+            memberships = Memberships()
+            held = sorted({*self._next, *partitions})
+            for conversation, user_id, version, active in store.removals(self._connection, self._epoch, held):
+                memberships.load(conversation, user_id, version, active=active)
+            self._connection.commit()
+            self._memberships = memberships
+            return {partition: offsets[partition] for partition in partitions}
+
+        offsets = self._insist(read)
+        self._next |= offsets
+        return offsets
+
+    def _insist(self, act: Callable[[Archive], T]) -> T:
+        """Does it until PostgreSQL lets it: a full disk, a restart or a deadlock is no reason to lose a record."""
+        wait_s = 0.05
+        while True:
+            try:
+                return act(self._open())
+            except psycopg.Error as error:
+                _log.warning("archive_unavailable", error=type(error).__name__, retry_in_s=wait_s)
+                self._drop()
+                if self._stopping.wait(wait_s):
+                    raise Stopped from error
+                wait_s = min(wait_s * 2, _BACKOFF_MOST_S)
+
+    def _open(self) -> Archive:
+        if self._archive is None:
+            self._connection = self._connect()
+            self._archive = Archive(self._connection, self._epoch)
+        return self._archive
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._archive = None
+
+
+def _count(batch: Batch, stored: int) -> None:
+    PERSISTED.inc(stored)
+    VOID.inc(batch.void)
+    DEAD_LETTERS.inc(len(batch.dead))
+    for row in batch.dead:
+        _log.warning("dead_letter", partition=row.record.partition, offset=row.record.offset, reason=row.reason)

@@ -1,0 +1,260 @@
+"""The gateway: WebSockets, fed by the log; the same port answers REST (design.md, Processes)."""
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+
+from klatsch.api.ports import WithPorts
+from klatsch.asgi import build_application
+from klatsch.eventlog.kafka_reader import KafkaTail
+from klatsch.eventlog.kafka_writer import KafkaWriter
+from klatsch.eventlog.log import LogError, Record
+from klatsch.eventlog.models import Epoch
+from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.feed import Feed
+from klatsch.gateway.http import GatewayHttp
+from klatsch.gateway.hub import Hub
+from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.pending import Pending
+from klatsch.gateway.protocol import FRAME_BYTES_MOST, Close
+from klatsch.gateway.ring import Ring
+from klatsch.gateway.sending import Sending
+from klatsch.gateway.service import Gateway, Limits
+from klatsch.gateway.socket import ChatSocket
+from klatsch.messaging import store
+from klatsch.processes import wiring
+
+_log = structlog.get_logger(__name__)
+_BATCHES_MOST = 8
+"""Batches of the log that wait for the event loop: the tail reads no further while it is busy."""
+_DATABASE_THREADS = 8
+_DATABASE_WAITING_MOST = 10_000
+_DATABASE_DEADLINE_S = 10.0
+_TICK_S = 0.5
+_DRAIN_S = 4.0
+_USER_TIMEOUT_MS = 20_000
+"""A peer that acknowledges nothing for so long is gone (TCP_USER_TIMEOUT); uvicorn never drops one by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the feed begins, where it must be before anybody is served, and who was removed before."""
+
+    begin: dict[int, int]
+    ends: dict[int, int]
+    removals: list[tuple[str, str, int, bool]]
+
+
+def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
+    """Begins far enough back for every copy to be known (D3), and where the archive has not come to yet."""
+    ends = tail.ends()
+    oldest = tail.offsets_at(0)
+    remembered = tail.offsets_at(wiring.clock_ms() - settings.ENV["KLATSCH_RING_SECONDS"] * 1_000)
+    with wiring.connect_archive("gateway") as connection:
+        archived = store.read_offsets(connection, epoch.epoch)
+        removals = store.removals(connection, epoch.epoch, list(ends), since=oldest)
+    begin = {p: max(oldest[p], min(remembered[p], archived[p])) for p in ends}
+    return Start(begin, ends, removals)
+
+
+class Feeding:
+    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway when it has read up."""
+
+    def __init__(self, gateway: Gateway, ends: dict[int, int], loop: asyncio.AbstractEventLoop) -> None:
+        self._gateway = gateway
+        self._ends = ends
+        self._loop = loop
+        self._room = threading.Semaphore(_BATCHES_MOST)
+        self.stopping = False
+
+    def deliver(self, records: Sequence[Record]) -> None:
+        """Called on the tail's thread."""
+        while not self._room.acquire(timeout=1):
+            if self.stopping:
+                return
+        self._loop.call_soon_threadsafe(self.apply, records)
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Called on the loop."""
+        try:
+            self._gateway.apply(records)
+        finally:
+            self._room.release()
+        if self._ends and self._gateway.feed.has_reached(self._ends):
+            self._ends = {}
+            self._gateway.open()
+            _log.info("gateway_ready", offsets=self._gateway.feed.offsets)
+
+
+class Server(uvicorn.Server):
+    """uvicorn with our end: sockets are told to resume elsewhere before it closes them."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._asked = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._asked:
+            super().handle_exit(sig, frame)
+            return
+        self._asked = True
+        _log.info("draining", signal=signal.Signals(sig).name)
+        self._drain()
+
+
+def run(*, host: str, port: int) -> None:
+    """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
+    epoch = wiring.known_log()
+    listening = listen(host, port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(epoch, listening))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket, whose connections inherit TCP_USER_TIMEOUT."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+    listening.bind((host, port))
+    listening.listen(4_096)
+    return listening
+
+
+async def _serve(epoch: Epoch, listening: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    failures: list[LogError] = []
+    server: Server | None = None
+
+    def fail(error: LogError) -> None:
+        _log.error("log_failed", error=str(error))
+        failures.append(error)
+        if server is not None:
+            server.should_exit = True
+
+    def failed(error: LogError) -> None:
+        loop.call_soon_threadsafe(fail, error)
+
+    tail = wiring.log_tail(epoch.partitions)
+    start = await asyncio.to_thread(_plan, tail, epoch)
+    writer = wiring.log_writer(epoch.partitions, reports="errors", failed=failed)
+    reporting = wiring.log_writer(epoch.partitions, failed=failed)
+    database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
+    gateway = build_gateway(epoch, start, writer, reporting, database, loop)
+    feeding = Feeding(gateway, start.ends, loop)
+    server = Server(_config(gateway, reporting), lambda: loop.call_soon_threadsafe(_drain, gateway, server))
+    tail.start(start.begin, feeding.deliver, failed)
+    feeding.deliver([])  # an empty log is read up already
+    ticking = [
+        loop.create_task(_every(_TICK_S, gateway.sending.tick)),
+        loop.create_task(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark)),
+    ]
+    try:
+        await server.serve([listening])
+    finally:
+        feeding.stopping = True
+        for task in ticking:
+            task.cancel()
+        await asyncio.to_thread(tail.stop)
+        await asyncio.to_thread(writer.close, _DRAIN_S)
+        await asyncio.to_thread(reporting.close, _DRAIN_S)
+        database.close()
+    if failures:
+        raise failures[0]
+
+
+def build_gateway(
+    epoch: Epoch,
+    start: Start,
+    writer: KafkaWriter,
+    reporting: KafkaWriter,
+    database: DatabaseThreads,
+    loop: asyncio.AbstractEventLoop,
+) -> Gateway:
+    env = settings.ENV
+    hub, pending = Hub(), Pending()
+    ring = Ring(env["KLATSCH_RING_SECONDS"], time.monotonic())
+    feed = Feed(epoch=epoch.epoch, offsets=start.begin, hub=hub, pending=pending, ring=ring)
+    for conversation, user_id, version, active in start.removals:
+        feed.memberships.load(conversation, user_id, version, active=active)
+    sending = Sending(
+        hub=hub,
+        pending=pending,
+        log=writer,
+        database=database,
+        lookups=Lookups(reporting),
+        clock=wiring.clock_ms,
+        answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
+        per_second=env["KLATSCH_MESSAGES_PER_SECOND"],
+        on_loop=loop.call_soon_threadsafe,
+    )
+    limits = Limits(
+        outbox_bytes=env["KLATSCH_OUTBOX_BYTES"],
+        mark_s=env["KLATSCH_MARK_SECONDS"],
+        session_cookie=settings.SESSION_COOKIE_NAME,
+        origins=env["KLATSCH_ORIGINS"],
+        secret=settings.SECRET_KEY,
+    )
+    return Gateway(hub=hub, feed=feed, sending=sending, database=database, clock=wiring.clock_ms, limits=limits)
+
+
+def _plan(tail: KafkaTail, epoch: Epoch) -> Start:
+    try:
+        return plan_start(tail, epoch)
+    finally:
+        close_old_connections()
+
+
+def _config(gateway: Gateway, reporting: KafkaWriter) -> uvicorn.Config:
+    env = settings.ENV
+    ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
+    api = WithPorts(get_wsgi_application(), lambda: wiring.make_ports(reporting))
+
+    async def ready() -> dict[str, str]:
+        return {} if gateway.ready else {"feed": "still reading the log"}
+
+    application: Any = build_application(gateway, GatewayHttp(api, env["KLATSCH_API_THREADS"], ready))
+    return uvicorn.Config(
+        application,
+        ws=ChatSocket,
+        http="httptools",
+        interface="asgi3",
+        lifespan="off",
+        ws_max_size=FRAME_BYTES_MOST,
+        ws_per_message_deflate=False,
+        ws_ping_interval=env["KLATSCH_PING_SECONDS"],
+        ws_ping_timeout=env["KLATSCH_PING_SECONDS"],
+        timeout_graceful_shutdown=int(_DRAIN_S),
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )
+
+
+def _drain(gateway: Gateway, server: Server | None) -> None:
+    """Nobody new; the last mark; sockets are told to resume elsewhere; then uvicorn's own end."""
+    gateway.shut()
+    gateway.mark()
+    gateway.hub.close_all(Close.DRAINING, "draining, resume")
+    if server is not None:
+        server.should_exit = True
+
+
+async def _every(seconds: float, act: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        act()

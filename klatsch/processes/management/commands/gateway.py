@@ -1,0 +1,24 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from klatsch.eventlog.log import LogError
+from klatsch.processes.gateway import run
+
+
+class Command(BaseCommand):
+    help = "Serves WebSockets, and REST on the same port. Run as many as you like, behind any balancer."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            run(host=options["host"], port=options["port"])
+        except LogError as error:
+            raise CommandError(f"the gateway does not go on: {error}") from error
+        except OSError as error:
+            raise CommandError(f"port {options['port']} cannot be listened on: {error.strerror}") from error

@@ -1,0 +1,26 @@
+import json
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from klatsch.accounts.models import User
+from klatsch.accounts.services import create_token
+
+
+class Command(BaseCommand):
+    help = "Makes people with bearer tokens and no password, for benchmarks: one JSON object a line."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("count", type=int, help="how many")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        run = secrets.token_hex(4)
+        for number in range(options["count"]):
+            username = f"bench-{run}-{number}"
+            person = User(username=username, email=f"{username}@bench.invalid")
+            person.set_unusable_password()
+            person.save(force_insert=True)
+            token = create_token(person_id=person.pk).token
+            self.stdout.write(json.dumps({"username": username, "token": token}))

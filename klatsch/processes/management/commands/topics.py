@@ -1,0 +1,39 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from klatsch.eventlog.log import LogError
+from klatsch.eventlog.topics import KafkaTopics
+from klatsch.processes import wiring
+from klatsch.processes.topics import adopt_topic, create_topic, verify_topic
+
+
+class Command(BaseCommand):
+    help = "Makes, checks or adopts the log's topic."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        create = actions.add_parser("create", help="make the topic, once; harmless when it is there")
+        create.add_argument("--again", action="store_true", help="make it anew although one was known and is lost")
+        actions.add_parser("verify", help="check that the topic is the known one, with the settings as planned")
+        actions.add_parser("adopt", help="take the topic that is there now as the log: opens the next epoch")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        topics, plan = KafkaTopics(wiring.kafka_connection()), wiring.topic_plan()
+        try:
+            if options["action"] == "verify":
+                said = verify_topic(topics, plan)
+            else:
+                found = topics.find()
+                tail = wiring.log_tail(found.partitions if found else plan.partitions)
+                try:
+                    if options["action"] == "create":
+                        said = create_topic(topics, plan, tail, again=options["again"])
+                    else:
+                        said = adopt_topic(topics, tail)
+                finally:
+                    tail.stop()
+        except LogError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(said)

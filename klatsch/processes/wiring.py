@@ -1,0 +1,77 @@
+"""Joins the parts, by plain constructor calls: settings in, processes' components out."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection as django_connection
+
+from klatsch.api.ports import Ports
+from klatsch.eventlog.epochs import check_topic
+from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.eventlog.kafka_reader import KafkaTail
+from klatsch.eventlog.kafka_writer import KafkaWriter
+from klatsch.eventlog.log import LogError
+from klatsch.eventlog.models import Epoch
+from klatsch.eventlog.topics import KafkaTopics, TopicPlan
+from klatsch.messaging.archive_progress import ArchiveProgress
+
+
+def clock_ms() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def kafka_connection() -> KafkaConnection:
+    env = settings.ENV
+    return KafkaConnection(
+        bootstrap_servers=env["KAFKA_BOOTSTRAP_SERVERS"],
+        topic=env["KLATSCH_TOPIC"],
+        security_protocol=env["KAFKA_SECURITY_PROTOCOL"],
+        sasl_mechanism=env["KAFKA_SASL_MECHANISM"],
+        sasl_username=env["KAFKA_SASL_USERNAME"],
+        sasl_password=env["KAFKA_SASL_PASSWORD"],
+        ssl_ca=env["KAFKA_SSL_CA"],
+    )
+
+
+def topic_plan() -> TopicPlan:
+    env = settings.ENV
+    return TopicPlan(env["KLATSCH_PARTITIONS"], env["KLATSCH_REPLICATION"], env["KLATSCH_RETENTION_HOURS"])
+
+
+def known_log() -> Epoch:
+    """The epoch of the topic that is there; raises TopicChanged or LogError when that is not the known one."""
+    return check_topic(KafkaTopics(kafka_connection()).find())
+
+
+def log_writer(
+    partitions: int, *, reports: str = "all", failed: Callable[[LogError], None] | None = None
+) -> KafkaWriter:
+    return KafkaWriter(kafka_connection(), partitions, reports=reports, failed=failed)
+
+
+def log_tail(partitions: int) -> KafkaTail:
+    return KafkaTail(kafka_connection(), partitions)
+
+
+def connect_archive(role: str) -> psycopg.Connection[Any]:
+    """A connection of its own, outside Django's pool, for SQL that runs on one thread for ever."""
+    parameters = django_connection.get_connection_params()
+    for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+        parameters.pop(ours, None)
+    # A server that is gone without a word is noticed within seconds, not after TCP's quarter of an hour.
+    patience = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+    return psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
+
+
+def make_ports(log: KafkaWriter | None = None) -> Ports:
+    """What REST endpoints use; `log` where the process has a writer that reports already. Raises LogError."""
+    epoch = known_log()
+    return Ports(
+        log=log or log_writer(epoch.partitions),
+        progress=ArchiveProgress(),
+        clock=clock_ms,
+    )
