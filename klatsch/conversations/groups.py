@@ -1,0 +1,224 @@
+"""Changes of groups: who may make them, and each with its record in the same transaction (D9).
+
+An owner may everything; an admin adds people and removes plain members; anybody may leave, but the last owner has to
+leave the group to another owner first, or dissolve it: ownership never passes by accident.
+An addition holds from its commit. A removal holds from its record, so it is answered when that is in the log.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from klatsch.accounts.models import User
+from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.queries import (
+    MemberView,
+    check_username,
+    no_such_conversation,
+    no_such_person,
+    place_of,
+)
+from klatsch.conversations.services import promise_members
+from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, Unavailable
+from klatsch.eventlog import outbox
+from klatsch.eventlog.log import LogWriter
+
+_log = structlog.get_logger(__name__)
+
+MEMBERS_MOST: Final = 2_000
+"""People in one group: a change of it is one transaction, and one record for each 200 of them."""
+
+TITLE_MOST: Final = 200
+RELAY_S: Final = 2.0
+"""How long a change that holds already waits for the log, before it leaves its record to the relay."""
+
+_REFUSED_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
+_MAY_ADD: Final = frozenset({_OWNER, _ADMIN})
+_MAY_REMOVE: Final = {_OWNER: {_OWNER, _ADMIN, _MEMBER}, _ADMIN: {_MEMBER}, _MEMBER: set[Member.Role]()}
+
+
+def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
+    """Makes a group of its owner and others, and returns its id; raises BadRequest, NotFound naming whom."""
+    check_title(title)
+    people = [person for person in _find_people(usernames) if person.pk != owner[0]]
+    with transaction.atomic(durable=True):
+        group = Conversation.objects.create(kind=Conversation.Kind.GROUP, title=title)
+        members = [(Member(conversation=group, user_id=owner[0], role=_OWNER), owner[1])]
+        members += [(Member(conversation=group, user=person), person.username) for person in people]
+        Member.objects.bulk_create(member for member, _ in members)
+        promise_members(group, members)
+    _relay_if_possible(log, group.pk)
+    return group.pk
+
+
+def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogWriter) -> None:
+    """Gives a group another title; for owners."""
+    check_title(title)
+    with transaction.atomic(durable=True):
+        group, actor = _lock_group(conversation_id, actor_id)
+        _check_right(actor.role == _OWNER, "Only an owner may rename the group.")
+        group.title = title
+        group.save(update_fields=["title"])
+        promise_members(group, ())
+    _relay_if_possible(log, conversation_id)
+
+
+def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> MemberView:
+    """Makes somebody a member, from now on and of the whole history; one who is already stays as they are."""
+    with transaction.atomic(durable=True):
+        group, actor = _lock_group(conversation_id, actor_id)
+        _check_right(actor.role in _MAY_ADD, "Only owners and admins may add members.")
+        [person] = _find_people([username])
+        member = Member.objects.filter(conversation=group, user=person).first()
+        if member is None or not member.active:
+            _check_room(group)
+            member = _admit(group, person, member)
+            promise_members(group, [(member, person.username)])
+    _relay_if_possible(log, conversation_id)
+    return MemberView(person.username, str(person.pk), member.role, member.joined_at)
+
+
+def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> None:
+    """Removes somebody, or lets the actor leave; on return the removal holds for everybody. Repeating it is harmless.
+
+    Raises NotFound, Forbidden, Conflict when the last owner would leave others behind, and Unavailable when the removal
+    is made but not yet in the log.
+    """
+    with transaction.atomic(durable=True):
+        group, actor = _lock_group(conversation_id, actor_id)
+        target = _find_member(group, username)
+        if target.pk == actor.pk:
+            _check_may_leave(group, actor)
+        else:
+            _check_right(target.role in _MAY_REMOVE[Member.Role(actor.role)], "You may not remove this member.")
+        if target.active:
+            _change(target, active=False)
+            promise_members(group, [(target, target.user.username)])
+    outbox.relay_records(log, place=place_of(conversation_id))
+
+
+def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: str, log: LogWriter) -> MemberView:
+    """Makes a member an owner, an admin or a plain member; for owners, of whom at least one remains."""
+    if role not in Member.Role.values:
+        raise BadRequest("There is no such role.", fields=(FieldError("role", "invalid", "owner, admin or member"),))
+    with transaction.atomic(durable=True):
+        group, actor = _lock_group(conversation_id, actor_id)
+        _check_right(actor.role == _OWNER, "Only an owner may change roles.")
+        target = _find_member(group, username)
+        if not target.active:
+            raise no_such_person(username)
+        if target.role == _OWNER and role != _OWNER and not _other_owners(group, target):
+            raise Conflict("A group needs an owner: make somebody else one first.")
+        if target.role != role:
+            _change(target, role=role)
+            promise_members(group, [(target, target.user.username)])
+    _relay_if_possible(log, conversation_id)
+    return MemberView(target.user.username, str(target.user_id), target.role, target.joined_at)
+
+
+def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> None:
+    """Removes everybody, the actor with them; for owners. What was written stays in the archive, seen by nobody."""
+    with transaction.atomic(durable=True):
+        group, actor = _lock_group(conversation_id, actor_id)
+        _check_right(actor.role == _OWNER, "Only an owner may dissolve the group.")
+        members = list(Member.objects.filter(conversation=group, active=True).select_related("user"))
+        for member in members:
+            member.active = False
+            member.version += 1
+        Member.objects.bulk_update(members, ["active", "version"])
+        promise_members(group, [(member, member.user.username) for member in members])
+    outbox.relay_records(log, place=place_of(conversation_id))
+
+
+def check_title(title: str) -> None:
+    """Raises BadRequest unless it is one line of 1 to 200 characters."""
+    if not title.strip() or len(title) > TITLE_MOST or _REFUSED_CHARACTERS.search(title) is not None:
+        field = FieldError("title", "invalid", f"one line of 1 to {TITLE_MOST} characters")
+        raise BadRequest(f"A title is one line of 1 to {TITLE_MOST} characters.", fields=(field,))
+
+
+def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Member]:
+    """The group, the actor's alone until the transaction ends: its records come in the order of its changes."""
+    group = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    actor = Member.objects.filter(conversation_id=conversation_id, user_id=actor_id, active=True).first()
+    if group is None or actor is None:
+        raise no_such_conversation()
+    if group.kind != Conversation.Kind.GROUP:
+        raise Forbidden("A conversation of two people stays as it is.")
+    return group, actor
+
+
+def _check_right(allowed: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as the sentence that it is
+    if not allowed:
+        raise Forbidden(otherwise)
+
+
+def _check_may_leave(group: Conversation, actor: Member) -> None:
+    if actor.role != _OWNER or _other_owners(group, actor):
+        return
+    if Member.objects.filter(conversation=group, active=True).exclude(pk=actor.pk).exists():
+        raise Conflict("You are the last owner: make somebody else one first, or dissolve the group.")
+
+
+def _check_room(group: Conversation) -> None:
+    if Member.objects.filter(conversation=group, active=True).count() >= MEMBERS_MOST:
+        raise Conflict(f"A group has at most {MEMBERS_MOST} members.")
+
+
+def _other_owners(group: Conversation, owner: Member) -> bool:
+    return Member.objects.filter(conversation=group, active=True, role=_OWNER).exclude(pk=owner.pk).exists()
+
+
+def _find_people(usernames: Sequence[str]) -> list[User]:
+    """The active people of these names, each once; raises NotFound naming the first who is not there."""
+    if len(usernames) >= MEMBERS_MOST:
+        raise BadRequest(f"A group has at most {MEMBERS_MOST} members.")
+    for username in usernames:
+        check_username(username)
+    names = {username.lower() for username in usernames}
+    people: list[User] = list(User.objects.alias(folded=Lower("username")).filter(folded__in=names, is_active=True))
+    found = {person.username.lower() for person in people}
+    for username in usernames:
+        if username.lower() not in found:
+            raise no_such_person(username)
+    return people
+
+
+def _find_member(group: Conversation, username: str) -> Member:
+    """One who belongs to the group or once did; raises NotFound."""
+    check_username(username)
+    members = Member.objects.select_related("user").alias(folded=Lower("user__username"))
+    member = members.filter(conversation=group, folded=username.lower()).first()
+    if member is None:
+        raise no_such_person(username)
+    return member
+
+
+def _admit(group: Conversation, person: User, former: Member | None) -> Member:
+    if former is None:
+        return Member.objects.create(conversation=group, user=person)
+    _change(former, active=True, role=_MEMBER, joined_at=timezone.now())
+    return former
+
+
+def _change(member: Member, **values: object) -> None:
+    """Changes a row and its version, by which everybody tells newer from older."""
+    for name, value in values.items():
+        setattr(member, name, value)
+    member.version += 1
+    member.save(update_fields=[*values, "version"])
+
+
+def _relay_if_possible(log: LogWriter, conversation_id: UUID) -> None:
+    """What was committed holds and will be relayed: a log that does not answer is no reason to ask for it again."""
+    try:
+        outbox.relay_records(log, place=place_of(conversation_id), deadline_s=RELAY_S)
+    except Unavailable:
+        _log.warning("relay_postponed", conversation=str(conversation_id))

@@ -1,0 +1,169 @@
+"""Who may read and write where: guarded getters of one statement each, in SQL by hand as every send passes here.
+
+A stranger and a conversation that does not exist get the same NotFound.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from klatsch.accounts.queries import is_username
+from klatsch.conversations.access import Access
+from klatsch.core.errors import BadRequest, Forbidden, NotFound
+from klatsch.core.ids import direct_conversation_id
+from klatsch.eventlog import outbox
+from klatsch.eventlog.log import LogWriter
+
+# The CASE keeps a group's members from being read only to be thrown away.
+_STANDINGS = """
+    SELECT c.id, c.kind, mine.active, mine.version, peer.id, peer.username, coalesce(peer.is_active, true),
+           EXISTS (SELECT FROM eventlog_outboxentry o
+                   WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL)
+    FROM conversations_member mine
+    JOIN conversations_conversation c ON c.id = mine.conversation_id
+    LEFT JOIN conversations_member other
+           ON other.conversation_id = CASE c.kind WHEN 'direct' THEN c.id END AND other.user_id <> mine.user_id
+    LEFT JOIN accounts_user peer ON peer.id = other.user_id
+    WHERE mine.user_id = %s"""
+_STANDING = _STANDINGS + " AND mine.conversation_id = %s"
+_IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
+_PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
+_MEMBERS = """
+    SELECT u.username, u.id::text, m.role, m.joined_at
+    FROM conversations_member m JOIN accounts_user u ON u.id = m.user_id
+    WHERE m.conversation_id = %s AND m.active AND u.username > %s
+    ORDER BY u.username ASC LIMIT %s"""
+_MEMBERS_BEFORE = _MEMBERS.replace("u.username >", "u.username <").replace(" ASC", " DESC")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person is in one conversation; `peer` is the other of two, None in a group.
+
+    While `waiting`, a membership record of the conversation may still be missing from the log.
+    """
+
+    conversation_id: UUID
+    kind: str
+    active: bool
+    version: int
+    peer_id: UUID | None
+    peer_username: str | None
+    peer_active: bool
+    waiting: bool
+
+    def access(self, user_id: UUID, username: str) -> Access:
+        """The right to write, for whom has seen that it is `active` and not `waiting`."""
+        peer = (self.peer_id, self.peer_username) if self.peer_id and self.peer_username else None
+        return Access.of(conversation=self.conversation_id, kind=self.kind, sender=(user_id, username), receiver=peer)
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    """One who belongs to a conversation, as clients see it."""
+
+    user: str
+    user_id: str
+    role: str
+    joined_at: datetime
+
+
+def load_person(user_id: UUID, *, log: LogWriter | None = None) -> list[Standing]:
+    """Where a person belongs or once did, in one statement; for a gateway, which merges it by version.
+
+    With `log`, what still waits for the log is relayed first, so that no standing of the result is `waiting`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDINGS, [user_id])
+        standings = [Standing(*row) for row in cursor.fetchall()]
+    if log is None or not any(standing.waiting for standing in standings):
+        return standings
+    for standing in standings:
+        if standing.waiting:
+            outbox.relay_records(log, place=place_of(standing.conversation_id))
+    return load_person(user_id)
+
+
+def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Standing:
+    """A member's standing, their membership record being in the log; raises NotFound, Unavailable."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [user_id, conversation_id])
+        row = cursor.fetchone()
+    if row is None or not (standing := Standing(*row)).active:
+        raise no_such_conversation()
+    if standing.waiting:
+        outbox.relay_records(log, place=place_of(conversation_id))
+    return standing
+
+
+def get_access(*, sender_id: UUID, sender_username: str, conversation_id: UUID, log: LogWriter) -> Access:
+    """The right to write into a conversation; raises NotFound, Unavailable, and Forbidden if the peer is gone."""
+    standing = get_standing(user_id=sender_id, conversation_id=conversation_id, log=log)
+    if not standing.peer_active:
+        raise Forbidden("This person can no longer be written to.")
+    return standing.access(sender_id, sender_username)
+
+
+def check_member(*, user_id: UUID, conversation_id: UUID) -> None:
+    """Raises NotFound unless the person may read the conversation, all of it."""
+    if not _is_member(user_id, conversation_id):
+        raise no_such_conversation()
+
+
+def get_direct_id(*, user_id: UUID, username: str) -> UUID:
+    """The id of a person's conversation with another, whether it was made yet or not; raises BadRequest, NotFound.
+
+    One who is no longer active is found by those who have written with them, and by nobody else.
+    """
+    check_username(username)
+    with connection.cursor() as cursor:
+        cursor.execute(_PERSON, [username])
+        row = cursor.fetchone()
+    if row is None:
+        raise no_such_person(username)
+    peer_id, active = row
+    if peer_id == user_id:
+        raise BadRequest("Nobody has a conversation with themselves.")
+    conversation_id = direct_conversation_id(user_id, peer_id)
+    if not active and not _is_member(user_id, conversation_id):
+        raise no_such_person(username)
+    return conversation_id
+
+
+def list_members(*, conversation_id: UUID, limit: int, after: str = "", before: str | None = None) -> list[MemberView]:
+    """The active members by username, for who may see them: at most `limit` after a name, or the last before one."""
+    with connection.cursor() as cursor:
+        if before is None:
+            cursor.execute(_MEMBERS, [conversation_id, after, limit])
+            return [MemberView(*row) for row in cursor.fetchall()]
+        cursor.execute(_MEMBERS_BEFORE, [conversation_id, before, limit])
+        return [MemberView(*row) for row in reversed(cursor.fetchall())]
+
+
+def check_username(username: str) -> None:
+    """Raises NotFound for what nobody can be called: PostgreSQL would refuse some of it with an error."""
+    if not is_username(username):
+        raise no_such_person(username)
+
+
+def no_such_conversation() -> NotFound:
+    """The one answer for strangers and for what does not exist."""
+    return NotFound("There is no such conversation.")
+
+
+def no_such_person(username: str) -> NotFound:
+    """The one answer for people who do not exist and people who are not active."""
+    return NotFound(f"There is nobody called {username[:64]!a}.")
+
+
+def place_of(conversation_id: UUID) -> bytes:
+    """The key whose partition holds all that concerns a conversation."""
+    return str(conversation_id).encode("ascii")
+
+
+def _is_member(user_id: UUID, conversation_id: UUID) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_MEMBER, [conversation_id, user_id])
+        return cursor.fetchone() is not None

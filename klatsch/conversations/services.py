@@ -1,0 +1,124 @@
+"""Conversations of two, and how a change of members is promised to the log: in its own transaction (D9).
+
+Groups are changed in `klatsch.conversations.groups`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, cast
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from klatsch.conversations import records
+from klatsch.conversations.access import Access
+from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.queries import check_username, no_such_person, place_of
+from klatsch.core.errors import BadRequest
+from klatsch.core.ids import direct_conversation_id
+from klatsch.eventlog import outbox
+from klatsch.eventlog.log import LogWriter
+
+RECORD_MEMBERS_MOST = 200
+"""People in one membership record: 34 kB, well below what a broker takes (1 MB) and a socket's frame (64 KiB)."""
+
+KNOWN_IDS_MOST = 50_000
+"""Usernames whose ids are remembered, about 8 MB."""
+
+# Usernames never change and are never used again, so a remembered id can only be right or (after a restored backup)
+# refused by the statement that it is used in. It saves the second statement of each send by name.
+_known_ids: dict[str, UUID] = {}
+
+_FIND = """
+    SELECT u.id, u.username, c.id IS NOT NULL,
+           EXISTS (SELECT FROM eventlog_outboxentry o WHERE o.place = %s AND o.relayed_at IS NULL)
+    FROM accounts_user u LEFT JOIN conversations_conversation c ON c.id = %s
+    WHERE lower(u.username) = lower(%s) AND u.is_active"""
+_MAKE = """
+    INSERT INTO conversations_conversation (id, kind, title, created_at) VALUES (%s, 'direct', '', now())
+    ON CONFLICT DO NOTHING"""
+
+
+class _Direct(NamedTuple):
+    receiver: tuple[UUID, str]
+    is_made: bool
+    is_waiting: bool
+
+
+def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> Access:
+    """The right to write to a person, whose conversation is made on first use; one statement where it was made before.
+
+    Two people who write first at once both get the one conversation. On return its membership record is in the log.
+    Raises BadRequest (to oneself), NotFound (to nobody, or to one who is not active), Unavailable.
+    """
+    check_username(receiver_username)
+    if receiver_username.lower() == sender[1].lower():
+        raise BadRequest("Nobody can write to themselves.")
+    direct = _find_direct(sender[0], receiver_username)
+    conversation_id = direct_conversation_id(sender[0], direct.receiver[0])
+    if not direct.is_made:
+        _make_direct(conversation_id, (sender, direct.receiver))
+    if direct.is_waiting or not direct.is_made:
+        outbox.relay_records(log, place=place_of(conversation_id))
+    return Access.of(
+        conversation=conversation_id, kind=Conversation.Kind.DIRECT, sender=sender, receiver=direct.receiver
+    )
+
+
+def _find_direct(sender_id: UUID, username: str) -> _Direct:
+    """Asks for the person and, by the id that they should have, for the conversation: both in one statement."""
+    name = username.lower()
+    guess = _known_ids.get(name, sender_id)
+    conversation_id = direct_conversation_id(sender_id, guess)
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [place_of(conversation_id), conversation_id, username])
+        row = cursor.fetchone()
+    if row is None:
+        raise no_such_person(username)
+    receiver_id, receiver_username, is_made, is_waiting = row
+    if receiver_id != guess:
+        if len(_known_ids) >= KNOWN_IDS_MOST:
+            _known_ids.clear()
+        _known_ids[name] = receiver_id
+        return _find_direct(sender_id, username)
+    return _Direct((receiver_id, receiver_username), is_made, is_waiting)
+
+
+def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> None:
+    """Whoever comes second waits for the first one's transaction and then finds everything made."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_MAKE, [conversation_id])
+        if cursor.rowcount == 0:
+            return
+        conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT)
+        members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
+        Member.objects.bulk_create(member for member, _ in members)
+        promise_members(conversation, members)
+
+
+def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:
+    """Promises the log what these rows (each with its username) and the title now are; call it where they change.
+
+    Without members it tells the title only.
+    """
+    standings = [
+        records.Membership(
+            user=username,
+            user_id=str(member.user_id),
+            active=member.active,
+            role=cast("records.Role", member.role),
+            version=member.version,
+        )
+        for member, username in members
+    ]
+    for start in range(0, len(standings) or 1, RECORD_MEMBERS_MOST):
+        changed = records.MembersChanged(
+            conversation=str(conversation.pk),
+            kind=cast("records.Kind", conversation.kind),
+            title=conversation.title,
+            members=standings[start : start + RECORD_MEMBERS_MOST],
+        )
+        outbox.promise_record(
+            key=records.members_key(changed.conversation),
+            value=records.encode(changed),
+            place=place_of(conversation.pk),
+        )

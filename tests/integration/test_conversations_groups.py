@@ -1,0 +1,282 @@
+"""Groups: who may change them, and that every change gets its record, in the order of the changes."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from klatsch.accounts.models import User
+from klatsch.conversations import groups, queries
+from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.records import MembersChanged
+from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_conversation
+from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
+from klatsch.eventlog.memory import MemoryLog, MemoryWriter
+from klatsch.messaging.events import decode_members
+from tests.integration.archive_rows import as_sender, make_person
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("olga", "otto", "adam", "anna", "mia", "max")
+
+
+class Group:
+    """A group of two owners, two admins and two plain members, with its log; `zoe` is a stranger to it."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryLog()
+        self.log = MemoryWriter(self.memory)
+        self.people = {name: make_person(name) for name in (*PEOPLE, "zoe")}
+        self.id = groups.create_group(
+            owner=as_sender(self["olga"]), title="Tea", usernames=["otto", "adam", "anna", "mia", "max"], log=self.log
+        )
+        for name, role in (("otto", "owner"), ("adam", "admin"), ("anna", "admin")):
+            self.give_role("olga", name, role)
+
+    def __getitem__(self, name: str) -> User:
+        return self.people[name]
+
+    def give_role(self, actor: str, name: str, role: str) -> None:
+        groups.change_role(actor_id=self[actor].pk, conversation_id=self.id, username=name, role=role, log=self.log)
+
+    def add(self, actor: str, name: str) -> None:
+        groups.add_member(actor_id=self[actor].pk, conversation_id=self.id, username=name, log=self.log)
+
+    def remove(self, actor: str, name: str) -> None:
+        groups.remove_member(actor_id=self[actor].pk, conversation_id=self.id, username=name, log=self.log)
+
+    def rename(self, actor: str, title: str) -> None:
+        groups.rename_group(actor_id=self[actor].pk, conversation_id=self.id, title=title, log=self.log)
+
+    def dissolve(self, actor: str) -> None:
+        groups.dissolve_group(actor_id=self[actor].pk, conversation_id=self.id, log=self.log)
+
+    def member(self, name: str) -> Member:
+        return Member.objects.get(conversation_id=self.id, user=self[name])
+
+    def records(self) -> list[MembersChanged]:
+        return [decode_members(record) for partition in self.memory.records for record in partition]
+
+    def knows(self, name: str) -> bool:
+        try:
+            queries.check_member(user_id=self[name].pk, conversation_id=self.id)
+        except NotFound:
+            return False
+        return True
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group()
+
+
+def test_a_new_group_has_its_maker_as_owner_and_one_record_of_all(group: Group) -> None:
+    first = group.records()[0]
+
+    assert (first.conversation, first.kind, first.title) == (str(group.id), "group", "Tea")
+    assert {one.user: one.role for one in first.members} == {"olga": "owner"} | dict.fromkeys(PEOPLE[1:], "member")
+    assert all(one.active and one.version == 1 for one in first.members)
+
+
+@pytest.mark.parametrize(
+    ("actor", "target", "allowed"),
+    [
+        ("olga", "otto", True),
+        ("olga", "adam", True),
+        ("olga", "mia", True),
+        ("adam", "olga", False),
+        ("adam", "anna", False),
+        ("adam", "mia", True),
+        ("mia", "olga", False),
+        ("mia", "adam", False),
+        ("mia", "max", False),
+        ("mia", "mia", True),
+        ("adam", "adam", True),
+        ("olga", "olga", True),
+    ],
+)
+def test_owners_remove_everybody_admins_remove_plain_members_and_everybody_may_leave(
+    *, group: Group, actor: str, target: str, allowed: bool
+) -> None:
+    if allowed:
+        group.remove(actor, target)
+    else:
+        with pytest.raises(Forbidden):
+            group.remove(actor, target)
+
+    assert group.knows(target) is not allowed
+
+
+@pytest.mark.parametrize(("actor", "allowed"), [("olga", True), ("adam", True), ("mia", False)])
+def test_owners_and_admins_add_members(*, group: Group, actor: str, allowed: bool) -> None:
+    if allowed:
+        group.add(actor, "zoe")
+    else:
+        with pytest.raises(Forbidden):
+            group.add(actor, "zoe")
+
+    assert group.knows("zoe") is allowed
+
+
+@pytest.mark.parametrize(("actor", "allowed"), [("olga", True), ("adam", False), ("mia", False)])
+def test_owners_alone_rename_the_group_change_roles_and_dissolve_it(*, group: Group, actor: str, allowed: bool) -> None:
+    changes: list[Callable[[], None]] = [
+        lambda: group.rename(actor, "Coffee"),
+        lambda: group.give_role(actor, "max", "admin"),
+        lambda: group.dissolve(actor),
+    ]
+    for change in changes:
+        if allowed:
+            change()
+        else:
+            with pytest.raises(Forbidden):
+                change()
+
+    assert any(group.knows(name) for name in PEOPLE) is not allowed
+
+
+def test_strangers_and_removed_people_get_the_same_answer_as_for_a_group_that_does_not_exist(group: Group) -> None:
+    group.remove("olga", "mia")
+    details = set()
+    for actor, conversation_id in (("zoe", group.id), ("mia", group.id), ("olga", UUID(int=1))):
+        with pytest.raises(NotFound) as refusal:
+            groups.rename_group(actor_id=group[actor].pk, conversation_id=conversation_id, title="Mine", log=group.log)
+        details.add(refusal.value.detail)
+
+    assert len(details) == 1
+
+
+def test_every_change_of_a_member_raises_the_version_and_is_told_in_order(group: Group) -> None:
+    group.remove("olga", "mia")
+    group.add("adam", "mia")
+    group.give_role("olga", "mia", "admin")
+
+    told = [one for record in group.records() for one in record.members if one.user == "mia"]
+    assert [(one.version, one.active, one.role) for one in told] == [
+        (1, True, "member"),
+        (2, False, "member"),
+        (3, True, "member"),
+        (4, True, "admin"),
+    ]
+    assert group.member("mia").version == 4
+
+
+def test_an_admin_who_was_removed_comes_back_as_a_plain_member(group: Group) -> None:
+    group.remove("olga", "adam")
+    group.add("anna", "adam")
+
+    assert group.member("adam").role == "member"
+
+
+def test_a_change_that_changes_nothing_has_no_record(group: Group) -> None:
+    before = len(group.records())
+
+    group.add("olga", "mia")
+    group.give_role("olga", "adam", "admin")
+    group.remove("olga", "max")
+    group.remove("olga", "max")
+
+    assert len(group.records()) == before + 1
+
+
+def test_the_last_owner_can_neither_leave_nor_step_down_while_others_remain(group: Group) -> None:
+    group.give_role("olga", "otto", "member")
+
+    with pytest.raises(Conflict):
+        group.remove("olga", "olga")
+    with pytest.raises(Conflict):
+        group.give_role("olga", "olga", "admin")
+
+    group.give_role("olga", "mia", "owner")
+    group.remove("olga", "olga")
+    assert not group.knows("olga")
+
+
+def test_the_last_one_of_all_may_leave(group: Group) -> None:
+    for name in PEOPLE[1:]:
+        group.remove("olga", name)
+
+    group.remove("olga", "olga")
+
+    assert not Member.objects.filter(conversation_id=group.id, active=True).exists()
+
+
+def test_a_dissolved_group_is_gone_for_everybody_and_its_rows_stay(group: Group) -> None:
+    group.dissolve("olga")
+
+    assert not any(group.knows(name) for name in PEOPLE)
+    assert {one.user for one in group.records()[-1].members if not one.active} == set(PEOPLE)
+    assert Conversation.objects.filter(pk=group.id).exists()
+
+
+def test_a_new_title_is_told_without_naming_members(group: Group) -> None:
+    group.rename("olga", "Coffee")
+
+    assert group.records()[-1] == MembersChanged(conversation=str(group.id), kind="group", title="Coffee", members=[])
+
+
+@pytest.mark.parametrize("title", ["", "  ", "x" * 201, "a\nb", "a\0b", "\ud800"])
+def test_a_title_is_one_line_of_1_to_200_characters(group: Group, title: str) -> None:
+    with pytest.raises(BadRequest) as refusal:
+        group.rename("olga", title)
+
+    assert refusal.value.fields[0].field == "title"
+
+
+def test_a_group_with_somebody_unknown_is_not_made(group: Group) -> None:
+    before = Conversation.objects.count()
+
+    with pytest.raises(NotFound, match="nobody"):
+        groups.create_group(owner=as_sender(group["olga"]), title="Tea", usernames=["mia", "nobody"], log=group.log)
+
+    assert Conversation.objects.count() == before
+
+
+def test_a_large_group_is_told_in_records_of_200(group: Group) -> None:
+    people = User.objects.bulk_create(User(username=f"p{i}", email=f"p{i}@example.org") for i in range(450))
+    before = len(group.records())
+
+    groups.create_group(
+        owner=as_sender(group["olga"]), title="All", usernames=[one.username for one in people], log=group.log
+    )
+
+    sizes = sorted(len(record.members) for record in group.records()[before:])
+    assert sum(sizes) == 451
+    assert max(sizes) == RECORD_MEMBERS_MOST
+
+
+def test_conversations_of_two_cannot_be_changed(group: Group) -> None:
+    access = ensure_direct_conversation(sender=as_sender(group["mia"]), receiver_username="max", log=group.log)
+
+    for actor, name in (("mia", "mia"), ("mia", "max")):
+        with pytest.raises(Forbidden):
+            groups.remove_member(
+                actor_id=group[actor].pk, conversation_id=UUID(access.conversation), username=name, log=group.log
+            )
+
+
+def test_additions_hold_without_the_log_and_removals_are_not_answered_before_their_record(group: Group) -> None:
+    group.log.broken = True
+
+    group.add("olga", "zoe")
+    with pytest.raises(Unavailable):
+        group.remove("olga", "mia")
+    assert group.knows("zoe")
+    assert not group.knows("mia")
+
+    group.log.broken = False
+    group.remove("olga", "mia")
+    assert [one.user for record in group.records()[-2:] for one in record.members] == ["zoe", "mia"]
+
+
+def test_a_change_that_fails_promises_no_record(group: Group) -> None:
+    before = len(group.records())
+
+    with pytest.raises(Forbidden):
+        group.remove("mia", "olga")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM eventlog_outboxentry WHERE relayed_at IS NULL")
+        assert cursor.fetchone() == (0,)
+
+    assert len(group.records()) == before
