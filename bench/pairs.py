@@ -55,8 +55,7 @@ class Pair:
         self.unanswered -= 1
         if b'"ok"' in payload:
             self.tally.answered += 1
-            if sent_at := self._sent_at.get(number):
-                self.tally.answer_s.append(time.perf_counter() - sent_at)
+            self._time(self.tally.answer_s, number)
         else:
             self.undelivered -= 1
             self.tally.errors.append(payload.decode())
@@ -70,8 +69,11 @@ class Pair:
         self.tally.delivered += 1
         at = payload.index(b'"client_id":"') + 13
         number = int(payload[at + 24 : at + 36], 16)
-        if sent_at := self._sent_at.pop(number, None):
-            self.tally.delivery_s.append(time.perf_counter() - sent_at)
+        self._time(self.tally.delivery_s, number)
+
+    def _time(self, latencies: list[float], number: int) -> None:
+        if sent_at := self._sent_at.get(number):
+            latencies.append(time.perf_counter() - sent_at)
 
 
 async def open_pairs(host: str, port: int, people: list[BenchPerson], tally: Tally) -> list[Pair]:

@@ -27,8 +27,7 @@ class CopiesFound(Exception):
     """The archive has some of these ids already: undo, leave them out, and try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
+class StoredMessage(msgspec.Struct, frozen=True, gc=False):
     """A message with the place and the number that it gets in the archive."""
 
     event: MessagePosted
@@ -106,6 +105,19 @@ def check_moved(cursor: "psycopg.Cursor[Any]", count: int) -> None:
         raise Fenced
 
 
+def _array(values: Sequence[str]) -> str:
+    """An array literal of values that need no quotes: ids and numbers, as the records' schema has checked them.
+
+    psycopg's own dumper of lists is Python too, and took half of the persister's time: 15 µs a message for 12 columns.
+    """
+    return "{" + ",".join(values) + "}"
+
+
+def _text_array(values: Sequence[str]) -> str:
+    """An array literal of any text: quoted, with backslashes and quotes escaped (PostgreSQL, 8.15.6)."""
+    return '{"' + '","'.join([v.replace("\\", "\\\\").replace('"', '\\"') for v in values]) + '"}'
+
+
 _INSERT_MESSAGES = """
 INSERT INTO messaging_message (id, client_id, conversation_id, sender_id, receiver_id, content, sent_at, reply_to,
     "offset", digest, seq, partition, epoch, changed_epoch, changed_offset)
@@ -127,18 +139,18 @@ def insert_messages(connection: Connection, epoch: int, messages: Sequence[Store
         (
             epoch,
             epoch,
-            [e.id for e in events],
-            [e.client_id for e in events],
-            [e.conversation for e in events],
-            [e.sender_id for e in events],
-            [e.receiver_id for e in events],
-            [e.content for e in events],
-            [e.sent_at for e in events],
-            [e.reply_to for e in events],
-            [m.offset for m in messages],
-            [m.digest for m in messages],
-            [m.seq for m in messages],
-            [m.partition for m in messages],
+            _array([e.id for e in events]),
+            _array([e.client_id for e in events]),
+            _array([e.conversation for e in events]),
+            _array([e.sender_id for e in events]),
+            _array([e.receiver_id or "NULL" for e in events]),
+            _text_array([e.content for e in events]),
+            _text_array([e.sent_at for e in events]),
+            _array([e.reply_to or "NULL" for e in events]),
+            _array([str(m.offset) for m in messages]),
+            _text_array(["\\x" + m.digest.hex() for m in messages]),
+            _array([str(m.seq) for m in messages]),
+            _array([str(m.partition) for m in messages]),
         ),
     )
 

@@ -10,6 +10,7 @@ from klatsch.messaging.events import judged_digest
 from klatsch.messaging.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
 from klatsch.persister.batch import Batch, DeadRow, MessageRow
 
+_NUL = "22021"  # psycopg refuses a NUL itself, before PostgreSQL could give this state
 _REMEMBERED_MOST = 200_000
 """Conversations and people whose last seq or existence is remembered; beyond, all are forgotten and asked anew."""
 
@@ -125,7 +126,7 @@ class Archive:
                 store.insert_messages(self._connection, self._epoch, messages)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(rows) == 1:
-                return [], [DeadRow(rows[0].record, f"sqlstate_{error.sqlstate}", error.diag.message_primary or "")]
+                return [], [DeadRow(rows[0].record, f"sqlstate_{error.sqlstate or _NUL}", error.diag.message_primary or str(error))]
         else:
             return list(rows), []
         half = len(rows) // 2

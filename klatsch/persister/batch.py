@@ -27,8 +27,7 @@ from klatsch.messaging.events import (
 from klatsch.messaging.judge import Memberships
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRow:
+class MessageRow(msgspec.Struct, frozen=True, gc=False):
     """A message in force, unless the archive has its id already."""
 
     record: Record
