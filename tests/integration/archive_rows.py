@@ -1,4 +1,4 @@
-"""People, and messages in the archive, for tests: rows as the persister would have made them."""
+"""Messages in the archive, for tests: rows as the persister would have made them."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,10 +13,6 @@ from klatsch.messaging.models import ConversationState, LogOffset, Message
 
 BEGINNING = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 PARTITIONS = 12
-
-
-def make_person(username: str, *, is_active: bool = True) -> User:
-    return User.objects.create(username=username, email=f"{username}@example.org", is_active=is_active)
 
 
 def as_sender(person: User) -> tuple[UUID, str]:

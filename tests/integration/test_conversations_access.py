@@ -14,7 +14,8 @@ from klatsch.core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
-from tests.integration.archive_rows import as_sender, make_person
+from tests.integration.archive_rows import as_sender
+from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,8 @@ from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.messaging.events import decode_members
-from tests.integration.archive_rows import as_sender, make_person
+from tests.integration.archive_rows import as_sender
+from tests.integration.people import make_person
 
 CountsQueries = Callable[[int], AbstractContextManager[object]]
 
