@@ -18,7 +18,7 @@ class Socket(asyncio.Protocol):
         self._buffer = bytearray()
         self._open = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.on_text: Callable[[bytes], None] = lambda payload: None
+        self.on_text: Callable[[bytes], None] = lambda _payload: None
         self.closed: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -82,9 +82,7 @@ async def open_pairs(host: str, port: int, people: list[BenchPerson], tally: Tal
     for begin in range(0, len(people), 20):
         some = people[begin : begin + 20]
         sockets += await asyncio.gather(*(connect(host, port, person.token) for person in some))
-    pairs = [
-        Pair(sockets[i], sockets[i + 1], people[i + 1].username, tally) for i in range(0, len(people), 2)
-    ]
+    pairs = [Pair(sockets[i], sockets[i + 1], people[i + 1].username, tally) for i in range(0, len(people), 2)]
     for pair in pairs:
         pair.running = False
         pair.send()

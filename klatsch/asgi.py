@@ -12,5 +12,7 @@ from klatsch.gateway.service import Gateway
 
 def build_application(gateway: Gateway, http: GatewayHttp) -> Any:
     """Serve it with `manage.py gateway`: its connections need `klatsch.gateway.socket` below them."""
-    sockets = URLRouter([path("ws", ChatConnection.as_asgi(gateway=gateway))])
+    connection: Any = ChatConnection.as_asgi(gateway=gateway)
+    routes: list[Any] = [path("ws", connection)]
+    sockets = URLRouter(routes)
     return ProtocolTypeRouter({"http": http, "websocket": sockets})

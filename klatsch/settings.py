@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "klatsch.accounts",
     "klatsch.conversations",
     "klatsch.messaging",
+    "klatsch.persister",
     "klatsch.processes",
 ]
 
@@ -51,6 +52,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "klatsch" / "api" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -135,8 +137,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+# Served from where the packages have them: nothing to collect, so no STATIC_ROOT (WhiteNoise warns of a missing one).
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".klatsch" / "static"
 WHITENOISE_USE_FINDERS = True
 
 LANGUAGE_CODE = "en"

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -25,7 +26,7 @@ class KafkaTail:
     def __init__(self, connection: KafkaConnection, partitions: int) -> None:
         self._topic = connection.topic
         self._partitions = partitions
-        self._consumer = Consumer(connection.tail() | {"error_cb": _on_error})  # type: ignore[arg-type]  # callbacks stand among settings
+        self._consumer = Consumer(connection.tail() | {"error_cb": _on_error})
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -97,7 +98,7 @@ class KafkaGroup:
         self._topic = connection.topic
         self._assigned = assigned
         self._revoked = revoked
-        self._consumer = Consumer(connection.group(name) | {"error_cb": _on_error})  # type: ignore[arg-type]  # the same
+        self._consumer = Consumer(connection.group(name) | {"error_cb": _on_error})
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -149,11 +150,21 @@ def _drain(consumer: Consumer, timeout_s: float, limit: int) -> list[Record]:
 
 
 def _record(message: Message) -> Record:
-    headers = message.headers()
-    judge = b""
+    return Record(
+        message.partition() or 0,
+        message.offset() or 0,
+        message.key() or b"",
+        message.value() or b"",
+        _judge(message.headers()),
+    )
+
+
+def _judge(headers: Any) -> bytes:
+    """The header `judge` where it comes first, as ours does."""
     if headers and headers[0][0] == "judge":
-        judge = headers[0][1] or b""
-    return Record(message.partition(), message.offset(), message.key() or b"", message.value() or b"", judge)  # type: ignore[arg-type]  # bytes, as no deserializer is set
+        judge = headers[0][1]
+        return judge if isinstance(judge, bytes) else b""
+    return b""
 
 
 def _raise_if_final(error: KafkaError) -> None:

@@ -13,6 +13,8 @@ from klatsch.eventlog.partitions import partition_of
 
 _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
+_ANY = -1
+"""librdkafka's RD_KAFKA_PARTITION_UA: the partitioner decides."""
 
 
 class KafkaWriter:
@@ -34,7 +36,7 @@ class KafkaWriter:
         self._partitions = partitions
         self._failed = failed
         self._producer = Producer(
-            connection.producer() | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}  # type: ignore[arg-type]  # callbacks stand among settings
+            connection.producer() | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="log-writer", daemon=True)
@@ -42,9 +44,7 @@ class KafkaWriter:
 
     def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
         """Queues one entry; raises LogFull when 100,000 entries or 64 MiB wait already."""
-        arguments: dict[str, int] = {}
-        if entry.place is not None:
-            arguments["partition"] = partition_of(entry.place, self._partitions)
+        place = entry.place
         try:
             self._producer.produce(
                 self._topic,
@@ -52,7 +52,7 @@ class KafkaWriter:
                 entry.key,
                 headers=[("judge", entry.judge)] if entry.judge else [],
                 on_delivery=functools.partial(_reported, entry, report) if report else None,
-                **arguments,
+                partition=_ANY if place is None else partition_of(place, self._partitions),
             )
         except BufferError as error:
             raise LogFull("the queue of unsent records is full") from error

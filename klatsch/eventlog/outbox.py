@@ -16,9 +16,9 @@ RELAY_MOST = 500
 """Entries in one relay: what one transaction holds locked."""
 
 
-def promise_record(*, key: bytes, value: bytes, place: bytes) -> None:
+def promise_record(*, key: bytes, value: bytes, place: bytes, judge: bytes = b"") -> None:
     """Puts a record into the outbox of the present transaction; `place` is the key whose partition it goes to."""
-    OutboxEntry.objects.create(key=key, value=value, place=place)
+    OutboxEntry.objects.create(key=key, value=value, judge=judge, place=place)
 
 
 def is_waiting(place: bytes) -> bool:

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented there, and not in its __all__
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.log import LogError
@@ -44,7 +49,7 @@ class KafkaTopics:
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._topic = connection.topic
-        self._admin = AdminClient(connection.common("topics"))  # type: ignore[arg-type]  # its stub knows fewer types than it takes
+        self._admin = AdminClient(connection.common("topics"))
 
     def find(self) -> Topic | None:
         """The topic, or None where there is none; raises LogError when the brokers do not answer."""

@@ -29,13 +29,16 @@ _log = structlog.get_logger(__name__)
 class ChatConnection(AsyncConsumer):
     """A person's connection: frames are handled one after the other, and answered in that order or later."""
 
+    scope: Any
+    base_send: Any
+
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._malformed = 0
         self._person: Person | None = None
         self.window = Window()
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
         await receive()  # websocket.connect
         socket: ChatSocket = scope["extensions"][EXTENSION]

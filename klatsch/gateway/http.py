@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
-from a2wsgi.wsgi_typing import WSGIApp
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -15,7 +14,7 @@ Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 class GatewayHttp:
     """Answers `/readyz` with the feed's part added; everything else is the api's, as measured faster through WSGI."""
 
-    def __init__(self, wsgi: WSGIApp, threads: int, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
+    def __init__(self, wsgi: Any, threads: int, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
         self._api = WSGIMiddleware(wsgi, workers=threads)
         self._ready = ready
 

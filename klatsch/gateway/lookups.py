@@ -5,16 +5,36 @@ from uuid import UUID
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import get_standing, no_such_conversation
 from klatsch.conversations.services import ensure_direct_conversation
-from klatsch.core.errors import Forbidden
+from klatsch.core.errors import Conflict, Forbidden
 from klatsch.eventlog.log import LogWriter
 from klatsch.gateway.hub import Person
+from klatsch.messaging.archive_progress import Progress
+from klatsch.messaging.lookup import LogEnds, find_earlier
+from klatsch.messaging.services import SentMessage
 
 
 class Lookups:
-    """`log` is a writer that reports: membership records must be in the log before anything is said there."""
+    """`log` is a writer that reports: membership records must be in the log before anything is said there.
 
-    def __init__(self, log: LogWriter) -> None:
+    `wait_s` is how long an old `client_id` may wait for the archive to reach the log's end.
+    """
+
+    def __init__(self, log: LogWriter, ends: LogEnds, progress: Progress, wait_s: float) -> None:
         self._log = log
+        self._ends = ends
+        self._progress = progress
+        self._wait_s = wait_s
+
+    def find_earlier(self, access: Access, sent: SentMessage) -> str | None:
+        """The position of the archived message of that id, None if there is none; raises Conflict, Unavailable."""
+        earlier = find_earlier(
+            ends=self._ends, progress=self._progress, key=access.key, message_id=sent.id, wait_s=self._wait_s
+        )
+        if earlier is None:
+            return None
+        if earlier.digest != sent.digest:
+            raise Conflict("Another message has this client_id.")
+        return earlier.position
 
     def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
         """The right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""

@@ -1,7 +1,7 @@
 """The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -64,7 +64,7 @@ class _Envelope(msgspec.Struct):
 
 ClientFrame = Hello | Send
 _OPS: Final = {"hello", "send"}
-_decode = msgspec.json.Decoder(ClientFrame).decode
+_decode: Callable[[str], ClientFrame] = msgspec.json.Decoder(ClientFrame).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _encode = msgspec.json.Encoder().encode
 

@@ -7,6 +7,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.bucket import TokenBucket
 from klatsch.core.clock import Clock
 from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
+from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import APPENDED, UNKNOWN
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway import protocol
@@ -37,7 +38,7 @@ class Sending:
         clock: Clock,
         answer_s: float,
         per_second: int,
-        on_loop: Callable[[Callable[[], None]], None],
+        on_loop: Callable[[Callable[[], None]], object],
     ) -> None:
         self._hub = hub
         self._pending = pending
@@ -115,11 +116,10 @@ class Sending:
     async def _answer_earlier(self, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
         """Whether an old client_id names a message that the archive holds; then that is the answer."""
         sent = identify(access, draft)
-        earlier = await self._database.run(lambda: self._lookups.find_earlier(access, sent))
-        if earlier is None:
+        position = await self._database.run(lambda: self._lookups.find_earlier(access, sent))
+        if position is None:
             return False
-        message_id, position = earlier
-        outbox.answer(protocol.ok_sent(frame.id, message_id, position, duplicate=True))
+        outbox.answer(protocol.ok_sent(frame.id, uuid_text(sent.id), position, duplicate=True))
         return True
 
     def lost(self, report: Report) -> None:

@@ -5,6 +5,7 @@ A value holds public fields only and goes to clients as it is; what judging need
 # ruff: noqa: PLC0414 - the members' records belong to conversations, and whoever reads records finds all of them here
 
 import hashlib
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -68,7 +69,8 @@ _JUDGE_LENGTH: Final = 1 + 16 + 16 + 16
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
-decode_record = msgspec.json.Decoder(MessagePosted | MessageChanged | MembersChanged).decode
+Event = MessagePosted | MessageChanged | MembersChanged
+decode_record: Callable[[bytes], Event] = msgspec.json.Decoder(Event).decode
 _decode_members = msgspec.json.Decoder(MembersChanged).decode
 
 

@@ -231,6 +231,34 @@ def move_conversations(
     return cursors
 
 
+def count_late_message(connection: Connection, epoch: int, message: StoredMessage) -> int:
+    """Gives the next seq of its conversation to a message that is stored long after its record, and returns it.
+
+    It becomes the conversation's last message only where it stands after the present one.
+    """
+    row = connection.execute(
+        "INSERT INTO messaging_conversationstate AS stored "
+        "(conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset) "
+        "VALUES (%s::uuid, 1, %s::uuid, %s::timestamptz, %s, %s, %s) "
+        "ON CONFLICT (conversation_id) DO UPDATE SET last_seq = stored.last_seq + 1, "
+        "(last_message, last_sent_at, epoch, last_offset) = (SELECT * FROM (VALUES "
+        "(stored.last_message, stored.last_sent_at, stored.epoch, stored.last_offset), "
+        "(excluded.last_message, excluded.last_sent_at, excluded.epoch, excluded.last_offset)) "
+        "AS either(message, sent_at, epoch, last_offset) ORDER BY epoch DESC, last_offset DESC LIMIT 1) "
+        "RETURNING last_seq",
+        (
+            message.event.conversation,
+            message.event.id,
+            message.event.sent_at,
+            epoch,
+            message.partition,
+            message.offset,
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def _columns(epoch: int, moves: Sequence[ConversationMove]) -> tuple[Any, ...]:
     last = [move.last for move in moves]
     return (

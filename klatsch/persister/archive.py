@@ -126,7 +126,11 @@ class Archive:
                 store.insert_messages(self._connection, self._epoch, messages)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(rows) == 1:
-                return [], [DeadRow(rows[0].record, f"sqlstate_{error.sqlstate or _NUL}", error.diag.message_primary or str(error))]
+                return [], [
+                    DeadRow(
+                        rows[0].record, f"sqlstate_{error.sqlstate or _NUL}", error.diag.message_primary or str(error)
+                    )
+                ]
         else:
             return list(rows), []
         half = len(rows) // 2

@@ -11,6 +11,7 @@ from klatsch.messaging.events import (
     CONVERSATION_KEY_LENGTH,
     MEMBERS_PREFIX,
     BadRecord,
+    Event,
     MembersChanged,
     Membership,
     MessageChanged,
@@ -95,7 +96,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
     return batch
 
 
-def decode(record: Record) -> MessagePosted | MessageChanged | MembersChanged:
+def decode(record: Record) -> Event:
     """The record's event; raises BadRecord(reason, sentence) for what no gateway would show either."""
     _check_shape(record)
     try:

@@ -35,6 +35,7 @@ from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
 from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging import store
+from klatsch.messaging.archive_progress import ArchiveProgress
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +103,7 @@ class Feeding:
 class Server(uvicorn.Server):
     """uvicorn with our end: sockets are told to resume elsewhere before it closes them."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], object]) -> None:
         super().__init__(config)
         self._drain = drain
         self._asked = False
@@ -153,8 +154,10 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     start = await asyncio.to_thread(_plan, tail, epoch)
     writer = wiring.log_writer(epoch.partitions, reports="errors", failed=failed)
     reporting = wiring.log_writer(epoch.partitions, failed=failed)
+    progress = ArchiveProgress()
+    lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
-    gateway = build_gateway(epoch, start, writer, reporting, database, loop)
+    gateway = build_gateway(epoch, start, writer, lookups, database, loop)
     feeding = Feeding(gateway, start.ends, loop)
     server = Server(_config(gateway, reporting), lambda: loop.call_soon_threadsafe(_drain, gateway, server))
     tail.start(start.begin, feeding.deliver, failed)
@@ -173,6 +176,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         await asyncio.to_thread(writer.close, _DRAIN_S)
         await asyncio.to_thread(reporting.close, _DRAIN_S)
         database.close()
+        progress.close()
     if failures:
         raise failures[0]
 
@@ -181,7 +185,7 @@ def build_gateway(
     epoch: Epoch,
     start: Start,
     writer: KafkaWriter,
-    reporting: KafkaWriter,
+    lookups: Lookups,
     database: DatabaseThreads,
     loop: asyncio.AbstractEventLoop,
 ) -> Gateway:
@@ -196,7 +200,7 @@ def build_gateway(
         pending=pending,
         log=writer,
         database=database,
-        lookups=Lookups(reporting),
+        lookups=lookups,
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
         per_second=env["KLATSCH_MESSAGES_PER_SECOND"],

@@ -63,7 +63,12 @@ def connect_archive(role: str) -> psycopg.Connection[Any]:
     for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
         parameters.pop(ours, None)
     # A server that is gone without a word is noticed within seconds, not after TCP's quarter of an hour.
-    patience = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+    patience: dict[str, Any] = {
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
     return psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
 
 

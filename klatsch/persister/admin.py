@@ -1,0 +1,48 @@
+"""Dead letters in the admin: to be read, and tried again."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from klatsch.core.errors import KlatschError
+from klatsch.messaging.models import DeadLetter
+from klatsch.persister.dead_letters import retry_dead_letter
+
+
+@admin.register(DeadLetter)
+class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+    list_display = ("position", "reason", "detail", "created_at", "retried_at")
+    list_filter = ("reason", ("retried_at", admin.EmptyFieldListFilter), "partition")
+    search_fields = ("reason", "detail")
+    ordering = ("-created_at",)
+    fields = ("position", "reason", "detail", "key_text", "value_text", "created_at", "retried_at")
+    readonly_fields = fields
+    actions = ("retry",)
+
+    @admin.display(description="position")
+    def position(self, letter: DeadLetter) -> str:
+        return f"{letter.epoch}:{letter.partition}:{letter.offset}"
+
+    @admin.display(description="key")
+    def key_text(self, letter: DeadLetter) -> str:
+        return bytes(letter.key).decode(errors="backslashreplace")
+
+    @admin.display(description="value")
+    def value_text(self, letter: DeadLetter) -> str:
+        return bytes(letter.value).decode(errors="backslashreplace")
+
+    @admin.action(description="Try again to store the selected dead letters", permissions=["view"])
+    def retry(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
+        for letter in letters.order_by("epoch", "partition", "offset"):
+            try:
+                retry_dead_letter(letter.pk)
+            except KlatschError as error:
+                self.message_user(request, f"{self.position(letter)}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{self.position(letter)} is stored.", messages.SUCCESS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:
+        return False

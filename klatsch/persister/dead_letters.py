@@ -1,0 +1,105 @@
+"""Dead letters: what could not be stored, and trying it again once its cause is mended (D5)."""
+
+from dataclasses import dataclass
+
+import msgspec
+import psycopg
+from django.db import connection, transaction
+from django.utils import timezone
+
+from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
+from klatsch.eventlog.log import Position, Record
+from klatsch.eventlog.outbox import promise_record
+from klatsch.messaging import events, store
+from klatsch.messaging.events import BadRecord, MessagePosted
+from klatsch.messaging.models import DeadLetter, MembershipInterval
+from klatsch.messaging.store import StoredMessage
+from klatsch.persister.batch import decode
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A dead letter that is a message now."""
+
+    position: Position
+    message_id: str
+
+
+def retry_dead_letter(pk: int) -> Retried:
+    """Stores the message of a dead letter at its own position, as it was, and promises a change record that tells so.
+
+    Harmless when repeated. Raises NotFound, InvalidContent (with the reason, when it still cannot be stored), Conflict
+    when its id is another's by now, NotAMember when its sender had been removed by then.
+    """
+    with transaction.atomic():
+        letter = DeadLetter.objects.select_for_update().filter(pk=pk).first()
+        if letter is None:
+            raise NotFound("There is no such dead letter.")
+        position = Position(letter.epoch, letter.partition, letter.offset)
+        event = _decode(letter)
+        if letter.retried_at is None:
+            _check_in_force(letter, event)
+            _store(letter, event)
+            DeadLetter.objects.filter(pk=pk).update(retried_at=timezone.now())
+    return Retried(position, event.id)
+
+
+def _decode(letter: DeadLetter) -> MessagePosted:
+    record = Record(letter.partition, letter.offset, bytes(letter.key), bytes(letter.value), bytes(letter.judge))
+    try:
+        event = decode(record)
+    except BadRecord as error:
+        raise InvalidContent(f"It still cannot be read: {error.args[-1]}.") from error
+    if not isinstance(event, MessagePosted):
+        raise InvalidContent("Only messages can be tried again.")
+    return event
+
+
+def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
+    """What was void when it was appended stays so."""
+    standing = (
+        MembershipInterval.objects.filter(
+            conversation_id=event.conversation, user_id=event.sender_id, epoch=letter.epoch, offset__lt=letter.offset
+        )
+        .order_by("-version")
+        .first()
+    )
+    if standing is not None and not standing.active:
+        raise NotAMember("Its sender had been removed from the conversation before.")
+
+
+def _store(letter: DeadLetter, event: MessagePosted) -> None:
+    connection.ensure_connection()
+    archive = connection.connection  # psycopg's own, as the archive's SQL is written for it
+    if not store.last_seqs(archive, [event.conversation]) or not store.known_people(archive, [event.sender_id]):
+        raise InvalidContent("Its conversation or its sender does not exist.")
+    judge = bytes(letter.judge)
+    try:
+        with transaction.atomic():
+            message = StoredMessage(event, letter.partition, letter.offset, events.judged_digest(judge), 0)
+            message = msgspec.structs.replace(message, seq=store.count_late_message(archive, letter.epoch, message))
+            if store.insert_messages(archive, letter.epoch, [message]).rowcount != 1:
+                raise Conflict("A message of that id is in the archive already.")
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
+    place = event.conversation.encode("ascii")
+    header = events.change_header(events.judged_id(judge), events.judged_sender(judge))
+    promise_record(key=place, value=_change(letter, event), place=place, judge=header)
+
+
+def _change(letter: DeadLetter, event: MessagePosted) -> bytes:
+    return events.encode(
+        events.MessageChanged(
+            id=event.id,
+            client_id=event.client_id,
+            conversation=event.conversation,
+            sender=event.sender,
+            sender_id=event.sender_id,
+            receiver=event.receiver,
+            receiver_id=event.receiver_id,
+            content=event.content,
+            sent_at=event.sent_at,
+            position=str(Position(letter.epoch, letter.partition, letter.offset)),
+            reply_to=event.reply_to,
+        )
+    )

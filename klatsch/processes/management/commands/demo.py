@@ -1,0 +1,28 @@
+import os
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand
+
+from klatsch.accounts.services import create_token, register_person
+
+
+class Command(BaseCommand):
+    help = "Makes two people with random passwords, and prints them with a line for curl."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        run = secrets.token_hex(2)
+        port = os.environ.get("KLATSCH_PORT", "8000")
+        names = [f"ana-{run}", f"bob-{run}"]
+        tokens = [self._make(name) for name in names]
+        self.stdout.write(
+            f"\ncurl -H 'Authorization: Bearer {tokens[0]}' -H 'Content-Type: application/json' "
+            f'-d \'{{"content": "hello"}}\' http://localhost:{port}/api/v1/users/{names[1]}/messages'
+        )
+
+    def _make(self, name: str) -> str:
+        password = secrets.token_urlsafe(12)
+        person = register_person(username=name, email=f"{name}@example.org", password=password)
+        self.stdout.write(f"{name}  password: {password}")
+        return create_token(person_id=UUID(str(person.id))).token

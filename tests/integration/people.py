@@ -1,0 +1,59 @@
+"""People for tests, made without hashing: a quarter of a second each would be most of a run."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.test import Client
+
+from klatsch.accounts.hashing import BCryptSHA256PasswordHasher
+from klatsch.accounts.models import User
+from klatsch.accounts.services import create_token
+
+PASSWORD = "correct horse battery"
+LEAST_ROUNDS = 4
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hashing as ever, with so few rounds that one costs a millisecond."""
+    monkeypatch.setattr(BCryptSHA256PasswordHasher, "rounds", LEAST_ROUNDS)
+
+
+def make_person(username: str = "ana", **fields: Any) -> User:
+    """Somebody who cannot log in by password."""
+    return User.objects.create(**{"username": username, "email": f"{username}@example.org", "password": "!"} | fields)
+
+
+def make_person_with_password(username: str = "ana", **fields: Any) -> User:
+    """Somebody whose password is PASSWORD; with `quick_hashes`."""
+    return make_person(username, password=make_password(PASSWORD), **fields)
+
+
+def bearer(person: User) -> dict[str, str]:
+    """The header that makes a request theirs."""
+    return {"Authorization": f"Bearer {create_token(person_id=person.pk).token}"}
+
+
+def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:
+    """POSTs JSON, as every client of the API does."""
+    return client.post(path, json.dumps({} if body is None else body), content_type="application/json", **more)
+
+
+def problem(response: Any) -> tuple[int, str]:
+    """Status and code, of an answer that must be problem+json in full."""
+    assert response["Content-Type"] == "application/problem+json", response.content
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["type"] == f"/problems/{body['code']}"
+    assert {"title", "detail", "errors"} <= body.keys()
+    assert (response.status_code == 401) == ("WWW-Authenticate" in response)
+    assert ("retry_after" in body) == ("Retry-After" in response)
+    return response.status_code, body["code"]
+
+
+def wrong_fields(response: Any) -> dict[str, str]:
+    """The code of each field that a 400 names."""
+    assert problem(response) == (400, "bad_request")
+    return {error["field"]: error["code"] for error in response.json()["errors"]}

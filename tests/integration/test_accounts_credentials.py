@@ -1,0 +1,215 @@
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+
+from klatsch.accounts.models import Ticket, User
+from klatsch.accounts.queries import Person, find_by_token, list_tokens
+from klatsch.accounts.services import (
+    authenticate_connection,
+    create_ticket,
+    create_token,
+    end_token,
+    redeem_ticket,
+)
+from klatsch.core.errors import NotAuthenticated, NotFound
+from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
+
+pytestmark = pytest.mark.django_db
+__all__ = ["quick_hashes"]
+
+
+@pytest.mark.usefixtures("quick_hashes")
+@pytest.mark.parametrize("login", ["ana", "ANA", "ana@example.org", "Ana@Example.ORG"])
+def test_a_person_signs_in_by_username_or_address_in_any_case(login: str) -> None:
+    ana = make_person_with_password("ana")
+    assert authenticate(username=login, password=PASSWORD) == ana
+
+
+@pytest.mark.usefixtures("quick_hashes")
+@pytest.mark.parametrize(
+    "login", ["bob", "bob@example.org", "", "@", "ána", "an", "a\0na", "ana' OR 1=1 --", "x" * 9999]
+)
+def test_nobody_signs_in_by_a_name_that_is_not_theirs(login: str) -> None:
+    make_person_with_password("ana")
+    assert authenticate(username=login, password=PASSWORD) is None
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_wrong_password_or_an_inactive_person_is_refused() -> None:
+    make_person_with_password("ana")
+    make_person_with_password("bob", is_active=False)
+    make_person("cleo")
+    assert authenticate(username="ana", password=PASSWORD.upper()) is None
+    assert authenticate(username="bob", password=PASSWORD) is None
+    assert authenticate(username="cleo", password="!") is None
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_person_with_an_argon2_hash_signs_in_and_has_a_bcrypt_one_from_then_on() -> None:
+    ana = make_person("ana", password=make_password(PASSWORD, hasher="argon2"))
+    assert authenticate(username="ana", password=PASSWORD) == ana
+    ana.refresh_from_db()
+    assert ana.password.startswith("bcrypt_sha256$")
+
+
+def test_an_unknown_an_inactive_and_a_passwordless_person_cost_as_much_as_a_wrong_password() -> None:
+    make_person_with_password("ana")
+    make_person_with_password("bob", is_active=False)
+    make_person("cleo")
+
+    def cost(login: str) -> float:
+        def once() -> float:
+            begun = time.thread_time()
+            assert authenticate(username=login, password="wrong") is None
+            return time.thread_time() - begun
+
+        return median(once() for _ in range(3))
+
+    known = cost("ana")
+    for login in ("bob", "cleo", "nobody", "nobody@example.org", "no body"):
+        assert cost(login) == pytest.approx(known, rel=0.5)
+
+
+def test_a_token_is_kept_as_a_digest_and_expires_in_time() -> None:
+    made = create_token(person_id=make_person().pk)
+    kept = AuthToken.objects.get()
+    assert made.token not in (kept.digest, kept.token_key)
+    assert made.token not in repr(made)
+    assert timedelta(days=29) < made.expires_at - timezone.now() <= timedelta(days=30)
+
+
+def test_a_token_names_its_person_until_it_is_ended() -> None:
+    ana, bob = make_person("ana"), make_person("bob")
+    token = create_token(person_id=ana.pk).token
+    found = find_by_token(token)
+    assert found is not None
+    assert found[0] == ana
+    with pytest.raises(NotFound):
+        end_token(person_id=bob.pk, token_id=found[1].id)
+    end_token(person_id=ana.pk, token_id=found[1].id)
+    assert find_by_token(token) is None
+    with pytest.raises(NotFound):
+        end_token(person_id=ana.pk, token_id=found[1].id)
+
+
+def test_an_expired_token_counts_no_more_and_goes_with_the_next_one() -> None:
+    ana = make_person()
+    token = create_token(person_id=ana.pk).token
+    AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
+    assert find_by_token(token) is None
+    assert list_tokens(person_id=ana.pk, limit=9) == []
+    create_token(person_id=ana.pk)
+    assert AuthToken.objects.count() == 1
+
+
+@pytest.mark.parametrize("token", ["", "x", "\0", "é" * 64, "0" * 64, "0" * 100_000])
+def test_what_is_no_token_names_nobody(token: str) -> None:
+    create_token(person_id=make_person().pk)
+    assert find_by_token(token) is None
+
+
+def test_a_ticket_is_kept_as_a_digest_and_works_once() -> None:
+    ana = make_person()
+    made = create_ticket(person_id=ana.pk)
+    assert made.expires_in == 30
+    assert made.ticket not in repr(made)
+    assert not Ticket.objects.filter(digest=made.ticket).exists()
+    assert redeem_ticket(ticket=made.ticket) == Person(ana.pk, "ana")
+    with pytest.raises(NotAuthenticated):
+        redeem_ticket(ticket=made.ticket)
+
+
+def test_a_ticket_is_refused_after_its_time_and_goes_with_the_next_one() -> None:
+    ana = make_person()
+    late, later = create_ticket(person_id=ana.pk), create_ticket(person_id=ana.pk)
+    Ticket.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(NotAuthenticated):
+        redeem_ticket(ticket=late.ticket)
+    create_ticket(person_id=ana.pk)
+    assert Ticket.objects.count() == 1
+    with pytest.raises(NotAuthenticated):
+        redeem_ticket(ticket=later.ticket)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_redeem_one_ticket_at_once_one_gets_in() -> None:
+    ticket = create_ticket(person_id=make_person().pk).ticket
+
+    def redeem(_: int) -> str:
+        try:
+            return redeem_ticket(ticket=ticket).username
+        except NotAuthenticated:
+            return ""
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(redeem, range(8))) == [""] * 7 + ["ana"]
+
+
+def session_of(person: User) -> str:
+    client = Client()
+    client.force_login(person)
+    return client.cookies["sessionid"].value
+
+
+CREDENTIALS: dict[str, Callable[[User], dict[str, Any]]] = {
+    "ticket": lambda person: {"ticket": create_ticket(person_id=person.pk).ticket},
+    "bearer": lambda person: {"bearer": create_token(person_id=person.pk).token},
+    "session": lambda person: {"session_key": session_of(person)},
+}
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_connection_is_its_persons_at_the_cost_of_two_statements_at_most(
+    kind: str, django_assert_max_num_queries: Any
+) -> None:
+    ana = make_person()
+    credential = CREDENTIALS[kind](ana)
+    with django_assert_max_num_queries(2):
+        assert authenticate_connection(**credential) == Person(ana.pk, "ana")
+
+
+@pytest.mark.parametrize("kind", CREDENTIALS)
+def test_a_connection_of_somebody_inactive_is_refused(kind: str) -> None:
+    ana = make_person()
+    credential = CREDENTIALS[kind](ana)
+    User.objects.update(is_active=False)
+    with pytest.raises(NotAuthenticated):
+        authenticate_connection(**credential)
+
+
+@pytest.mark.parametrize("kind", ["ticket", "bearer", "session_key"])
+@pytest.mark.parametrize("value", ["", "x", "a" * 32, "\0" * 32, "é" * 32, str(uuid.uuid4()), "../../etc/passwd"])
+def test_a_connection_with_a_forged_credential_is_refused(kind: str, value: str) -> None:
+    make_person()
+    with pytest.raises(NotAuthenticated):
+        authenticate_connection(**{kind: value})
+
+
+def test_a_connection_without_any_credential_is_refused() -> None:
+    with pytest.raises(NotAuthenticated):
+        authenticate_connection()
+
+
+def test_a_session_counts_no_more_after_the_password_has_changed_or_the_session_has_expired() -> None:
+    ana, bob = make_person("ana"), make_person("bob")
+    key_of_ana, key_of_bob = session_of(ana), session_of(bob)
+    User.objects.filter(pk=ana.pk).update(password="!other")
+    Session.objects.filter(pk=key_of_bob).update(expire_date=timezone.now() - timedelta(seconds=1))
+    for key in (key_of_ana, key_of_bob):
+        with pytest.raises(NotAuthenticated):
+            authenticate_connection(session_key=key)
