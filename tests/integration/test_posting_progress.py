@@ -1,0 +1,180 @@
+"""How far the archive is: seen by NOTIFY, seen without it, and never waited for beyond a deadline."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from klatsch.core.errors import BadRequest, NotArchivedYet, Unavailable
+from klatsch.eventlog.models import Epoch
+from klatsch.messaging import archive_progress
+from klatsch.messaging.archive_progress import ArchiveProgress
+from tests.integration.archive_rows import archive_up_to, open_epoch
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LONG_S = 10.0
+"""A deadline that no test waits for: its end comes by what the test does."""
+
+
+@pytest.fixture
+def progress() -> Iterator[ArchiveProgress]:
+    progress = ArchiveProgress()
+    yield progress
+    progress.close()
+
+
+def say(payload: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('klatsch_archived', %s)", [payload])
+
+
+def listeners() -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'klatsch-archive-progress'")
+        return [pid for (pid,) in cursor.fetchall()]
+
+
+def seconds_of(wait: Callable[[], object]) -> float:
+    before = time.monotonic()
+    wait()
+    return time.monotonic() - before
+
+
+def test_what_was_archived_before_needs_no_notice(progress: ArchiveProgress) -> None:
+    open_epoch()
+    archive_up_to(3, 100)
+
+    assert progress.wait_for(3, 99, LONG_S)
+    assert not progress.wait_for(3, 100, 0)
+
+
+def test_a_notice_ends_the_waits_of_many_threads_at_once(progress: ArchiveProgress) -> None:
+    open_epoch()
+    with ThreadPoolExecutor(8) as threads:
+        waits = [threads.submit(progress.wait_for, 3, offset, LONG_S) for offset in range(8)]
+        progress.wait_for(3, 0, 0.5)  # by now the thread listens
+
+        took_s = seconds_of(lambda: (say("2:7,3:8"), [wait.result() for wait in waits]))
+
+    assert all(wait.result() for wait in waits)
+    assert took_s < archive_progress.READ_EVERY_S / 2
+
+
+def test_a_lost_notice_costs_about_a_second(progress: ArchiveProgress) -> None:
+    open_epoch()
+    with ThreadPoolExecutor(1) as threads:
+        wait = threads.submit(progress.wait_for, 3, 7, LONG_S)
+        progress.wait_for(3, 7, 0.3)
+        archive_up_to(3, 8)
+
+        assert seconds_of(wait.result) < archive_progress.READ_EVERY_S * 2
+    assert wait.result()
+
+
+def test_the_offsets_are_read_once_more_before_a_wait_is_given_up(progress: ArchiveProgress) -> None:
+    open_epoch()
+    progress.wait_for(3, 7, 0)
+    archive_up_to(3, 8)
+
+    assert progress.wait_for(3, 7, 0)
+
+
+def test_garbage_in_a_notice_changes_nothing(progress: ArchiveProgress) -> None:
+    open_epoch()
+    progress.wait_for(3, 0, 0)
+    for payload in ("", "x", "3", "3:", ":9", "3:x,", "-3:9", "3:9"):
+        say(payload)
+
+    assert progress.wait_for(3, 8, LONG_S)
+    assert not progress.wait_for(3, 9, 0.3)
+
+
+def test_a_lost_connection_is_made_again(progress: ArchiveProgress) -> None:
+    open_epoch()
+    progress.wait_for(3, 0, 0)
+    [listener] = listeners()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [listener])
+    archive_up_to(3, 8)
+
+    assert progress.wait_for(3, 7, LONG_S)
+    assert listeners() not in ([], [listener])
+
+
+def test_without_postgresql_a_wait_ends_at_its_deadline_and_then_goes_on_by_itself(
+    progress: ArchiveProgress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_epoch()
+    archive_up_to(3, 8)
+    connect = psycopg.connect
+
+    def refuse(*args: Any, **parameters: Any) -> Any:
+        return connect("host=127.0.0.1 port=1")
+
+    with monkeypatch.context() as no_server:
+        no_server.setattr(psycopg, "connect", refuse)
+        assert not progress.wait_for(3, 7, 0.5)
+
+    assert progress.wait_for(3, 7, LONG_S)
+
+
+def test_the_epoch_is_the_newest_and_offsets_of_others_do_not_count(progress: ArchiveProgress) -> None:
+    open_epoch()
+    archive_up_to(3, 8)
+    Epoch.objects.create(epoch=2, topic_id="second", partitions=12)
+
+    assert progress.epoch == 2
+    assert not progress.wait_for(3, 7, 0)
+
+
+def test_there_is_no_epoch_before_the_topic_was_made(progress: ArchiveProgress) -> None:
+    with pytest.raises(Unavailable):
+        _ = progress.epoch
+    assert not progress.wait_for(3, 0, 0)
+
+
+@pytest.mark.parametrize("at_least", ["1:3:7", "1.abcdef.0:0.3:8", "0:3:999", "0.abcdef.3:999"])
+def test_at_least_returns_when_the_archive_has_come_so_far(progress: ArchiveProgress, at_least: str) -> None:
+    open_epoch()
+    archive_up_to(3, 8)
+
+    progress.wait_for_position(at_least, LONG_S)
+
+
+@pytest.mark.parametrize("at_least", ["1:3:8", "1.abcdef.3:9", "2:3:0", "1:9999:0", "1:3:9223372036854775807"])
+def test_at_least_is_given_up_where_the_archive_is_behind_and_where_it_is_absurd(
+    progress: ArchiveProgress, at_least: str
+) -> None:
+    open_epoch()
+    archive_up_to(3, 8)
+
+    with pytest.raises(NotArchivedYet) as refusal:
+        progress.wait_for_position(at_least, 0.3)
+
+    assert refusal.value.temporary
+
+
+def test_at_least_is_refused_where_it_is_neither_position_nor_token(progress: ArchiveProgress) -> None:
+    with pytest.raises(BadRequest):
+        progress.wait_for_position("yesterday", LONG_S)
+
+
+def test_closing_ends_every_wait_and_the_thread_within_a_second() -> None:
+    open_epoch()
+    progress = ArchiveProgress()
+    progress.wait_for(3, 0, 0)
+    [listening] = [thread for thread in threading.enumerate() if thread.name == "archive-progress"]
+    with ThreadPoolExecutor(1) as threads:
+        wait = threads.submit(progress.wait_for, 3, 0, LONG_S)
+
+        assert seconds_of(progress.close) < 1
+        assert not wait.result(1)
+
+    assert not listening.is_alive()
+    assert not progress.wait_for(3, 0, LONG_S)
