@@ -97,6 +97,8 @@ def search_people(*, prefix: str, limit: int, after: str | None = None, before: 
 
 def find_by_login(login: str) -> User | None:
     """Whose username or e-mail address this is, active or not, in any case; no username has an `@`."""
+    if "\0" in login:  # PostgreSQL's text holds none
+        return None
     if "@" in login:
         return User.objects.alias(folded=Lower("email")).filter(folded=Lower(Value(login))).first()
     if not is_username(login):

@@ -13,6 +13,18 @@ BODY_BYTES_MOST = 256 * 1024
 """64 times the longest message in UTF-8 escapes; beyond it is no request of ours."""
 
 
+class TextField(serializers.CharField):
+    """Text as it came, not trimmed; no NUL and no lone surrogate, and a number is no text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class BodyTooLarge(APIException):
     status_code = 413
     default_detail = f"A body has at most {BODY_BYTES_MOST} bytes."

@@ -17,6 +17,8 @@ from klatsch.eventlog.log import LogError
 DEADLINE_S = 2.0
 """Of each check: below the time-outs of the balancers that ask."""
 
+_NEVER_CACHED = {"Cache-Control": "no-store"}
+
 
 class NotReady(Exception):
     """A part is not ready; the text says why, for people, without addresses or names of machines."""
@@ -24,27 +26,26 @@ class NotReady(Exception):
 
 def livez(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """200 as long as the process can answer at all; asks nobody."""
-    return JsonResponse({"status": "alive"})
+    return JsonResponse({"alive": True}, headers=_NEVER_CACHED)
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database and log can be used; else 503 naming what cannot."""
-    return readiness_response(
-        {"database": check_database, "migrations": check_migrations, "log": lambda: check_log_of(request)}
-    )
+    """200 when database and log can be used; else 503 with the reasons by name."""
+    checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log_of(request)}
+    missing = find_not_ready(checks)
+    status = 503 if missing else 200
+    return JsonResponse({"ready": not missing, "not_ready": missing}, status=status, headers=_NEVER_CACHED)
 
 
-def readiness_response(checks: Mapping[str, Callable[[], None]]) -> JsonResponse:
-    """Runs all checks: `{"status": "ready"}`, or 503 with the reasons by name."""
+def find_not_ready(checks: Mapping[str, Callable[[], None]]) -> dict[str, str]:
+    """Runs all the checks: the reasons, by name, of those that raise NotReady."""
     missing: dict[str, str] = {}
     for name, check in checks.items():
         try:
             check()
         except NotReady as reason:
             missing[name] = str(reason)
-    if not missing:
-        return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "not_ready", "not_ready": missing}, status=503, headers={"Retry-After": "1"})
+    return missing
 
 
 def check_database(deadline_s: float = DEADLINE_S) -> None:

@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from klatsch.api.bodies import TextField
 from klatsch.core.errors import BadRequest, FieldError
 
 ROWS_MOST = 100
@@ -38,7 +39,7 @@ class PageQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(
         min_value=1, max_value=ROWS_MOST, default=ROWS_USUAL, help_text="How many at most on a page."
     )
-    cursor = serializers.CharField(
+    cursor = TextField(
         max_length=_CURSOR_CHARACTERS_MOST, required=False, help_text="Opaque: from `next` or `previous`, or `Link`."
     )
 

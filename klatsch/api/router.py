@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from klatsch.api import auth, users
+from klatsch.api import auth, tokens, users
 
 urlpatterns: list[Any] = [
     *auth.urlpatterns,
+    *tokens.urlpatterns,
     *users.urlpatterns,
 ]

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.accounts import queries
-from klatsch.api.bodies import read_query
+from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 
@@ -20,7 +20,7 @@ class PeopleQuery(PageQuery):
     limit = serializers.IntegerField(
         min_value=1, max_value=_PEOPLE_MOST, default=_PEOPLE_MOST, help_text="How many at most on a page."
     )
-    search = serializers.CharField(max_length=64, default="", help_text="How the username begins, in any case.")
+    search = TextField(max_length=64, default="", help_text="How the username begins, in any case.")
 
 
 class PersonSerializer(serializers.Serializer[Any]):

@@ -11,7 +11,9 @@ from klatsch.accounts.hashing import BCryptSHA256PasswordHasher
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
 
+V1 = "/api/v1"
 PASSWORD = "correct horse battery"
+CREDENTIALS = {"username": "ana", "password": PASSWORD}
 LEAST_ROUNDS = 4
 
 
@@ -39,6 +41,16 @@ def bearer(person: User) -> dict[str, str]:
 def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:
     """POSTs JSON, as every client of the API does."""
     return client.post(path, json.dumps({} if body is None else body), content_type="application/json", **more)
+
+
+def log_in(client: Client, **more: Any) -> Any:
+    """As `ana`, made by `make_person_with_password`."""
+    return post(client, f"{V1}/auth/login", CREDENTIALS, **more)
+
+
+def csrf(client: Client) -> dict[str, str]:
+    """The header that unsafe requests with a session need."""
+    return {"X-CSRFToken": client.cookies["csrftoken"].value}
 
 
 def problem(response: Any) -> tuple[int, str]:

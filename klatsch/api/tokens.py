@@ -1,0 +1,114 @@
+"""Credentials over REST for what is no browser: bearer tokens, and tickets for one WebSocket."""
+
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.accounts import queries, services
+from klatsch.api.auth import CredentialsSerializer
+from klatsch.api.authentication import SessionAuthentication, person_of
+from klatsch.api.bodies import read_body, read_query
+from klatsch.api.pages import PageQuery, cut, page_response, read_window
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+
+
+class NewTokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(help_text="Told this once: `Authorization: Bearer <token>`.")
+    expires_at = serializers.DateTimeField()
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="How the token begins.")
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewTicketSerializer(serializers.Serializer[Any]):
+    ticket = serializers.CharField(help_text="Good for one WebSocket: offer the protocol `ticket.<ticket>`.")
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+
+
+class TokenKey(NamedTuple):
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: str
+
+
+class Tokens(APIView):
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        # A token makes no token: one that has leaked must not outlive its end.
+        return [SessionAuthentication()] if self._is_entrance() else super().get_authenticators()
+
+    def get_permissions(self) -> Any:
+        return [AllowAny()] if self._is_entrance() else super().get_permissions()
+
+    def _is_entrance(self) -> bool:
+        request: Any = self.request  # None when drf-spectacular asks
+        return request is not None and request.method == "POST"
+
+    @operation(
+        "list_tokens",
+        "List my tokens",
+        "The bearer tokens that still count, newest first.",
+        parameters=(PageQuery, NEIGHBOURS),
+        answers={200: paged(TokenSerializer, "TokenPage")},
+        refusals=(400, 401),
+    )
+    def get(self, request: Request) -> Response:
+        window = read_window(read_query(request, PageQuery), TokenKey)
+        tokens = queries.list_tokens(
+            person_id=person_of(request).id, limit=window.fetch, after=window.after, before=window.before
+        )
+        page = cut(tokens, window, lambda token: TokenKey(token.created_at, token.id))
+        return page_response(request, page, TokenSerializer(page.rows, many=True).data)
+
+    @operation(
+        "create_token",
+        "Make a token",
+        "A new bearer token, for a username and password, or (with an empty body) for the session that asks.",
+        request=CredentialsSerializer,
+        answers={201: NewTokenSerializer},
+        refusals=(400, 401, 403),
+    )
+    def post(self, request: Request) -> Response:
+        if request.user.is_authenticated and not request.data:
+            person = person_of(request)
+        else:
+            person = services.check_credentials(http=request, **read_body(request, CredentialsSerializer))
+        return Response(NewTokenSerializer(services.create_token(person_id=person.id)).data, 201)
+
+
+class TokenById(APIView):
+    @operation(
+        "end_token", "End a token", "It counts no more from now on.", answers={204: None}, refusals=(401, 403, 404)
+    )
+    def delete(self, request: Request, token_id: str) -> Response:
+        services.end_token(person_id=person_of(request).id, token_id=token_id)
+        return Response(status=204)
+
+
+class Tickets(APIView):
+    @operation(
+        "create_ticket",
+        "Make a WebSocket ticket",
+        "For clients that can set neither a header nor a cookie at the handshake. It works once, within seconds.",
+        answers={201: NewTicketSerializer},
+        refusals=(401, 403),
+    )
+    def post(self, request: Request) -> Response:
+        ticket = services.create_ticket(person_id=person_of(request).id)
+        return Response(NewTicketSerializer(ticket).data, 201)
+
+
+urlpatterns = [
+    path("auth/tokens", Tokens.as_view()),
+    path("auth/tokens/<slug:token_id>", TokenById.as_view()),
+    path("auth/ticket", Tickets.as_view()),
+]

@@ -1,0 +1,95 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+from knox.models import AuthToken
+
+from klatsch.accounts import hashing
+from klatsch.accounts.models import User
+from klatsch.accounts.services import create_token
+from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
+
+pytestmark = pytest.mark.django_db
+__all__ = ["quick_hashes"]
+PEOPLE = "/admin/accounts/user/"
+TOKENS = "/admin/knox/authtoken/"
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(make_person("root", is_staff=True, is_superuser=True))
+    return client
+
+
+def form(person: User, **changes: Any) -> dict[str, Any]:
+    return {"username": person.username, "email": person.email, "is_active": "on"} | changes
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_staff_log_in_by_username_or_address(client: Client) -> None:
+    make_person_with_password("root", is_staff=True)
+    answer = client.post("/admin/login/?next=/admin/", {"username": "Root@example.org", "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_the_admins_login_waits_for_a_hashing_slot_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = hashing.HashingSlots(1, 0.01)
+    monkeypatch.setattr(hashing, "hashing_slots", lambda: slots)
+    client.raise_request_exception = False
+    with slots.take():
+        answer = client.post("/admin/login/", {"username": "root", "password": PASSWORD})
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "1"
+
+
+def test_people_are_found_by_name_and_address(staff: Client) -> None:
+    make_person("ana")
+    make_person("bob")
+    for words in ("ana", "ana@example.org"):
+        answer = staff.get(PEOPLE, {"q": words})
+        assert b"ana@example.org" in answer.content
+        assert b"bob@example.org" not in answer.content
+
+
+def test_a_person_can_be_added_and_deactivated(staff: Client) -> None:
+    words = {"username": "ana", "email": "ana@example.org", "usable_password": "false"}
+    assert staff.post(f"{PEOPLE}add/", words).status_code == 302
+    ana = User.objects.get(username="ana")
+    assert staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, is_active="")).status_code == 302
+    ana.refresh_from_db()
+    assert not ana.is_active
+
+
+def test_a_person_cannot_be_added_under_a_name_or_address_that_is_taken_in_any_case(staff: Client) -> None:
+    make_person("ana")
+    for words in ({"username": "ANA", "email": "x@example.org"}, {"username": "bob", "email": "ANA@example.org"}):
+        assert staff.post(f"{PEOPLE}add/", words | {"usable_password": "false"}).status_code == 200
+    assert User.objects.count() == 2
+
+
+def test_a_username_cannot_be_changed(staff: Client) -> None:
+    ana = make_person("ana")
+    assert (
+        staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, username="eve", email="new@example.org")).status_code == 302
+    )
+    ana.refresh_from_db()
+    assert (ana.username, ana.email) == ("ana", "new@example.org")
+
+
+def test_nobody_can_be_deleted(staff: Client) -> None:
+    ana = make_person("ana")
+    assert staff.post(f"{PEOPLE}{ana.pk}/delete/", {"post": "yes"}).status_code == 403
+    staff.post(PEOPLE, {"action": "delete_selected", "_selected_action": [str(ana.pk)], "post": "yes"})
+    assert User.objects.filter(pk=ana.pk).exists()
+
+
+def test_tokens_can_be_seen_and_ended_and_no_more(staff: Client) -> None:
+    create_token(person_id=make_person("ana").pk)
+    kept = AuthToken.objects.get()
+    page = staff.get(TOKENS).content.decode()
+    assert kept.token_key in page
+    assert f">{kept.digest}<" not in page
+    assert staff.get(f"{TOKENS}add/").status_code == 403
+    assert staff.post(f"{TOKENS}{kept.pk}/change/", {"expiry_0": "2999-01-01"}).status_code == 403
+    assert staff.post(f"{TOKENS}{kept.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not AuthToken.objects.exists()

@@ -1,0 +1,133 @@
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import DataError, InterfaceError, OperationalError
+from django.test import Client
+from rest_framework.exceptions import Throttled
+
+from klatsch.accounts import queries
+from klatsch.api.bodies import BODY_BYTES_MOST
+from klatsch.api.errors import problem_of
+from klatsch.core.errors import RateLimited
+from tests.integration.people import bearer, make_person, post, problem, wrong_fields
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/api/v1/auth/login"
+
+
+def send(client: Client, body: bytes | str, content_type: str = "application/json", **more: Any) -> Any:
+    return client.post(LOGIN, body, content_type=content_type, **more)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        "nonsense",
+        "{'a': 1}",
+        '{"username": NaN}',
+        b"\xff\xfe",
+        b'{"username": "\xed\xa0\x80"}',
+        "[" * 100_000,
+        "7e",
+    ],
+)
+def test_a_body_that_is_no_json_is_a_bad_request(client: Client, body: bytes | str) -> None:
+    assert problem(send(client, body)) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("body", ["[]", "7", "null", '"text"', "[{}]", "true"])
+def test_a_body_that_is_no_object_is_a_bad_request(client: Client, body: str) -> None:
+    assert problem(send(client, body)) == (400, "bad_request")
+
+
+def test_a_charset_that_is_none_is_a_bad_request(client: Client) -> None:
+    answer = client.generic("POST", LOGIN, b"{}", "application/json; charset=bz2_codec")
+    assert problem(answer) == (400, "bad_request")
+
+
+def test_a_body_beyond_256_kb_is_too_large(client: Client) -> None:
+    fits = b'{"username": "' + b"x" * (BODY_BYTES_MOST - 16) + b'"}'
+    assert len(fits) == BODY_BYTES_MOST
+    assert wrong_fields(send(client, fits)) == {"username": "max_length", "password": "required"}
+    assert problem(send(client, fits + b" ")) == (413, "too_large")
+
+
+def test_a_nul_or_a_lone_surrogate_is_named_by_its_field(client: Client) -> None:
+    for text in (r"a\u0000b", r"\ud800", r"\udc00\ud800"):
+        answer = send(client, f'{{"username": "{text}", "password": "{text}"}}')
+        assert wrong_fields(answer).keys() == {"username", "password"}
+
+
+def test_a_path_that_is_none_is_not_found(client: Client) -> None:
+    for path in ("/api/v1/nothing", "/api/", "/api/v1/me/", "/api/v1/%00"):
+        assert problem(client.get(path)) == (404, "not_found")
+    assert client.get("/nothing")["Content-Type"].startswith("text/html")
+
+
+def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(client: Client) -> None:
+    answer = client.put(LOGIN, "{}", content_type="application/json")
+    assert problem(answer) == (405, "method_not_allowed")
+    assert answer["Allow"] == "POST, OPTIONS"
+
+
+def test_a_host_that_is_not_ours_is_a_bad_request(client: Client) -> None:
+    assert problem(client.get("/api/v1/me", HTTP_HOST="evil.example")) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (OperationalError("connection to 10.0.0.7 failed"), 503, "unavailable"),
+        (InterfaceError("the connection is closed"), 503, "unavailable"),
+        (DataError("invalid byte sequence: secret"), 400, "bad_request"),
+        (PermissionDenied("secret"), 403, "forbidden"),
+        (RateLimited("Too fast.", retry_after=0.2), 429, "rate_limited"),
+        (Throttled(7), 429, "rate_limited"),
+    ],
+)
+def test_what_goes_wrong_below_has_its_answer_which_says_nothing_of_what_is_there(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
+) -> None:
+    headers = bearer(make_person())
+
+    def fail(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(queries, "get_person", fail)
+    answer = client.get("/api/v1/users/ana", headers=headers)
+    assert problem(answer) == (status, code)
+    assert b"secret" not in answer.content
+    assert b"10.0.0.7" not in answer.content
+
+
+def test_a_fault_of_ours_is_a_500_that_says_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = bearer(make_person())
+    client.raise_request_exception = False
+
+    def fail(_: str) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(queries, "get_person", fail)
+    answer = client.get("/api/v1/users/ana", headers=headers)
+    assert problem(answer) == (500, "internal_error")
+    assert b"secret" not in answer.content
+
+
+def test_seconds_to_wait_are_rounded_up_in_the_header_and_exact_in_the_body() -> None:
+    answer = problem_of(RateLimited("Too fast.", retry_after=0.2))
+    assert answer is not None
+    assert answer.headers() == {"Retry-After": "1"}
+    assert answer.body()["retry_after"] == 0.2
+
+
+def test_a_csrf_failure_outside_the_api_framework_is_plain(db: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "ana"})
+    assert answer.status_code == 403
+    assert answer["Content-Type"] == "text/plain"
+
+
+def test_an_error_of_one_field_among_many_says_which(client: Client) -> None:
+    answer = post(client, LOGIN, {"username": ["ana"], "password": {"a": "b"}})
+    assert wrong_fields(answer) == {"username": "invalid", "password": "invalid"}
