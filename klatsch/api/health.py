@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, JsonResponse
@@ -73,7 +74,7 @@ def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
 def check_log_of(request: HttpRequest) -> None:
     try:
         ports = ports_of(request)
-    except Unavailable as error:
+    except (Unavailable, DatabaseError) as error:
         raise NotReady("cannot be reached") from error
     check_log(ports)
 

@@ -1,8 +1,13 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
-from django.test import Client
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from klatsch.api import health
 from klatsch.api.ports import Ports, WithPorts, ports_of
@@ -83,39 +88,71 @@ def test_an_empty_database_is_not_migrated(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class TestWithPorts:
-    def call(self, application: WithPorts) -> dict[str, Any]:
-        environ: dict[str, Any] = {}
-        list(application(environ, lambda *_: None))
-        return environ
+    def requests(self, make: Callable[[], Ports]) -> Callable[[], HttpRequest]:
+        """Each call is a request through one WithPorts."""
+        seen: list[dict[str, Any]] = []
 
-    def test_ports_are_made_at_the_first_request_and_once(self) -> None:
+        def application(environ: dict[str, Any], _: Any) -> list[bytes]:
+            seen.append(environ)
+            return []
+
+        with_ports = WithPorts(application, make)
+
+        def request() -> HttpRequest:
+            with_ports(RequestFactory().get("/").environ, print)
+            return WSGIRequest(seen[-1])
+
+        return request
+
+    def test_ports_are_made_by_the_first_request_that_needs_them_and_once(self) -> None:
         made: list[Ports] = []
 
         def make() -> Ports:
             made.append(ports())
             return made[-1]
 
-        application = WithPorts(lambda *_: [], make)
+        request = self.requests(make)
+        first, second = request(), request()
         assert made == []
-        assert self.call(application)["klatsch.ports"] is self.call(application)["klatsch.ports"] is made[0]
+        assert ports_of(first) is ports_of(second) is ports_of(request()) is made[0]
         assert len(made) == 1
 
-    def test_while_ports_cannot_be_made_what_needs_none_is_answered_and_then_they_are_made(self) -> None:
-        outcomes: list[Any] = [LogError("the broker is away"), ports()]
+    def test_ports_that_cannot_be_made_are_tried_again_by_the_next_request(self) -> None:
+        outcomes: list[Ports | LogError] = [LogError("the broker is away"), ports()]
 
         def make() -> Ports:
             outcome = outcomes.pop(0)
             if isinstance(outcome, LogError):
                 raise outcome
-            return outcome  # type: ignore[no-any-return]  # what is left is ports
+            return outcome
 
-        application = WithPorts(lambda *_: [], make)
-        assert self.call(application)["klatsch.ports"] is None
-        assert isinstance(self.call(application)["klatsch.ports"], Ports)
+        request = self.requests(make)
+        with pytest.raises(Unavailable) as caught:
+            ports_of(request())
+        assert caught.value.retry_after == 1
+        assert isinstance(ports_of(request()), Ports)
+
+    def test_while_one_request_makes_them_the_others_wait_no_longer_than_their_bound(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("klatsch.api.ports._WAIT_S", 0.01)
+        begun, answered = threading.Event(), threading.Event()
+
+        def make() -> Ports:
+            begun.set()
+            assert answered.wait(5)
+            return ports()
+
+        request = self.requests(make)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(ports_of, request())
+            assert begun.wait(5)
+            with pytest.raises(Unavailable):
+                ports_of(request())
+            answered.set()
+            assert isinstance(first.result(5), Ports)
 
 
-def test_an_endpoint_without_ports_is_unavailable(rf: Any) -> None:
+def test_a_server_without_ports_is_unavailable_to_what_needs_them(rf: RequestFactory) -> None:
     with pytest.raises(Unavailable):
         ports_of(rf.get("/"))
-    request = rf.get("/", **{"klatsch.ports": ports()})
-    assert isinstance(ports_of(request), Ports)
