@@ -1,0 +1,159 @@
+"""Messages as the archive has them: pages of histories and single ones, in SQL by hand as these are what is read most.
+
+Every page is a short range scan of an index, whatever the size of the table (tests/integration/test_history_plans.py).
+Nothing here asks who is reading, but `list_own_messages`: `conversations.queries` is asked before.
+"""
+# ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from klatsch.eventlog.log import Position
+
+
+class MessageView(msgspec.Struct, frozen=True, gc=False):
+    """A message as clients see it; `seq` is None until it is archived."""
+
+    id: str
+    client_id: str
+    conversation: str
+    sender: str
+    sender_id: str
+    receiver: str | None
+    content: str
+    sent_at: str
+    position: str
+    changed: str
+    seq: int | None
+    edited_at: str | None
+    deleted: bool
+    reply_to: str | None
+    reactions: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the archive says of a message and of a position, both at one moment.
+
+    With `next_offset` beyond the position and no `message`, its record was void or, if `is_dead_letter`, refused.
+    """
+
+    next_offset: int
+    is_dead_letter: bool
+    digest: bytes
+    message: MessageView | None
+
+
+# The fields of MessageView in their order, of messaging_message m, its sender s and its receiver r: as text already,
+# since making a UUID and a datetime of each only to print them again would take longer than all the rest.
+MESSAGE_COLUMNS: Final = """
+    m.id::text, m.client_id, m.conversation_id::text, s.username, m.sender_id::text, r.username,
+    CASE WHEN m.deleted THEN '' ELSE m.content END,
+    to_char(m.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    concat_ws(':', m.epoch, m.partition, m."offset"),
+    concat_ws(':', m.changed_epoch, m.partition, m.changed_offset),
+    m.seq, to_char(m.edited_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+    m.deleted, m.reply_to::text, m.reactions::text"""
+MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
+_PEOPLE = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
+
+_NEWEST_POSITION: Final = (2**15 - 1, 2**63 - 1)
+_NEWEST_MOMENT: Final = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+
+_HISTORY: Final = f"""
+    SELECT {MESSAGE_COLUMNS}
+    FROM (SELECT * FROM messaging_message
+          WHERE conversation_id = %(conversation)s AND (epoch, "offset") < (%(epoch)s, %(offset)s)
+          ORDER BY epoch DESC, "offset" DESC LIMIT %(limit)s) m
+    {_PEOPLE}
+    ORDER BY m.epoch DESC, m."offset" DESC"""
+
+# The newest k of all can only lie in the k conversations whose newest is newest. To find those takes one probe of the
+# index for each conversation, and then k rows of each: what a page costs does not depend on how much was ever written.
+_OWN: Final = f"""
+    WITH latest AS (
+        SELECT mine.conversation_id
+        FROM conversations_member mine
+        CROSS JOIN LATERAL (
+            SELECT sent_at, id FROM messaging_message
+            WHERE conversation_id = mine.conversation_id AND (sent_at, id) < (%(time)s, %(id)s)
+            ORDER BY sent_at DESC, id DESC LIMIT 1) top
+        WHERE mine.user_id = %(user)s AND mine.active
+        ORDER BY top.sent_at DESC, top.id DESC LIMIT %(limit)s)
+    SELECT {MESSAGE_COLUMNS}
+    FROM (SELECT their.* FROM latest
+          CROSS JOIN LATERAL (
+              SELECT * FROM messaging_message
+              WHERE conversation_id = latest.conversation_id AND (sent_at, id) < (%(time)s, %(id)s)
+              ORDER BY sent_at DESC, id DESC LIMIT %(limit)s) their
+          ORDER BY their.sent_at DESC, their.id DESC LIMIT %(limit)s) m
+    {_PEOPLE}
+    ORDER BY m.sent_at DESC, m.id DESC"""
+
+_VERDICT: Final = f"""
+    SELECT {MESSAGE_COLUMNS}, m.digest,
+           coalesce((SELECT next_offset FROM messaging_logoffset
+                     WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
+           EXISTS (SELECT FROM messaging_deadletter
+                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s)
+    FROM (SELECT) one LEFT JOIN messaging_message m ON m.id = %(id)s
+    LEFT JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id
+    """
+
+
+def list_messages(
+    *, conversation_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
+) -> list[MessageView]:
+    """A conversation, newest first by (epoch, offset): at most `limit` after a place, or the last before one."""
+    epoch, offset = after or before or _NEWEST_POSITION
+    arguments = {"conversation": conversation_id, "epoch": epoch, "offset": offset, "limit": limit}
+    return [view_of(row) for row in read_page(_HISTORY, arguments, backwards=before is not None)]
+
+
+def list_own_messages(
+    *,
+    user_id: UUID,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[MessageView]:
+    """All that a person may read, newest first by (sent_at, id): `after` and `before` as in `list_messages`."""
+    time, message_id = after or before or _NEWEST_MOMENT
+    arguments = {"user": user_id, "time": time, "id": message_id, "limit": limit}
+    return [view_of(row) for row in read_page(_OWN, arguments, backwards=before is not None)]
+
+
+def read_page(sql: str, arguments: Mapping[str, Any], *, backwards: bool) -> list[tuple[Any, ...]]:
+    """Rows of a statement that is written for what comes after a key, newest first; or of what comes before it."""
+    if backwards:
+        sql = sql.replace(") < (", ") > (").replace(" DESC", " ASC")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows[::-1] if backwards else rows
+
+
+def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
+    """What became of a message whose record stands at a position, in one statement and so at one moment."""
+    arguments = position._asdict() | {"id": UUID(bytes=message_id)}
+    with connection.cursor() as database:
+        database.execute(_VERDICT, arguments)
+        row = database.fetchone()
+    assert row is not None
+    digest, next_offset, is_dead_letter = row[MESSAGE_WIDTH:]
+    if digest is None:
+        return Verdict(next_offset, is_dead_letter, b"", None)
+    return Verdict(next_offset, is_dead_letter, bytes(digest), view_of(row))
+
+
+def view_of(row: tuple[Any, ...]) -> MessageView:
+    """The message whose MESSAGE_COLUMNS a row begins with."""
+    *texts, reactions = row[:MESSAGE_WIDTH]
+    values = [*texts, msgspec.Raw(reactions)]
+    return MessageView(*values)

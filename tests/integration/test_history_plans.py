@@ -1,0 +1,92 @@
+"""What a page costs does not grow with the table: the plans over 100,000 messages, half of them in one conversation."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from klatsch.messaging.overview import list_conversations
+from klatsch.messaging.queries import list_messages, list_own_messages
+from tests.integration.archive_rows import BEGINNING
+from tests.integration.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+MESSAGES = 100_000
+CONVERSATIONS = 200
+LARGE = UUID(int=0)
+PAGE = 51
+
+# Conversation 0 has half of the messages; ana is in all of them, so her own history is the worst there can be.
+_FILL = """
+    INSERT INTO conversations_conversation (id, kind, title, created_at)
+    SELECT lpad(to_hex(i), 32, '0')::uuid, 'group', 'g', now() FROM generate_series(0, %(conversations)s - 1) i;
+    INSERT INTO conversations_member (conversation_id, user_id, role, active, version, joined_at)
+    SELECT id, %(ana)s, 'owner', true, 1, now() FROM conversations_conversation;
+    INSERT INTO messaging_message (id, client_id, conversation_id, sender_id, content, sent_at, epoch, partition,
+        "offset", changed_epoch, changed_offset, seq, digest, deleted, reactions)
+    SELECT gen_random_uuid(), i::text,
+        lpad(to_hex(CASE WHEN i %% 2 = 0 THEN 0 ELSE i %% %(conversations)s END), 32, '0')::uuid,
+        %(ana)s, 'content', %(time)s::timestamptz + i * interval '1 second', 1, 0, i, 1, i, i, '', false, '{}'
+    FROM generate_series(1, %(messages)s) i;
+    INSERT INTO messaging_conversationstate
+        (conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset)
+    SELECT DISTINCT ON (conversation_id) conversation_id, seq, id, sent_at, epoch, partition, "offset"
+    FROM messaging_message ORDER BY conversation_id, epoch DESC, "offset" DESC;
+    ANALYZE messaging_message, conversations_conversation, conversations_member, messaging_conversationstate
+"""
+
+
+@pytest.fixture
+def ana() -> UUID:
+    user_id: UUID = make_person("ana").pk
+    values: dict[str, Any] = {"ana": user_id, "time": BEGINNING, "messages": MESSAGES, "conversations": CONVERSATIONS}
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL, values)
+    return user_id
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def read_rows(read: Callable[[], object]) -> int:
+    """How many rows of messages a read's one statement takes from the table; refuses any scan of all of it."""
+    with CaptureQueriesContext(connection) as captured:
+        read()
+    [statement] = captured.captured_queries
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement["sql"])
+        [[[explained]]] = cursor.fetchall()
+    scans = [node for node in nodes(explained["Plan"]) if node.get("Relation Name") == "messaging_message"]
+    assert scans
+    assert all(node["Node Type"] in {"Index Scan", "Index Only Scan"} for node in scans), scans
+    assert all(node.get("Rows Removed by Filter", 0) == 0 for node in scans), scans
+    return sum(round(node["Actual Rows"] * node["Actual Loops"]) for node in scans)
+
+
+def test_a_page_of_a_conversation_reads_its_own_rows_and_no_others(ana: UUID) -> None:
+    for place in ({}, {"after": (1, MESSAGES // 2)}, {"after": (1, 200)}, {"before": (1, MESSAGES // 2)}):
+        assert read_rows(lambda place=place: list_messages(conversation_id=LARGE, limit=PAGE, **place)) == PAGE  # type: ignore[misc]  # bound now
+
+
+def test_a_page_of_ones_own_history_reads_a_row_of_each_conversation_and_few_more(ana: UUID) -> None:
+    first = list_own_messages(user_id=ana, limit=PAGE)
+    last = first[-1]
+    after = (BEGINNING.fromisoformat(last.sent_at), UUID(last.id))
+
+    for read in (
+        lambda: list_own_messages(user_id=ana, limit=PAGE),
+        lambda: list_own_messages(user_id=ana, limit=PAGE, after=after),
+        lambda: list_own_messages(user_id=ana, limit=PAGE, before=after),
+    ):
+        assert read_rows(read) <= CONVERSATIONS + PAGE * PAGE
+
+
+def test_a_page_of_conversations_reads_their_last_messages_and_no_others(ana: UUID) -> None:
+    assert read_rows(lambda: list_conversations(user_id=ana, limit=PAGE)) <= PAGE
