@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from bench.archive import count_archived, durability
-from bench.cpu import KINDS, snapshot
+from bench.cpu import KINDS, snapshot, used_between
 from bench.pairs import Pair, Tally, open_pairs, run_pairs
 from bench.people import BenchPerson, make_people
 
@@ -48,10 +48,10 @@ async def _round(
     tally = Tally()
     for pair in pairs:
         pair.tally = tally
-    cpu = snapshot()
+    before_cpu = snapshot()
     took = await run_pairs(pairs, window, seconds)
     archived = await asyncio.to_thread(count_archived, [p.username for p in people], before + tally.answered) - before
-    used = {kind: seconds - cpu[kind] for kind, seconds in snapshot().items()}
+    used = used_between(before_cpu, snapshot())
     if shown:
         _show(len(pairs), window, took, tally, archived, used)
     return tally.answered

@@ -1,31 +1,57 @@
-"""CPU time by kind of process, of everything that serves: seconds, user and system together."""
+"""CPU time by kind of process, user and system together, of the system that is measured and of nothing else."""
 
 import psutil
 
 KINDS = ("gateway", "api", "persister", "kafka", "postgres", "embedded")
 
+Times = dict[int, tuple[str, float]]
+"""By process id: its kind, and its CPU seconds so far."""
 
-def snapshot() -> dict[str, float]:
-    """The CPU seconds so far of each kind; processes that end in between are missed."""
-    seconds = dict.fromkeys(KINDS, 0.0)
-    for process in psutil.process_iter():
+
+def snapshot() -> Times:
+    """All processes of the `make up` that runs here; without one, all on this machine that look like Klatsch's."""
+    times: Times = {}
+    for process in _candidates():
         try:
             kind = _kind(process)
             if kind is not None:
-                times = process.cpu_times()
-                seconds[kind] += times.user + times.system
+                used = process.cpu_times()
+                times[process.pid] = (kind, used.user + used.system)
         except psutil.Error:
             continue
-    return seconds
+    return times
+
+
+def used_between(before: Times, after: Times) -> dict[str, float]:
+    """The seconds that each kind used; of processes that began in between all, of those that ended nothing."""
+    used = dict.fromkeys(KINDS, 0.0)
+    for pid, (kind, seconds) in after.items():
+        used[kind] += seconds - before.get(pid, (kind, 0.0))[1]
+    return used
+
+
+def _candidates() -> list[psutil.Process]:
+    everything = list(psutil.process_iter())
+    supervisors = [process for process in everything if _is_supervisor(process)]
+    if len(supervisors) != 1:
+        return everything
+    return [supervisors[0], *supervisors[0].children(recursive=True)]
+
+
+def _is_supervisor(process: psutil.Process) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    return "klatsch.processes.embedded" in command and "run" not in command
 
 
 def _kind(process: psutil.Process) -> str | None:
     command = process.cmdline()
-    name = process.name()
-    if name == "postgres" or (command and command[0].endswith("/postgres")):
+    if process.name() == "postgres" or (command and command[0].endswith("/postgres")):
         return "postgres"
     if "kafka.Kafka" in command:
         return "kafka"
     if any(part.endswith("manage.py") for part in command):
         return next((kind for kind in ("gateway", "api", "persister") if kind in command), None)
-    return "embedded" if "klatsch.processes.embedded" in command else None
+    return "embedded" if _is_supervisor(process) else None

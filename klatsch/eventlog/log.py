@@ -42,8 +42,7 @@ class Position(NamedTuple):
         return cls(epoch, partition, offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One entry that is to be appended; `place` is the key whose partition it goes to, where that is not its own."""
 
     key: bytes

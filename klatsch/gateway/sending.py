@@ -49,6 +49,7 @@ class Sending:
         self._answer_s = answer_s
         self._per_second = per_second
         self._on_loop = on_loop
+        self._appended = 0
         self._buckets: dict[str, TokenBucket] = {}
 
     async def send(self, person: Person, outbox: Outbox, window: Window, frame: Send) -> None:
@@ -78,7 +79,7 @@ class Sending:
             report=self.lost,
         )
         self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), window))
-        APPENDED.inc()
+        self._appended += 1
 
     def _check_may_send(self, person: Person, window: Window) -> None:
         if window.unanswered >= protocol.UNANSWERED_MOST:
@@ -134,6 +135,8 @@ class Sending:
             waiter.outbox.answer(protocol.err(waiter.re, error))
 
     def tick(self) -> None:
-        """Called twice a second: gives up what has waited too long."""
+        """Called twice a second: gives up what has waited too long, and counts."""
+        APPENDED.inc(self._appended)
+        self._appended = 0
         for message_id in self._pending.overdue(time.monotonic() - self._answer_s):
             self.give_up(message_id)

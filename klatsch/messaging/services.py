@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
@@ -15,8 +16,7 @@ _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\ud
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """What somebody wants to say. `client_id` is their name for it: the same again is a retry, not a second message."""
 
     content: str
@@ -24,8 +24,7 @@ class Draft:
     reply_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SentMessage:
+class SentMessage(msgspec.Struct, frozen=True, gc=False):
     """A message that is on its way into the log: not an answer yet, that comes from reading it back."""
 
     id: bytes

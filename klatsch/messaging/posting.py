@@ -1,0 +1,144 @@
+"""post_message: sending for who can wait. The log's report says where a message stands, the archive what it is (D8)."""
+
+import threading
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from klatsch.conversations.access import Access
+from klatsch.core.clock import timestamp
+from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
+from klatsch.core.ids import uuid_text
+from klatsch.eventlog.log import LogWriter, Position, Report
+from klatsch.messaging.archive_progress import Progress
+from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
+from klatsch.messaging.queries import MessageView, Verdict, find_verdict
+from klatsch.messaging.services import Draft, LookUpFirst, SentMessage, identify, send_message
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a blocking send goes through, and how long it waits: for the log's report, then for the archive.
+
+    `log` must be a writer that reports.
+    """
+
+    log: LogWriter
+    ends: LogEnds
+    progress: Progress
+    report_s: float
+    archive_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message that is in the log. If `archived` it is final; else it was not judged yet."""
+
+    message: MessageView
+    archived: bool
+
+
+@dataclass(slots=True)
+class _ReportSlot:
+    """Where the writer's thread leaves its report for the thread that waits."""
+
+    report: Report | None = None
+    arrived: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, report: Report) -> None:
+        self.report = report
+        self.arrived.set()
+
+
+def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> Posted:
+    """Sends a message and answers what became of it; blocks for at most about both deadlines of the route.
+
+    A retry of the same `client_id` answers the original. Raises Conflict when that has another body, NotAMember when
+    the sender's removal came before it, InvalidContent when the archive refused it, Unknown when the log did not report
+    in time, and what `send_message` and `find_earlier` raise, which have appended nothing.
+    """
+    epoch = route.progress.epoch  # asked now, as a failure to answer it would come too late later
+    slot = _ReportSlot()
+    try:
+        sent = send_message(log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take)
+    except LookUpFirst:
+        if earlier := _find_earlier(route, access, draft):
+            return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
+        sent = send_message(log=route.log, access=access, draft=draft, now_ms=now_ms, looked_up=True, report=slot.take)
+    position = _wait_for_report(slot, route.report_s, epoch)
+    message = _read_archived(route, sent, position)
+    if message is not None:
+        return Posted(message, archived=True)
+    return Posted(_view_of_logged(access, draft, sent, position, now_ms), archived=False)
+
+
+def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
+    return find_earlier(
+        ends=route.ends,
+        progress=route.progress,
+        key=access.key,
+        message_id=identify(access, draft).id,
+        wait_s=route.archive_s,
+    )
+
+
+def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Position:
+    """Where the record stands."""
+    slot.arrived.wait(deadline_s)
+    report = slot.report
+    if report is None or report.error is not None:
+        _log.warning("send_unknown", reason="no report in time" if report is None else report.error)
+        raise Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
+    return Position(epoch, report.partition, report.offset)
+
+
+def _read_archived(route: Route, sent: SentMessage, position: Position) -> MessageView | None:
+    """The message as the archive has it, None while it does not reach so far; raises what the archive made of it."""
+    if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
+        return None
+    try:
+        verdict = find_verdict(message_id=sent.id, position=position)
+    except (OperationalError, InterfaceError):
+        return None  # PostgreSQL went away just now: the message is safe in the log
+    if verdict.message is not None:
+        return _check_same(verdict.message, verdict.digest, sent)
+    if verdict.next_offset <= position.offset:
+        return None  # the wait was ended by a hint of another epoch's persister
+    raise _refusal(verdict)
+
+
+def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> MessageView:
+    if digest != sent.digest:
+        raise Conflict("This client_id has been used for another message.")
+    return message
+
+
+def _refusal(verdict: Verdict) -> InvalidContent | NotAMember:
+    """Why a record that the archive has passed is not in it."""
+    if verdict.is_dead_letter:
+        return InvalidContent("The archive could not store this message; it is kept for an administrator.")
+    return NotAMember("You were removed from this conversation before the message came.")
+
+
+def _view_of_logged(access: Access, draft: Draft, sent: SentMessage, position: Position, now_ms: int) -> MessageView:
+    return MessageView(
+        id=uuid_text(sent.id),
+        client_id=draft.client_id,
+        conversation=access.conversation,
+        sender=access.sender,
+        sender_id=access.sender_id,
+        receiver=access.receiver,
+        content=draft.content,
+        sent_at=timestamp(now_ms),
+        position=str(position),
+        changed=str(position),
+        seq=None,
+        edited_at=None,
+        deleted=False,
+        reply_to=draft.reply_to,
+        reactions=msgspec.Raw(b"{}"),
+    )
