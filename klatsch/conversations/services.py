@@ -60,7 +60,7 @@ def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: s
     if direct.is_waiting or not direct.is_made:
         outbox.relay_records(log, place=place_of(conversation_id))
     return Access.of(
-        conversation=conversation_id, kind=Conversation.Kind.DIRECT, sender=sender, receiver=direct.receiver
+        conversation=conversation_id, kind=Conversation.Kind.DIRECT.value, sender=sender, receiver=direct.receiver
     )
 
 

@@ -1,0 +1,271 @@
+"""What becomes of a message that is posted: each way it can end, over the log's twin and a real archive."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from klatsch.conversations.access import Access
+from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotArchivedYet, TooLong, Unavailable, Unknown
+from klatsch.core.ids import uuid7
+from klatsch.eventlog.log import Entry, LogError, Record, Report
+from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.eventlog.partitions import partition_of
+from klatsch.messaging.events import is_message
+from klatsch.messaging.lookup import find_earlier
+from klatsch.messaging.models import DeadLetter
+from klatsch.messaging.posting import Posted, Route, post_message
+from klatsch.messaging.services import Draft, identify
+from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, as_sender
+from tests.integration.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+NOW_MS = 1_795_000_000_000
+CountsQueries = Callable[[int], AbstractContextManager[object]]
+
+
+class Archive:
+    """A persister in the place of the progress: whoever waits for an offset has `store` run first."""
+
+    epoch = 1
+
+    def __init__(self) -> None:
+        self.store: Callable[[int, int], None] | None = None
+        self.waits = 0
+
+    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
+        self.waits += 1
+        if self.store is None:
+            return False
+        self.store(partition, offset)
+        return True
+
+    def wait_for_position(self, at_least: str, deadline_s: float) -> None:
+        raise NotImplementedError
+
+
+class SilentWriter(MemoryWriter):
+    """Appends, and never says so."""
+
+    def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+        super().append(entry)
+
+
+class NoEnds:
+    def ends(self) -> dict[int, int]:
+        raise LogError("the log does not answer")
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog(PARTITIONS)
+
+
+@pytest.fixture
+def progress() -> Archive:
+    return Archive()
+
+
+@pytest.fixture
+def route(log: MemoryLog, progress: Archive) -> Route:
+    return Route(log=MemoryWriter(log), ends=MemoryTail(log), progress=progress, report_s=0.05, archive_s=0.05)
+
+
+@pytest.fixture
+def access(log: MemoryLog) -> Access:
+    make_person("bob")
+    return ensure_direct_conversation(
+        sender=as_sender(make_person("ana")), receiver_username="bob", log=MemoryWriter(log)
+    )
+
+
+def fresh(content: str = "hi") -> Draft:
+    return Draft(content, uuid7(NOW_MS))
+
+
+def post(route: Route, access: Access, draft: Draft) -> Posted:
+    return post_message(route=route, access=access, draft=draft, now_ms=NOW_MS)
+
+
+def messages_of(log: MemoryLog) -> list[Record]:
+    return [record for partition in log.records for record in partition if is_message(record)]
+
+
+def nothing_new(partition: int, offset: int) -> None:
+    """A hint that the archive has come further, when it has not."""
+
+
+def stores(access: Access, draft: Draft, *, at: int | None = None) -> Callable[[int, int], None]:
+    def store(partition: int, offset: int) -> None:
+        archive(access, draft.content, offset=offset if at is None else at, client_id=draft.client_id)
+        archive_up_to(partition, offset + 1)
+
+    return store
+
+
+def test_a_message_that_is_archived_in_time_is_answered_as_it_stands_there_by_one_statement(
+    route: Route, access: Access, progress: Archive, django_assert_num_queries: CountsQueries
+) -> None:
+    draft = fresh()
+    posted = post(route, access, draft)
+    progress.store = nothing_new
+    stores(access, draft)(partition_of(access.key, PARTITIONS), 1)
+
+    with django_assert_num_queries(1):
+        again = post(route, access, draft)
+
+    assert (posted.archived, again.archived) == (False, True)
+    assert again.message.seq == 1
+    assert again.message.id == posted.message.id
+
+
+def test_a_message_whose_archive_is_behind_is_answered_with_its_place_in_the_log(
+    route: Route, access: Access, log: MemoryLog
+) -> None:
+    draft = Draft("later", uuid7(NOW_MS), reply_to=str(UUID(int=1)))
+    posted = post(route, access, draft)
+
+    [record] = messages_of(log)
+    message = posted.message
+    assert not posted.archived
+    assert message.position == message.changed == f"1:{record.partition}:{record.offset}"
+    assert (message.seq, message.reply_to, message.sent_at) == (None, draft.reply_to, "2026-11-18T11:06:40.000Z")
+    said = msgspec.json.decode(record.value)
+    assert (
+        msgspec.json.decode(msgspec.json.encode(message)).items()
+        >= {
+            name: said[name] for name in ("id", "client_id", "conversation", "sender", "receiver", "content", "sent_at")
+        }.items()
+    )
+
+
+def test_a_copy_is_answered_with_the_position_of_the_original(route: Route, access: Access, progress: Archive) -> None:
+    draft = fresh()
+    post(route, access, draft)
+    progress.store = stores(access, draft, at=1)
+
+    posted = post(route, access, draft)
+
+    assert posted.archived
+    assert posted.message.position.endswith(":1")
+
+
+def test_another_body_under_the_same_client_id_is_a_conflict(route: Route, access: Access, progress: Archive) -> None:
+    draft = fresh()
+    progress.store = stores(access, draft)
+
+    with pytest.raises(Conflict):
+        post(route, access, Draft("something else", draft.client_id))
+
+
+def test_a_record_that_the_archive_passed_without_keeping_it_was_void(
+    route: Route, access: Access, progress: Archive
+) -> None:
+    progress.store = lambda partition, offset: archive_up_to(partition, offset + 1)
+
+    with pytest.raises(NotAMember):
+        post(route, access, fresh())
+
+
+def test_a_record_that_went_to_the_dead_letters_is_invalid_content(
+    route: Route, access: Access, progress: Archive
+) -> None:
+    def refuse(partition: int, offset: int) -> None:
+        archive_up_to(partition, offset + 1)
+        DeadLetter.objects.create(
+            epoch=1, partition=partition, offset=offset, key=b"", value=b"", judge=b"", reason="refused", detail=""
+        )
+
+    progress.store = refuse
+
+    with pytest.raises(InvalidContent):
+        post(route, access, fresh())
+
+
+def test_a_hint_that_was_wrong_makes_no_message_void(route: Route, access: Access, progress: Archive) -> None:
+    progress.store = nothing_new
+
+    assert not post(route, access, fresh()).archived
+
+
+@pytest.mark.parametrize("writer", [SilentWriter, MemoryWriter])
+def test_without_a_report_that_says_where_it_is_a_message_is_unknown(
+    route: Route, access: Access, log: MemoryLog, writer: type[MemoryWriter]
+) -> None:
+    unsure = writer(log)
+    unsure.broken = writer is MemoryWriter
+
+    with pytest.raises(Unknown):
+        post(replace(route, log=unsure), access, fresh())
+
+
+def test_what_is_refused_is_not_appended(route: Route, access: Access, log: MemoryLog) -> None:
+    for content, error in (("", InvalidContent), ("a\0b", InvalidContent), ("\ud800", InvalidContent)):
+        with pytest.raises(error):
+            post(route, access, fresh(content))
+    with pytest.raises(TooLong):
+        post(route, access, fresh("x" * 4001))
+    full = MemoryWriter(log)
+    full.room = 0
+    with pytest.raises(Unavailable):
+        post(replace(route, log=full), access, fresh())
+
+    assert not messages_of(log)
+
+
+def test_an_old_client_id_that_names_a_message_answers_it_and_appends_nothing(
+    route: Route, access: Access, log: MemoryLog, progress: Archive
+) -> None:
+    archive(access, "hi", offset=0, client_id="monday-1")
+    progress.store = nothing_new
+
+    posted = post(route, access, Draft("hi", "monday-1"))
+
+    assert posted.archived
+    assert posted.message.content == "hi"
+    with pytest.raises(Conflict):
+        post(route, access, Draft("something else", "monday-1"))
+    assert not messages_of(log)
+
+
+def test_an_old_client_id_that_names_nothing_yet_is_sent(
+    route: Route, access: Access, log: MemoryLog, progress: Archive
+) -> None:
+    progress.store = lambda partition, offset: archive_up_to(partition, offset + 1)
+    draft = Draft("hi", "monday-1")
+    with pytest.raises(NotAMember):
+        post(route, access, draft)  # nobody stored it
+
+    assert len(messages_of(log)) == 1
+    assert progress.waits == 2
+
+
+def test_an_old_client_id_is_not_sent_while_the_archive_is_behind_or_the_log_is_silent(
+    route: Route, access: Access, log: MemoryLog, progress: Archive
+) -> None:
+    draft = Draft("hi", "monday-1")
+    with pytest.raises(NotArchivedYet):
+        post(route, access, draft)
+    progress.store = nothing_new
+    with pytest.raises(NotArchivedYet):
+        post(route, access, draft)
+    with pytest.raises(Unavailable):
+        post(replace(route, ends=NoEnds()), access, draft)
+
+    assert not messages_of(log)
+
+
+def test_an_empty_partition_needs_no_archive_to_say_that_it_holds_nothing(access: Access, progress: Archive) -> None:
+    sent = identify(access, fresh())
+
+    found = find_earlier(
+        ends=MemoryTail(MemoryLog(PARTITIONS)), progress=progress, key=access.key, message_id=sent.id, wait_s=0.05
+    )
+
+    assert found is None
+    assert progress.waits == 0
