@@ -2,14 +2,10 @@
 
 from django.core.wsgi import get_wsgi_application
 
-from klatsch.api.ports import Ports, WithPorts
+django_application = get_wsgi_application()
 
+# Below that line, as what these join has models, and models need Django set up.
+from klatsch.api.ports import WithPorts  # noqa: E402
+from klatsch.processes.wiring import make_ports  # noqa: E402
 
-def _make_ports() -> Ports:
-    # Imported here, as what it joins has models, and these need the call below first.
-    from klatsch.processes.wiring import make_ports  # noqa: PLC0415
-
-    return make_ports()
-
-
-application = WithPorts(get_wsgi_application(), _make_ports)
+application = WithPorts(django_application, make_ports)

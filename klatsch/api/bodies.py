@@ -30,6 +30,11 @@ class BodyTooLarge(APIException):
     default_detail = f"A body has at most {BODY_BYTES_MOST} bytes."
 
 
+class LengthRequired(APIException):
+    status_code = 411
+    default_detail = "Say how long the body is (Content-Length): one in chunks is not read."
+
+
 class JSONBody(JSONParser):
     """One JSON text of at most BODY_BYTES_MOST; raises ParseError or BodyTooLarge."""
 
@@ -46,7 +51,9 @@ class JSONBody(JSONParser):
 
 
 def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The fields of `shape` from the body; raises ValidationError naming each that is wrong."""
+    """The fields of `shape` from the body; raises ValidationError naming each that is wrong, or LengthRequired."""
+    if "Transfer-Encoding" in request.headers:  # WSGI has no body without a length: it would seem to be empty
+        raise LengthRequired
     return _read(shape(data=request.data))
 
 

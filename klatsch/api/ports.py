@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.db import connections
 from django.http import HttpRequest
 
 from klatsch.core.clock import Clock
@@ -14,8 +16,8 @@ from klatsch.eventlog.log import LogError, LogWriter
 from klatsch.messaging.archive_progress import Progress
 
 _PORTS = "klatsch.ports"
-_MAKE_PORTS = "klatsch.make_ports"
-_WAIT_S = 2.0
+_WAIT_FOR_PORTS = "klatsch.wait_for_ports"
+WAIT_S = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -33,45 +35,44 @@ def ports_of(request: HttpRequest) -> Ports:
     """The ports of the process that answers; raises Unavailable while they cannot be made."""
     ports: Ports | None = request.META.get(_PORTS)
     if ports is None:
-        make_ports: Callable[[], Ports] | None = request.META.get(_MAKE_PORTS)
-        if make_ports is None:
+        wait_for_ports: Callable[[], Ports] | None = request.META.get(_WAIT_FOR_PORTS)
+        if wait_for_ports is None:
             raise Unavailable("This process has no way to the log.")
-        ports = make_ports()
+        ports = wait_for_ports()
     return ports
 
 
 class WithPorts:
     """A WSGI application whose requests carry the ports.
 
-    They are made by the first request that needs them: after any fork, as the threads of a writer do not survive one,
-    and so that without a log people can still log in and read.
+    They are made when a request first needs them: after any fork, as the threads of a writer do not survive one, and so
+    that without a log people can still log in and read. No request waits for them longer than `WAIT_S`.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]], make_ports: Callable[[], Ports]) -> None:
         self._application = application
         self._make_ports = make_ports
-        self._making = threading.Lock()
-        self._ports: Ports | None = None
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="ports")
+        self._lock = threading.Lock()
+        self._made: Future[Ports] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[_PORTS] = self._ports
-        environ[_MAKE_PORTS] = self._make_once
+        environ[_WAIT_FOR_PORTS] = self._wait_for_ports
         return self._application(environ, start_response)
 
-    def _make_once(self) -> Ports:
-        # A log that does not answer takes one thread's time, and not all of them for as long.
-        if not self._making.acquire(timeout=_WAIT_S):
-            raise Unavailable("The log does not answer. Try again.", retry_after=1)
+    def _wait_for_ports(self) -> Ports:
+        with self._lock:
+            if self._made is None or (self._made.done() and self._made.exception() is not None):
+                self._made = self._maker.submit(self._make)
+            made = self._made
         try:
-            if self._ports is None:
-                self._ports = self._make_or_refuse()
-            return self._ports
-        finally:
-            self._making.release()
+            return made.result(WAIT_S)
+        except (LogError, TimeoutError) as error:
+            _log.warning("ports_not_made", error=str(error) or "too slow")
+            raise Unavailable("The log cannot be reached. Try again.", retry_after=1) from error
 
-    def _make_or_refuse(self) -> Ports:
+    def _make(self) -> Ports:
         try:
             return self._make_ports()
-        except LogError as error:
-            _log.warning("ports_not_made", error=str(error))
-            raise Unavailable("The log cannot be reached. Try again.", retry_after=1) from error
+        finally:
+            connections.close_all()  # this thread's: no request ends here that would

@@ -19,6 +19,7 @@ REFUSALS = {
     403: "It is not allowed; with a session also: the CSRF token is missing or wrong.",
     404: "There is no such thing, or not for you.",
     409: "It contradicts what is there.",
+    411: "The body has no Content-Length.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     429: "Too often; `Retry-After` says when to come again.",
@@ -64,9 +65,9 @@ def operation(
 ) -> Callable[[F], F]:
     """Declares a view's method: `answers` are serializers by status, `refusals` what it may answer with a problem.
 
-    Any may be refused with 503, and a body with 413 and 415.
+    Any may be refused with 503, and a body with 411, 413 and 415.
     """
-    of_body = (413, 415) if request is not None else ()
+    of_body = (411, 413, 415) if request is not None else ()
     problems = {
         (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status])
         for status in (*refusals, *of_body, 503)

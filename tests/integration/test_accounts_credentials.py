@@ -1,3 +1,4 @@
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -64,6 +65,22 @@ def test_a_person_with_an_argon2_hash_signs_in_and_has_a_bcrypt_one_from_then_on
     assert authenticate(username="ana", password=PASSWORD) == ana
     ana.refresh_from_db()
     assert ana.password.startswith("bcrypt_sha256$")
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_sign_in_is_logged_by_the_persons_id_and_neither_by_what_was_typed(caplog: pytest.LogCaptureFixture) -> None:
+    ana = make_person_with_password("ana")
+    caplog.set_level(logging.INFO, "klatsch.accounts.backends")
+    authenticate(username="ana", password=PASSWORD)
+    authenticate(username="ana", password="a wrong one")
+    authenticate(username="nobody@example.org", password="a wrong one")
+    lines: list[Any] = [record.msg for record in caplog.records]
+    assert [(line["event"], line["accepted"], line["user"]) for line in lines] == [
+        ("sign_in", True, str(ana.pk)),
+        ("sign_in", False, str(ana.pk)),
+        ("sign_in", False, None),
+    ]
+    assert not any(typed in str(lines) for typed in (PASSWORD, "a wrong one", "nobody", "'ana'"))
 
 
 def test_an_unknown_an_inactive_and_a_passwordless_person_cost_as_much_as_a_wrong_password() -> None:

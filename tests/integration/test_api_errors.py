@@ -54,6 +54,10 @@ def test_a_body_beyond_256_kb_is_too_large(client: Client) -> None:
     assert problem(send(client, fits + b" ")) == (413, "too_large")
 
 
+def test_a_body_in_chunks_is_refused_as_it_would_seem_empty(client: Client) -> None:
+    assert problem(send(client, b"", HTTP_TRANSFER_ENCODING="chunked")) == (411, "length_required")
+
+
 def test_a_nul_or_a_lone_surrogate_is_named_by_its_field(client: Client) -> None:
     for text in (r"a\u0000b", r"\ud800", r"\udc00\ud800"):
         answer = send(client, f'{{"username": "{text}", "password": "{text}"}}')
@@ -70,6 +74,7 @@ def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(client: Clie
     answer = client.put(LOGIN, "{}", content_type="application/json")
     assert problem(answer) == (405, "method_not_allowed")
     assert answer["Allow"] == "POST, OPTIONS"
+    assert client.options(LOGIN).status_code == 200
 
 
 def test_a_host_that_is_not_ours_is_a_bad_request(client: Client) -> None:

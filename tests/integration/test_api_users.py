@@ -73,6 +73,10 @@ def test_a_query_that_is_wrong_is_named(
     assert wrong_fields(client.get(USERS, query, headers=headers)).keys() == {field}
 
 
+def test_an_empty_parameter_is_as_none(client: Client, headers: dict[str, str]) -> None:
+    assert names(client.get(f"{USERS}?search=&limit=&cursor=", headers=headers)) == ["zoe"]
+
+
 def test_the_inactive_are_not_found(client: Client, headers: dict[str, str]) -> None:
     make_person("ana", is_active=False)
     assert names(client.get(USERS, {"search": "ana"}, headers=headers)) == []
