@@ -47,10 +47,10 @@ class KafkaTail:
         deadline_s = time.monotonic() + _ASK_S
         while True:
             try:
-                answers = self._consumer.offsets_for_times(asked, timeout=_ASK_S)
+                answers = self._consumer.offsets_for_times(asked, timeout=max(deadline_s - time.monotonic(), _AGAIN_S))
+                refused = next((answer.error for answer in answers if answer.error is not None), None)
             except KafkaException as error:
-                raise LogError(f"the log does not answer: {error.args[0]}") from error
-            refused = next((answer.error for answer in answers if answer.error is not None), None)
+                answers, refused = [], error.args[0]
             if refused is None:
                 return {answer.partition: answer.offset for answer in answers}
             # A partition that was just made, or whose leader has just gone, has one again in a moment.

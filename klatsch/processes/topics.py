@@ -1,5 +1,7 @@
 """The topic's life: made once, checked at each start, and exchanged only on purpose (D2)."""
 
+import time
+
 from django.db import transaction
 
 from klatsch.eventlog.epochs import check_topic, current_epoch
@@ -7,6 +9,9 @@ from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, Topic, TopicPlan
 from klatsch.messaging.models import LogOffset
+
+_SHOWN_S = 10.0
+_AGAIN_S = 0.1
 
 
 def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: bool = False) -> str:
@@ -54,9 +59,12 @@ def adopt_topic(topics: KafkaTopics, tail: LogTail) -> str:
 
 
 def _await_topic(topics: KafkaTopics) -> Topic:
-    found = topics.find()
-    if found is None:
-        raise LogError("the brokers made the topic and do not show it yet: run the command again")
+    """The topic that the controller has just made; each broker learns of it in its own time."""
+    deadline_s = time.monotonic() + _SHOWN_S
+    while (found := topics.find()) is None:
+        if time.monotonic() > deadline_s:
+            raise LogError("the brokers made the topic and do not show it yet: run the command again")
+        time.sleep(_AGAIN_S)
     return found
 
 
