@@ -22,6 +22,7 @@ from klatsch.embedded.child import EmbeddedError
 LOCK = Path(__file__).with_name("kafka-4.4.0.lock")
 _AT_ONCE = 8
 _ATTEMPTS = 4
+_FIRST_PAUSE_S = 0.5  # then twice as long each time
 _SILENCE_S = 20  # nothing came for so long: try again
 _DEADLINE_S = 900  # 45 MB over the slowest line that anybody would wait for
 _CHUNK_BYTES = 65_536
@@ -105,11 +106,21 @@ class _Damaged(Exception):
     """Bytes came that are not the ones the lock file names."""
 
 
+def _certificates() -> ssl.SSLContext:
+    """All that might be meant: the system's, SSL_CERT_FILE's, what requests would take, and certifi's where none is."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    with contextlib.suppress(OSError):
+        context.load_verify_locations(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
+    return context
+
+
 @dataclass(slots=True)
 class _Download:
     repository: str
     folder: Path
     progress: "_Progress"
+    certificates: ssl.SSLContext = field(default_factory=_certificates)
     cancelled: threading.Event = field(default_factory=threading.Event)
     until: float = field(default_factory=lambda: time.monotonic() + _DEADLINE_S)
 
@@ -121,7 +132,7 @@ class _Download:
             except (OSError, http.client.HTTPException, _Damaged) as error:
                 if attempt == _ATTEMPTS - 1 or time.monotonic() > self.until or _is_disk_full(error):
                     raise EmbeddedError(_what_to_do(jar, self.repository, error)) from error
-                self.cancelled.wait(0.5 * 2**attempt)
+                self.cancelled.wait(_FIRST_PAUSE_S * 2**attempt)
             else:
                 return
             if self.cancelled.is_set():
@@ -144,7 +155,7 @@ class _Download:
         digest = hashlib.sha256()
         received = 0
         url = f"{self.repository}/{jar.path}"
-        with urllib.request.urlopen(url, timeout=_SILENCE_S, context=_certificates()) as answer:  # noqa: S310 - ours
+        with urllib.request.urlopen(url, timeout=_SILENCE_S, context=self.certificates) as answer:  # noqa: S310 - ours
             while received <= jar.size and (chunk := answer.read(_CHUNK_BYTES)):
                 file.write(chunk)
                 digest.update(chunk)
@@ -177,15 +188,6 @@ def _what_to_do(jar: Jar, repository: str, error: Exception) -> str:
         f"Kafka could not be fetched from {repository} ({reason}): check the network (HTTPS_PROXY, SSL_CERT_FILE), or "
         "name a mirror in KLATSCH_MAVEN_URL, and start again; what has been fetched is kept."
     )
-
-
-def _certificates() -> ssl.SSLContext:
-    """All that might be meant: the system's, SSL_CERT_FILE's, what requests would take, and certifi's where none is."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.load_default_certs()
-    with contextlib.suppress(OSError):
-        context.load_verify_locations(os.environ.get("REQUESTS_CA_BUNDLE") or certifi.where())
-    return context
 
 
 class _Progress:

@@ -104,11 +104,13 @@ class EmbeddedPostgres:
 
     def ready(self) -> bool:
         """Whether it takes connections."""
+        if self.process is None or self.process.poll() is not None:
+            return False
         try:
             lines = (self._cluster / "postmaster.pid").read_text().split("\n")
         except OSError:
             return False
-        ours = self.process is not None and lines[0] == str(self.process.pid)
+        ours = lines[0] == str(self.process.pid)
         return ours and len(lines) > _PID_FILE_STATUS_LINE and lines[_PID_FILE_STATUS_LINE].strip() == "ready"
 
     def wait_ready(self, deadline_s: float = 30) -> None:

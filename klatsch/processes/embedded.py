@@ -149,7 +149,7 @@ def _in_background(work: Callable[[], None]) -> Callable[[], None]:
 def _chosen_port() -> int:
     """KLATSCH_PORT, if nobody has it."""
     text = os.environ.get("KLATSCH_PORT") or "8000"
-    if not text.isdecimal() or not 0 < int(text) <= _LONGEST_PORT:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _LONGEST_PORT):
         raise EmbeddedError(f"KLATSCH_PORT must be a number from 1 to {_LONGEST_PORT}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

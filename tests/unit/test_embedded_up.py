@@ -1,0 +1,180 @@
+"""What `make up` says when it cannot work, and that nothing outlives it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from klatsch.embedded.child import EmbeddedError, spawn
+from klatsch.embedded.data_folder import DataFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    # Not pytest's folder: it is closed anew, to all users but one, whenever another run of pytest begins.
+    with tempfile.TemporaryDirectory(prefix="klatsch-") as folder:
+        yield Path(folder)
+
+
+def embedded(data: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m klatsch.processes.embedded` to its end, without the addresses of the test run's services."""
+    return subprocess.run(
+        [sys.executable, "-m", "klatsch.processes.embedded", *arguments],
+        cwd=ROOT,
+        env=os.environ
+        | {"DATABASE_URL": "", "KAFKA_BOOTSTRAP_SERVERS": "", "KLATSCH_DATA": str(data), "KLATSCH_PORT": ""}
+        | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def is_one_sentence(text: str) -> bool:
+    return text.count("\n") == 1 and "Traceback" not in text
+
+
+def test_help_lists_what_it_can_do(data: Path) -> None:
+    done = embedded(data, "--help")
+    assert done.returncode == 0
+    assert "createsuperuser" in done.stdout
+
+
+def test_a_taken_port_is_told_in_one_sentence_before_anything_starts(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        done = embedded(data, KLATSCH_PORT=port)
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert f"Port {port}" in done.stderr
+    assert "KLATSCH_PORT" in done.stderr
+    assert not (data / "postgres").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "٣"])
+def test_a_port_that_is_none_is_told_in_one_sentence(data: Path, port: str) -> None:
+    done = embedded(data, KLATSCH_PORT=port)
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+
+
+def test_a_second_up_on_the_same_data_is_told_in_one_sentence(data: Path) -> None:
+    DataFolder(data).open()
+    done = embedded(data, "up")
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert "already running" in done.stderr
+
+
+def test_a_first_run_without_network_is_told_in_one_sentence(data: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    done = embedded(
+        data,
+        DATABASE_URL="",
+        KLATSCH_CACHE=str(data / "cache"),
+        KLATSCH_MAVEN_URL="http://127.0.0.1:1",
+        KLATSCH_PORT=port,
+    )
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert "check the network" in done.stderr
+
+
+def test_a_full_disk_is_told_in_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage(NamedTuple):
+        total: int
+        used: int
+        free: int
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(EmbeddedError, match="is full") as caught:
+        DataFolder(data).open()
+    assert "\n" not in str(caught.value)
+
+
+def test_run_without_anything_running_says_so_in_one_sentence(data: Path) -> None:
+    done = embedded(data, "run", "--", "manage.py", "createsuperuser")
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert "make up" in done.stderr
+
+
+def test_run_gives_a_program_the_settings_of_what_is_running(data: Path) -> None:
+    folder = DataFolder(data)
+    folder.open()
+    folder.publish({"DATABASE_URL": "postgresql://x/y?host=%2Ftmp&a=b", "KLATSCH_PORT": "8123"})
+    code = "import os; print(os.environ['DATABASE_URL'], os.environ['KLATSCH_PORT'])"
+    done = embedded(data, "run", "--", "-c", code, KLATSCH_PORT="1")
+    assert done.stdout == "postgresql://x/y?host=%2Ftmp&a=b 8123\n"
+
+
+def test_settings_that_a_killed_run_left_are_not_believed(data: Path) -> None:
+    folder = DataFolder(data)
+    folder.publish({"DATABASE_URL": "postgresql://gone"})
+    assert folder.published() is None
+    folder.open()  # and asking has not kept the lock
+    assert folder.published() == {"DATABASE_URL": "postgresql://gone"}
+
+
+def test_the_secret_key_is_made_once_and_only_its_owner_can_read_it(data: Path) -> None:
+    folder = DataFolder(data)
+    key = folder.secret_key()
+    assert len(key) >= 50
+    assert DataFolder(data).secret_key() == key
+    folder.publish({"KLATSCH_SECRET_KEY": key})
+    assert {(data / name).stat().st_mode & 0o777 for name in ("secret_key", "env")} == {0o600}
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+services = [EmbeddedPostgres(Path(sys.argv[1]) / "postgres"), EmbeddedKafka(Path(sys.argv[1]) / "kafka")]
+for service in services:
+    service.start()
+for service in services:
+    service.wait_ready()
+print(*(service.process.pid for service in services), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_parent_leaves_no_postgres_and_no_java_running(data: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(data)], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        try:
+            started = list(map(psutil.Process, map(int, parent.stdout.readline().split())))
+            everything = [*started, *started[0].children(recursive=True)]
+        finally:
+            parent.kill()
+    assert len(started) == 2
+    _, alive = psutil.wait_procs(everything, timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_child_outlives_the_thread_that_asked_for_it() -> None:
+    # The kernel sends the death signal when the forking thread ends.
+    children: list[subprocess.Popen[bytes]] = []
+    starter = threading.Thread(target=lambda: children.append(spawn(["sleep", "60"])))
+    starter.start()
+    starter.join()
+    (child,) = children
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.3)
+    child.kill()
+    child.wait()
