@@ -14,6 +14,7 @@ from klatsch.core.clock import Clock
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError, LogWriter
 from klatsch.messaging.archive_progress import Progress
+from klatsch.messaging.lookup import LogEnds
 
 _PORTS = "klatsch.ports"
 _WAIT_FOR_PORTS = "klatsch.wait_for_ports"
@@ -23,9 +24,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """`check_log` returns when a broker answers within so many seconds, and raises LogError otherwise."""
+    """`log` is a writer that reports.
+
+    `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise.
+    """
 
     log: LogWriter
+    ends: LogEnds
     progress: Progress
     clock: Clock
     check_log: Callable[[float], None] | None = None

@@ -70,7 +70,7 @@ class KafkaConnection:
                 "group.id": name,
                 "group.protocol": "consumer",
                 # Sockets have the message already: larger batches are worth a few milliseconds to the archive.
-                "fetch.min.bytes": 65_536,
+                "fetch.min.bytes": 65536,
                 "fetch.wait.max.ms": 10,
                 "queued.max.messages.kbytes": 65_536,
             }

@@ -51,11 +51,11 @@ class KafkaTopics:
         self._topic = connection.topic
         self._admin = AdminClient(connection.common("topics"))
 
-    def find(self) -> Topic | None:
-        """The topic, or None where there is none; raises LogError when the brokers do not answer."""
-        future = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=_ASK_S)[self._topic]
+    def find(self, deadline_s: float = _ASK_S) -> Topic | None:
+        """The topic, or None where there is none; raises LogError when the brokers do not answer in time."""
+        future = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=deadline_s)[self._topic]
         try:
-            found = future.result(_ASK_S)
+            found = future.result(deadline_s)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None

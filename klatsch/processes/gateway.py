@@ -1,13 +1,10 @@
 """The gateway: WebSockets, fed by the log; the same port answers REST (design.md, Processes)."""
 
 import asyncio
-import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -17,14 +14,15 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
-from klatsch.api.ports import WithPorts
+from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.eventlog.log import LogError, Record
+from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
+from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.http import GatewayHttp
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
@@ -33,21 +31,18 @@ from klatsch.gateway.protocol import FRAME_BYTES_MOST, Close
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
+from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging import store
 from klatsch.messaging.archive_progress import ArchiveProgress
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
-_BATCHES_MOST = 8
-"""Batches of the log that wait for the event loop: the tail reads no further while it is busy."""
 _DATABASE_THREADS = 8
 _DATABASE_WAITING_MOST = 10_000
 _DATABASE_DEADLINE_S = 10.0
 _TICK_S = 0.5
 _DRAIN_S = 4.0
-_USER_TIMEOUT_MS = 20_000
-"""A peer that acknowledges nothing for so long is gone (TCP_USER_TIMEOUT); uvicorn never drops one by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,69 +66,12 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
     return Start(begin, ends, removals)
 
 
-class Feeding:
-    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway when it has read up."""
-
-    def __init__(self, gateway: Gateway, ends: dict[int, int], loop: asyncio.AbstractEventLoop) -> None:
-        self._gateway = gateway
-        self._ends = ends
-        self._loop = loop
-        self._room = threading.Semaphore(_BATCHES_MOST)
-        self.stopping = False
-
-    def deliver(self, records: Sequence[Record]) -> None:
-        """Called on the tail's thread."""
-        while not self._room.acquire(timeout=1):
-            if self.stopping:
-                return
-        self._loop.call_soon_threadsafe(self.apply, records)
-
-    def apply(self, records: Sequence[Record]) -> None:
-        """Called on the loop."""
-        try:
-            self._gateway.apply(records)
-        finally:
-            self._room.release()
-        if self._ends and self._gateway.feed.has_reached(self._ends):
-            self._ends = {}
-            self._gateway.open()
-            _log.info("gateway_ready", offsets=self._gateway.feed.offsets)
-
-
-class Server(uvicorn.Server):
-    """uvicorn with our end: sockets are told to resume elsewhere before it closes them."""
-
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._drain = drain
-        self._asked = False
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._asked:
-            super().handle_exit(sig, frame)
-            return
-        self._asked = True
-        _log.info("draining", signal=signal.Signals(sig).name)
-        self._drain()
-
-
 def run(*, host: str, port: int) -> None:
     """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
     epoch = wiring.known_log()
     listening = listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(epoch, listening))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """The listening socket, whose connections inherit TCP_USER_TIMEOUT."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
-    listening.bind((host, port))
-    listening.listen(4_096)
-    return listening
 
 
 async def _serve(epoch: Epoch, listening: socket.socket) -> None:
@@ -159,7 +97,10 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
     gateway = build_gateway(epoch, start, writer, lookups, database, loop)
     feeding = Feeding(gateway, start.ends, loop)
-    server = Server(_config(gateway, reporting), lambda: loop.call_soon_threadsafe(_drain, gateway, server))
+    server = Server(
+        _config(gateway, wiring.ports(reporting, tail, progress)),
+        lambda: loop.call_soon_threadsafe(_drain, gateway, server),
+    )
     tail.start(start.begin, feeding.deliver, failed)
     feeding.deliver([])  # an empty log is read up already
     ticking = [
@@ -223,10 +164,10 @@ def _plan(tail: KafkaTail, epoch: Epoch) -> Start:
         close_old_connections()
 
 
-def _config(gateway: Gateway, reporting: KafkaWriter) -> uvicorn.Config:
+def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
-    api = WithPorts(get_wsgi_application(), lambda: wiring.make_ports(reporting))
+    api = WithPorts(get_wsgi_application(), lambda: ports)
 
     async def ready() -> dict[str, str]:
         return {} if gateway.ready else {"feed": "still reading the log"}

@@ -72,11 +72,17 @@ def connect_archive(role: str) -> psycopg.Connection[Any]:
     return psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
 
 
-def make_ports(log: KafkaWriter | None = None) -> Ports:
-    """What REST endpoints use; `log` where the process has a writer that reports already. Raises LogError."""
+def make_ports() -> Ports:
+    """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
     epoch = known_log()
-    return Ports(
-        log=log or log_writer(epoch.partitions),
-        progress=ArchiveProgress(),
-        clock=clock_ms,
-    )
+    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), ArchiveProgress())
+
+
+def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress) -> Ports:
+    """The same, over parts that the process has already."""
+    return Ports(log=log, ends=tail, progress=progress, clock=clock_ms, check_log=check_log)
+
+
+def check_log(deadline_s: float) -> None:
+    """Returns when a broker answers in time; raises LogError otherwise."""
+    KafkaTopics(kafka_connection()).find(deadline_s)

@@ -1,0 +1,44 @@
+"""The bridge from the log's thread to the event loop (D1)."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import structlog
+
+from klatsch.eventlog.log import Record
+from klatsch.gateway.service import Gateway
+
+_log = structlog.get_logger(__name__)
+_BATCHES_MOST = 8
+"""Batches of the log that wait for the event loop: the tail reads no further while it is busy."""
+_LOOK_UP_S = 1.0
+
+
+class Feeding:
+    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway when it has read up."""
+
+    def __init__(self, gateway: Gateway, ends: dict[int, int], loop: asyncio.AbstractEventLoop) -> None:
+        self._gateway = gateway
+        self._ends = ends
+        self._loop = loop
+        self._room = threading.Semaphore(_BATCHES_MOST)
+        self.stopping = False
+
+    def deliver(self, records: Sequence[Record]) -> None:
+        """Called on the tail's thread."""
+        while not self._room.acquire(timeout=_LOOK_UP_S):
+            if self.stopping:
+                return
+        self._loop.call_soon_threadsafe(self.apply, records)
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Called on the loop."""
+        try:
+            self._gateway.apply(records)
+        finally:
+            self._room.release()
+        if self._ends and self._gateway.feed.has_reached(self._ends):
+            self._ends = {}
+            self._gateway.open()
+            _log.info("gateway_ready", offsets=self._gateway.feed.offsets)
