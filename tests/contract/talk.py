@@ -1,0 +1,130 @@
+"""People, conversations and the records of what is said in them, made as the product makes them; for all tests."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from klatsch.conversations.access import Access
+from klatsch.conversations.records import Kind, MembersChanged, Membership, members_key
+from klatsch.core.clock import timestamp
+from klatsch.core.ids import direct_conversation_id, message_id, uuid7
+from klatsch.eventlog.log import Entry, Record
+from klatsch.eventlog.memory import MemoryLog
+from klatsch.eventlog.partitions import partition_of
+from klatsch.messaging import events
+from klatsch.messaging.events import MessageChanged, MessagePosted
+
+NOW_MS = 1_795_464_000_000
+"""2026-11-23T20:00:00Z, when most of what is said in tests is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """A person, as messages name them."""
+
+    id: UUID
+    name: str
+
+    @property
+    def user_id(self) -> str:
+        return str(self.id)
+
+
+ANA = Somebody(UUID("0a000000-0000-4000-8000-00000000000a"), "ana")
+BOB = Somebody(UUID("0b000000-0000-4000-8000-00000000000b"), "bob")
+CLEO = Somebody(UUID("0c000000-0000-4000-8000-00000000000c"), "cleo")
+PEOPLE = (ANA, BOB, CLEO)
+
+TEA = UUID("7ea00000-0000-4000-8000-000000000001")
+"""A group."""
+COFFEE = UUID("c0ffee00-0000-4000-8000-000000000002")
+"""Another group."""
+
+
+def in_group(sender: Somebody, conversation: UUID = TEA) -> Access:
+    """The right of `sender` to write into a group."""
+    return Access.of(conversation=conversation, kind="group", sender=(sender.id, sender.name), receiver=None)
+
+
+def direct(sender: Somebody, receiver: Somebody) -> Access:
+    """The right of `sender` to write to `receiver`."""
+    return Access.of(
+        conversation=direct_conversation_id(sender.id, receiver.id),
+        kind="direct",
+        sender=(sender.id, sender.name),
+        receiver=(receiver.id, receiver.name),
+    )
+
+
+def fresh_client_id(now_ms: int = NOW_MS) -> str:
+    return uuid7(now_ms)
+
+
+def posted(
+    access: Access, content: str, *, client_id: str, reply_to: str | None = None, now_ms: int = NOW_MS
+) -> MessagePosted:
+    """What a message's record says."""
+    return MessagePosted(
+        id=str(UUID(bytes=message_id(access.conversation_bytes, access.sender_bytes, client_id))),
+        client_id=client_id,
+        conversation=access.conversation,
+        sender=access.sender,
+        sender_id=access.sender_id,
+        receiver=access.receiver,
+        receiver_id=access.receiver_id,
+        content=content,
+        sent_at=timestamp(now_ms),
+        reply_to=reply_to,
+    )
+
+
+def entry_of(event: MessagePosted) -> Entry:
+    """The entry of any message, also of one that no gateway would have let pass."""
+    header = events.judge_header(
+        UUID(event.id).bytes, UUID(event.sender_id).bytes, events.digest(event.content, event.reply_to)
+    )
+    return Entry(event.conversation.encode(), events.encode(event), header)
+
+
+def message(access: Access, content: str = "hi", *, client_id: str | None = None) -> Entry:
+    """The entry of a message; with the same `client_id`, of the same message again."""
+    return entry_of(posted(access, content, client_id=client_id or fresh_client_id()))
+
+
+def change_of(original: MessagePosted, content: str, *, position: str, actor: Somebody | None = None) -> Entry:
+    """The entry of an edit."""
+    fields = msgspec.structs.asdict(original)
+    event = MessageChanged(**fields | {"content": content, "position": position, "edited_at": original.sent_at})
+    header = events.change_header(UUID(event.id).bytes, actor.id.bytes if actor else UUID(event.sender_id).bytes)
+    return Entry(event.conversation.encode(), events.encode(event), header)
+
+
+def standing(person: Somebody, version: int, *, active: bool) -> Membership:
+    return Membership(user=person.name, user_id=person.user_id, active=active, role="member", version=version)
+
+
+def members(*standings: Membership, conversation: UUID = TEA, kind: Kind = "group") -> Entry:
+    """The entry that tells of these people's standings."""
+    event = MembersChanged(conversation=str(conversation), kind=kind, title="Tea", members=list(standings))
+    return Entry(members_key(event.conversation), events.encode(event), place=event.conversation.encode())
+
+
+def added(person: Somebody, version: int = 1, *, conversation: UUID = TEA) -> Entry:
+    return members(standing(person, version, active=True), conversation=conversation)
+
+
+def removed(person: Somebody, version: int = 2, *, conversation: UUID = TEA) -> Entry:
+    return members(standing(person, version, active=False), conversation=conversation)
+
+
+def place(entry: Entry, offset: int, *, partitions: int = 1) -> Record:
+    """The record that the entry is at that offset."""
+    partition = partition_of(entry.place if entry.place is not None else entry.key, partitions)
+    return Record(partition, offset, entry.key, entry.value, entry.judge)
+
+
+def records_of(*entries: Entry, partitions: int = 1) -> list[Record]:
+    """The records that a new log holds after these entries, in the order appended."""
+    log = MemoryLog(partitions)
+    return [log.append(entry) for entry in entries]
