@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from klatsch.api import auth, tokens, users
+from klatsch.api import auth, conversations, messages, tokens, users
 
 urlpatterns: list[Any] = [
     *auth.urlpatterns,
+    *conversations.urlpatterns,
+    *messages.urlpatterns,
     *tokens.urlpatterns,
     *users.urlpatterns,
+    *conversations.urlpatterns,
+    *messages.urlpatterns,
 ]

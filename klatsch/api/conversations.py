@@ -1,0 +1,141 @@
+"""Conversations over REST: list them, make groups and change them."""
+
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponse
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.api.authentication import person_of
+from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.histories import HistoryQuery, bytes_response, page_of_bytes, wait_for_archive
+from klatsch.api.members import MemberSerializer
+from klatsch.api.members import urlpatterns as member_patterns
+from klatsch.api.message_shapes import MessageSerializer
+from klatsch.api.pages import cut, read_window
+from klatsch.api.ports import ports_of
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.conversations import groups
+from klatsch.messaging.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
+
+
+class ConversationSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(("direct", "group"))
+    title = serializers.CharField(help_text="Empty for a conversation of two.")
+    updated_at = serializers.DateTimeField(help_text="When something was last said.")
+    member_count = serializers.IntegerField()
+    members = MemberSerializer(many=True, help_text=f"The first {MEMBERS_SHOWN} of them; `…/members` lists all.")
+    last_message = MessageSerializer(allow_null=True)
+    unread = serializers.IntegerField(allow_null=True, help_text="Null until there are markers.")
+
+
+class TitleBody(serializers.Serializer[Any]):
+    title = TextField(help_text="One line of 1 to 200 characters.")
+
+
+class GroupBody(TitleBody):
+    members = serializers.ListField(child=TextField(), default=list, help_text="Usernames, besides one's own.")
+
+
+class ActivityKey(NamedTuple):
+    updated_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: UUID
+
+    @classmethod
+    def of(cls, view: ConversationView) -> "ActivityKey":
+        return cls(datetime.fromisoformat(view.updated_at), UUID(view.id))
+
+
+class Conversations(APIView):
+    @operation(
+        "list_conversations",
+        "My conversations",
+        "With the last message of each, by (`updated_at`, `id`), newest first.",
+        parameters=(HistoryQuery, NEIGHBOURS),
+        answers={200: paged(ConversationSerializer, "ConversationPage")},
+        refusals=(400, 401),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = read_query(request, HistoryQuery)
+        window = read_window(query, ActivityKey)
+        wait_for_archive(request, query)
+        views = list_conversations(
+            user_id=person_of(request).id, limit=window.fetch, after=window.after, before=window.before
+        )
+        return page_of_bytes(request, cut(views, window, ActivityKey.of))
+
+    @operation(
+        "create_group",
+        "Make a group",
+        "Its maker owns it. A conversation of two is made by the first message to somebody instead.",
+        request=GroupBody,
+        answers={201: ConversationSerializer},
+        refusals=(400, 401, 403, 404),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        body = read_body(request, GroupBody)
+        person = person_of(request)
+        group_id = groups.create_group(
+            owner=(person.id, person.username),
+            title=body["title"],
+            usernames=body["members"],
+            log=ports_of(request).log,
+        )
+        view = get_conversation(user_id=person.id, conversation_id=group_id)
+        return bytes_response(view, 201, {"Location": f"{request.path}/{group_id}"})
+
+
+class ConversationById(APIView):
+    @operation(
+        "get_conversation",
+        "Look at a conversation",
+        "With its last message.",
+        answers={200: ConversationSerializer},
+        refusals=(401, 404),
+    )
+    def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        return bytes_response(get_conversation(user_id=person_of(request).id, conversation_id=conversation_id))
+
+    @operation(
+        "rename_group",
+        "Rename a group",
+        "For its owners.",
+        request=TitleBody,
+        answers={200: ConversationSerializer},
+        refusals=(400, 401, 403, 404),
+    )
+    def patch(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        groups.rename_group(
+            actor_id=person_of(request).id,
+            conversation_id=conversation_id,
+            title=read_body(request, TitleBody)["title"],
+            log=ports_of(request).log,
+        )
+        return self.get(request, conversation_id)
+
+    @operation(
+        "dissolve_group",
+        "Dissolve a group",
+        "Removes everybody; for its owners. To leave it alone, remove yourself from its members.",
+        answers={204: None},
+        refusals=(401, 403, 404),
+    )
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        groups.dissolve_group(
+            actor_id=person_of(request).id, conversation_id=conversation_id, log=ports_of(request).log
+        )
+        return Response(status=204)
+
+
+urlpatterns: list[Any] = [
+    path("conversations", Conversations.as_view()),
+    path("conversations/<uuid:conversation_id>", ConversationById.as_view()),
+    *member_patterns,
+]

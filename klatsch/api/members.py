@@ -1,0 +1,127 @@
+"""Members of conversations over REST: list them, add and remove them, change their roles."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.api.authentication import person_of
+from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.histories import bytes_response, page_of_bytes
+from klatsch.api.pages import PageQuery, cut, read_window
+from klatsch.api.ports import ports_of
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.conversations import groups
+from klatsch.conversations.models import Member
+from klatsch.conversations.queries import MemberView, check_member, list_members
+
+
+class MemberSerializer(serializers.Serializer[Any]):
+    user = serializers.CharField(help_text="A username.")
+    user_id = serializers.UUIDField()
+    role = serializers.ChoiceField(Member.Role.choices)
+
+
+class FullMemberSerializer(MemberSerializer):
+    joined_at = serializers.DateTimeField()
+
+
+class MemberBody(serializers.Serializer[Any]):
+    username = TextField()
+
+
+class RoleBody(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(Member.Role.choices)
+
+
+class MemberKey(NamedTuple):
+    username: str
+
+    @classmethod
+    def of(cls, member: MemberView) -> "MemberKey":
+        return cls(member.user)
+
+
+class Members(APIView):
+    @operation(
+        "list_members",
+        "Members of a conversation",
+        "All of them, by username.",
+        parameters=(PageQuery, NEIGHBOURS),
+        answers={200: paged(FullMemberSerializer, "MemberPage")},
+        refusals=(400, 401, 404),
+    )
+    def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        check_member(user_id=person_of(request).id, conversation_id=conversation_id)
+        window = read_window(read_query(request, PageQuery), MemberKey)
+        members = list_members(
+            conversation_id=conversation_id,
+            limit=window.fetch,
+            after=window.after.username if window.after else "",
+            before=window.before.username if window.before else None,
+        )
+        return page_of_bytes(request, cut(members, window, MemberKey.of))
+
+    @operation(
+        "add_member",
+        "Add a member to a group",
+        "For owners and admins. Who is added reads the whole history. One who is a member already stays as they are.",
+        request=MemberBody,
+        answers={201: FullMemberSerializer},
+        refusals=(400, 401, 403, 404, 409),
+    )
+    def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        member = groups.add_member(
+            actor_id=person_of(request).id,
+            conversation_id=conversation_id,
+            username=read_body(request, MemberBody)["username"],
+            log=ports_of(request).log,
+        )
+        return bytes_response(member, 201)
+
+
+class MemberByName(APIView):
+    @operation(
+        "change_role",
+        "Change the role of a member",
+        "For owners, of whom one remains.",
+        request=RoleBody,
+        answers={200: FullMemberSerializer},
+        refusals=(400, 401, 403, 404, 409),
+    )
+    def patch(self, request: Request, conversation_id: UUID, username: str) -> HttpResponse:
+        member = groups.change_role(
+            actor_id=person_of(request).id,
+            conversation_id=conversation_id,
+            username=username,
+            role=read_body(request, RoleBody)["role"],
+            log=ports_of(request).log,
+        )
+        return bytes_response(member)
+
+    @operation(
+        "remove_member",
+        "Remove a member, or leave",
+        "Owners remove everybody, admins plain members, all themselves. The last owner stays while others do.",
+        answers={204: None},
+        refusals=(401, 403, 404, 409),
+    )
+    def delete(self, request: Request, conversation_id: UUID, username: str) -> Response:
+        groups.remove_member(
+            actor_id=person_of(request).id,
+            conversation_id=conversation_id,
+            username=username,
+            log=ports_of(request).log,
+        )
+        return Response(status=204)
+
+
+urlpatterns: list[Any] = [
+    path("conversations/<uuid:conversation_id>/members", Members.as_view()),
+    path("conversations/<uuid:conversation_id>/members/<str:username>", MemberByName.as_view()),
+]

@@ -1,0 +1,54 @@
+"""Messages as requests and the OpenAPI document have them; what is answered is `messaging.queries.MessageView`."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from klatsch.messaging.events import CONTENT_MOST
+
+_POSITION = "A place in the log: `epoch:partition:offset`."
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class AnyText(serializers.Field[str, Any, str, Any]):
+    """A string, whatever is in it: `messaging.services` says what is wrong with it, here as for sockets."""
+
+    default_error_messages = {"invalid": "Not a string."}  # noqa: RUF012 - as DRF has it
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class MessageBody(serializers.Serializer[Any]):
+    content = AnyText(help_text=f"1 to {CONTENT_MOST} characters: no control characters but tab and line ends.")
+    client_id = AnyText(
+        required=False, help_text="Your name for it, best a UUIDv7; the same again is a retry, not a second message."
+    )
+    reply_to = AnyText(required=False, allow_null=True, help_text="The id of a message.")
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    client_id = serializers.CharField()
+    conversation = serializers.UUIDField()
+    sender = serializers.CharField(help_text="A username.")
+    sender_id = serializers.UUIDField()
+    receiver = serializers.CharField(allow_null=True, help_text="A username; null in a group.")
+    content = serializers.CharField(help_text="Empty once deleted.")
+    sent_at = serializers.DateTimeField()
+    position = serializers.CharField(help_text=_POSITION)
+    changed = serializers.CharField(help_text=f"That of its last change. {_POSITION}")
+    seq = serializers.IntegerField(allow_null=True, help_text="Its number in its conversation, once archived.")
+    edited_at = serializers.DateTimeField(allow_null=True)
+    deleted = serializers.BooleanField()
+    reply_to = serializers.UUIDField(allow_null=True)
+    reactions = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), help_text="Usernames by emoji."
+    )

@@ -1,0 +1,181 @@
+"""Messages over REST: send them, read histories."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from klatsch.api.authentication import person_of
+from klatsch.api.bodies import read_body, read_query
+from klatsch.api.histories import (
+    HistoryQuery,
+    MomentKey,
+    bytes_response,
+    history_response,
+    page_of_bytes,
+    wait_for_archive,
+)
+from klatsch.api.message_shapes import MessageBody, MessageSerializer
+from klatsch.api.pages import cut, read_window
+from klatsch.api.ports import ports_of
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.conversations.access import Access
+from klatsch.conversations.queries import check_member, get_access, get_direct_id
+from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.core.errors import BadRequest, FieldError
+from klatsch.core.ids import uuid7
+from klatsch.messaging.posting import Route, post_message
+from klatsch.messaging.queries import list_own_messages
+from klatsch.messaging.services import Draft, check_draft
+
+MessagePage = paged(MessageSerializer, "MessagePage")
+_SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same as `client_id`."
+)
+
+
+class DirectMessages(APIView):
+    @operation(
+        "send_to_user",
+        "Write to somebody",
+        f"Makes the conversation on first use. {_SEND}",
+        request=MessageBody,
+        parameters=(_IDEMPOTENCY_KEY,),
+        answers={201: MessageSerializer, 202: MessageSerializer},
+        refusals=(400, 401, 403, 404, 409),
+    )
+    def post(self, request: Request, username: str) -> HttpResponse:
+        person = person_of(request)
+        return _send(
+            request,
+            lambda: ensure_direct_conversation(
+                sender=(person.id, person.username), receiver_username=username, log=ports_of(request).log
+            ),
+        )
+
+    @operation(
+        "list_messages_with_user",
+        "History with somebody",
+        "Newest first. Empty before anything was written.",
+        parameters=(HistoryQuery, NEIGHBOURS),
+        answers={200: MessagePage},
+        refusals=(400, 401, 404),
+    )
+    def get(self, request: Request, username: str) -> HttpResponse:
+        conversation_id = get_direct_id(user_id=person_of(request).id, username=username)
+        return history_response(request, conversation_id)
+
+
+class ConversationMessages(APIView):
+    @operation(
+        "send_to_conversation",
+        "Write into a conversation",
+        _SEND,
+        request=MessageBody,
+        parameters=(_IDEMPOTENCY_KEY,),
+        answers={201: MessageSerializer, 202: MessageSerializer},
+        refusals=(400, 401, 403, 404, 409),
+    )
+    def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        return _send(request, lambda: _access(request, conversation_id))
+
+    @operation(
+        "list_messages",
+        "History of a conversation",
+        "Newest first by position. Members read all of it, whenever they came.",
+        parameters=(HistoryQuery, NEIGHBOURS),
+        answers={200: MessagePage},
+        refusals=(400, 401, 404),
+    )
+    def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        check_member(user_id=person_of(request).id, conversation_id=conversation_id)
+        return history_response(request, conversation_id)
+
+
+class NamedMessage(APIView):
+    @operation(
+        "put_message",
+        "Write into a conversation, idempotently",
+        f"The same again, with the same `client_id`, is the same message. {_SEND}",
+        request=MessageBody,
+        answers={201: MessageSerializer, 202: MessageSerializer},
+        refusals=(400, 401, 403, 404, 409),
+    )
+    def put(self, request: Request, conversation_id: UUID, client_id: str) -> HttpResponse:
+        return _send(request, lambda: _access(request, conversation_id), client_id)
+
+
+class OwnMessages(APIView):
+    @operation(
+        "list_own_messages",
+        "My whole history",
+        "Of all my conversations, newest first by (`sent_at`, `id`).",
+        parameters=(HistoryQuery, NEIGHBOURS),
+        answers={200: MessagePage},
+        refusals=(400, 401),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = read_query(request, HistoryQuery)
+        window = read_window(query, MomentKey)
+        wait_for_archive(request, query)
+        messages = list_own_messages(
+            user_id=person_of(request).id, limit=window.fetch, after=window.after, before=window.before
+        )
+        return page_of_bytes(request, cut(messages, window, MomentKey.of))
+
+
+def _access(request: Request, conversation_id: UUID) -> Access:
+    person = person_of(request)
+    return get_access(
+        sender_id=person.id,
+        sender_username=person.username,
+        conversation_id=conversation_id,
+        log=ports_of(request).log,
+    )
+
+
+def _send(request: Request, find_access: Callable[[], Access], client_id: str | None = None) -> HttpResponse:
+    """Posts the body's message; a draft that is refused makes no conversation."""
+    now_ms = ports_of(request).clock()
+    draft = _read_draft(request, client_id, now_ms)
+    check_draft(draft)
+    posted = post_message(route=_route(request), access=find_access(), draft=draft, now_ms=now_ms)
+    return bytes_response(posted.message, status=201 if posted.archived else 202)
+
+
+def _read_draft(request: Request, path_client_id: str | None, now_ms: int) -> Draft:
+    """The body's draft, under the one `client_id` that path, header and body agree on, or under a new one."""
+    body = read_body(request, MessageBody)
+    names = {path_client_id, request.headers.get("Idempotency-Key"), body.get("client_id")} - {None}
+    if len(names) > 1:
+        field = FieldError("client_id", "contradiction", "as in the path, or in the header Idempotency-Key")
+        raise BadRequest("The message is called by two names.", fields=(field,))
+    client_id = names.pop() if names else uuid7(now_ms)
+    return Draft(content=body["content"], client_id=str(client_id), reply_to=body.get("reply_to"))
+
+
+def _route(request: Request) -> Route:
+    ports = ports_of(request)
+    return Route(
+        log=ports.log,
+        ends=ports.ends,
+        progress=ports.progress,
+        report_s=settings.ENV["KLATSCH_ANSWER_DEADLINE_MS"] / 1000,
+        archive_s=settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000,
+    )
+
+
+urlpatterns: list[Any] = [
+    path("messages", OwnMessages.as_view()),
+    path("users/<str:username>/messages", DirectMessages.as_view()),
+    path("conversations/<uuid:conversation_id>/messages", ConversationMessages.as_view()),
+    path("conversations/<uuid:conversation_id>/messages/<str:client_id>", NamedMessage.as_view()),
+]
