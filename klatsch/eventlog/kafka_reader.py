@@ -26,7 +26,10 @@ class KafkaTail:
     def __init__(self, connection: KafkaConnection, partitions: int) -> None:
         self._topic = connection.topic
         self._partitions = partitions
-        self._consumer = Consumer(connection.tail() | {"error_cb": _on_error})
+        self._connection = connection
+        # Asks on connections of its own: a broker answers nothing else on one while a fetch waits there for records,
+        # and librdkafka answered `offsets_for_times` on a consumer that another thread polls only after its time-out.
+        self._asking = Consumer(connection.tail() | {"error_cb": _on_error})
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -47,7 +50,7 @@ class KafkaTail:
         deadline_s = time.monotonic() + _ASK_S
         while True:
             try:
-                answers = self._consumer.offsets_for_times(asked, timeout=max(deadline_s - time.monotonic(), _AGAIN_S))
+                answers = self._asking.offsets_for_times(asked, timeout=max(deadline_s - time.monotonic(), _AGAIN_S))
                 refused = next((answer.error for answer in answers if answer.error is not None), None)
             except KafkaException as error:
                 answers, refused = [], error.args[0]
@@ -64,8 +67,11 @@ class KafkaTail:
         failed: Callable[[LogError], None],
     ) -> None:
         """Calls `deliver` on the tail's thread with batches in the partitions' order; `failed` once, then nothing."""
-        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
-        self._thread = threading.Thread(target=self._serve, args=(deliver, failed), name="log-tail", daemon=True)
+        reading = Consumer(self._connection.tail() | {"error_cb": _on_error})
+        reading.assign([TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
+        self._thread = threading.Thread(
+            target=self._serve, args=(reading, deliver, failed), name="log-tail", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -73,15 +79,22 @@ class KafkaTail:
         self._stopping.set()
         if self._thread:
             self._thread.join()
-        self._consumer.close()
+        self._asking.close()
 
-    def _serve(self, deliver: Callable[[Sequence[Record]], None], failed: Callable[[LogError], None]) -> None:
+    def _serve(
+        self,
+        reading: Consumer,
+        deliver: Callable[[Sequence[Record]], None],
+        failed: Callable[[LogError], None],
+    ) -> None:
         try:
             while not self._stopping.is_set():
-                if records := _drain(self._consumer, _POLL_S, _BATCH_MOST):
+                if records := _drain(reading, _POLL_S, _BATCH_MOST):
                     deliver(records)
         except LogError as error:
             failed(error)
+        finally:
+            reading.close()
 
 
 class KafkaGroup:
