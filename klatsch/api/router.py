@@ -6,8 +6,6 @@ from klatsch.api import auth, conversations, messages, tokens, users
 
 urlpatterns: list[Any] = [
     *auth.urlpatterns,
-    *conversations.urlpatterns,
-    *messages.urlpatterns,
     *tokens.urlpatterns,
     *users.urlpatterns,
     *conversations.urlpatterns,

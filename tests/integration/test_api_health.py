@@ -12,7 +12,7 @@ from klatsch.api import health
 from klatsch.api.ports import Ports, WithPorts, ports_of
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
-from klatsch.eventlog.memory import MemoryLog, MemoryWriter
+from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ class NoProgress:
 
 
 def ports(check_log: Any = None) -> Ports:
-    return Ports(MemoryWriter(MemoryLog()), NoProgress(), lambda: 0, check_log)
+    return Ports(MemoryWriter(log := MemoryLog()), MemoryTail(log), NoProgress(), lambda: 0, check_log)
 
 
 def refuse(_: float) -> None:
