@@ -93,9 +93,11 @@ def decode_frame(text: str | None) -> ClientFrame:
 
 
 def _colons(frame: ClientFrame) -> int:
+    """How many a text without colons of its own has at least, for what it brought."""
     if isinstance(frame, Send):
-        return 6 + (frame.d.reply_to is not None)
-    return 3 + (frame.d.resume is not None)
+        body = frame.d
+        return 5 + (body.conversation is not None) + (body.to is not None) + (body.reply_to is not None)
+    return 2 if frame.d.resume is None else 4
 
 
 def _check_keys_once(text: str, re: int | str) -> None:
