@@ -1,0 +1,228 @@
+"""send_message: what refuses comes first, and after a refusal nothing was appended (D3, D4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from klatsch.core.clock import timestamp
+from klatsch.core.errors import BadRequest, InvalidContent, KlatschError, TooLong, Unavailable
+from klatsch.core.ids import FRESH_WINDOW_MS
+from klatsch.eventlog.log import Record, Report
+from klatsch.eventlog.memory import MemoryLog, MemoryWriter
+from klatsch.eventlog.partitions import partition_of
+from klatsch.messaging import events
+from klatsch.messaging.events import MessagePosted, decode_record
+from klatsch.messaging.services import (
+    Draft,
+    LookUpFirst,
+    SentMessage,
+    check_content,
+    check_draft,
+    identify,
+    send_message,
+)
+from tests.contract.talk import ANA, BOB, NOW_MS, TEA, direct, fresh_client_id, in_group
+
+REFUSED = [*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xD800, 0xDBFF, 0xDC00, 0xDFFF]
+
+
+class Log:
+    """A log in memory, and the one way into it."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog()
+        self.writer = MemoryWriter(self.log)
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for partition in self.log.records for record in partition]
+
+    def send(
+        self,
+        draft: Draft,
+        *,
+        sender: Any = None,
+        looked_up: bool = False,
+        now_ms: int = NOW_MS,
+        report: Callable[[Report], None] | None = None,
+    ) -> SentMessage:
+        access = sender or direct(ANA, BOB)
+        return send_message(
+            log=self.writer, access=access, draft=draft, now_ms=now_ms, looked_up=looked_up, report=report
+        )
+
+
+def draft(content: str = "hi", **fields: Any) -> Draft:
+    return Draft(**{"content": content, "client_id": fresh_client_id()} | fields)
+
+
+def is_refused(content: str) -> bool:
+    return any(ord(character) in REFUSED or 0xD800 <= ord(character) <= 0xDFFF for character in content)
+
+
+@pytest.mark.parametrize("content", ["x", " ", "\t\r\n", "x" * 4000, "🫖" * 4000, "é", "\u202e", "\u200d", "\ufeff"])
+def test_1_to_4000_characters_of_text_are_taken(content: str) -> None:
+    check_content(content)
+
+
+@pytest.mark.parametrize("content", ["x" * 4001, "🫖" * 4001, "\0" * 4001])
+def test_4001_characters_are_too_long(content: str) -> None:
+    with pytest.raises(TooLong) as caught:
+        check_content(content)
+    assert caught.value.fields[0].code == "too_long"
+
+
+def test_an_empty_text_is_no_message() -> None:
+    with pytest.raises(InvalidContent) as caught:
+        check_content("")
+    assert caught.value.fields[0].code == "empty"
+
+
+@pytest.mark.parametrize("character", REFUSED)
+def test_nul_controls_and_lone_surrogates_are_refused_wherever_they_stand(character: int) -> None:
+    for content in (chr(character), f"a{chr(character)}", f"{chr(character)}a", f"é\n{chr(character)}🫖"):
+        with pytest.raises(InvalidContent) as caught:
+            check_content(content)
+        assert caught.value.fields[0].field == "content"
+
+
+@given(st.text(st.characters(), min_size=1, max_size=50))
+@example("a\x85b")
+def test_only_controls_and_lone_surrogates_are_refused(content: str) -> None:
+    if is_refused(content):
+        with pytest.raises(InvalidContent):
+            check_content(content)
+    else:
+        check_content(content)
+
+
+@pytest.mark.parametrize("client_id", ["", "a b", "x" * 65, "ä", "a\n"])
+def test_a_client_id_outside_its_alphabet_is_refused(client_id: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        check_draft(draft(client_id=client_id))
+    assert caught.value.fields[0].field == "client_id"
+
+
+@pytest.mark.parametrize("reply_to", ["", "x", str(TEA).upper(), f"{TEA}\n", f"{{{TEA}}}"])
+def test_a_reply_to_that_is_no_uuid_in_lower_case_is_refused(reply_to: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        check_draft(draft(reply_to=reply_to))
+    assert caught.value.fields[0].field == "reply_to"
+
+
+@given(st.text(min_size=1, max_size=100).filter(lambda text: not is_refused(text)))
+def test_what_was_written_is_appended_verbatim(content: str) -> None:
+    log = Log()
+    log.send(draft(content))
+
+    event = decode_record(log.records[0].value)
+    assert isinstance(event, MessagePosted)
+    assert event.content == content
+
+
+def test_a_record_says_who_wrote_what_to_whom_and_when() -> None:
+    log = Log()
+    access = direct(ANA, BOB)
+    wanted = draft("hi", reply_to=str(TEA))
+    sent = log.send(wanted, sender=access)
+
+    [record] = log.records
+    assert record.key == access.conversation.encode()
+    assert record.partition == partition_of(record.key, 12)
+    assert events.is_message(record)
+    assert events.judged_id(record.judge) == sent.id
+    assert events.judged_sender(record.judge) == ANA.id.bytes
+    assert events.judged_digest(record.judge) == sent.digest == events.digest("hi", str(TEA))
+    event = decode_record(record.value)
+    assert isinstance(event, MessagePosted)
+    assert (event.sender, event.sender_id, event.receiver, event.receiver_id) == (
+        *("ana", ANA.user_id),
+        *("bob", BOB.user_id),
+    )
+    assert (event.client_id, event.reply_to, event.sent_at) == (wanted.client_id, str(TEA), timestamp(NOW_MS))
+    assert event.id.replace("-", "") == sent.id.hex()
+
+
+@pytest.mark.parametrize(
+    "bad", [draft(""), draft("\0"), draft("x" * 4001), draft(client_id=""), draft(reply_to="x"), draft("\ud800")]
+)
+def test_after_a_klatsch_error_nothing_was_appended(bad: Draft) -> None:
+    log = Log()
+    with pytest.raises(KlatschError):
+        log.send(bad, looked_up=True)
+    assert log.records == []
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "retry-of-last-week",
+        fresh_client_id(NOW_MS - FRESH_WINDOW_MS - 1),
+        fresh_client_id(NOW_MS + 10 * FRESH_WINDOW_MS),
+    ],
+)
+def test_after_look_up_first_nothing_was_appended(client_id: str) -> None:
+    log = Log()
+    with pytest.raises(LookUpFirst):
+        log.send(draft(client_id=client_id))
+    assert log.records == []
+
+    log.send(draft(client_id=client_id), looked_up=True)
+    assert len(log.records) == 1
+
+
+def test_a_bad_draft_is_refused_before_anything_is_looked_up() -> None:
+    with pytest.raises(InvalidContent):
+        Log().send(draft("", client_id="retry-of-last-week"))
+
+
+def test_a_full_log_is_unavailable_and_nothing_was_appended() -> None:
+    log = Log()
+    log.writer.room = 0
+    with pytest.raises(Unavailable) as caught:
+        log.send(draft())
+
+    assert caught.value.temporary
+    assert caught.value.retry_after == 1
+    assert log.records == []
+
+
+def test_the_same_client_id_gives_the_same_id_and_another_body_another_digest() -> None:
+    log = Log()
+    name = fresh_client_id()
+    first, again = log.send(draft("hi", client_id=name)), log.send(draft("hi", client_id=name), now_ms=NOW_MS + 5)
+    other = log.send(draft("ho", client_id=name))
+    reply = log.send(draft("hi", client_id=name, reply_to=str(TEA)))
+
+    assert first == again
+    assert first.id == other.id == reply.id
+    assert len({first.digest, other.digest, reply.digest}) == 3
+
+
+def test_the_id_is_another_for_another_sender_conversation_or_client_id() -> None:
+    log = Log()
+    name = fresh_client_id()
+    sent = [
+        log.send(draft(client_id=name)),
+        log.send(draft(client_id=name), sender=direct(BOB, ANA)),
+        log.send(draft(client_id=name), sender=in_group(ANA)),
+        log.send(draft(client_id=fresh_client_id())),
+    ]
+    assert len({one.id for one in sent}) == 4
+
+
+def test_identify_computes_what_send_message_appends() -> None:
+    wanted = draft("hi", reply_to=str(TEA))
+    assert identify(direct(ANA, BOB), wanted) == Log().send(wanted)
+
+
+def test_the_writers_report_reaches_who_asked_for_it() -> None:
+    reports: list[Report] = []
+    log = Log()
+    log.send(draft(), report=reports.append)
+
+    [record], [report] = log.records, reports
+    assert (report.partition, report.offset, report.error) == (record.partition, record.offset, None)
