@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 
 from klatsch.api.ports import Ports, ports_of
 from klatsch.core.errors import Unavailable
-from klatsch.eventlog.log import LogError
+from klatsch.eventlog.log import LogError, TopicChanged
 
 DEADLINE_S = 2.0
 """Of each check: below the time-outs of the balancers that ask."""
@@ -62,13 +62,17 @@ def check_migrations(deadline_s: float = DEADLINE_S) -> None:
 
 
 def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
-    """Raises NotReady unless a broker answers."""
+    """Raises NotReady unless a broker answers, with the known topic."""
     if ports.check_log is None:
         return
     try:
         ports.check_log(deadline_s)
+    except TopicChanged as error:
+        raise NotReady("is not the known topic: see `manage.py topics verify`") from error
     except LogError as error:
         raise NotReady("does not answer") from error
+    except DatabaseError as error:
+        raise NotReady("cannot be compared with the known topic") from error
 
 
 def check_log_of(request: HttpRequest) -> None:

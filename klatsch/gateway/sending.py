@@ -87,9 +87,13 @@ class Sending:
         now_s = time.monotonic()
         if wait_s := self._bucket(person.user_id, now_s).take(now_s):
             raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
-        oldest_s = self._pending.oldest_s()
-        if oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S:
+        if self.is_behind(now_s):
             raise Unavailable("The log does not answer. Try again.", retry_after=1)
+
+    def is_behind(self, now_s: float) -> bool:
+        """Whether the log is too slow in giving back what was appended here."""
+        oldest_s = self._pending.oldest_s()
+        return oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S
 
     def _bucket(self, user_id: str, now_s: float) -> TokenBucket:
         bucket = self._buckets.get(user_id)

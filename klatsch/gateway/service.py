@@ -55,6 +55,12 @@ class Gateway:
         """From here on nobody new is served."""
         self.ready = False
 
+    def not_ready(self) -> dict[str, str]:
+        """Why nobody should be sent here now, by part; empty when all is well."""
+        if not self.ready:
+            return {"feed": "has not read the log up to now, or is closing"}
+        return {"feed": "is behind the log"} if self.sending.is_behind(time.monotonic()) else {}
+
     def apply(self, records: Sequence[Record]) -> None:
         """Takes the next batch of the log, on the event loop."""
         self.feed.apply(records, time.monotonic())

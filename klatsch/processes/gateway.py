@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
+from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
 from klatsch.eventlog.kafka_reader import KafkaTail
@@ -169,8 +170,10 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
     api = WithPorts(get_wsgi_application(), lambda: ports)
 
+    checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log(ports)}
+
     async def ready() -> dict[str, str]:
-        return {} if gateway.ready else {"feed": "still reading the log"}
+        return gateway.not_ready() | await asyncio.to_thread(find_not_ready, checks)
 
     application: Any = build_application(gateway, GatewayHttp(api, env["KLATSCH_API_THREADS"], ready))
     return uvicorn.Config(

@@ -80,9 +80,9 @@ def make_ports() -> Ports:
 
 def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress) -> Ports:
     """The same, over parts that the process has already."""
+    topics = KafkaTopics(kafka_connection())
+
+    def check_log(deadline_s: float) -> None:
+        check_topic(topics.find(deadline_s))
+
     return Ports(log=log, ends=tail, progress=progress, clock=clock_ms, check_log=check_log)
-
-
-def check_log(deadline_s: float) -> None:
-    """Returns when a broker answers in time; raises LogError otherwise."""
-    KafkaTopics(kafka_connection()).find(deadline_s)
