@@ -100,11 +100,11 @@ class Feed:
         frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
         body = judged_digest(record.judge)
         # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
-        senders = [waiter.outbox for waiter in waiters if waiter.digest == body]
-        for outbox in audience:
-            if outbox not in senders:
-                outbox.push(frame)
-        self._delivered += len(audience) - len(senders)
+        senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
+        receivers = audience - senders if senders else audience
+        for outbox in receivers:
+            outbox.push(frame)
+        self._delivered += len(receivers)
 
     def _answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
         for waiter in waiters:
