@@ -1,5 +1,6 @@
 """What a WebSocket handshake brings: a credential, and for a cookie the page that it comes from (D13)."""
 
+import re
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -9,6 +10,9 @@ from channels.security.websocket import OriginValidator
 
 from klatsch.core.errors import Forbidden, NotAuthenticated
 from klatsch.gateway import protocol
+
+_BARE_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\]+\Z")
+"""What browsers send (RFC 6454, 6.2). urlparse would also take a path, somebody's name, and white space around it."""
 
 
 class NoSubprotocol(Exception):
@@ -65,7 +69,9 @@ async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
 
 
 def is_allowed(origin: str | None, origins: list[str]) -> bool:
-    """Whether scheme, host and port are those of one of `origins`."""
+    """Whether scheme, host and port are those of one of `origins`, and there is nothing else to it."""
+    if origin is not None and _BARE_ORIGIN.match(origin) is None:
+        return False
     try:
         allowed: bool = OriginValidator(_nothing, origins).valid_origin(urlparse(origin) if origin else None)
     except ValueError:  # such as a port that is no number
