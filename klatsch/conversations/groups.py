@@ -1,11 +1,8 @@
-"""Changes of groups: who may make them, and each with its record in the same transaction (D9).
+"""Changes of groups, each with its record in the same transaction (D9); `rights` says who may make them.
 
-An owner may everything; an admin adds people and removes plain members; anybody may leave, but the last owner has to
-leave the group to another owner first, or dissolve it: ownership never passes by accident.
 An addition holds from its commit. A removal holds from its record, so it is answered when that is in the log.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
@@ -24,8 +21,9 @@ from klatsch.conversations.queries import (
     no_such_person,
     place_of,
 )
+from klatsch.conversations.rights import check_may_add, check_may_remove, check_owns, check_role, check_title
 from klatsch.conversations.services import promise_members
-from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, Unavailable
+from klatsch.core.errors import BadRequest, Conflict, Forbidden, Unavailable
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
@@ -34,14 +32,10 @@ _log = structlog.get_logger(__name__)
 MEMBERS_MOST: Final = 2_000
 """People in one group: a change of it is one transaction, and one record for each 200 of them."""
 
-TITLE_MOST: Final = 200
 RELAY_S: Final = 2.0
 """How long a change that holds already waits for the log, before it leaves its record to the relay."""
 
-_REFUSED_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
-_MAY_ADD: Final = frozenset({_OWNER, _ADMIN})
-_MAY_REMOVE: Final = {_OWNER: {_OWNER, _ADMIN, _MEMBER}, _ADMIN: {_MEMBER}, _MEMBER: set[Member.Role]()}
+_OWNER, _MEMBER = Member.Role.OWNER, Member.Role.MEMBER
 
 
 def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
@@ -63,7 +57,7 @@ def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogW
     check_title(title)
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
-        _check_right(actor.role == _OWNER, "Only an owner may rename the group.")
+        check_owns(actor.role)
         group.title = title
         group.save(update_fields=["title"])
         promise_members(group, ())
@@ -74,7 +68,7 @@ def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: Log
     """Makes somebody a member, from now on and of the whole history; one who is already stays as they are."""
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
-        _check_right(actor.role in _MAY_ADD, "Only owners and admins may add members.")
+        check_may_add(actor.role)
         [person] = _find_people([username])
         member = Member.objects.filter(conversation=group, user=person).first()
         if member is None or not member.active:
@@ -97,7 +91,7 @@ def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: 
         if target.pk == actor.pk:
             _check_may_leave(group, actor)
         else:
-            _check_right(target.role in _MAY_REMOVE[Member.Role(actor.role)], "You may not remove this member.")
+            check_may_remove(actor.role, target.role)
         if target.active:
             _change(target, active=False)
             promise_members(group, [(target, target.user.username)])
@@ -106,11 +100,10 @@ def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: 
 
 def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: str, log: LogWriter) -> MemberView:
     """Makes a member an owner, an admin or a plain member; for owners, of whom at least one remains."""
-    if role not in Member.Role.values:
-        raise BadRequest("There is no such role.", fields=(FieldError("role", "invalid", "owner, admin or member"),))
+    check_role(role)
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
-        _check_right(actor.role == _OWNER, "Only an owner may change roles.")
+        check_owns(actor.role)
         target = _find_member(group, username)
         if not target.active:
             raise no_such_person(username)
@@ -127,7 +120,7 @@ def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> 
     """Removes everybody, the actor with them; for owners. What was written stays in the archive, seen by nobody."""
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
-        _check_right(actor.role == _OWNER, "Only an owner may dissolve the group.")
+        check_owns(actor.role)
         members = list(Member.objects.filter(conversation=group, active=True).select_related("user"))
         for member in members:
             member.active = False
@@ -135,13 +128,6 @@ def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> 
         Member.objects.bulk_update(members, ["active", "version"])
         promise_members(group, [(member, member.user.username) for member in members])
     outbox.relay_records(log, place=place_of(conversation_id))
-
-
-def check_title(title: str) -> None:
-    """Raises BadRequest unless it is one line of 1 to 200 characters."""
-    if not title.strip() or len(title) > TITLE_MOST or _REFUSED_CHARACTERS.search(title) is not None:
-        field = FieldError("title", "invalid", f"one line of 1 to {TITLE_MOST} characters")
-        raise BadRequest(f"A title is one line of 1 to {TITLE_MOST} characters.", fields=(field,))
 
 
 def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Member]:
@@ -153,11 +139,6 @@ def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Me
     if group.kind != Conversation.Kind.GROUP:
         raise Forbidden("A conversation of two people stays as it is.")
     return group, actor
-
-
-def _check_right(allowed: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as the sentence that it is
-    if not allowed:
-        raise Forbidden(otherwise)
 
 
 def _check_may_leave(group: Conversation, actor: Member) -> None:

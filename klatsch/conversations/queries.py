@@ -17,15 +17,16 @@ from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
-# The CASE keeps a group's members from being read only to be thrown away.
+# LATERAL, so that a direct conversation's other member is one probe of an index, and nobody's of a group are read.
 _STANDINGS = """
     SELECT c.id, c.kind, mine.active, mine.version, peer.id, peer.username, coalesce(peer.is_active, true),
            EXISTS (SELECT FROM eventlog_outboxentry o
                    WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL)
     FROM conversations_member mine
     JOIN conversations_conversation c ON c.id = mine.conversation_id
-    LEFT JOIN conversations_member other
-           ON other.conversation_id = CASE c.kind WHEN 'direct' THEN c.id END AND other.user_id <> mine.user_id
+    LEFT JOIN LATERAL (SELECT user_id FROM conversations_member theirs
+                       WHERE c.kind = 'direct' AND theirs.conversation_id = c.id AND theirs.user_id <> mine.user_id
+                       LIMIT 1) other ON true
     LEFT JOIN accounts_user peer ON peer.id = other.user_id
     WHERE mine.user_id = %s"""
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from klatsch.core.errors import NotFound
+from klatsch.conversations.queries import no_such_conversation
 from klatsch.messaging.queries import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, read_page, view_of
 
 MEMBERS_SHOWN: Final = 20
@@ -82,7 +82,7 @@ def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationVie
     arguments = {"user": user_id, "id": conversation_id, "shown": MEMBERS_SHOWN}
     for row in read_page(_VIEWS.format(_ONE), arguments, backwards=False):
         return _view_of(row)
-    raise NotFound("There is no such conversation.")
+    raise no_such_conversation()
 
 
 def _view_of(row: tuple[Any, ...]) -> ConversationView:
