@@ -100,16 +100,7 @@ def promise_members(conversation: Conversation, members: Iterable[tuple[Member, 
 
     Without members it tells the title only.
     """
-    standings = [
-        records.Membership(
-            user=username,
-            user_id=str(member.user_id),
-            active=member.active,
-            role=cast("records.Role", member.role),
-            version=member.version,
-        )
-        for member, username in members
-    ]
+    standings = [_membership(member, username) for member, username in members]
     for start in range(0, len(standings) or 1, RECORD_MEMBERS_MOST):
         changed = records.MembersChanged(
             conversation=str(conversation.pk),
@@ -122,3 +113,13 @@ def promise_members(conversation: Conversation, members: Iterable[tuple[Member, 
             value=records.encode(changed),
             place=place_of(conversation.pk),
         )
+
+
+def _membership(member: Member, username: str) -> records.Membership:
+    return records.Membership(
+        user=username,
+        user_id=str(member.user_id),
+        active=member.active,
+        role=cast("records.Role", member.role),
+        version=member.version,
+    )
