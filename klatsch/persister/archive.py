@@ -47,6 +47,7 @@ class Archive:
                 return self._commit(batch, expected, rows, dead)
             except CopiesFound:
                 there = store.find_ids(self._connection, [row.event.id for row in rows])
+                self._connection.commit()  # else the next attempt would be a savepoint of the transaction of this look
                 rows = [row for row in rows if row.event.id not in there]
             except (psycopg.DataError, psycopg.IntegrityError):
                 rows, refused = self._bisect(rows)
