@@ -37,7 +37,11 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         # A refused request is an answer, not an event; the access lines are the proxy's.
-        "loggers": {name: {"level": "ERROR"} for name in ("django.request", "uvicorn.access", "django.security")},
+        # uvicorn tells addresses at INFO, and at DEBUG every header and frame: tokens, cookies and what people write.
+        "loggers": {name: {"level": "ERROR"} for name in ("django.request", "uvicorn.access", "django.security")}
+        | {
+            name: {"level": max(level, "WARNING", key=logging.getLevelName)} for name in ("uvicorn.error", "websockets")
+        },
     }
     structlog.configure(
         processors=[
