@@ -50,6 +50,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
         """Closes with that code, and cuts the connection off a second later if the peer takes nothing."""
         if self.close_sent or self.disconnected:
             return
+        if self.transport.is_closing():  # the peer closed first, and may not even take the answer to that
+            self.transport.abort()
+            return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.send_close(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
