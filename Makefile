@@ -13,7 +13,8 @@ DEV_READY := $(VENV)/.dev-is-installed
 # For commands that read the settings but talk to no service; port 1 refuses at once.
 NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 \
-	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0
+	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
+	KLATSCH_LOG_LEVEL=ERROR
 
 .PHONY: help up test check admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
@@ -55,8 +56,8 @@ format: $(DEV_READY) ## put the code in shape
 	$(BIN)/ruff check --fix
 
 lock: $(DEV_READY) ## pin the dependencies anew from requirements/*.in (ARGS=--upgrade for newer ones)
-	$(foreach set,run embedded dev,$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
-		--no-emit-index-url --no-header $(ARGS) requirements/$(set).in --output-file requirements/$(set).txt &&) true
+	cd requirements && for set in run embedded dev; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
+		--python-version 3.11 --no-emit-index-url --no-header $(ARGS) $$set.in --output-file $$set.txt || exit 1; done
 
 clean: ## remove the virtual environment and the tools' caches; keep the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

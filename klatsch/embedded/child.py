@@ -34,6 +34,7 @@ def spawn(
     argv: list[str],
     *,
     env: Mapping[str, str] | None = None,
+    text: int = subprocess.DEVNULL,
     output: IO[bytes] | int | None = None,
     user: int | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
@@ -48,7 +49,7 @@ def spawn(
         return subprocess.Popen(
             argv,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=text,
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
             user=user,
@@ -63,6 +64,21 @@ def spawn(
     future: Future[subprocess.Popen[bytes]] = Future()
     _forking_thread().put((start, future))
     return future.result()
+
+
+def run(
+    argv: list[str],
+    *,
+    text: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    user: int | None = None,
+    cwd: Path | None = None,
+) -> tuple[int, str]:
+    """Runs a child to its end; its status and all that it said. When this process ends first, it is killed."""
+    pipe = subprocess.PIPE
+    process = spawn(argv, env=env, text=pipe, output=pipe, user=user, death_signal=signal.SIGKILL, cwd=cwd)
+    said, _ = process.communicate(text)
+    return process.returncode, said.decode(errors="replace")
 
 
 _Job = tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]

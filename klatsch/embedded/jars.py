@@ -1,6 +1,7 @@
 """Kafka's jars: fetched once from the Maven repository, each checked against the lock file before it gets its name."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -97,6 +98,7 @@ def _fetch_all(jars: list[Jar], folder: Path, repository: str) -> None:
         errors = [error for future in done if (error := future.exception())]
         if errors:
             download.cancelled.set()
+            progress.give_up()
             pool.shutdown(cancel_futures=True)
             raise errors[0]
     progress.finish()
@@ -172,7 +174,7 @@ class _Download:
 
 
 def _is_disk_full(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in {28, 122}
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _what_to_do(jar: Jar, repository: str, error: Exception) -> str:
@@ -209,6 +211,11 @@ class _Progress:
             if self._bar:
                 done = 30 * self._bytes // max(self._size, 1)
                 print(f"\r{self._what} [{'#' * done:<30}]", end="", flush=True)
+
+    def give_up(self) -> None:
+        """What is printed next begins on a line of its own."""
+        if self._bar:
+            print(flush=True)
 
     def finish(self) -> None:
         """Says how long it took."""

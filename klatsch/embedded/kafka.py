@@ -150,10 +150,9 @@ class EmbeddedKafka:
         properties = self.data / "format.properties"
         self._write_properties(properties, half_made, *self._choose_ports())
         command = self._java("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(properties))
-        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            said = (done.stdout + done.stderr).decode(errors="replace")
-            raise EmbeddedError(f"Kafka's storage could not be formatted:\n{said[-2000:]}")
+        status, said = child.run(command)
+        if status != 0:
+            raise EmbeddedError(f"Kafka's storage could not be formatted (status {status}):\n{said[-2000:]}")
         half_made.rename(self.data / "log")
 
     def _end_leftovers(self) -> None:

@@ -156,20 +156,11 @@ class EmbeddedPostgres:
         pid_file.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, text: bytes = b"") -> None:
-        done = subprocess.run(
-            [self._bin / program, *arguments],
-            input=text,
-            capture_output=True,
-            check=False,
-            env=_environment(),
-            user=self._user,
-            group=None if self._user is None else pwd.getpwuid(self._user).pw_gid,
-            extra_groups=None if self._user is None else [],
-            cwd=self.data,
-        )
+        command = [str(self._bin / program), *arguments]
+        status, said = child.run(command, text=text, env=_environment(), user=self._user, cwd=self.data)
         # A single-user server reports a failed statement and ends with 0.
-        if done.returncode != 0 or b"ERROR:" in done.stderr:
-            raise EmbeddedError(f"PostgreSQL's {program} failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+        if status != 0 or "ERROR:" in said:
+            raise EmbeddedError(f"PostgreSQL's {program} failed (status {status}):\n{said[-2000:]}")
 
 
 def _binaries() -> Path:

@@ -216,12 +216,19 @@ def main(arguments: list[str] | None = None) -> None:
             run(folder, [part for index, part in enumerate(chosen.program) if index or part != "--"])
         else:
             up(folder)
-    except EmbeddedError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        sys.exit(f"The disk is full: free some room, or set KLATSCH_DATA to a folder on another disk ({error}).")
+    except (EmbeddedError, OSError) as error:
+        sys.exit(_sentence(error))
+
+
+def _sentence(error: EmbeddedError | OSError) -> str:
+    """What went wrong and what to do, for a person; an OSError that is nobody's fault but ours is raised again."""
+    if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
+        return "The disk is full: make room, or set KLATSCH_DATA (and KLATSCH_CACHE) to a folder on another disk."
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+        return f"{error.filename} cannot be used ({error.strerror}): set KLATSCH_DATA to a folder of your own."
+    if isinstance(error, OSError):
+        raise error
+    return str(error)
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ def test_what_dies_is_started_again(up: Up, name: str) -> None:
     victim.kill()
     wait_for(lambda: up.says("ended by itself"), 5, "the death was told")
     wait_for(lambda: any(c.pid != victim.pid for c in children_named(up, name)), 30, f"another {name} runs")
-    wait_for(lambda: up.get("/readyz")[0] == 200, 60, "all is ready again")
+    wait_for(lambda: up.get("/readyz")[0] == 200, 60, "all is ready again, after:\n" + "\n".join(up.lines))
     assert up.end() < STOP_S
 
 

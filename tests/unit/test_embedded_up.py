@@ -1,5 +1,6 @@
 """What `make up` says when it cannot work, and that nothing outlives it."""
 
+import errno
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import pytest
 
 from klatsch.embedded.child import EmbeddedError, spawn
 from klatsch.embedded.data_folder import DataFolder
+from klatsch.processes.embedded import _sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +106,21 @@ def test_a_full_disk_is_told_in_one_sentence(data: Path, monkeypatch: pytest.Mon
     with pytest.raises(EmbeddedError, match="is full") as caught:
         DataFolder(data).open()
     assert "\n" not in str(caught.value)
+
+
+def test_a_disk_that_fills_up_while_starting_is_told_in_one_sentence() -> None:
+    assert _sentence(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))).startswith("The disk is full")
+    said = f"PostgreSQL's initdb failed (status 1):\nFATAL: could not write file: {os.strerror(errno.ENOSPC)}\n"
+    assert _sentence(EmbeddedError(said)).startswith("The disk is full")
+    assert "\n" not in _sentence(EmbeddedError(said))
+
+
+def test_data_where_nothing_can_be_written_is_told_in_one_sentence(data: Path) -> None:
+    (data / "file").write_text("")
+    done = embedded(data / "file")
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert "set KLATSCH_DATA" in done.stderr
 
 
 def test_run_without_anything_running_says_so_in_one_sentence(data: Path) -> None:
