@@ -1,0 +1,121 @@
+"""A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from klatsch.accounts.services import Person as SignedIn
+from klatsch.conversations.access import Access
+from klatsch.conversations.queries import Standing
+from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.feed import Feed
+from klatsch.gateway.hub import Hub
+from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.pending import Pending
+from klatsch.gateway.ring import Ring
+from klatsch.gateway.sending import Sending
+from klatsch.gateway.service import Gateway, Limits
+from tests.contract.talk import NOW_MS, Somebody
+
+T = TypeVar("T")
+SECRET = "0123456789" * 6
+
+
+class CannedDatabase(DatabaseThreads):
+    """Gives the next of `answers` (or raises it) in place of asking; a coroutine function is awaited first."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1, waiting_most=1, deadline_s=1)
+        self.answers: list[Any] = []
+        self.asked = 0
+
+    async def run(self, function: Callable[[], T]) -> T:
+        self.asked += 1
+        answer = self.answers.pop(0)
+        if callable(answer):
+            answer = await answer()
+        if isinstance(answer, Exception):
+            raise answer
+        given: T = answer
+        return given
+
+
+class NoProgress:
+    """An archive that nobody asks, as the database's answers are canned."""
+
+    epoch = 1
+
+    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
+        raise AssertionError
+
+    def wait_for_position(self, at_least: str, deadline_s: float) -> None:
+        raise AssertionError
+
+
+def signed_in(somebody: Somebody) -> SignedIn:
+    return SignedIn(somebody.id, somebody.name)
+
+
+def standing_of(access: Access, version: int = 1, *, active: bool = True) -> Standing:
+    """What PostgreSQL says of somebody's place in a group."""
+    return Standing(
+        conversation_id=UUID(bytes=access.conversation_bytes),
+        kind=access.kind,
+        active=active,
+        version=version,
+        peer_id=None,
+        peer_username=None,
+        peer_active=True,
+        waiting=False,
+    )
+
+
+class Parts:
+    """The joined parts, with one partition."""
+
+    def __init__(self, *, per_second: int = 0, answer_s: float = 10.0) -> None:
+        self.log = MemoryLog(partitions=1)
+        self.writer = MemoryWriter(self.log, reports="errors")
+        self.hub, self.pending = Hub(), Pending()
+        self.database = CannedDatabase()
+        self.feed = Feed(epoch=1, offsets={0: 0}, hub=self.hub, pending=self.pending, ring=Ring(150, now_s=0))
+        self.on_loop: list[Callable[[], None]] = []
+        self.sending = Sending(
+            hub=self.hub,
+            pending=self.pending,
+            log=self.writer,
+            database=self.database,
+            lookups=Lookups(self.writer, MemoryTail(self.log), NoProgress(), 1.0),
+            clock=lambda: NOW_MS,
+            answer_s=answer_s,
+            per_second=per_second,
+            on_loop=self.on_loop.append,
+        )
+        self.gateway = Gateway(
+            hub=self.hub,
+            feed=self.feed,
+            sending=self.sending,
+            database=self.database,
+            clock=lambda: NOW_MS,
+            limits=Limits(
+                outbox_bytes=2**20,
+                mark_s=25,
+                session_cookie="sessionid",
+                origins=["https://chat.example"],
+                secret=SECRET,
+            ),
+        )
+        self.gateway.open()
+
+    def read_log(self) -> None:
+        """The feed takes what was appended since."""
+        [offset] = self.feed.offsets
+        self.gateway.apply(self.log.records[0][offset:])
+
+    def run_on_loop(self) -> None:
+        """What other threads asked the event loop to do is done."""
+        waiting = self.on_loop[:]
+        self.on_loop.clear()
+        for act in waiting:
+            act()

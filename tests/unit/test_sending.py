@@ -1,0 +1,232 @@
+"""Sends: what refuses comes first, the feed answers, and what the log does not give back is `unknown` (D4)."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschError, NotFound, RateLimited, Unavailable
+from klatsch.core.ids import message_id, uuid_text
+from klatsch.gateway.hub import Person
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.pending import Waiter, Window
+from klatsch.gateway.protocol import UNANSWERED_MOST, Send, SendBody
+from klatsch.gateway.sending import FEED_BEHIND_S
+from tests.contract.gateway_parts import Parts
+from tests.contract.peer import Peer
+from tests.contract.talk import ANA, BOB, TEA, direct, fresh_client_id, in_group
+
+
+@dataclass
+class Chat:
+    """Ana's connection, and the parts that it sends through."""
+
+    parts: Parts
+    person: Person
+    outbox: Outbox
+    peer: Peer
+    window: Window
+
+    @classmethod
+    def of(cls, parts: Parts | None = None, *, member: bool = True) -> "Chat":
+        parts = parts or Parts()
+        peer = Peer()
+        outbox = Outbox(peer, parts.hub.dirty, 2**20)
+        person = parts.hub.join(ANA.user_id, ANA.name, outbox)
+        if member:
+            parts.hub.admit(person, in_group(ANA), 1)
+            parts.hub.admit(person, direct(ANA, BOB), 1)
+        return cls(parts, person, outbox, peer, Window())
+
+    async def send(self, re: int = 1, **fields: Any) -> None:
+        body: dict[str, Any] = {"content": "hi", "client_id": fresh_client_id(), "conversation": str(TEA)} | fields
+        await self.parts.sending.send(self.person, self.outbox, self.window, Send(id=re, d=SendBody(**body)))
+
+    @property
+    def appended(self) -> int:
+        return len(self.parts.log.records[0])
+
+
+def fill(window: Window, chat: Chat) -> None:
+    for number in range(UNANSWERED_MOST):
+        name = number.to_bytes(16, "big")
+        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic(), window))
+
+
+async def test_a_send_into_a_known_conversation_asks_nobody_and_is_answered_by_the_feed() -> None:
+    chat = Chat.of()
+    await chat.send(re=7)
+    assert (chat.appended, chat.parts.database.asked, chat.peer.read()) == (1, 0, [])
+
+    chat.parts.read_log()
+    [answer] = chat.peer.read()
+    assert (answer["re"], answer["ok"]["position"], chat.window.unanswered) == (7, "1:0:0", 0)
+
+
+async def test_a_known_person_is_written_to_by_name_without_asking() -> None:
+    chat = Chat.of()
+    await chat.send(conversation=None, to="bob")
+
+    assert chat.parts.log.records[0][0].key == direct(ANA, BOB).key
+    assert chat.parts.database.asked == 0
+
+
+async def test_an_unknown_conversation_is_always_asked_for_and_then_known() -> None:
+    chat = Chat.of(member=False)
+    chat.parts.database.answers = [(in_group(ANA), 1)]
+    await chat.send()
+    await chat.send()
+
+    assert (chat.appended, chat.parts.database.asked) == (2, 1)
+    assert str(TEA).encode() in chat.parts.hub.audiences
+
+
+@pytest.mark.parametrize("error", [NotFound("There is no such conversation."), Unavailable("The archive is away.")])
+async def test_after_a_no_of_postgresql_nothing_was_appended(error: KlatschError) -> None:
+    chat = Chat.of(member=False)
+    chat.parts.database.answers = [error]
+    with pytest.raises(type(error)):
+        await chat.send()
+
+    assert (chat.appended, chat.window.unanswered) == (0, 0)
+
+
+@pytest.mark.parametrize("fields", [{"conversation": None}, {"to": "bob"}])
+async def test_a_send_names_either_a_conversation_or_whom_it_is_to(fields: dict[str, Any]) -> None:
+    chat = Chat.of()
+    with pytest.raises(BadRequest):
+        await chat.send(**fields)
+    assert chat.appended == 0
+
+
+async def test_after_a_refusal_nothing_was_appended_and_nothing_waits() -> None:
+    chat = Chat.of()
+    with pytest.raises(InvalidContent):
+        await chat.send(content="\0")
+
+    assert (chat.appended, chat.window.unanswered, chat.parts.pending.oldest_s()) == (0, 0, None)
+
+
+async def test_64_unanswered_sends_are_enough_until_one_is_answered() -> None:
+    chat = Chat.of()
+    fill(chat.window, chat)
+    with pytest.raises(RateLimited) as caught:
+        await chat.send()
+    assert caught.value.retry_after
+    assert chat.appended == 0
+
+    chat.parts.pending.take(bytes(16))
+    await chat.send()
+    assert chat.appended == 1
+
+
+async def test_the_window_of_one_connection_is_not_that_of_another() -> None:
+    chat = Chat.of()
+    fill(Window(), chat)
+    await chat.send()
+
+    assert chat.appended == 1
+
+
+async def test_a_person_who_sends_too_fast_is_told_when_to_come_again() -> None:
+    chat = Chat.of(Parts(per_second=1))
+    await chat.send()
+    await chat.send()
+    with pytest.raises(RateLimited) as caught:
+        await chat.send()
+
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 1
+    assert chat.appended == 2
+
+
+async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> None:
+    chat = Chat.of()
+    behind_s = time.monotonic() - FEED_BEHIND_S - 1
+    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s, Window()))
+    with pytest.raises(Unavailable) as caught:
+        await chat.send()
+
+    assert caught.value.temporary
+    assert chat.appended == 0
+
+
+async def test_a_full_log_is_unavailable_and_nothing_waits_for_an_answer() -> None:
+    chat = Chat.of()
+    chat.parts.writer.room = 0
+    with pytest.raises(Unavailable):
+        await chat.send()
+
+    assert (chat.appended, chat.window.unanswered) == (0, 0)
+
+
+async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_its_position() -> None:
+    chat = Chat.of()
+    chat.parts.database.answers = ["1:0:5"]
+    await chat.send(client_id="last-week", re=3)
+
+    [answer] = chat.peer.read()
+    sent = message_id(in_group(ANA).conversation_bytes, ANA.id.bytes, "last-week")
+    assert answer == {"re": 3, "ok": {"id": uuid_text(sent), "position": "1:0:5", "duplicate": True}}
+    assert (chat.appended, chat.window.unanswered) == (0, 0)
+
+
+async def test_an_old_client_id_that_names_nothing_is_appended() -> None:
+    chat = Chat.of()
+    chat.parts.database.answers = [None]
+    await chat.send(client_id="last-week")
+
+    assert (chat.appended, chat.window.unanswered) == (1, 1)
+
+
+@pytest.mark.parametrize("error", [Conflict("Another message has this client_id."), Unavailable("Away.")])
+async def test_an_old_client_id_that_is_a_conflict_or_cannot_be_looked_up_appends_nothing(error: KlatschError) -> None:
+    chat = Chat.of()
+    chat.parts.database.answers = [error]
+    with pytest.raises(type(error)):
+        await chat.send(client_id="last-week")
+
+    assert chat.appended == 0
+
+
+async def test_what_the_log_reports_as_failed_is_unknown() -> None:
+    chat = Chat.of()
+    chat.parts.writer.broken = True
+    await chat.send(re=5)
+    assert chat.peer.read() == []
+
+    chat.parts.run_on_loop()
+    [answer] = chat.peer.read()
+    assert (answer["re"], answer["err"]["code"], answer["err"]["temporary"]) == (5, "unknown", True)
+    assert chat.window.unanswered == 0
+
+
+async def test_what_waits_longer_than_the_deadline_is_unknown_and_a_push_when_it_comes() -> None:
+    chat = Chat.of(Parts(answer_s=-1))
+    await chat.send(re=5)
+    chat.parts.sending.tick()
+    assert [frame["err"]["code"] for frame in chat.peer.read()] == ["unknown"]
+
+    chat.parts.read_log()
+    assert [frame["t"] for frame in chat.peer.read()] == ["message"]
+
+
+async def test_what_is_within_the_deadline_goes_on_waiting() -> None:
+    chat = Chat.of()
+    await chat.send()
+    chat.parts.sending.tick()
+
+    assert chat.peer.read() == []
+    assert chat.window.unanswered == 1
+
+
+async def test_a_late_report_of_what_was_answered_changes_nothing() -> None:
+    chat = Chat.of()
+    await chat.send()
+    chat.parts.read_log()
+    chat.peer.read()
+    name = fresh_client_id()
+    chat.parts.sending.give_up(message_id(in_group(ANA).conversation_bytes, ANA.id.bytes, name))
+
+    assert chat.peer.read() == []
