@@ -1,0 +1,165 @@
+"""Fixtures of the end-to-end tests: one system of real processes, put in order before each test that needs it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+
+import pytest
+from django.db import connections
+
+from klatsch.embedded.child import tail
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+from tests.e2e.client import Client
+from tests.e2e.process import GatewayProcess, PersisterProcess, Process
+from tests.e2e.rest import Rest
+from tests.e2e.system import Person, System
+
+_SYSTEM = pytest.StashKey[System]()
+Open = Callable[..., Awaitable[Client]]
+OpenRest = Callable[[GatewayProcess, Person], Rest]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These tests come last: they are the slowest, and they restart servers that others use."""
+    items.sort(key=lambda item: "/e2e/" in str(item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the processes have logged."""
+    report = yield
+    system = item.config.stash.get(_SYSTEM, None)
+    if report.failed and system is not None:
+        report.sections += [(f"log of {p.name}", tail(p.log, 40)) for p in system.logs()]
+    return report
+
+
+@pytest.fixture(scope="session")
+def system(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: EmbeddedPostgres | None,
+    kafka: EmbeddedKafka | None,
+) -> Iterator[System]:
+    system = System(tmp_path_factory.mktemp("e2e"), postgres, kafka)
+    request.config.stash[_SYSTEM] = system
+    system.prepare()
+    yield system
+    system.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test started for itself ends with it."""
+    yield
+    system = request.config.stash.get(_SYSTEM, None)
+    if system is not None:
+        system.end_others()
+
+
+@pytest.fixture
+def gateway_a(system: System) -> GatewayProcess:
+    _ensure(system.gateway_a)
+    return system.gateway_a
+
+
+@pytest.fixture
+def gateway_b(system: System) -> GatewayProcess:
+    _ensure(system.gateway_b)
+    return system.gateway_b
+
+
+@pytest.fixture
+def persister(system: System) -> PersisterProcess:
+    _ensure(system.persister)
+    return system.persister
+
+
+def _ensure(process: Process) -> None:
+    if not process.is_running():
+        process.start()
+
+
+@pytest.fixture
+def ana(system: System) -> Person:
+    return system.take_people(1)[0]
+
+
+@pytest.fixture
+def bob(system: System) -> Person:
+    return system.take_people(1)[0]
+
+
+@pytest.fixture
+def carol(system: System) -> Person:
+    return system.take_people(1)[0]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Open]:
+    """Opens a socket that has said hello and has its mark, and that ends with the test."""
+    clients: list[Client] = []
+
+    async def open_client(gateway: GatewayProcess, person: Person, *, resume: str | None = None) -> Client:
+        client = await Client.open(gateway, person, resume=resume)
+        clients.append(client)
+        return client
+
+    yield open_client
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def connect_silent() -> AsyncIterator[Open]:
+    """Opens a socket that says nothing by itself, with `Client.connect`'s arguments; it ends with the test."""
+    clients: list[Client] = []
+
+    async def open_client(*arguments: object, **named: object) -> Client:
+        client = await Client.connect(*arguments, **named)  # type: ignore[arg-type]  # handed on as they are
+        clients.append(client)
+        return client
+
+    yield open_client
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def rest() -> AsyncIterator[OpenRest]:
+    """Makes somebody's REST client."""
+    made: list[Rest] = []
+
+    def make(gateway: GatewayProcess, person: Person) -> Rest:
+        made.append(Rest(gateway, person))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+@pytest.fixture
+def own_postgres(system: System) -> Iterator[EmbeddedPostgres]:
+    """PostgreSQL to stop and start; running again after the test, which Django's pool of this process is told."""
+    if system.postgres is None:
+        pytest.skip("DATABASE_URL names a server that is not ours to stop")
+    yield system.postgres
+    if not system.postgres.ready():
+        system.postgres.start()
+        system.postgres.wait_ready()
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
+
+
+@pytest.fixture
+def own_kafka(system: System) -> Iterator[EmbeddedKafka]:
+    """Kafka to stop and start; running again after the test."""
+    if system.kafka is None:
+        pytest.skip("KAFKA_BOOTSTRAP_SERVERS names a broker that is not ours to stop")
+    yield system.kafka
+    if not system.kafka.ready():
+        system.kafka.start()
+        system.kafka.wait_ready()

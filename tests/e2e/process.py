@@ -1,0 +1,148 @@
+"""One real process of Klatsch, its log in a file of its own for each start."""
+
+import contextlib
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from klatsch.embedded import child
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+_START_S = 30
+_POLL_S = 0.01
+
+
+def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 10) -> None:
+    """Returns when the condition holds; fails saying what did not come to be."""
+    until_s = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < until_s, f"not within {deadline_s} s: {what}"
+        time.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """SIGSTOP, and SIGCONT at the end; in between not one of its threads runs."""
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, f"{process.name()} is stopped")
+        yield
+    finally:
+        process.resume()
+
+
+class Process:
+    """`manage.py ARGUMENTS`, started, killed and stopped for real; it ends with the test run, however that ends."""
+
+    def __init__(self, name: str, arguments: list[str], env: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._env = env
+        self._folder = folder
+        self._starts = 0
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the present or last run has written."""
+        return self._folder / f"{self.name}.{self._starts}.log"
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    def start(self, **changed: str) -> None:
+        """Starts it anew and waits until it is ready; `changed` are settings for this run."""
+        assert not self.is_running()
+        self._starts += 1
+        argv = [sys.executable, str(ROOT / "manage.py"), *self._arguments]
+        with self.log.open("wb") as output:
+            self._child = child.spawn(argv, env={**self._env, **changed}, output=output, cwd=ROOT)
+        child.wait_until(self.is_ready, self._child, _START_S, self.name, self.log)
+
+    def is_running(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def is_ready(self) -> bool:
+        """Whether it does its work already."""
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """As `kill -9`."""
+        child.end(self._child, signal.SIGKILL, 5)
+
+    def stop(self) -> None:
+        """As an operator stops it; fails when it has to be killed."""
+        child.end(self._child, signal.SIGTERM, 15)
+        assert self._child is None or self._child.returncode == 0, f"{self.name} ended {self._child.returncode}"
+
+    def wake(self) -> None:
+        """SIGCONT, for what a test may have left stopped."""
+        psutil.Process(self.pid).resume()
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self.is_running():
+            self.wake()
+        child.end(self._child, signal.SIGKILL, 5)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The lines of that event in the log of the present run."""
+        lines = (line for line in self.log.read_text(errors="replace").splitlines() if line.startswith("{"))
+        found: list[dict[str, Any]] = []
+        for line in lines:
+            with contextlib.suppress(ValueError):  # the last line may be half written
+                found.append(json.loads(line))
+        return [event for event in found if event.get("event") == name]
+
+
+class GatewayProcess(Process):
+    """`manage.py gateway` on a port of its own, kept through restarts."""
+
+    def __init__(self, name: str, env: Mapping[str, str], folder: Path) -> None:
+        [self.port] = child.free_ports(1)
+        super().__init__(name, ["gateway", "--host", HOST, "--port", str(self.port)], env, folder)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        return False
+
+
+class PersisterProcess(Process):
+    """`manage.py persister`; ready when the group has given it something to do."""
+
+    def __init__(self, name: str, env: Mapping[str, str], folder: Path) -> None:
+        super().__init__(name, ["persister"], env, folder)
+
+    def is_ready(self) -> bool:
+        return bool(self.partitions())
+
+    def partitions(self) -> set[int]:
+        """Those whose records it stores now, as its log says."""
+        held: set[int] = set()
+        for event in self._rebalances():
+            changed = set(event["partitions"])
+            held = held | changed if event["event"] == "assigned" else held - changed
+        return held
+
+    def _rebalances(self) -> list[dict[str, Any]]:
+        both = [*self.events("assigned"), *self.events("revoked")]
+        return sorted(both, key=lambda event: str(event["timestamp"]))

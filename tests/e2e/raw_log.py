@@ -1,0 +1,107 @@
+"""The topic as any Kafka tool sees it: for asserting what was appended, and for appending what Klatsch would not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented there, and not in its __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
+
+_ASK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class RawLog:
+    """One topic, through clients of our own."""
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        self.topic = topic
+        self.bootstrap_servers = bootstrap_servers
+        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+
+    def ends(self) -> dict[int, int]:
+        """The offset after the last record of each partition."""
+        partitions = self._admin.list_topics(self.topic, timeout=_ASK_S).topics[self.topic].partitions
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
+        asked = {TopicPartition(self.topic, partition): latest for partition in partitions}
+        answers = self._admin.list_offsets(asked, request_timeout=_ASK_S)
+        return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+    def size(self) -> int:
+        """How many records there are: none is ever deleted during a test."""
+        return sum(self.ends().values())
+
+    def records(self, since: Mapping[int, int]) -> list[RawRecord]:
+        """What stands from these offsets to the present end."""
+        left = {p: end - since[p] for p, end in self.ends().items() if end > since[p]}
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap_servers, "group.id": "e2e-raw", "enable.auto.commit": False}
+        )
+        try:
+            consumer.assign([TopicPartition(self.topic, p, since[p]) for p in left])
+            found: list[RawRecord] = []
+            while sum(left.values()) > 0:
+                message = consumer.poll(_ASK_S)
+                assert message is not None, "the log does not answer"
+                assert message.error() is None, str(message.error())
+                record = _raw(message)
+                left[record.partition] -= 1
+                found.append(record)
+            return found
+        finally:
+            consumer.close()
+
+    def append(
+        self, partition: int, *, key: bytes | None, value: bytes | None, judge: bytes | None = None
+    ) -> tuple[int, int]:
+        """One record, in the log on return; its partition and offset."""
+        reports: list[Message] = []
+        producer = Producer(
+            {"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 2_000_000, "acks": "all"}
+        )
+        headers = [("judge", judge)] if judge is not None else []
+        producer.produce(
+            self.topic,
+            value,
+            key,
+            partition=partition,
+            headers=headers,  # type: ignore[arg-type]  # tuples of str and bytes are what it takes
+            on_delivery=lambda _, message: reports.append(message),
+        )
+        assert producer.flush(_ASK_S) == 0
+        assert reports[0].error() is None, str(reports[0].error())
+        return partition, reports[0].offset() or 0
+
+    def hasten_group(self, group: str) -> None:
+        """Members of the group are missed after 2 s, not 6: a test that kills one waits for that."""
+        settings = {"consumer.session.timeout.ms": "2000", "consumer.heartbeat.interval.ms": "500"}
+        entries = [ConfigEntry(n, v, incremental_operation=AlterConfigOpType.SET) for n, v in settings.items()]
+        resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
+        for future in self._admin.incremental_alter_configs([resource]).values():
+            future.result(_ASK_S)
+
+    def delete(self) -> None:
+        for future in self._admin.delete_topics([self.topic]).values():
+            future.result(_ASK_S)
+
+
+def _raw(message: Message) -> RawRecord:
+    key, value = message.key(), message.value()
+    return RawRecord(message.partition() or 0, message.offset() or 0, _bytes(key), _bytes(value))
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

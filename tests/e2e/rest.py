@@ -1,0 +1,50 @@
+"""Somebody's REST client, on the port of a gateway."""
+
+from typing import Any
+
+import httpx
+
+from tests.e2e.process import GatewayProcess
+from tests.e2e.system import Person
+
+_DEADLINE_S = 20.0
+
+
+class Rest:
+    """Requests under /api/v1 with a bearer token."""
+
+    def __init__(self, gateway: GatewayProcess, person: Person) -> None:
+        self.http = httpx.AsyncClient(
+            base_url=f"{gateway.url}/api/v1/",
+            headers={"Authorization": f"Bearer {person.token}"},
+            timeout=_DEADLINE_S,
+            trust_env=False,
+        )
+
+    async def send(self, username: str, content: str, **more: str) -> dict[str, Any]:
+        """Writes to a person; the message as it is answered."""
+        return await self.post(f"users/{username}/messages", {"content": content, **more})
+
+    async def post(self, path: str, body: object, status: int = 201) -> dict[str, Any]:
+        answer = await self.http.post(path, json=body)
+        assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+        found: dict[str, Any] = answer.json() if answer.content else {}
+        return found
+
+    async def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        answer = await self.http.get(path, params=query or None)
+        assert answer.status_code == httpx.codes.OK, f"{answer.status_code}: {answer.text}"
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+    async def history(self, path: str) -> list[dict[str, Any]]:
+        """All of a history, page after page, oldest first."""
+        page = await self.get(path, limit=100)
+        newest_first: list[dict[str, Any]] = page["results"]
+        while page["next"]:
+            page = await self.get(page["next"])
+            newest_first += page["results"]
+        return newest_first[::-1]

@@ -1,0 +1,158 @@
+"""A whole Klatsch of real processes, beside the run's own PostgreSQL and Kafka: a database and a topic of its own."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess, Process, wait_until
+from tests.e2e.raw_log import RawLog
+
+ORIGIN = "http://klatsch.test:8000"
+_PEOPLE_AT_ONCE = 100
+
+
+class Person(NamedTuple):
+    """Somebody with a bearer token and no password."""
+
+    username: str
+    token: str
+
+
+class System:
+    """Two gateways and a persister that tests share, and as many more as a test starts for itself."""
+
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres | None, kafka: EmbeddedKafka | None) -> None:
+        self.folder = folder
+        self.postgres = postgres
+        self.kafka = kafka
+        self._name = f"klatsch_e2e_{os.getpid()}"
+        self._server_url = os.environ["DATABASE_URL"]
+        self.database_url = urlsplit(self._server_url)._replace(path=f"/{self._name}").geturl()
+        self.log = RawLog(os.environ["KAFKA_BOOTSTRAP_SERVERS"], self._name)
+        self.env = os.environ | {
+            "DATABASE_URL": self.database_url,
+            "KLATSCH_TOPIC": self._name,
+            "KLATSCH_GROUP": self._name,
+            "KLATSCH_ORIGINS": ORIGIN,
+            "KLATSCH_LOG_LEVEL": "DEBUG",
+            "KLATSCH_LOG_FORMAT": "json",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.gateway_a = GatewayProcess("gateway-a", self.env, folder)
+        self.gateway_b = GatewayProcess("gateway-b", self.env, folder)
+        self.persister = PersisterProcess("persister", self.env, folder)
+        self.shared: list[Process] = [self.gateway_a, self.gateway_b, self.persister]
+        self.others: list[Process] = []
+        self._people: list[Person] = []
+
+    def prepare(self) -> None:
+        """Makes the database, the topic and the first people."""
+        with psycopg.connect(self._server_url, autocommit=True) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
+        self.manage("migrate", "--no-input")
+        self.manage("topics", "create")
+        self.log.hasten_group(self._name)
+        self._make_people()
+
+    def manage(self, *arguments: str) -> str:
+        """What one of our commands says."""
+        argv = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(argv, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def take_people(self, count: int) -> list[Person]:
+        """People who have never met anybody."""
+        while len(self._people) < count:
+            self._make_people()
+        taken, self._people = self._people[:count], self._people[count:]
+        return taken
+
+    def _make_people(self) -> None:
+        lines = self.manage("people", str(_PEOPLE_AT_ONCE)).splitlines()
+        self._people += [Person(**json.loads(line)) for line in lines]
+
+    def new_gateway(self, name: str) -> GatewayProcess:
+        """One more, not started yet, that ends with the test."""
+        gateway = GatewayProcess(name, self.env, self.folder)
+        self.others.append(gateway)
+        return gateway
+
+    def new_persister(self, name: str) -> PersisterProcess:
+        """One more, not started yet, that ends with the test."""
+        persister = PersisterProcess(name, self.env, self.folder)
+        self.others.append(persister)
+        return persister
+
+    def logs(self) -> Iterator[Process]:
+        """The processes that have a log of this moment."""
+        return (process for process in [*self.shared, *self.others] if process.log.exists())
+
+    def end_others(self) -> None:
+        """Ends what a test started for itself, and wakes what it left stopped."""
+        for process in self.others:
+            process.end()
+        self.others.clear()
+        for process in self.shared:
+            if process.is_running():
+                process.wake()
+
+    def close(self) -> None:
+        for process in [*self.others, *self.shared]:
+            process.end()
+        self.log.delete()
+        with psycopg.connect(self._server_url, autocommit=True) as server:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What the database says, over a connection of its own: one that was kept would not survive a restart."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            return connection.execute(query.encode(), values or None).fetchall()
+
+    @contextlib.contextmanager
+    def locked(self, table: str, mode: str) -> Iterator[None]:
+        """Holds a lock on a table, so that others' statements stop where they meet it."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(sql.SQL("LOCK TABLE {} IN {} MODE").format(sql.Identifier(table), sql.SQL(mode)))
+            yield
+            connection.rollback()
+
+    def wait_blocked(self, statement: str) -> int:
+        """Waits until a persister's statement of that beginning waits for a lock; returns its backend's pid."""
+        query = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'klatsch-persister' AND wait_event_type = 'Lock' AND ltrim(query, E'\\n ') LIKE %s"
+        )
+        wait_until(lambda: self.rows(query, statement + "%"), f"{statement} waits for a lock")
+        [[pid]] = self.rows(query, statement + "%")
+        return int(pid)
+
+    def has_moved_offsets(self, pid: int) -> bool:
+        """Whether the backend's transaction has made its compare-and-set of offsets, not committed yet."""
+        query = (
+            "SELECT FROM pg_locks WHERE pid = %s AND relation = 'messaging_logoffset'::regclass "
+            "AND mode = 'RowExclusiveLock' AND granted"
+        )
+        return bool(self.rows(query, pid))
+
+    def archived_ends(self) -> dict[int, int]:
+        """How far the archive has come."""
+        return dict(self.rows("SELECT partition, next_offset FROM messaging_logoffset"))
+
+    def wait_archived(self, deadline_s: float = 20) -> None:
+        """Waits until the archive has all that the log holds now."""
+        ends = self.log.ends()
+        wait_until(
+            lambda: all(self.archived_ends()[p] >= end for p, end in ends.items()), f"archived to {ends}", deadline_s
+        )

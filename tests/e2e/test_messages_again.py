@@ -1,0 +1,60 @@
+"""A `client_id` names a message: the same again is answered with the original, whoever is asked."""
+
+import time
+
+from klatsch.core.ids import uuid7
+from tests.e2e.conftest import Open
+from tests.e2e.histories import check
+from tests.e2e.process import GatewayProcess, PersisterProcess
+from tests.e2e.system import Person, System
+
+
+async def test_a_message_sent_again_is_answered_with_the_original_position_and_shown_once(
+    system: System,
+    gateway_a: GatewayProcess,
+    gateway_b: GatewayProcess,
+    persister: PersisterProcess,
+    connect: Open,
+    ana: Person,
+    bob: Person,
+) -> None:
+    phone, laptop = await connect(gateway_a, ana), await connect(gateway_b, ana)
+    receiver = await connect(gateway_b, bob)
+    first = await phone.send("once", to=bob.username)
+    same = {"to": bob.username, "client_id": first.client_id}
+    for again in (await phone.send("once", **same), await laptop.send("once", **same)):
+        assert again.ok == {"id": first.message_id, "position": first.position, "duplicate": True}
+    await phone.send("last", to=bob.username)
+    await receiver.received("last")
+    await laptop.received("last")
+    rows = check(system, receiver.history.messages[0]["conversation"], phone, laptop, receiver)
+    assert [row.content for row in rows] == ["once", "last"]
+    assert receiver.history.contents == laptop.history.contents == ["once", "last"]
+
+
+async def test_the_same_client_id_with_another_body_is_a_conflict_and_changes_nothing(
+    gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, ana: Person, bob: Person
+) -> None:
+    phone, laptop = await connect(gateway_a, ana), await connect(gateway_b, ana)
+    receiver = await connect(gateway_b, bob)
+    first = await phone.send("mine", to=bob.username)
+    for client in (phone, laptop):
+        other = await client.send("another", to=bob.username, client_id=first.client_id)
+        assert other.code == "conflict"
+    await phone.send("last", to=bob.username)
+    await receiver.received("last")
+    assert receiver.history.contents == ["mine", "last"]
+
+
+async def test_the_same_client_id_of_another_person_or_in_another_conversation_is_another_message(
+    gateway_a: GatewayProcess, connect: Open, ana: Person, bob: Person, carol: Person
+) -> None:
+    sender, receiver = await connect(gateway_a, ana), await connect(gateway_a, bob)
+    client_id = uuid7(time.time_ns() // 1_000_000)
+    answers = [
+        await sender.send("to bob", to=bob.username, client_id=client_id),
+        await sender.send("to carol", to=carol.username, client_id=client_id),
+        await receiver.send("to ana", to=ana.username, client_id=client_id),
+    ]
+    assert len({answer.message_id for answer in answers}) == 3
+    assert [answer.ok["duplicate"] for answer in answers if answer.ok] == [False] * 3
