@@ -9,7 +9,7 @@ from klatsch.accounts.services import Person as SignedIn
 from klatsch.accounts.services import authenticate_connection
 from klatsch.conversations.queries import load_person
 from klatsch.core.clock import Clock, timestamp
-from klatsch.core.errors import KlatschError, Unavailable
+from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
 from klatsch.gateway.database import DatabaseThreads
@@ -82,7 +82,7 @@ class Gateway:
         try:
             if not person.loaded:
                 await self._load(person)
-        except KlatschError:
+        except BaseException:  # the deadline of a hello cancels it
             self.hub.leave(person, outbox)
             raise
         self._greet(person, outbox, frame)
