@@ -1,10 +1,10 @@
 """A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from klatsch.accounts.services import Person as SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -51,6 +51,14 @@ class NoProgress:
 
     def wait_for_position(self, at_least: str, deadline_s: float) -> None:
         raise AssertionError
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Whom a credential was found to be of."""
+
+    id: UUID
+    username: str
 
 
 def signed_in(somebody: Somebody) -> SignedIn:
