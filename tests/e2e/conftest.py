@@ -1,6 +1,6 @@
 """Fixtures of the end-to-end tests: one system of real processes, put in order before each test that needs it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 import pytest
 from django.db import connections
@@ -12,9 +12,9 @@ from tests.e2e.client import Client
 from tests.e2e.process import GatewayProcess, PersisterProcess, Process
 from tests.e2e.rest import Rest
 from tests.e2e.system import Person, System
+from tests.e2e.talk import Open, Talk, start_talk
 
 _SYSTEM = pytest.StashKey[System]()
-Open = Callable[..., Awaitable[Client]]
 OpenRest = Callable[[GatewayProcess, Person], Rest]
 
 
@@ -124,6 +124,12 @@ async def connect_silent() -> AsyncIterator[Open]:
     yield open_client
     for client in clients:
         await client.close()
+
+
+@pytest.fixture
+async def talk(system: System, gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open) -> Talk:
+    """Two people, each on a gateway of their own, who have said something already."""
+    return await start_talk(system, (gateway_a, gateway_b), connect)
 
 
 @pytest.fixture

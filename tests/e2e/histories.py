@@ -106,9 +106,13 @@ def _in_pushes(rows: Sequence[Row], pushed: Sequence[dict[str, Any]]) -> Iterato
 
 def _in_real_time(attempts: Sequence[Attempt]) -> Iterator[str]:
     """I4: what was acknowledged before another send began stands before it."""
-    for later in attempts:
-        if later.ok and later.ok["duplicate"]:
-            continue
-        for earlier in attempts:
-            if earlier.answered_s < later.invoked_s and order(earlier.position) >= order(later.position):
-                yield f"acknowledged before, and stands after: {earlier}, {later}"
+    answered = iter(sorted(attempts, key=lambda attempt: attempt.answered_s))
+    earlier, last = next(answered, None), None
+    for later in sorted(attempts, key=lambda attempt: attempt.invoked_s):
+        while earlier is not None and earlier.answered_s < later.invoked_s:
+            if last is None or order(earlier.position) > order(last.position):
+                last = earlier
+            earlier = next(answered, None)
+        is_new = later.ok is not None and not later.ok["duplicate"]
+        if is_new and last is not None and order(last.position) >= order(later.position):
+            yield f"acknowledged before, and stands after: {last}, {later}"

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented there, and not in its __all__
     AdminClient,
     AlterConfigOpType,
@@ -12,6 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     OffsetSpec,
     ResourceType,
 )
+
+from tests.e2e.process import wait_until
 
 _ASK_S = 10.0
 
@@ -92,6 +101,19 @@ class RawLog:
         resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
         for future in self._admin.incremental_alter_configs([resource]).values():
             future.result(_ASK_S)
+
+    def commit_for_group(self, group: str, offsets: Mapping[int, int]) -> None:
+        """Sets what Kafka knows of the group's progress, once it has no member any more."""
+        places = [TopicPartition(self.topic, partition, offset) for partition, offset in offsets.items()]
+        wait_until(lambda: self._is_empty(group), f"{group} has no member")
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        for future in self._admin.alter_consumer_group_offsets(asked, request_timeout=_ASK_S).values():
+            refused = [place.error for place in future.result(_ASK_S).topic_partitions if place.error]
+            assert not refused, str(refused)
+
+    def _is_empty(self, group: str) -> bool:
+        found = self._admin.describe_consumer_groups([group], request_timeout=_ASK_S)[group].result(_ASK_S)
+        return bool(found.state == ConsumerGroupState.EMPTY)
 
     def delete(self) -> None:
         for future in self._admin.delete_topics([self.topic]).values():

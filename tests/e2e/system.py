@@ -39,11 +39,12 @@ class System:
         self._name = f"klatsch_e2e_{os.getpid()}"
         self._server_url = os.environ["DATABASE_URL"]
         self.database_url = urlsplit(self._server_url)._replace(path=f"/{self._name}").geturl()
+        self.group = self._name
         self.log = RawLog(os.environ["KAFKA_BOOTSTRAP_SERVERS"], self._name)
         self.env = os.environ | {
             "DATABASE_URL": self.database_url,
             "KLATSCH_TOPIC": self._name,
-            "KLATSCH_GROUP": self._name,
+            "KLATSCH_GROUP": self.group,
             "KLATSCH_ORIGINS": ORIGIN,
             "KLATSCH_LOG_LEVEL": "DEBUG",
             "KLATSCH_LOG_FORMAT": "json",
@@ -62,7 +63,7 @@ class System:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
         self.manage("migrate", "--no-input")
         self.manage("topics", "create")
-        self.log.hasten_group(self._name)
+        self.log.hasten_group(self.group)
         self._make_people()
 
     def manage(self, *arguments: str) -> str:
@@ -138,13 +139,12 @@ class System:
         [[pid]] = self.rows(query, statement + "%")
         return int(pid)
 
-    def has_moved_offsets(self, pid: int) -> bool:
-        """Whether the backend's transaction has made its compare-and-set of offsets, not committed yet."""
+    def has_written(self, pid: int, table: str) -> bool:
+        """Whether the backend's transaction has written rows of that table, not committed yet."""
         query = (
-            "SELECT FROM pg_locks WHERE pid = %s AND relation = 'messaging_logoffset'::regclass "
-            "AND mode = 'RowExclusiveLock' AND granted"
+            "SELECT FROM pg_locks WHERE pid = %s AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted"
         )
-        return bool(self.rows(query, pid))
+        return bool(self.rows(query, pid, table))
 
     def archived_ends(self) -> dict[int, int]:
         """How far the archive has come."""

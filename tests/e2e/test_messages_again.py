@@ -3,10 +3,10 @@
 import time
 
 from klatsch.core.ids import uuid7
-from tests.e2e.conftest import Open
 from tests.e2e.histories import check
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System
+from tests.e2e.talk import Open
 
 
 async def test_a_message_sent_again_is_answered_with_the_original_position_and_shown_once(

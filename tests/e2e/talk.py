@@ -1,0 +1,82 @@
+"""Two people in a conversation, and as many such pairs as a fault needs for a load."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tests.e2e.client import Attempt, Client
+from tests.e2e.histories import Row, check
+from tests.e2e.process import GatewayProcess
+from tests.e2e.system import Person, System
+
+Open = Callable[..., Awaitable[Client]]
+_AGAIN = {"unknown", "unavailable", "rate_limited"}
+_BACK_OFF_S = 0.1
+
+
+@dataclass(slots=True)
+class Talk:
+    """A conversation of two: `writer` has made it and writes, `reader` reads on the other gateway."""
+
+    system: System
+    people: tuple[Person, Person]
+    writer: Client
+    reader: Client
+    conversation: str
+
+    async def say(self, content: str) -> Attempt:
+        """Says it until it is acknowledged: again under the same name, where the gateway says that this may help."""
+        attempt = await self.writer.send(content, conversation=self.conversation)
+        while attempt.code in _AGAIN:
+            await asyncio.sleep(_BACK_OFF_S)  # a client's own patience
+            attempt = await self.writer.send(content, conversation=self.conversation, client_id=attempt.client_id)
+        return attempt
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(attempt.ok is not None for attempt in self.writer.history.attempts)
+
+    async def check(self, *others: Client) -> list[Row]:
+        """The archive's rows, once all is archived and shown; fails where what anybody saw contradicts them."""
+        last = await self.writer.send("the last one", conversation=self.conversation)
+        assert last.ok, last
+        for client in (self.reader, *others):
+            await client.received("the last one")
+        return await asyncio.to_thread(check, self.system, self.conversation, self.writer, self.reader, *others)
+
+
+async def start_talk(system: System, gateways: tuple[GatewayProcess, GatewayProcess], connect: Open) -> Talk:
+    """Two people who have never met, their conversation made."""
+    ana, bob = system.take_people(2)
+    writer, reader = await connect(gateways[0], ana), await connect(gateways[1], bob)
+    await writer.send("first", to=bob.username)
+    await reader.received("first")
+    return Talk(system, (ana, bob), writer, reader, str(reader.history.messages[0]["conversation"]))
+
+
+@contextlib.asynccontextmanager
+async def talking(talks: Sequence[Talk]) -> AsyncIterator[None]:
+    """All of them talk without a pause, each waiting for its answer; at the end what was begun is finished."""
+    done = asyncio.Event()
+
+    async def go_on(talk: Talk) -> None:
+        number = 0
+        while not done.is_set():
+            number += 1
+            assert (await talk.say(f"text {number}")).ok
+
+    async with asyncio.TaskGroup() as group:
+        for talk in talks:
+            group.create_task(go_on(talk))
+        try:
+            yield
+        finally:
+            done.set()
+
+
+async def more_acknowledged(talks: Sequence[Talk], count: int, deadline_s: float = 20) -> None:
+    """Waits until each has so many more answers than now."""
+    targets = [talk.acknowledged + count for talk in talks]
+    for talk, target in zip(talks, targets, strict=True):
+        await talk.writer.until(lambda t=talk, n=target: t.acknowledged >= n, f"{count} more answers", deadline_s)  # type: ignore[misc]  # bound as defaults
