@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from klatsch.gateway.protocol import Close
 
+_log = structlog.get_logger(__name__)
 EXTENSION = "klatsch.socket"
 _WRITE_BUFFER_BYTES = 65_536
 _LAST_WORDS_S = 1.0
@@ -62,6 +64,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         if self.transport.is_closing():  # the peer closed first, and may not even take the answer to that
             self.transport.abort()
             return
+        _log.debug("closed", code=int(code), reason=reason)
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.send_close(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
