@@ -173,10 +173,10 @@ def _record(message: Message) -> Record:
 
 
 def _judge(headers: Any) -> bytes:
-    """The header `judge` where it comes first, as ours does."""
-    if headers and headers[0][0] == "judge":
-        judge = headers[0][1]
-        return judge if isinstance(judge, bytes) else b""
+    """The header `judge`; ours has no other, but tools on the way may add theirs."""
+    for name, value in headers or ():
+        if name == "judge":
+            return value if isinstance(value, bytes) else b""
     return b""
 
 

@@ -97,7 +97,7 @@ class MemoryTail:
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
         return {
-            p: next((i for i, time in enumerate(times) if time >= time_ms), len(times))
+            p: next((i for i in range(self._log.first[p], len(times)) if times[i] >= time_ms), len(times))
             for p, times in enumerate(self._log.times)
         }
 
@@ -170,6 +170,6 @@ class MemoryGroup:
             self._revoked(lost)
             for partition in lost:
                 del self.positions[partition]
-        held = {p for member in self._group.members if member is not self for p in member.positions}
+        held = {p for member in list(self._group.members) if member is not self for p in list(member.positions)}
         if gained := sorted(share - set(self.positions) - held):
             self.positions.update(self._assigned(gained))
