@@ -1,10 +1,11 @@
 """A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
+from klatsch.accounts.records import credential_digest
+from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -13,6 +14,7 @@ from klatsch.gateway.feed import Feed
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
+from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
@@ -53,16 +55,9 @@ class NoProgress:
         raise AssertionError
 
 
-@dataclass(frozen=True)
-class SignedIn:
+def signed_in(somebody: Somebody, credential: str = "laptop") -> SignedIn:
     """Whom a credential was found to be of."""
-
-    id: UUID
-    username: str
-
-
-def signed_in(somebody: Somebody) -> SignedIn:
-    return SignedIn(somebody.id, somebody.name)
+    return SignedIn(somebody.id, somebody.name, credential_digest(credential))
 
 
 def standing_of(access: Access, version: int = 1, *, active: bool = True) -> Standing:
@@ -104,6 +99,7 @@ class Parts:
             hub=self.hub,
             feed=self.feed,
             sending=self.sending,
+            recheck=Recheck(self.database, every_s=60, give_up_s=900),
             database=self.database,
             clock=lambda: NOW_MS,
             limits=Limits(
