@@ -19,11 +19,7 @@ from klatsch.embedded.postgres import EmbeddedPostgres
 _DATA = Path(tempfile.mkdtemp(prefix="klatsch-tests-"))
 _DATA.chmod(0o755)
 _POSTGRES = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(_DATA / "postgres")
-_KAFKA = (
-    None
-    if os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    else EmbeddedKafka(_DATA / "kafka", port=free_ports(1)[0])
-)
+_KAFKA = None if os.environ.get("KAFKA_BOOTSTRAP_SERVERS") else EmbeddedKafka(_DATA / "kafka", port=free_ports(1)[0])
 if _POSTGRES is not None:
     os.environ["DATABASE_URL"] = _POSTGRES.url
 if _KAFKA is not None:

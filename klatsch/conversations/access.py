@@ -19,7 +19,7 @@ class Access:
     sender_bytes: bytes
 
     @classmethod
-    def of(  # noqa: D102
+    def of(
         cls, *, conversation: UUID, kind: str, sender: tuple[UUID, str], receiver: tuple[UUID, str] | None
     ) -> "Access":
         text = str(conversation)

@@ -28,7 +28,7 @@ class DatabaseThreads:
             raise Unavailable("Too many wait for the archive. Try again.", retry_after=1)
         self._room -= 1
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._pool, _with_connection, function)
+            future = asyncio.get_running_loop().run_in_executor(self._pool, with_fresh_connections, function)
             return await asyncio.wait_for(future, self._deadline_s)
         except TimeoutError as error:
             raise Unavailable("The archive does not answer. Try again.", retry_after=1) from error
@@ -42,7 +42,8 @@ class DatabaseThreads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _with_connection(function: Callable[[], T]) -> T:
+def with_fresh_connections(function: Callable[[], T]) -> T:
+    """Calls it as Django calls a request: no connection that was cut is used, and none is kept."""
     close_old_connections()
     try:
         return function()

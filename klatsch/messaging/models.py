@@ -86,9 +86,7 @@ class MembershipInterval(models.Model):
         constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
         indexes = (
             # Who was ever removed: all that judging needs (store.removals).
-            models.Index(
-                fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"
-            ),
+            models.Index(fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"),
         )
 
     def __str__(self) -> str:
