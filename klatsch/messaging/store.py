@@ -140,7 +140,7 @@ def insert_messages(connection: Connection, epoch: int, messages: Sequence[Store
             epoch,
             epoch,
             _array([e.id for e in events]),
-            _array([e.client_id for e in events]),
+            _text_array([e.client_id for e in events]),  # null is a client_id too
             _array([e.conversation for e in events]),
             _array([e.sender_id for e in events]),
             _array([e.receiver_id or "NULL" for e in events]),

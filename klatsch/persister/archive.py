@@ -1,14 +1,17 @@
 """Stores one batch exactly once: everything of it and its offsets in one transaction, or nothing (D5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import psycopg
 
 from klatsch.messaging import store
 from klatsch.messaging.events import judged_digest
 from klatsch.messaging.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
-from klatsch.persister.batch import Batch, DeadRow, MessageRow
+from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow
+
+Row = TypeVar("Row", MessageRow, ChangeRow)
 
 _NUL = "22021"  # psycopg refuses a NUL itself, before PostgreSQL could give this state
 _REMEMBERED_MOST = 200_000
@@ -42,18 +45,20 @@ class Archive:
     def _store(self, batch: Batch, expected: Mapping[int, int]) -> int:
         rows, dead = self._check_known(batch.messages)
         dead += batch.dead
+        changes = batch.changes
         while True:
             try:
-                return self._commit(batch, expected, rows, dead)
+                return self._commit(batch, expected, rows, changes, dead)
             except CopiesFound:
                 there = store.find_ids(self._connection, [row.event.id for row in rows])
                 self._connection.commit()  # else the next attempt would be a savepoint of the transaction of this look
                 rows = [row for row in rows if row.event.id not in there]
             except (psycopg.DataError, psycopg.IntegrityError):
-                rows, refused = self._bisect(rows)
-                if not refused:
+                rows, refused = self._bisect(rows, self._insert)
+                changes, refused_changes = self._bisect(changes, self._update)
+                if not refused and not refused_changes:
                     raise
-                dead += refused
+                dead += refused + refused_changes
 
     def _check_known(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
         """Splits off what names a conversation or a person that does not exist."""
@@ -79,7 +84,12 @@ class Archive:
         return good, dead
 
     def _commit(
-        self, batch: Batch, expected: Mapping[int, int], rows: Sequence[MessageRow], dead: Sequence[DeadRow]
+        self,
+        batch: Batch,
+        expected: Mapping[int, int],
+        rows: Sequence[MessageRow],
+        changes: Sequence[ChangeRow],
+        dead: Sequence[DeadRow],
     ) -> int:
         connection, epoch = self._connection, self._epoch
         messages, moves = self._number(rows)
@@ -88,9 +98,8 @@ class Archive:
                 moved = [(store.move_offsets(connection, epoch, expected, batch.next_offsets), len(batch.next_offsets))]
                 inserted = store.insert_messages(connection, epoch, messages) if messages else None
                 moved += store.move_conversations(connection, epoch, moves.values())
-                if batch.changes:
-                    changes = {row.event.id: (row.event, row.record.offset) for row in batch.changes}
-                    store.update_messages(connection, epoch, changes)
+                if changes:
+                    self._update(changes)
                 if batch.intervals:
                     store.insert_intervals(connection, epoch, _intervals(batch))
                 if dead:
@@ -119,24 +128,27 @@ class Archive:
             messages.append(message)
         return messages, {c: ConversationMove(seqs[c], message) for c, message in last.items()}
 
-    def _bisect(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
+    def _insert(self, rows: Sequence[MessageRow]) -> None:
+        store.insert_messages(self._connection, self._epoch, self._number(rows)[0])
+
+    def _update(self, rows: Sequence[ChangeRow]) -> None:
+        changes = {row.event.id: (row.event, row.record.offset) for row in rows}
+        store.update_messages(self._connection, self._epoch, changes)
+
+    def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
         """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""
-        messages, _ = self._number(rows)
         try:
             with self._connection.transaction(force_rollback=True):
-                store.insert_messages(self._connection, self._epoch, messages)
+                act(rows)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(rows) == 1:
-                return [], [
-                    DeadRow(
-                        rows[0].record, f"sqlstate_{error.sqlstate or _NUL}", error.diag.message_primary or str(error)
-                    )
-                ]
+                reason = f"sqlstate_{error.sqlstate or _NUL}"
+                return [], [DeadRow(rows[0].record, reason, error.diag.message_primary or str(error))]
         else:
             return list(rows), []
         half = len(rows) // 2
-        good, dead = self._bisect(rows[:half])
-        more_good, more_dead = self._bisect(rows[half:])
+        good, dead = self._bisect(rows[:half], act)
+        more_good, more_dead = self._bisect(rows[half:], act)
         return good + more_good, dead + more_dead
 
 
