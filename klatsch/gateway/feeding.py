@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from klatsch.eventlog.log import Record
+from klatsch.eventlog.log import LogError, Record
+from klatsch.gateway.protocol import Close
 from klatsch.gateway.service import Gateway
 
 _log = structlog.get_logger(__name__)
@@ -23,22 +24,31 @@ class Feeding:
         self._ends = ends
         self._loop = loop
         self._room = threading.Semaphore(_BATCHES_MOST)
+        self._broken: BaseException | None = None
         self.stopping = False
 
     def deliver(self, records: Sequence[Record]) -> None:
-        """Called on the tail's thread."""
+        """Called on the tail's thread; raises LogError, which ends the tail, once a batch could not be applied."""
+        if self._broken is not None:
+            raise LogError("the feed could not take a record that it read") from self._broken
         while not self._room.acquire(timeout=_LOOK_UP_S):
             if self.stopping:
                 return
         self._loop.call_soon_threadsafe(self.apply, records)
 
     def apply(self, records: Sequence[Record]) -> None:
-        """Called on the loop."""
+        """Called on the loop. After an error nothing more is applied: no stream may go on over a hole in it."""
         try:
-            self._gateway.apply(records)
+            if self._broken is None:
+                self._gateway.apply(records)
+        except BaseException as error:
+            self._broken = error
+            self._gateway.shut()
+            self._gateway.hub.close_all(Close.LOG_UNAVAILABLE, "log unavailable, resume")
+            raise
         finally:
             self._room.release()
-        if self._ends and self._gateway.feed.has_reached(self._ends):
+        if self._broken is None and self._ends and self._gateway.feed.has_reached(self._ends):
             self._ends = {}
             self._gateway.open()
             _log.info("gateway_ready", offsets=self._gateway.feed.offsets)
