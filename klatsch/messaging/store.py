@@ -19,6 +19,9 @@ ARCHIVED_CHANNEL = "klatsch_archived"
 """NOTIFY channel: `partition:next_offset` pairs, separated by commas. A hint; the offsets are in the table."""
 
 
+_NO_END = 2**63 - 1
+
+
 class Fenced(Exception):
     """Another persister has stored these records, or has moved a conversation: undo, and read the offsets again."""
 
@@ -334,17 +337,25 @@ def known_people(connection: Connection, users: Sequence[str]) -> set[str]:
 
 
 def removals(
-    connection: Connection, epoch: int, partitions: Sequence[int], since: Mapping[int, int] | None = None
+    connection: Connection,
+    epoch: int,
+    partitions: Sequence[int],
+    since: Mapping[int, int] | None = None,
+    before: Mapping[int, int] | None = None,
 ) -> list[tuple[str, str, int, bool]]:
     """(conversation, person, version, active) of all who were ever removed, by their highest version, for judging.
 
-    With `since`, only standings that begin at or after that offset of their partition: what the log can still hold.
+    With `before`, by the highest version below that offset of their partition: for a judge who reads on from there, as
+    what was true later would make other records void. With `since`, only standings that begin at or after that offset:
+    what the log can still hold.
     """
+    ends = [before[partition] if before is not None else _NO_END for partition in partitions]
     rows = connection.execute(
         "SELECT DISTINCT ON (conversation_id, user_id) conversation_id::text, user_id::text, version, active, "
         'partition, "offset" FROM messaging_membershipinterval '
-        "WHERE epoch = %s AND partition = ANY(%s) AND version > 1 "
+        "JOIN unnest(%s::smallint[], %s::bigint[]) AS bound(held, ends_at) ON partition = held "
+        'WHERE epoch = %s AND version > 1 AND "offset" < ends_at '
         "ORDER BY conversation_id, user_id, version DESC",
-        (epoch, list(partitions)),
+        (list(partitions), ends, epoch),
     ).fetchall()
     return [row[:4] for row in rows if since is None or row[5] >= since[row[4]]]
