@@ -484,6 +484,20 @@ def test_who_was_removed_is_known_by_their_highest_version(connection: Connectio
     assert [row[1] for row in store.removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
 
 
+def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection: Connection, shelf: Shelf) -> None:
+    shelf.put(removed(ANA, 2), added(ANA, 3), removed(ANA, 4), removed(BOB, 2))
+
+    def known(begin: int) -> list[tuple[str, int, bool]]:
+        found = store.removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
+        return sorted((user, version, active) for _, user, version, active in found)
+
+    assert known(0) == []
+    assert known(1) == [(ANA.user_id, 2, False)]
+    assert known(2) == [(ANA.user_id, 3, True)]
+    assert known(3) == [(ANA.user_id, 4, False)]
+    assert known(4) == [(ANA.user_id, 4, False), (BOB.user_id, 2, False)]
+
+
 def test_who_waits_is_told_when_the_batch_is_committed(shelf: Shelf) -> None:
     with connect_archive("listener") as listener:
         listener.autocommit = True

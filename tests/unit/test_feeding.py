@@ -1,0 +1,108 @@
+"""From the log's thread to the event loop: a few batches at a time, and none after one that could not be applied."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from klatsch.eventlog.log import LogError, Record
+from klatsch.gateway import feeding as feeding_module
+from klatsch.gateway.feeding import Feeding
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.protocol import Close
+from tests.contract.gateway_parts import Parts
+from tests.contract.peer import Peer
+from tests.contract.talk import ANA, in_group, message
+from tests.contract.waiting import until, wait_until
+
+
+class Broken(Parts):
+    """A gateway whose feed stumbles over every record, as over a mistake of ours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.feed._apply_message = self._stumble  # type: ignore[method-assign]  # a fault is caused where the fault is
+
+    def _stumble(self, record: Record) -> None:
+        raise ZeroDivisionError
+
+
+def said(parts: Parts, *contents: str) -> Sequence[Record]:
+    return [parts.log.append(message(in_group(ANA), content)) for content in contents]
+
+
+async def test_the_gateway_opens_when_the_feed_has_read_up() -> None:
+    parts = Parts()
+    parts.gateway.shut()
+    feeding = Feeding(parts.gateway, {0: 2}, asyncio.get_running_loop())
+    one, two = said(parts, "1", "2")
+    feeding.apply([one])
+    assert not parts.gateway.ready
+
+    feeding.apply([two])
+    assert parts.gateway.ready
+
+
+async def test_what_the_log_delivers_on_its_thread_is_applied_on_the_loop() -> None:
+    parts = Parts()
+    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    await asyncio.to_thread(feeding.deliver, said(parts, "1", "2"))
+
+    await until(lambda: parts.feed.offsets == [2])
+
+
+async def test_the_log_is_read_no_further_while_the_loop_is_busy() -> None:
+    parts = Parts()
+    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    taken: list[Record] = []
+    records = said(parts, *map(str, range(20)))
+
+    def deliver_all() -> None:
+        for record in records:
+            feeding.deliver([record])
+            taken.append(record)
+
+    thread = threading.Thread(target=deliver_all)
+    thread.start()
+    wait_until(lambda: len(taken) >= feeding_module._BATCHES_MOST)  # and meanwhile the loop is busy
+    assert len(taken) == feeding_module._BATCHES_MOST
+
+    await until(lambda: parts.feed.offsets == [20])
+    thread.join(10)
+    assert taken == records
+
+
+async def test_a_delivery_that_waits_for_the_loop_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding_module, "_LOOK_UP_S", 0.01)
+    feeding = Feeding(Parts().gateway, {}, asyncio.get_running_loop())
+    feeding._room = threading.Semaphore(0)
+    thread = threading.Thread(target=feeding.deliver, args=([],))
+    thread.start()
+    feeding.stopping = True
+    thread.join(10)
+
+    assert not thread.is_alive()
+
+
+async def test_after_an_error_nothing_more_is_applied_and_everybody_is_told_to_resume() -> None:
+    parts = Broken()
+    peer = Peer()
+    parts.hub.join(ANA.user_id, ANA.name, Outbox(peer, parts.hub.dirty, 1_000))
+    feeding = Feeding(parts.gateway, {0: 1}, asyncio.get_running_loop())
+    with pytest.raises(ZeroDivisionError):
+        feeding.apply(said(parts, "1"))
+
+    assert peer.closed == [(Close.LOG_UNAVAILABLE, "log unavailable, resume")]
+    feeding.apply([Record(0, 1, b"members:elsewhere", b"", b"")])
+    assert (parts.feed.offsets, parts.gateway.ready) == ([0], False)
+
+
+async def test_after_an_error_the_tail_is_ended_by_a_log_error() -> None:
+    parts = Broken()
+    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    with pytest.raises(ZeroDivisionError):
+        feeding.apply(said(parts, "1"))
+
+    with pytest.raises(LogError):
+        feeding.deliver([])
