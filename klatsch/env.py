@@ -102,6 +102,22 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
     Variable(
+        "KLATSCH_RECHECK_SECONDS",
+        int,
+        60,
+        "How often at least a gateway asks whether a socket's credential still counts (s).",
+        2,
+        86_400,
+    ),
+    Variable(
+        "KLATSCH_RECHECK_GIVE_UP_MINUTES",
+        int,
+        15,
+        "A socket whose credential nobody could confirm for so long is closed (min).",
+        1,
+        7 * 24 * 60,
+    ),
+    Variable(
         "KLATSCH_MESSAGES_PER_SECOND",
         int,
         500,

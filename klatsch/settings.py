@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "klatsch.api.relaying.RelayAfterStaff",
 ]
 
 TEMPLATES = [
@@ -146,6 +147,7 @@ USE_TZ = True
 USE_I18N = True
 APPEND_SLASH = False
 
+SESSION_ENGINE = "klatsch.accounts.sessions"
 PLAIN_HTTP = ENV["KLATSCH_INSECURE_COOKIES"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 SESSION_COOKIE_HTTPONLY = True

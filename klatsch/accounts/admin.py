@@ -3,11 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from knox.models import AuthToken
 
+from klatsch.accounts import revocation
 from klatsch.accounts.models import User
 
 
@@ -48,6 +52,22 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            if change and "is_active" in form.changed_data and not obj.is_active:
+                revocation.promise_deactivated(obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
+        """Another password ends what was there before it; the session of staff who change their own is a new one."""
+        with transaction.atomic():
+            person = User.objects.select_for_update().filter(pk=unquote(id)).first()
+            held = revocation.held_by(person) if person else None
+            answer = super().user_change_password(request, id, form_url)
+            if person and held and User.objects.get(pk=person.pk).password != person.password:
+                revocation.end_credentials(person, held)
+        return answer
+
 
 admin.site.unregister(AuthToken)
 
@@ -65,3 +85,9 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def delete_model(self, request: HttpRequest, obj: AuthToken) -> None:
+        revocation.end_tokens(AuthToken.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[AuthToken]") -> None:
+        revocation.end_tokens(queryset)

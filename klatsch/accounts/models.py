@@ -1,13 +1,18 @@
-"""People and their one-use tickets. Sessions are Django's, bearer tokens are knox's."""
+"""People, their sessions and their one-use tickets. Bearer tokens are knox's."""
 
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.module_loading import import_string
 
+DEVICE_CHARACTERS_MOST = 64
+_DIGEST_CHARACTERS = 64
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z",
     "1 to 64 letters, digits, dots, dashes and underscores; the first is a letter, a digit or an underscore.",
@@ -42,11 +47,34 @@ class User(AbstractUser):
         return self.username
 
 
-class Ticket(models.Model):
-    """Opens one WebSocket, once, within seconds; only its digest is kept."""
+class Session(AbstractBaseSession):
+    """Django's session, and whose it is; written by `klatsch.accounts.sessions` alone.
 
-    digest = models.CharField(max_length=64, primary_key=True)
+    `digest` names it where its key must not stand, and `auth_hash` tells whether the password has changed since.
+    """
+
+    digest = models.CharField(max_length=_DIGEST_CHARACTERS, unique=True)
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE)
+    auth_hash = models.CharField(max_length=128)
+    device = models.CharField(max_length=DEVICE_CHARACTERS_MOST)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type:
+        store: type = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+        return store
+
+
+class Ticket(models.Model):
+    """Opens one WebSocket, once, within seconds; only its digest is kept, and that of the credential it stands for."""
+
+    digest = models.CharField(max_length=_DIGEST_CHARACTERS, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
+    credential = models.CharField(max_length=_DIGEST_CHARACTERS)
     expires_at = models.DateTimeField()
 
     def __str__(self) -> str:

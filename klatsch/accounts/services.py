@@ -13,25 +13,12 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from knox.models import AuthToken
 
+from klatsch.accounts.credentials import find_by_session, find_by_token
 from klatsch.accounts.models import Ticket, User
-from klatsch.accounts.queries import Person, Profile, find_by_session, find_by_token, profile_of
+from klatsch.accounts.queries import Person, Profile, profile_of
+from klatsch.accounts.records import credential_digest
 from klatsch.accounts.validation import check_free, check_new_person
-from klatsch.core.errors import NotAuthenticated, NotFound
-
-__all__ = [
-    "NewTicket",
-    "NewToken",
-    "Person",
-    "authenticate_connection",
-    "check_credentials",
-    "create_ticket",
-    "create_token",
-    "end_token",
-    "redeem_ticket",
-    "register_person",
-    "sign_in",
-    "sign_out",
-]
+from klatsch.core.errors import NotAuthenticated
 
 _TICKET_BYTES = 32
 
@@ -50,6 +37,15 @@ class NewTicket:
 
     ticket: str = field(repr=False)
     expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whose a connection is, and the digest of the credential that it hangs on: with that one it ends."""
+
+    id: UUID
+    username: str
+    credential: str = field(repr=False)
 
 
 def register_person(*, username: str, email: str, password: str) -> Profile:
@@ -98,23 +94,19 @@ def create_token(*, person_id: UUID) -> NewToken:
     return NewToken(token, kept.expiry)
 
 
-def end_token(*, person_id: UUID, token_id: str) -> None:
-    """Ends one of the person's tokens; raises NotFound for others' as for none."""
-    ended, _ = AuthToken.objects.filter(user_id=person_id, token_key=token_id).delete()
-    if not ended:
-        raise NotFound("You have no such token.")
+def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
+    """A new one-use ticket for a connection that hangs on the credential of that digest, as the ticket does.
 
-
-def create_ticket(*, person_id: UUID) -> NewTicket:
-    """A new one-use ticket; the person's expired ones go, so that nothing piles up."""
+    The person's expired ones go, so that nothing piles up.
+    """
     Ticket.objects.filter(user_id=person_id, expires_at__lt=Now()).delete()
     ticket = secrets.token_urlsafe(_TICKET_BYTES)
     lifetime = timedelta(seconds=settings.ENV["KLATSCH_TICKET_SECONDS"])
-    Ticket.objects.create(digest=_digest(ticket), user_id=person_id, expires_at=Now() + lifetime)
+    Ticket.objects.create(digest=_digest(ticket), user_id=person_id, credential=credential, expires_at=Now() + lifetime)
     return NewTicket(ticket, settings.ENV["KLATSCH_TICKET_SECONDS"])
 
 
-def redeem_ticket(*, ticket: str) -> Person:
+def redeem_ticket(*, ticket: str) -> SignedIn:
     """Whose ticket it is, once: whoever comes second, or after its time, gets NotAuthenticated."""
     # One statement, so that of two who come at once only one finds the row.
     with connection.cursor() as cursor:
@@ -122,20 +114,20 @@ def redeem_ticket(*, ticket: str) -> Person:
             """
             DELETE FROM accounts_ticket USING accounts_user
             WHERE accounts_ticket.digest = %s AND accounts_user.id = accounts_ticket.user_id
-            RETURNING accounts_user.id, accounts_user.username,
+            RETURNING accounts_user.id, accounts_user.username, accounts_ticket.credential,
                       accounts_ticket.expires_at > now() AND accounts_user.is_active
             """,
             [_digest(ticket)],
         )
         row = cursor.fetchone()
-    if row is None or not row[2]:
+    if row is None or not row[3]:
         raise NotAuthenticated("This ticket is not valid, or no longer.")
-    return Person(row[0], row[1])
+    return SignedIn(*row[:3])
 
 
 def authenticate_connection(
     *, ticket: str | None = None, bearer: str | None = None, session_key: str | None = None
-) -> Person:
+) -> SignedIn:
     """Whose connection this is, by the first credential that is given; raises NotAuthenticated.
 
     At most two statements. Whether a page may use the session is the caller's to check (its origin).
@@ -144,12 +136,12 @@ def authenticate_connection(
         return redeem_ticket(ticket=ticket)
     if bearer is not None:
         found = find_by_token(bearer)
-        user = found[0] if found else None
+        user, credential = (found[0], found[1].credential) if found else (None, "")
     else:
-        user = find_by_session(session_key or "")
+        user, credential = find_by_session(session_key or ""), credential_digest(session_key or "")
     if user is None:
         raise NotAuthenticated("This credential is not valid, or no longer.")
-    return Person(user.pk, user.username)
+    return SignedIn(user.pk, user.username, credential)
 
 
 def _authenticate(http: HttpRequest, username: str, password: str) -> User:

@@ -9,9 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from klatsch.accounts import queries, services
+from klatsch.accounts import revocation, services
+from klatsch.accounts.credentials import Token
 from klatsch.api.authentication import SessionAuthentication, person_of
 from klatsch.api.bodies import TextField, read_body
+from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import operation
 
 _PASSWORD_CHARACTERS_MOST = 1024
@@ -69,7 +71,10 @@ class LogIn(Entrance):
         refusals=(400, 401, 403),
     )
     def post(self, request: Request) -> Response:
+        before = request.user
         profile = services.sign_in(http=request, **read_body(request, CredentialsSerializer))
+        if before.is_authenticated:  # their session has ended by this one
+            relay_affairs(request, before.pk)
         return Response(ProfileSerializer(profile).data)
 
 
@@ -77,15 +82,18 @@ class LogOut(APIView):
     @operation(
         "log_out",
         "Log out",
-        "Ends the credential that the request came with: the session or the bearer token, and no other.",
+        "Ends the credential that the request came with, the session or the bearer token, and no other; "
+        "WebSockets that came with it are closed within seconds.",
         answers={204: None},
         refusals=(401, 403),
     )
     def post(self, request: Request) -> Response:
-        if isinstance(request.auth, queries.Token):
-            services.end_token(person_id=person_of(request).id, token_id=request.auth.id)
+        person = person_of(request)
+        if isinstance(request.auth, Token):
+            revocation.end_token(person_id=person.id, token_id=request.auth.id)
         else:
             services.sign_out(http=request)
+        relay_affairs(request, person.id)
         return Response(status=204)
 
 

@@ -7,8 +7,10 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from klatsch.accounts.credentials import Token, find_by_token
 from klatsch.accounts.models import User
-from klatsch.accounts.queries import Person, Token, find_by_token
+from klatsch.accounts.queries import Person
+from klatsch.accounts.records import credential_digest
 from klatsch.api.errors import CHALLENGE
 
 
@@ -36,3 +38,10 @@ def person_of(request: Request) -> Person:
     """Who asks; for views that demand authentication."""
     user: Any = request.user
     return Person(user.pk, user.username)
+
+
+def credential_of(request: Request) -> str:
+    """The digest of what the request came with; for views that demand authentication."""
+    if isinstance(request.auth, Token):
+        return request.auth.credential
+    return credential_digest(request.session.session_key or "")

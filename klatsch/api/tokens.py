@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from klatsch.accounts import queries, services
+from klatsch.accounts import credentials, revocation, services
 from klatsch.api.auth import CredentialsSerializer
-from klatsch.api.authentication import SessionAuthentication, person_of
+from klatsch.api.authentication import SessionAuthentication, credential_of, person_of
 from klatsch.api.bodies import read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
+from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 
 
@@ -63,7 +64,7 @@ class Tokens(APIView):
     )
     def get(self, request: Request) -> Response:
         window = read_window(read_query(request, PageQuery), TokenKey)
-        tokens = queries.list_tokens(
+        tokens = credentials.list_tokens(
             person_id=person_of(request).id, limit=window.fetch, after=window.after, before=window.before
         )
         page = cut(tokens, window, lambda token: TokenKey(token.created_at, token.id))
@@ -87,10 +88,16 @@ class Tokens(APIView):
 
 class TokenById(APIView):
     @operation(
-        "end_token", "End a token", "It counts no more from now on.", answers={204: None}, refusals=(401, 403, 404)
+        "end_token",
+        "End a token",
+        "It counts no more from now on; WebSockets that came with it are closed within seconds.",
+        answers={204: None},
+        refusals=(401, 403, 404),
     )
     def delete(self, request: Request, token_id: str) -> Response:
-        services.end_token(person_id=person_of(request).id, token_id=token_id)
+        person = person_of(request)
+        revocation.end_token(person_id=person.id, token_id=token_id)
+        relay_affairs(request, person.id)
         return Response(status=204)
 
 
@@ -103,7 +110,7 @@ class Tickets(APIView):
         refusals=(401, 403),
     )
     def post(self, request: Request) -> Response:
-        ticket = services.create_ticket(person_id=person_of(request).id)
+        ticket = services.create_ticket(person_id=person_of(request).id, credential=credential_of(request))
         return Response(NewTicketSerializer(ticket).data, 201)
 
 

@@ -81,6 +81,7 @@ class ChatConnection(AsyncConsumer):
     async def _authenticate(self, credentials: Credentials) -> bool:
         try:
             self._user = await self._gateway.authenticate(credentials)
+            self.outbox.credential = self._user.credential
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
         except Forbidden as error:
@@ -90,8 +91,8 @@ class ChatConnection(AsyncConsumer):
         return not self.outbox.closed
 
     async def _take(self, event: dict[str, Any]) -> bool:
-        """Handles one event of the socket; False when it was the last one."""
-        if event["type"] == "websocket.disconnect":
+        """Handles one event of the socket; False when it was the last one: what comes after our close is void."""
+        if self.outbox.closed or event["type"] == "websocket.disconnect":
             return False
         try:
             await self._handle(protocol.decode_frame(event.get("text")))
@@ -123,6 +124,9 @@ class ChatConnection(AsyncConsumer):
         started = time.monotonic()
         try:
             person = await self._gateway.hello(self._user, self.outbox, frame)
+        except NotAuthenticated as error:
+            self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
+            return
         except Unavailable as error:
             self.outbox.close(Close.NOT_READY, error.detail)
             return

@@ -20,10 +20,12 @@ from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.ring import Ring
 from klatsch.messaging.events import (
     MEMBERS_PREFIX,
+    USER_PREFIX,
     BadRecord,
     MembersChanged,
     Membership,
     decode_members,
+    decode_user,
     is_change,
     is_message,
     judged_digest,
@@ -59,6 +61,8 @@ class Feed:
                 self._apply_members(record)
             elif is_change(record):
                 self._apply_change(record)
+            elif record.key.startswith(USER_PREFIX):
+                self._apply_user(record)
             else:
                 SKIPPED.inc()
             offsets[record.partition] = record.offset + 1
@@ -129,8 +133,7 @@ class Feed:
         try:
             event = decode_members(record)
         except BadRecord as error:
-            SKIPPED.inc()
-            _log.warning("record_skipped", position=self._place(record, record.offset), why=str(error))
+            self._skip(record, error)
             return
         changes = self.memberships.apply(event)
         for change in changes:
@@ -141,6 +144,20 @@ class Feed:
             person = self._hub.people.get(change.user_id)
             if person is not None and not change.active:
                 self._hub.expel(person, event.conversation.encode("ascii"), change.version)
+
+    def _apply_user(self, record: Record) -> None:
+        try:
+            event = decode_user(record)
+        except BadRecord as error:
+            self._skip(record, error)
+            return
+        if event.what == "deactivated":
+            self._hub.part(event.user)
+        self._hub.end(event.user_id, event.credentials, "this credential has ended")
+
+    def _skip(self, record: Record, error: BadRecord) -> None:
+        SKIPPED.inc()
+        _log.warning("record_skipped", position=self._place(record, record.offset), why=str(error))
 
     def _admit(self, event: MembersChanged, change: Membership) -> None:
         person = self._hub.people.get(change.user_id)

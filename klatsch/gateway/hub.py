@@ -1,7 +1,8 @@
 """The connections of this process by conversation, and the people behind them (D9, D10)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from klatsch.conversations.access import Access
 from klatsch.gateway.outbox import Outbox
@@ -10,17 +11,20 @@ from klatsch.gateway.protocol import Close
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with at least one connection here: where they may write, and each standing's version.
+    """Somebody with at least one connection here: what they hear, where they may write, and each standing's version.
 
-    `access` is the cached "yes" of D9: it is made from PostgreSQL or a record, and ended by a record.
+    `writable` (and `direct`, by the other's name) is the cached "yes" of D9: it is made from PostgreSQL or a record,
+    and ended by a record. It is `access`, but for those whose peer has left.
     """
 
     user_id: str
     username: str
     access: dict[bytes, Access] = field(default_factory=dict)
+    writable: dict[bytes, Access] = field(default_factory=dict)
     direct: dict[str, Access] = field(default_factory=dict)
     versions: dict[bytes, int] = field(default_factory=dict)
     outboxes: set[Outbox] = field(default_factory=set)
+    departed: set[str] = field(default_factory=set)
     loaded: bool = False
 
 
@@ -64,7 +68,7 @@ class Hub:
         if version < person.versions.get(access.key, 0):
             return
         person.versions[access.key] = version
-        person.access[access.key] = access
+        person.access[access.key] = person.writable[access.key] = access
         if access.receiver is not None:
             person.direct[access.receiver] = access
         if person.outboxes:
@@ -75,9 +79,31 @@ class Hub:
         if version < person.versions.get(key, 0):
             return
         person.versions[key] = version
+        person.writable.pop(key, None)
         if person.access.pop(key, None) is not None:
             for outbox in person.outboxes:
                 self._drop(key, outbox)
+
+    def close_to_writing(self, person: Person, peer: str) -> None:
+        """From here on a "yes" to write to `peer` is to be asked of PostgreSQL; what comes is heard as before."""
+        access = person.direct.pop(peer, None)
+        if access is not None:
+            person.writable.pop(access.key, None)
+
+    def part(self, username: str) -> None:
+        """The same for everybody who may write to a person."""
+        for person in self.people.values():
+            self.close_to_writing(person, username)
+            if not person.loaded:  # what is being read may be older than this
+                person.departed.add(username)
+
+    def end(self, user_id: str, credentials: Literal["all"] | Collection[str], reason: str) -> None:
+        """Closes the connections of a person that came with these credentials."""
+        person = self.people.get(user_id)
+        if person is not None:
+            for outbox in list(person.outboxes):
+                if credentials == "all" or outbox.credential in credentials:
+                    outbox.close(Close.NOT_AUTHENTICATED, reason)
 
     def flush(self) -> None:
         """Writes what a batch has queued, each socket once."""

@@ -22,9 +22,10 @@ class Outbox:
 
     `push` only queues; the hub flushes each outbox that got something once for a whole batch of records. The socket
     calls `flush` again when it takes bytes again, so nothing here waits and a stalled peer holds up nobody.
+    `credential` is the digest of what the connection came with, and ends with.
     """
 
-    __slots__ = ("_bytes_most", "_dirty", "_frames", "_size", "_socket", "closed")
+    __slots__ = ("_bytes_most", "_dirty", "_frames", "_size", "_socket", "closed", "credential")
 
     def __init__(self, socket: Socket, dirty: "list[Outbox]", bytes_most: int) -> None:
         self._socket = socket
@@ -33,6 +34,7 @@ class Outbox:
         self._frames: list[bytes] = []
         self._size = 0
         self.closed = False
+        self.credential = ""
 
     def push(self, frame: bytes) -> None:
         """Queues one WebSocket frame (see `protocol.wire`) until the next flush, within the bound."""

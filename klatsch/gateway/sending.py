@@ -107,7 +107,7 @@ class Sending:
         if (body.conversation is None) == (body.to is None):
             raise BadRequest("A send names either a conversation or whom it is to.")
         if body.conversation is not None:
-            return person.access.get(body.conversation.encode())
+            return person.writable.get(body.conversation.encode())
         return person.direct.get(body.to or "")
 
     async def _find_access(self, person: Person, frame: Send) -> Access:

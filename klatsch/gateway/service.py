@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from klatsch.accounts.services import Person as SignedIn
-from klatsch.accounts.services import authenticate_connection
-from klatsch.conversations.queries import load_person
+from klatsch.accounts.credentials import Held, find_live
+from klatsch.accounts.services import SignedIn, authenticate_connection
+from klatsch.conversations.queries import Standing, load_person
 from klatsch.core.clock import Clock, timestamp
-from klatsch.core.errors import Unavailable
+from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
 from klatsch.gateway.database import DatabaseThreads
@@ -18,6 +18,7 @@ from klatsch.gateway.handshake import Credentials, session_key
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Hello
+from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.sending import Sending
 from klatsch.messaging.events import CONTENT_MOST
 
@@ -37,11 +38,20 @@ class Gateway:
     """One process's connections to one log. Until `open` is called nobody is served: the feed is still reading up."""
 
     def __init__(
-        self, *, hub: Hub, feed: Feed, sending: Sending, database: DatabaseThreads, clock: Clock, limits: Limits
+        self,
+        *,
+        hub: Hub,
+        feed: Feed,
+        sending: Sending,
+        recheck: Recheck,
+        database: DatabaseThreads,
+        clock: Clock,
+        limits: Limits,
     ) -> None:
         self.hub = hub
         self.feed = feed
         self.sending = sending
+        self.recheck = recheck
         self.limits = limits
         self.ready = False
         self._database = database
@@ -80,21 +90,30 @@ class Gateway:
         self._check_ready()
         person = self.hub.join(str(user.id), user.username, outbox)
         try:
-            if not person.loaded:
-                await self._load(person)
+            # After the join: what ends from here on finds this connection in the hub, and what ended before is seen.
+            load = not person.loaded
+            standings = await self._database.run(lambda: _look_again(user, load=load))
         except BaseException:  # the deadline of a hello cancels it
             self.hub.leave(person, outbox)
             raise
+        if load:
+            self._take(person, standings)
+        self.recheck.watch(user.id, outbox, time.monotonic())
         self._greet(person, outbox, frame)
         return person
 
-    async def _load(self, person: Person) -> None:
+    def _take(self, person: Person, standings: Sequence[Standing]) -> None:
         user_id = UUID(person.user_id)
-        for standing in await self._database.run(lambda: load_person(user_id)):
+        for standing in standings:
             if standing.active:
                 self.hub.admit(person, standing.access(user_id, person.username), standing.version)
+                if not standing.peer_active:
+                    person.departed.add(standing.peer_username or "")
             else:
                 self.hub.expel(person, str(standing.conversation_id).encode("ascii"), standing.version)
+        for username in person.departed:
+            self.hub.close_to_writing(person, username)
+        person.departed.clear()
         person.loaded = True
 
     def _greet(self, person: Person, outbox: Outbox, frame: Hello) -> None:
@@ -142,3 +161,10 @@ class Gateway:
     def _check_ready(self) -> None:
         if not self.ready:
             raise Unavailable("This gateway is not ready. Reconnect.", retry_after=1)
+
+
+def _look_again(user: SignedIn, *, load: bool) -> list[Standing]:
+    """Where somebody belongs, if that is asked; raises NotAuthenticated when their credential has ended meanwhile."""
+    if user.credential not in find_live([Held(user.id, user.credential)]):
+        raise NotAuthenticated("This credential has ended.")
+    return load_person(user.id) if load else []

@@ -2,7 +2,7 @@
 
 A value holds public fields only and goes to clients as it is; what judging needs travels in the header `judge`.
 """
-# ruff: noqa: PLC0414 - the members' records belong to conversations, and whoever reads records finds all of them here
+# ruff: noqa: PLC0414 - some records belong to conversations and accounts, and whoever reads records finds all here
 
 import hashlib
 from collections.abc import Callable
@@ -10,6 +10,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from klatsch.accounts.records import USER_PREFIX as USER_PREFIX
+from klatsch.accounts.records import UserChanged as UserChanged
+from klatsch.accounts.records import user_key as user_key
 from klatsch.conversations.records import MEMBERS_PREFIX as MEMBERS_PREFIX
 from klatsch.conversations.records import MembersChanged as MembersChanged
 from klatsch.conversations.records import Membership as Membership
@@ -69,9 +72,10 @@ _JUDGE_LENGTH: Final = 1 + 16 + 16 + 16
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
-Event = MessagePosted | MessageChanged | MembersChanged
+Event = MessagePosted | MessageChanged | MembersChanged | UserChanged
 decode_record: Callable[[bytes], Event] = msgspec.json.Decoder(Event).decode
 _decode_members = msgspec.json.Decoder(MembersChanged).decode
+_decode_user = msgspec.json.Decoder(UserChanged).decode
 
 
 class BadRecord(ValueError):
@@ -128,4 +132,15 @@ def decode_members(record: Record) -> MembersChanged:
         raise BadRecord(str(error)) from error
     if record.key != members_key(event.conversation):
         raise BadRecord("the key is not that of the conversation")
+    return event
+
+
+def decode_user(record: Record) -> UserChanged:
+    """Raises BadRecord unless it is a record of somebody's own affairs under their key."""
+    try:
+        event = _decode_user(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecord(str(error)) from error
+    if record.key != user_key(event.user_id):
+        raise BadRecord("the key is not that of the person")
     return event

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from klatsch.accounts.records import UserChanged
 from klatsch.conversations.records import MembersChanged
 from klatsch.messaging.events import MessageChanged, MessagePosted
 
@@ -11,6 +12,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "message.v1": MessagePosted,
     "message_changed.v1": MessageChanged,
     "members.v1": MembersChanged,
+    "user.v1": UserChanged,
 }
 
 

@@ -10,12 +10,14 @@ from klatsch.eventlog.log import Record
 from klatsch.messaging.events import (
     CONVERSATION_KEY_LENGTH,
     MEMBERS_PREFIX,
+    USER_PREFIX,
     BadRecord,
     Event,
     MembersChanged,
     Membership,
     MessageChanged,
     MessagePosted,
+    UserChanged,
     decode_record,
     digest,
     is_change,
@@ -24,6 +26,7 @@ from klatsch.messaging.events import (
     judged_id,
     judged_sender,
     members_key,
+    user_key,
 )
 from klatsch.messaging.judge import Memberships
 
@@ -84,6 +87,8 @@ def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
         except BadRecord as error:
             batch.dead.append(DeadRow(record, *error.args))
             continue
+        if isinstance(event, UserChanged):
+            continue  # for gateways: PostgreSQL knew before the log did
         if isinstance(event, MembersChanged):
             batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(event)]
         elif memberships.is_removed(record.key, judged_sender(record.judge)):
@@ -107,6 +112,10 @@ def decode(record: Record) -> Event:
         if record.key != members_key(event.conversation):
             raise BadRecord("wrong_key", "the key is not members:<the conversation's id>")
         return event
+    if isinstance(event, UserChanged):
+        if record.key != user_key(event.user_id):
+            raise BadRecord("wrong_key", "the key is not user:<the person's id>")
+        return event
     _check_message(record, event)
     return event
 
@@ -116,8 +125,8 @@ def _check_shape(record: Record) -> None:
         raise BadRecord("no_key", "a record needs the key of its conversation")
     if not record.value:
         raise BadRecord("empty", "the record has no value")
-    if len(record.key) != CONVERSATION_KEY_LENGTH and not record.key.startswith(MEMBERS_PREFIX):
-        raise BadRecord("unknown_key", "the key is neither a conversation's nor members:<id>")
+    if len(record.key) != CONVERSATION_KEY_LENGTH and not record.key.startswith((MEMBERS_PREFIX, USER_PREFIX)):
+        raise BadRecord("unknown_key", "the key is neither a conversation's nor members:<id> nor user:<id>")
 
 
 def _reason(record: Record, error: Exception) -> str:

@@ -29,6 +29,7 @@ from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
 from klatsch.gateway.protocol import FRAME_BYTES_MOST, Close
+from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
@@ -107,6 +108,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     ticking = [
         loop.create_task(_every(_TICK_S, gateway.sending.tick)),
         loop.create_task(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark)),
+        loop.create_task(gateway.recheck.run()),
     ]
     try:
         await server.serve([listening])
@@ -155,7 +157,18 @@ def build_gateway(
         origins=env["KLATSCH_ORIGINS"],
         secret=settings.SECRET_KEY,
     )
-    return Gateway(hub=hub, feed=feed, sending=sending, database=database, clock=wiring.clock_ms, limits=limits)
+    recheck = Recheck(
+        database, every_s=env["KLATSCH_RECHECK_SECONDS"], give_up_s=env["KLATSCH_RECHECK_GIVE_UP_MINUTES"] * 60
+    )
+    return Gateway(
+        hub=hub,
+        feed=feed,
+        sending=sending,
+        recheck=recheck,
+        database=database,
+        clock=wiring.clock_ms,
+        limits=limits,
+    )
 
 
 def _plan(tail: KafkaTail, epoch: Epoch) -> Start:

@@ -60,16 +60,23 @@ def signed_in(somebody: Somebody, credential: str = "laptop") -> SignedIn:
     return SignedIn(somebody.id, somebody.name, credential_digest(credential))
 
 
-def standing_of(access: Access, version: int = 1, *, active: bool = True) -> Standing:
-    """What PostgreSQL says of somebody's place in a group."""
+def standing_of(
+    access: Access,
+    version: int = 1,
+    *,
+    active: bool = True,
+    peer: tuple[UUID | None, str | None] = (None, None),
+    peer_active: bool = True,
+) -> Standing:
+    """What PostgreSQL says of somebody's place in a conversation; in a direct one with a peer."""
     return Standing(
         conversation_id=UUID(bytes=access.conversation_bytes),
         kind=access.kind,
         active=active,
         version=version,
-        peer_id=None,
-        peer_username=None,
-        peer_active=True,
+        peer_id=peer[0],
+        peer_username=peer[1],
+        peer_active=peer_active,
         waiting=False,
     )
 

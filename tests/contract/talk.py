@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from klatsch.accounts.records import UserChanged, credential_digest, user_key
 from klatsch.conversations.access import Access
 from klatsch.conversations.records import Kind, MembersChanged, Membership, members_key
 from klatsch.core.clock import timestamp
@@ -116,6 +117,17 @@ def added(person: Somebody, version: int = 1, *, conversation: UUID = TEA) -> En
 
 def removed(person: Somebody, version: int = 2, *, conversation: UUID = TEA) -> Entry:
     return members(standing(person, version, active=False), conversation=conversation)
+
+
+def ended(person: Somebody, *credentials: str) -> Entry:
+    """That these credentials have ended, each by what its digest is made of; with none, that the person has left."""
+    event = UserChanged(
+        user=person.name,
+        user_id=person.user_id,
+        what="ended" if credentials else "deactivated",
+        credentials=[credential_digest(credential) for credential in credentials] or "all",
+    )
+    return Entry(user_key(person.user_id), events.encode(event))
 
 
 def place(entry: Entry, offset: int, *, partitions: int = 1) -> Record:

@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
-from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from klatsch.accounts.models import Ticket, User
-from klatsch.accounts.queries import Person, find_by_token, list_tokens
+from klatsch.accounts.credentials import find_by_token, list_tokens
+from klatsch.accounts.models import Session, Ticket, User
+from klatsch.accounts.records import credential_digest
+from klatsch.accounts.revocation import end_token
 from klatsch.accounts.services import (
+    NewTicket,
+    SignedIn,
     authenticate_connection,
-    create_ticket,
     create_token,
-    end_token,
     redeem_ticket,
 )
+from klatsch.accounts.services import create_ticket as create_ticket_for
 from klatsch.core.errors import NotAuthenticated, NotFound
 from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
 
@@ -139,13 +141,20 @@ def test_what_is_no_token_names_nobody(token: str) -> None:
     assert find_by_token(token) is None
 
 
+DIGEST = credential_digest("a session")
+
+
+def create_ticket(*, person_id: uuid.UUID) -> NewTicket:
+    return create_ticket_for(person_id=person_id, credential=DIGEST)
+
+
 def test_a_ticket_is_kept_as_a_digest_and_works_once() -> None:
     ana = make_person()
     made = create_ticket(person_id=ana.pk)
     assert made.expires_in == 30
     assert made.ticket not in repr(made)
     assert not Ticket.objects.filter(digest=made.ticket).exists()
-    assert redeem_ticket(ticket=made.ticket) == Person(ana.pk, "ana")
+    assert redeem_ticket(ticket=made.ticket) == SignedIn(ana.pk, "ana", DIGEST)
     with pytest.raises(NotAuthenticated):
         redeem_ticket(ticket=made.ticket)
 
@@ -198,7 +207,8 @@ def test_a_connection_is_its_persons_at_the_cost_of_two_statements_at_most(
     ana = make_person()
     credential = CREDENTIALS[kind](ana)
     with django_assert_max_num_queries(2):
-        assert authenticate_connection(**credential) == Person(ana.pk, "ana")
+        signed_in = authenticate_connection(**credential)
+    assert (signed_in.id, signed_in.username) == (ana.pk, "ana")
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)

@@ -3,12 +3,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from klatsch.accounts import hashing
-from klatsch.accounts.models import User
+from klatsch.accounts.models import Session, User
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,

@@ -23,6 +23,7 @@ from tests.contract.talk import (
     added,
     change_of,
     direct,
+    ended,
     entry_of,
     in_group,
     members,
@@ -67,7 +68,7 @@ POISON = [
     (with_key(GOOD, b""), "no_key"),
     (msgspec.structs.replace(GOOD, value=b""), "empty"),
     (with_key(GOOD, b"somewhere"), "unknown_key"),
-    (with_key(GOOD, b"user:" + ANA.user_id.encode()), "unknown_key"),
+    (with_key(GOOD, b"user:" + ANA.user_id.encode()), "no_judge"),
     (msgspec.structs.replace(GOOD, value=b"\xff\xfe\0\0"), "bad_json"),
     (msgspec.structs.replace(GOOD, value=b'{"t":"message"'), "bad_json"),
     (msgspec.structs.replace(GOOD, value=b'{"x":' + b"[" * 100_000), "bad_json"),
@@ -100,6 +101,10 @@ POISON = [
     (with_value(added(ANA), v=3), "unknown_version"),
     (with_value(added(ANA), members=[{}]), "bad_record"),
     (with_key(GOOD, b"members:" + str(TEA).encode()), "no_judge"),
+    (with_key(ended(ANA, "phone"), b"user:" + BOB.user_id.encode()), "wrong_key"),
+    (with_key(ended(ANA, "phone"), ANA.user_id.encode()), "wrong_key"),
+    (with_value(ended(ANA, "phone"), v=2), "unknown_version"),
+    (with_value(ended(ANA, "phone"), credentials="some"), "bad_record"),
 ]
 
 
@@ -195,6 +200,12 @@ def test_each_standing_that_is_not_overtaken_is_an_interval() -> None:
         ("cleo", 2, False),
     ]
     assert {row.conversation for row in batch.intervals} == {str(TEA)}
+
+
+def test_what_concerns_a_persons_credentials_is_passed_over() -> None:
+    batch = sort(ended(ANA, "phone"), ended(ANA))
+    assert (batch.messages, batch.intervals, batch.dead, batch.void) == ([], [], [], 0)
+    assert list(batch.next_offsets.values()) == [2]
 
 
 def test_changes_are_kept_with_their_records() -> None:

@@ -1,0 +1,107 @@
+"""Whose credential is it, and does it still count: sessions and bearer tokens. Time is the database's."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare
+from django.utils.module_loading import import_string
+from knox.crypto import hash_token
+from knox.models import AuthToken
+
+from klatsch.accounts.models import User
+from klatsch.accounts.records import credential_digest
+
+_SESSION_KEY = re.compile(r"[a-z0-9]{8,40}\Z")
+_FIND_LIVE = """
+    SELECT s.digest, s.auth_hash, u.password
+    FROM accounts_session s JOIN accounts_user u ON u.id = s.user_id
+    WHERE s.digest = ANY(%(digests)s) AND s.expire_date > now() AND u.is_active
+    UNION ALL
+    SELECT token.digest, NULL, NULL
+    FROM (SELECT encode(sha256(convert_to(t.digest, 'UTF8')), 'hex') AS digest
+          FROM knox_authtoken t JOIN accounts_user u ON u.id = t.user_id
+          WHERE t.user_id = ANY(%(people)s) AND (t.expiry IS NULL OR t.expiry > now()) AND u.is_active) token
+    WHERE token.digest = ANY(%(digests)s)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is shown of a bearer token: `id` is how the token begins, which tells its owner which one it is.
+
+    `credential` is its digest, as records name it.
+    """
+
+    id: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+    credential: str = field(repr=False, default="")
+
+
+class Held(NamedTuple):
+    """A credential by its digest, and whose it was when somebody came with it."""
+
+    user_id: UUID
+    credential: str
+
+
+def find_by_session(session_key: str) -> User | None:
+    """The active person whose session this is; None also when their password has changed since."""
+    if _SESSION_KEY.match(session_key) is None:
+        return None
+    session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
+    user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
+    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+        return None
+    return user
+
+
+def find_by_token(token: str) -> tuple[User, Token] | None:
+    """The active person whose bearer token this is, and the token; None when it has expired."""
+    live = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), user__is_active=True)
+    found = live.filter(digest=hash_token(token)).select_related("user").first()
+    return None if found is None else (found.user, _token(found))
+
+
+def find_live(held: Collection[Held]) -> set[str]:
+    """The digests of those credentials that still count, in one statement: the others have ended for certain."""
+    people, digests = [one.user_id for one in held], [one.credential for one in held]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND_LIVE, {"people": people, "digests": digests})
+        rows = cursor.fetchall()
+    return {digest for digest, auth_hash, password in rows if auth_hash is None or _is_of(auth_hash, password)}
+
+
+def _is_of(auth_hash: str, password: str) -> bool:
+    """Whether a session began under this password, as Django asks at each request."""
+    return constant_time_compare(auth_hash, User(password=password).get_session_auth_hash())
+
+
+def list_tokens(
+    *,
+    person_id: UUID,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    before: tuple[datetime, str] | None = None,
+) -> list[Token]:
+    """Somebody's live tokens, newest first. `after` and `before` are (created_at, id), as in `search_people`."""
+    tokens = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), user_id=person_id)
+    if after is not None:
+        tokens = tokens.filter(Q(created__lt=after[0]) | Q(created=after[0], token_key__lt=after[1]))
+    if before is not None:
+        tokens = tokens.filter(Q(created__gt=before[0]) | Q(created=before[0], token_key__gt=before[1]))
+    order = ("-created", "-token_key") if before is None else ("created", "token_key")
+    found = [_token(row) for row in tokens.order_by(*order)[:limit]]
+    return found if before is None else found[::-1]
+
+
+def _token(row: Any) -> Token:
+    return Token(row.token_key, row.created, row.expiry, credential_digest(row.digest))

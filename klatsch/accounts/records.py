@@ -1,0 +1,37 @@
+"""The records of a person's own affairs in `klatsch.events`, version 1: which of their credentials have ended (D13)."""
+
+import hashlib
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+USER_PREFIX: Final = b"user:"
+
+UserId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class UserChanged(msgspec.Struct, frozen=True, tag_field="t", tag="user"):
+    """Credentials of a person have ended, and with `deactivated` the person is no longer to be written to.
+
+    A credential is named by a digest, which is good for nothing but being compared.
+    """
+
+    user: str
+    user_id: UserId
+    what: Literal["ended", "deactivated"]
+    credentials: Literal["all"] | list[Digest]
+    v: Literal[1] = 1
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def user_key(user_id: str) -> bytes:
+    """The key of a person's own records."""
+    return USER_PREFIX + user_id.encode("ascii")
+
+
+def credential_digest(credential: str) -> str:
+    """How records, connections and lists name a credential: a session by its key, a token by what is kept of it."""
+    return hashlib.sha256(credential.encode()).hexdigest()

@@ -1,0 +1,64 @@
+"""Django's sessions in a table that knows whose they are: so they can be listed, ended one by one, and missed (D13).
+
+This module is the SESSION_ENGINE. Every way in which a session ends leads through `SessionStore.delete`: logout here
+and in the admin, a new sign-in over an old one, a changed password.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.db import transaction
+from django.utils import timezone
+
+from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session
+from klatsch.accounts.records import credential_digest
+from klatsch.accounts.revocation import promise_end
+
+DEVICE = "device"
+_SINCE = "since"
+USED_EVERY = timedelta(minutes=5)
+"""How exact a last use is: a write for each of them, instead of one for each request."""
+
+
+class SessionStore(DatabaseSessions):
+    """As Django's; what it deletes is promised to the log as ended, in one transaction."""
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def load(self) -> dict[str, Any]:
+        session: Session | None = self._get_session_from_db()  # type: ignore[attr-defined]  # the stubs lack it
+        if session is None:
+            return {}
+        now = timezone.now()
+        if now - session.last_used_at > USED_EVERY:
+            Session.objects.filter(pk=session.pk).update(last_used_at=now)
+        found: dict[str, Any] = self.decode(session.session_data)
+        return found
+
+    def create_model_instance(self, data: dict[str, Any]) -> Session:
+        key: str = self._get_or_create_session_key()  # type: ignore[attr-defined]  # the same
+        now = timezone.now()
+        data.setdefault(_SINCE, now.isoformat())
+        return Session(
+            session_key=key,
+            session_data=self.encode(data),
+            expire_date=self.get_expiry_date(),
+            digest=credential_digest(key),
+            user_id=data.get(SESSION_KEY),
+            auth_hash=data.get(HASH_SESSION_KEY, ""),
+            device=str(data.get(DEVICE, ""))[:DEVICE_CHARACTERS_MOST],
+            created_at=data[_SINCE],
+            last_used_at=now,
+        )
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        with transaction.atomic():
+            ended = Session.objects.select_for_update(of=("self",)).select_related("user").filter(pk=key).first()
+            super().delete(session_key)
+            if ended is not None and ended.user is not None:
+                promise_end(ended.user, [ended.digest])

@@ -1,0 +1,110 @@
+"""Asks PostgreSQL again, now and then, whether each connection's credential still counts (D13).
+
+Records close sockets at once; this finds what no record told: a credential that has expired, a password changed by
+hand. Only a definite "no" closes: an archive that does not answer is no revocation, until it has not for very long.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from klatsch.accounts.credentials import Held, find_live
+from klatsch.core.errors import Unavailable
+from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.protocol import Close
+
+_log = structlog.get_logger(__name__)
+BATCH_MOST: Final = 500
+"""Connections asked about in one statement."""
+_TICK_S: Final = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    user_id: UUID
+    outbox: Outbox
+    due_s: float
+    answered_s: float
+
+    def __lt__(self, other: "_Watched") -> bool:
+        return self.due_s < other.due_s
+
+
+class Recheck:
+    """No connection goes unasked for longer than `every_s`, by a second or so.
+
+    `give_up_s` is how long one may go on without any answer; `find` is asked with what is due.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseThreads,
+        *,
+        every_s: float,
+        give_up_s: float,
+        find: Callable[[Collection[Held]], set[str]] = find_live,
+    ) -> None:
+        self._database = database
+        self._every_s = every_s
+        self._give_up_s = give_up_s
+        self._find = find
+        self._waiting: list[_Watched] = []
+
+    def watch(self, user_id: UUID, outbox: Outbox, now_s: float) -> None:
+        """From here on this connection, whose credential has just been found to count, is asked about."""
+        self._put(_Watched(user_id, outbox, 0.0, now_s), now_s)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self.tick(time.monotonic())
+
+    async def tick(self, now_s: float) -> None:
+        """Asks about all that are due, a batch at a time; once there is no answer, about no more of them now."""
+        answers = True
+        while due := self._take_due(now_s):
+            live = await self._ask(due) if answers else None
+            answers = live is not None
+            for watched in due:
+                self._judge(watched, live, now_s)
+
+    def _take_due(self, now_s: float) -> list[_Watched]:
+        due: list[_Watched] = []
+        while self._waiting and self._waiting[0].due_s <= now_s and len(due) < BATCH_MOST:
+            watched = heapq.heappop(self._waiting)
+            if not watched.outbox.closed:
+                due.append(watched)
+        return due
+
+    async def _ask(self, due: list[_Watched]) -> set[str] | None:
+        """The digests that still count; None when nobody can say."""
+        held = [Held(watched.user_id, watched.outbox.credential) for watched in due]
+        try:
+            return await self._database.run(lambda: self._find(held))
+        except Unavailable:
+            _log.warning("recheck_unanswered", connections=len(due))
+            return None
+
+    def _judge(self, watched: _Watched, live: set[str] | None, now_s: float) -> None:
+        if live is None:
+            if now_s - watched.answered_s > self._give_up_s:
+                watched.outbox.close(Close.NOT_AUTHENTICATED, "nobody could confirm this credential for too long")
+        elif watched.outbox.credential in live:
+            watched.answered_s = now_s
+        else:
+            watched.outbox.close(Close.NOT_AUTHENTICATED, "this credential has ended")
+        if not watched.outbox.closed:
+            self._put(watched, now_s)
+
+    def _put(self, watched: _Watched, now_s: float) -> None:
+        # Between half the time and all of it, by the digest: those who came at once are not asked about at once.
+        share = 0.5 + int(watched.outbox.credential[:8] or "0", 16) / 2**33
+        watched.due_s = now_s + self._every_s * share
+        heapq.heappush(self._waiting, watched)
