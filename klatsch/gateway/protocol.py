@@ -8,8 +8,10 @@ from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from klatsch.core.errors import BadRequest, KlatschError, UnknownOp
+from klatsch.gateway.frames import Err, FrameId, Refusal, Reset, ResetBody, WrongField
 
 SUBPROTOCOL: Final = "klatsch.v1"
 TICKET_PREFIX: Final = "ticket."
@@ -30,9 +32,6 @@ class Close(IntEnum):
     NOT_AUTHENTICATED = 4401
     FORBIDDEN = 4403
     FLOODING = 4429
-
-
-FrameId = int | Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class HelloBody(msgspec.Struct, frozen=True):
@@ -157,12 +156,14 @@ def ok(re: int | str, body: dict[str, Any]) -> bytes:
 
 
 def err(re: int | str | None, error: KlatschError) -> bytes:
-    body: dict[str, Any] = {"code": error.code, "detail": error.detail, "temporary": error.temporary}
-    if error.retry_after is not None:
-        body["retry_after"] = error.retry_after
-    if error.fields:
-        body["errors"] = [{"field": f.field, "code": f.code, "detail": f.detail} for f in error.fields]
-    return _encode({"re": re, "err": body})
+    refusal = Refusal(
+        code=error.code,  # type: ignore[arg-type]  # test_asyncapi.py: those of all our errors are in the list
+        detail=error.detail,
+        temporary=error.temporary,
+        retry_after=UNSET if error.retry_after is None else error.retry_after,
+        errors=[WrongField(f.field, f.code, f.detail) for f in error.fields] or UNSET,
+    )
+    return _encode(Err(re, refusal))
 
 
 _NEW_MESSAGE_ENDS: Final = b',"edited_at":null,"deleted":false,"reactions":{}}}'
@@ -195,7 +196,7 @@ def push_mark(token: str) -> bytes:
 
 
 def push_reset(conversations: list[str], why: str, at_least: str) -> bytes:
-    return _encode({"t": "reset", "d": {"conversations": conversations, "why": why, "at_least": at_least}})
+    return _encode(Reset(ResetBody(conversations, why, at_least)))  # type: ignore[arg-type]  # as for `code` above
 
 
 # Resume tokens: `<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.

@@ -1,0 +1,181 @@
+"""What the server says on a WebSocket, as structs: docs/asyncapi.yaml is made of them, and tests hold every frame to it.
+
+What is hot is written as bytes in `gateway.protocol`, in these shapes.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from klatsch.conversations.records import MembersChanged, Uuid
+from klatsch.messaging.events import MessageChanged, MessagePosted, Time
+
+FrameId = int | Annotated[str, Meta(max_length=64)]
+Position = Annotated[
+    str,
+    Meta(pattern=r"^\d{1,5}:\d{1,5}:\d{1,19}$", description="A place in the log: `epoch:partition:offset`."),
+]
+ResumeToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{1,5}\.[0-9a-f]{16}(\.\d{1,5}:\d{1,19})+$",
+        description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
+    ),
+]
+ErrorCode = Literal[
+    "bad_request",
+    "unknown_op",
+    "not_found",
+    "not_a_member",
+    "forbidden",
+    "blocked",
+    "invalid_content",
+    "too_long",
+    "conflict",
+    "rate_limited",
+    "unavailable",
+    "unknown",
+    "not_archived_yet",
+]
+
+ResetReason = Literal["too_far_behind", "archive_behind", "unknown_epoch"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one connection may do: sends without an answer, bytes of a frame, characters of a text."""
+
+    unanswered: int
+    frame: int
+    text: int
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """Who one is. `heartbeat` is the seconds between two marks; `now` tells how far off one's own clock is."""
+
+    user: str
+    resumed: bool
+    heartbeat: int
+    now: Time
+    limits: Limits
+
+
+class HelloOk(msgspec.Struct, frozen=True):
+    """The answer to `hello`."""
+
+    re: FrameId
+    ok: Welcome
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The message stands in the log at that position; with `duplicate` it stood there before."""
+
+    id: Uuid
+    position: Position
+    duplicate: bool
+
+
+class SendOk(msgspec.Struct, frozen=True):
+    """The answer to `send`: final and true."""
+
+    re: FrameId
+    ok: Sent
+
+
+class WrongField(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a body."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why not. With `temporary` the same may succeed later, after `retry_after` seconds where that is said."""
+
+    code: ErrorCode
+    detail: str
+    temporary: bool
+    retry_after: float | UnsetType = UNSET
+    errors: list[WrongField] | UnsetType = UNSET
+
+
+class Err(msgspec.Struct, frozen=True):
+    """The answer to what was refused; `re` is null where the frame's id could not be read."""
+
+    re: FrameId | None
+    err: Refusal
+
+
+class NewMessage(MessagePosted, frozen=True, kw_only=True, tag_field="t", tag="message"):
+    """A new message: its record's value, and what all new ones share. It has no `seq` before it is archived."""
+
+    position: Position
+    changed: Position
+    edited_at: None
+    deleted: bool
+    reactions: dict[str, list[str]]
+
+
+class MessagePush(msgspec.Struct, frozen=True, tag_field="t", tag="message"):
+    """Somebody wrote something. Drop it if its id is known."""
+
+    pos: Position
+    d: NewMessage
+
+
+class ChangedMessage(MessageChanged, frozen=True, kw_only=True, tag_field="t", tag="message_changed"):
+    """The whole message as it is from the position `changed` on."""
+
+    changed: Position
+
+
+class MessageChangedPush(msgspec.Struct, frozen=True, tag_field="t", tag="message_changed"):
+    """A message is different now. Apply it if its `changed` is newer than what one has."""
+
+    pos: Position
+    d: ChangedMessage
+
+
+class MembersPush(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
+    """Who belongs to a conversation has changed."""
+
+    pos: Position
+    d: MembersChanged
+
+
+class Mark(msgspec.Struct, frozen=True, tag_field="t", tag="mark"):
+    """The token that counts from here on."""
+
+    resume: ResumeToken
+
+
+class ResetBody(msgspec.Struct, frozen=True):
+    """Load these conversations anew from their histories, with `at_least`."""
+
+    conversations: list[Uuid]
+    why: ResetReason
+    at_least: ResumeToken
+
+
+class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):
+    """The stream cannot be proven whole."""
+
+    d: ResetBody
+
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """Reserved, coming: a replay from the archive, as current state to upsert. It has no `pos`."""
+
+    d: dict[str, Any]
+
+
+class TypingBody(msgspec.Struct, frozen=True):
+    conversation: Uuid
+    user: str
+
+
+class Typing(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
+    """Reserved, coming: somebody is writing. It is not durable."""
+
+    d: TypingBody
