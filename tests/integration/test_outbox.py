@@ -1,0 +1,194 @@
+"""The outbox: what a transaction promised reaches the log at least once, in the order promised (D9)."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+from django.utils import timezone
+
+from klatsch.core.errors import Unavailable
+from klatsch.eventlog import outbox
+from klatsch.eventlog.log import Entry, Report
+from klatsch.eventlog.memory import MemoryLog, MemoryWriter
+from klatsch.eventlog.models import OutboxEntry
+from klatsch.eventlog.outbox import RELAY_MOST, forget_relayed, is_waiting, promise_record, relay_records
+from klatsch.eventlog.partitions import partition_of
+from tests.contract.waiting import wait_until
+
+pytestmark = pytest.mark.django_db
+
+HERE, THERE = b"conversation 1", b"conversation 2"
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog()
+
+
+def promise(*values: bytes, place: bytes = HERE) -> None:
+    for value in values:
+        promise_record(key=b"members:" + place, value=value, place=place)
+
+
+def values(log: MemoryLog, place: bytes = HERE) -> list[bytes]:
+    return [record.value for record in log.records[partition_of(place, log.partitions)]]
+
+
+def waiting() -> list[bytes]:
+    return [bytes(row.value) for row in OutboxEntry.objects.filter(relayed_at=None).order_by("id")]
+
+
+class SilentWriter:
+    """Takes what is appended, and reports nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[Entry, Callable[[Report], None]]] = []
+
+    def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+        assert report is not None
+        self.reports.append((entry, report))
+
+    def close(self, deadline_s: float) -> int:
+        return len(self.reports)
+
+    def speak(self) -> None:
+        for offset, (entry, report) in enumerate(self.reports):
+            report(Report(entry, 0, offset, None))
+
+
+def test_what_was_promised_is_in_the_log_once_relayed_in_the_order_promised(log: MemoryLog) -> None:
+    promise(b"1", b"2", b"3")
+    assert is_waiting(HERE)
+
+    assert relay_records(MemoryWriter(log)) == 3
+    assert values(log) == [b"1", b"2", b"3"]
+    assert not is_waiting(HERE)
+
+
+def test_a_record_keeps_its_key_and_header_and_goes_to_the_partition_of_its_place(log: MemoryLog) -> None:
+    promise_record(key=b"members:x", value=b"value", place=THERE, judge=b"judge")
+    relay_records(MemoryWriter(log))
+
+    [record] = log.records[partition_of(THERE, log.partitions)]
+    assert (record.key, record.value, record.judge) == (b"members:x", b"value", b"judge")
+
+
+def test_what_was_relayed_is_not_relayed_again(log: MemoryLog) -> None:
+    promise(b"1")
+    relay_records(MemoryWriter(log))
+
+    assert relay_records(MemoryWriter(log)) == 0
+    assert values(log) == [b"1"]
+
+
+def test_a_promise_of_a_transaction_that_was_undone_is_none(log: MemoryLog) -> None:
+    with transaction.atomic():
+        promise(b"1")
+        transaction.set_rollback(True)
+
+    assert relay_records(MemoryWriter(log)) == 0
+
+
+def test_with_a_place_only_its_records_are_relayed(log: MemoryLog) -> None:
+    promise(b"here")
+    promise(b"there", place=THERE)
+
+    assert relay_records(MemoryWriter(log), place=THERE) == 1
+    assert (values(log, THERE), waiting()) == ([b"there"], [b"here"])
+    assert (is_waiting(HERE), is_waiting(THERE)) == (True, False)
+
+
+def test_a_failing_log_leaves_them_waiting(log: MemoryLog) -> None:
+    promise(b"1", b"2")
+    writer = MemoryWriter(log)
+    writer.broken = True
+    with pytest.raises(Unavailable):
+        relay_records(writer)
+    assert waiting() == [b"1", b"2"]
+
+    writer.broken = False
+    assert relay_records(writer) == 2
+    assert values(log) == [b"1", b"2"]
+
+
+def test_a_log_that_fails_half_way_leaves_the_rest_waiting(log: MemoryLog) -> None:
+    promise(b"1", b"2", b"3")
+    writer = MemoryWriter(log)
+    writer.room = 1
+    with pytest.raises(Unavailable):
+        relay_records(writer)
+    assert (values(log), waiting()) == ([b"1"], [b"2", b"3"])
+
+    writer.room = None
+    relay_records(writer)
+    assert values(log) == [b"1", b"2", b"3"]
+
+
+def test_a_log_that_does_not_report_in_time_leaves_them_waiting(log: MemoryLog) -> None:
+    promise(b"1")
+    with pytest.raises(Unavailable) as caught:
+        relay_records(SilentWriter(), deadline_s=0.01)
+
+    assert caught.value.retry_after == 1
+    assert waiting() == [b"1"]
+
+
+def test_one_relay_takes_no_more_than_its_bound(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "RELAY_MOST", 2)
+    promise(b"1", b"2", b"3")
+
+    assert [relay_records(MemoryWriter(log)) for _ in range(3)] == [2, 1, 0]
+    assert values(log) == [b"1", b"2", b"3"]
+    assert RELAY_MOST == 500
+
+
+def test_what_was_relayed_more_than_a_week_ago_is_forgotten() -> None:
+    promise(b"old", b"new", b"waiting")
+    now = timezone.now()
+    for value, days in ((b"old", 8), (b"new", 6)):
+        OutboxEntry.objects.filter(value=value).update(relayed_at=now - timedelta(days=days))
+    OutboxEntry.objects.update(created_at=now - timedelta(days=30))
+    forget_relayed()
+
+    assert {bytes(row.value) for row in OutboxEntry.objects.all()} == {b"new", b"waiting"}
+
+
+def in_thread(pool: ThreadPoolExecutor, function: Callable[[], Any]) -> Any:
+    """Runs it with a database connection of its own."""
+
+    def run() -> Any:
+        try:
+            return function()
+        finally:
+            connections.close_all()
+
+    return pool.submit(run)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_is_relaying_is_left_to_it_or_with_a_place_waited_for() -> None:
+    promise(b"1")
+    busy, idle = SilentWriter(), SilentWriter()
+    with ThreadPoolExecutor(2) as pool:
+        relaying = in_thread(pool, lambda: relay_records(busy))
+        wait_until(lambda: busy.reports)
+        assert relay_records(idle) == 0
+
+        began = threading.Event()
+
+        def relay_here() -> int:
+            began.set()
+            return relay_records(idle, place=HERE)
+
+        waits = in_thread(pool, relay_here)
+        assert began.wait(10)
+        assert not waits.done()
+        busy.speak()
+        assert (relaying.result(10), waits.result(10)) == (1, 0)
+
+    assert idle.reports == []
+    assert not is_waiting(HERE)

@@ -1,0 +1,275 @@
+"""The worker: goes on where PostgreSQL says, and what PostgreSQL does not take now is tried again, for ever (D5)."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from klatsch.conversations.models import Conversation
+from klatsch.core.metrics import FENCED
+from klatsch.eventlog.log import Entry, LogError, OffsetGone, Record
+from klatsch.eventlog.memory import MemoryGroup, MemoryLog
+from klatsch.eventlog.partitions import partition_of
+from klatsch.messaging.judge import Memberships
+from klatsch.messaging.models import DeadLetter, LogOffset, Message
+from klatsch.messaging.store import Connection
+from klatsch.persister.archive import Archive
+from klatsch.persister.batch import sort_records
+from klatsch.persister.worker import Worker
+from klatsch.processes.wiring import connect_archive
+from tests.contract.talk import ANA, BOB, PEOPLE, TEA, Somebody, in_group, message, removed
+from tests.contract.waiting import wait_until
+from tests.integration.people import make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PARTITIONS = 4
+
+
+@pytest.fixture(autouse=True)
+def world(transactional_db: None) -> None:
+    for somebody in PEOPLE:
+        make_person(somebody.name, id=somebody.id)
+    Conversation.objects.create(id=TEA, kind="group", title="Tea")
+    LogOffset.objects.bulk_create(LogOffset(epoch=1, partition=p, next_offset=0) for p in range(PARTITIONS))
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog(PARTITIONS)
+
+
+class Persister:
+    """A worker that runs on a thread, as a persister's process runs one."""
+
+    def __init__(self, log: MemoryLog, connect: Callable[[], Connection] | None = None) -> None:
+        self.assigned: list[dict[int, int]] = []
+        self.failed: LogError | None = None
+        self.backends: list[int] = []
+        self._connect = connect or (lambda: connect_archive("tests"))
+        self._stopping = threading.Event()
+        self.worker = Worker(self._connected, 1, self._stopping)
+        self._group = MemoryGroup(log, "persister", assigned=self._on_assigned, revoked=self.worker.revoked)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _connected(self) -> Connection:
+        connection = self._connect()
+        self.backends.append(connection.info.backend_pid)
+        return connection
+
+    def _on_assigned(self, partitions: Sequence[int]) -> dict[int, int]:
+        offsets = dict(self.worker.assigned(partitions))
+        self.assigned.append(offsets)
+        return offsets
+
+    def _run(self) -> None:
+        try:
+            self.worker.run(self._group)
+        except LogError as error:
+            self.failed = error
+        finally:
+            self._group.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def start(log: MemoryLog) -> Iterator[Callable[..., Persister]]:
+    """Starts persisters, and stops them when the test ends."""
+    started: list[Persister] = []
+
+    def start_one(connect: Callable[[], Connection] | None = None) -> Persister:
+        started.append(Persister(log, connect))
+        return started[-1]
+
+    yield start_one
+    for persister in started:
+        persister.stop()
+
+
+def say(log: MemoryLog, *contents: str, sender: Somebody = ANA, group: UUID = TEA) -> list[Record]:
+    return [log.append(message(in_group(sender, group), content)) for content in contents]
+
+
+def stored(group: UUID = TEA) -> list[tuple[int, str]]:
+    return list(Message.objects.filter(conversation=group).order_by("seq").values_list("seq", "content"))
+
+
+def await_stored(count: int, group: UUID = TEA) -> None:
+    wait_until(lambda: Message.objects.filter(conversation=group).count() >= count)
+
+
+def tea_partition() -> int:
+    return partition_of(str(TEA).encode(), PARTITIONS)
+
+
+def move_offset(next_offset: int) -> None:
+    LogOffset.objects.filter(partition=tea_partition()).update(next_offset=next_offset)
+
+
+Start = Callable[..., Persister]
+
+
+def test_what_is_said_is_stored(log: MemoryLog, start: Start) -> None:
+    start()
+    say(log, "1", "2")
+    await_stored(2)
+
+    assert stored() == [(1, "1"), (2, "2")]
+
+
+def test_a_persister_goes_on_where_postgresql_says(log: MemoryLog, start: Start) -> None:
+    first = start()
+    say(log, "1", "2")
+    await_stored(2)
+    first.stop()
+    say(log, "3")
+    second = start()
+    await_stored(3)
+
+    assert second.assigned[0][tea_partition()] == 2
+    assert stored() == [(1, "1"), (2, "2"), (3, "3")]
+
+
+def test_what_postgresql_has_passed_is_not_read_again(log: MemoryLog, start: Start) -> None:
+    say(log, "passed", "2")
+    move_offset(1)
+    start()
+    await_stored(1)
+
+    assert stored() == [(1, "2")]
+
+
+def store_as_another(records: Sequence[Record], offset: int) -> None:
+    """Another persister stores these."""
+    with connect_archive("another") as connection:
+        Archive(connection, 1).store(sort_records(records, Memberships()), {tea_partition(): offset})
+
+
+def test_who_is_fenced_reads_the_offsets_anew_and_goes_on(log: MemoryLog, start: Start) -> None:
+    persister = start()
+    wait_until(lambda: persister.assigned)
+    fenced = FENCED._value.get()
+    entries = [message(in_group(ANA), content) for content in ("1", "2")]
+    twin = MemoryLog(PARTITIONS)
+    store_as_another([twin.append(entry) for entry in entries], 0)
+    for entry in entries:
+        log.append(entry)
+    wait_until(lambda: FENCED._value.get() > fenced)
+    say(log, "3")
+    await_stored(3)
+
+    assert stored() == [(1, "1"), (2, "2"), (3, "3")]
+    assert FENCED._value.get() == fenced + 1
+
+
+def test_who_is_fenced_learns_anew_who_was_removed(log: MemoryLog, start: Start) -> None:
+    persister = start()
+    wait_until(lambda: persister.assigned)
+    entries = [removed(ANA), message(in_group(ANA), "void"), message(in_group(BOB), "stands")]
+    twin = MemoryLog(PARTITIONS)
+    store_as_another([twin.append(entries[0])], 0)
+    for entry in entries:
+        log.append(entry)
+    await_stored(1)
+
+    assert stored() == [(1, "stands")]
+
+
+def test_a_new_persister_knows_who_was_removed_before_it(log: MemoryLog, start: Start) -> None:
+    first = start()
+    log.append(removed(ANA))
+    say(log, "1", sender=BOB)
+    await_stored(1)
+    first.stop()
+    start()
+    say(log, "void")
+    say(log, "2", sender=BOB)
+    await_stored(2)
+
+    assert stored() == [(1, "1"), (2, "2")]
+
+
+def test_a_poison_record_is_a_dead_letter_and_the_next_ones_are_stored(log: MemoryLog, start: Start) -> None:
+    start()
+    say(log, "1")
+    log.append(Entry(b"somewhere", b"\xff", place=str(TEA).encode()))
+    say(log, "2")
+    await_stored(2)
+
+    assert [letter.reason for letter in DeadLetter.objects.all()] == ["unknown_key"]
+
+
+def test_a_postgresql_that_is_away_at_first_is_waited_for(log: MemoryLog, start: Start) -> None:
+    refusals = iter([True, True, False])
+
+    def connect() -> Connection:
+        if next(refusals, False):
+            raise psycopg.OperationalError("connection refused")
+        return connect_archive("tests")
+
+    say(log, "1")
+    start(connect)
+    await_stored(1)
+
+    assert stored() == [(1, "1")]
+
+
+def test_a_connection_that_is_cut_loses_nothing_and_repeats_nothing(log: MemoryLog, start: Start) -> None:
+    persister = start()
+    with connect_archive("killer") as killer:
+        killer.autocommit = True
+        for number in range(30):
+            say(log, str(number))
+            if number % 10 == 5:
+                wait_until(lambda: persister.backends)
+                killer.execute("SELECT pg_terminate_backend(%s)", (persister.backends[-1],))
+        await_stored(30)
+
+    assert stored() == [(number + 1, str(number)) for number in range(30)]
+
+
+def test_a_stop_while_postgresql_is_away_ends_the_worker(log: MemoryLog, start: Start) -> None:
+    asked = threading.Event()
+
+    def connect() -> Connection:
+        asked.set()
+        raise psycopg.OperationalError("connection refused")
+
+    persister = start(connect)
+    assert asked.wait(10)
+    persister.stop()
+
+    assert persister.failed is None
+
+
+def test_an_offset_that_the_log_does_not_hold_ends_the_worker_rather_than_being_skipped(
+    log: MemoryLog, start: Start
+) -> None:
+    move_offset(5)
+    persister = start()
+    wait_until(lambda: persister.failed)
+
+    assert isinstance(persister.failed, OffsetGone)
+
+
+def test_two_persisters_share_the_log_and_when_one_leaves_the_other_takes_it_all(log: MemoryLog, start: Start) -> None:
+    groups = [uuid4() for _ in range(8)]
+    for group in groups:
+        Conversation.objects.create(id=group, kind="group")
+    one, other = start(), start()
+    for number in range(10):
+        for group in groups:
+            say(log, str(number), group=group)
+        if number == 5:
+            wait_until(lambda: one.assigned and other.assigned)
+            other.stop()
+    for group in groups:
+        await_stored(10, group)
+        assert stored(group) == [(number + 1, str(number)) for number in range(10)]
