@@ -1,4 +1,4 @@
-"""What the server says on a WebSocket, as structs: docs/asyncapi.yaml is made of them, and tests hold every frame to it.
+"""What the server says on a WebSocket, as structs: docs/asyncapi.yaml is made of them, and tests hold all frames to it.
 
 What is hot is written as bytes in `gateway.protocol`, in these shapes.
 """

@@ -8,6 +8,7 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from klatsch.gateway.protocol import Close
+from tests.frames import check_received
 
 
 def parse_frames(raw: bytes) -> list[Frame]:
@@ -57,8 +58,11 @@ class Peer:
         self.closed.append((code, reason))
 
     def read(self) -> list[dict[str, Any]]:
-        """What came since the last time, each frame being a text of JSON."""
+        """What came since the last time, each frame being a text of JSON that docs/asyncapi.yaml describes."""
         frames = parse_frames(self.taken)
         self.taken = b""
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
-        return [json.loads(bytes(frame.data)) for frame in frames]
+        read = [json.loads(bytes(frame.data)) for frame in frames]
+        for frame in read:
+            check_received(frame)
+        return read

@@ -1,0 +1,76 @@
+"""Holds every frame that a test sees to the AsyncAPI document: nothing goes over a socket that it does not describe."""
+
+import functools
+import json
+from typing import Any
+
+from jsonschema import Draft7Validator
+
+from klatsch.gateway.asyncapi.document import async_document
+from klatsch.gateway.protocol import BadFrame, decode_frame
+
+
+def check_received(frame: Any) -> None:
+    """Fails unless the document describes exactly this frame of the server's, with no field more."""
+    name = _name_of(frame)
+    errors = [f"{error.json_path}: {error.message}" for error in _validator(name, closed=True).iter_errors(frame)]
+    assert not errors, f"not as {name} in docs/asyncapi.yaml: {errors} in {frame}"
+
+
+def check_written(raw: str | bytes) -> None:
+    """Fails when the server would take this frame of a client's and the document does not describe it."""
+    if isinstance(raw, str) and is_taken(raw):
+        assert is_described(json.loads(raw)), f"taken, and not as in docs/asyncapi.yaml: {raw}"
+
+
+def is_taken(text: str) -> bool:
+    """Whether the server takes it for an operation."""
+    try:
+        decode_frame(text)
+    except BadFrame:
+        return False
+    return True
+
+
+def is_described(frame: Any) -> bool:
+    """Whether the document has such a frame of a client's; fields that it does not know are allowed."""
+    op = frame.get("op") if isinstance(frame, dict) else None
+    return op in {"hello", "send"} and _validator(op, closed=False).is_valid(frame)
+
+
+def check_payload(name: str, payload: Any) -> None:
+    """Fails unless the payload is as the message of that name says."""
+    _validator(name, closed=True).validate(payload)
+
+
+def _name_of(frame: Any) -> str:
+    assert isinstance(frame, dict), f"no object: {frame}"
+    assert len(frame.keys() & {"op", "re", "t"}) == 1, f"not exactly one of op, re and t: {frame}"
+    if "t" in frame:
+        name = str(frame["t"])
+    elif "err" in frame:
+        name = "err"
+    else:
+        name = "send_ok" if "position" in frame["ok"] else "hello_ok"
+    message = _document()["components"]["messages"].get(name)
+    assert message is not None, f"not in docs/asyncapi.yaml: {frame}"
+    return name
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    return async_document()
+
+
+@functools.cache
+def _validator(name: str, *, closed: bool) -> Draft7Validator:
+    """AsyncAPI 3.0's schemas are a superset of draft 7. A closed one allows no field that it does not name."""
+    document = _document()
+    schemas = {key: _closed(schema) if closed else schema for key, schema in document["components"]["schemas"].items()}
+    payload = document["components"]["messages"][name]["payload"]
+    # In draft 7 a `$ref` hides its neighbours: here the components.
+    return Draft7Validator({"allOf": [payload], "components": {"schemas": schemas}})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema if "properties" not in schema else {"additionalProperties": False, **schema}
