@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from klatsch.api import health
+from klatsch.api.async_docs import async_docs, async_schema
+from klatsch.gateway.asyncapi.document import async_document, async_yaml
 
 handler400 = "klatsch.api.errors.bad_request"
 handler403 = "klatsch.api.errors.forbidden"
@@ -20,6 +22,8 @@ urlpatterns: list[Any] = [
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")),
+    path("api/async-schema", async_schema(async_yaml), name="async-schema"),
+    path("api/async-docs", async_docs(async_document), name="async-docs"),
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),

@@ -143,8 +143,11 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 def _answer(request: HttpRequest, problem: Problem | None) -> JsonResponse | None:
     """The problem, for a request of the API; pages have Django's own answers."""
-    if problem is None or not _is_api(request):
-        return None
+    return None if problem is None or not _is_api(request) else answer_problem(problem)
+
+
+def answer_problem(problem: Problem) -> JsonResponse:
+    """The problem, from what is no view of DRF's."""
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
 
 

@@ -1,0 +1,61 @@
+"""The AsyncAPI document as a page and as YAML: drawn here, with no script (docs/decisions/0020-async-docs.md)."""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from klatsch.api.async_page import page_of
+from klatsch.api.errors import Problem, answer_problem
+
+Answer = Callable[[HttpRequest], HttpResponse]
+_MEDIA_TYPE = "application/vnd.aai.asyncapi+yaml;version=3.0.0"
+
+
+def reading_only(answer: Answer) -> Answer:
+    """Refuses every method but GET and HEAD."""
+
+    @functools.wraps(answer)
+    def checked(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return answer(request)
+        refusal = answer_problem(Problem(405, "method_not_allowed", "This can only be read."))
+        refusal["Allow"] = "GET, HEAD"
+        return refusal
+
+    return checked
+
+
+def async_docs(make_document: Callable[[], dict[str, Any]]) -> Answer:
+    """The page of that document; the browser is told to run no script and to load nothing."""
+
+    @reading_only
+    def answer(request: HttpRequest) -> HttpResponse:
+        style = render_to_string("async_docs.css")
+        response = render(request, "async_docs.html", {"style": style, **page_of(make_document())})
+        response["Content-Security-Policy"] = _policy(style)
+        return response
+
+    return answer
+
+
+def async_schema(make_text: Callable[[], str]) -> Answer:
+    """The document's text."""
+
+    @reading_only
+    def answer(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
+        return HttpResponse(make_text(), content_type=_MEDIA_TYPE)
+
+    return answer
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,140 @@
+"""What the page of the AsyncAPI document shows: its parts in the page's order and words."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One field of a shape. `links` are the names of the shapes that it is made of."""
+
+    name: str
+    kind: str
+    links: tuple[str, ...]
+    required: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSection:
+    """One message: `direction` is what a client does with it."""
+
+    name: str
+    title: str
+    summary: str
+    direction: str
+    coming: bool
+    key: str
+    shape: str
+    headers: str
+    payload: str
+
+
+def page_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The document in the order and the words of the page."""
+    schemas = document["components"]["schemas"]
+    return {
+        "info": document["info"],
+        "channels": [_channel(document, name, channel) for name, channel in document["channels"].items()],
+        "shapes": [
+            {"name": name, "description": schema.get("description", ""), "fields": list(fields_of(schema))}
+            for name, schema in schemas.items()
+        ],
+        "security": document["components"]["securitySchemes"],
+    }
+
+
+def _channel(document: dict[str, Any], name: str, channel: dict[str, Any]) -> dict[str, Any]:
+    messages = document["components"]["messages"]
+    return {
+        "title": channel["title"],
+        "address": channel["address"],
+        "description": channel["description"],
+        "messages": [_section(messages[key], _direction(document, name, key)) for key in channel["messages"]],
+        "close_codes": channel.get("x-close-codes", ()),
+        "error_codes": channel.get("x-error-codes", ()),
+    }
+
+
+def _direction(document: dict[str, Any], channel: str, message: str) -> str:
+    reference = {"$ref": f"#/channels/{channel}/messages/{message}"}
+    operations = document["operations"]
+    if any(reference in operation.get("reply", {}).get("messages", ()) for operation in operations.values()):
+        return "answer"
+    acted = {operation["action"] for operation in operations.values() if reference in operation["messages"]}
+    if acted == {"receive"}:
+        return "you send"
+    return "record" if "kafka" in document["channels"][channel]["bindings"] else "push"
+
+
+def _section(message: dict[str, Any], direction: str) -> MessageSection:
+    [example] = message["examples"]
+    key = message.get("bindings", {}).get("kafka", {}).get("key", {})
+    return MessageSection(
+        name=message["name"],
+        title=message["title"],
+        summary=message["summary"],
+        direction=direction,
+        coming=message.get("x-coming", False),
+        key=f"{key['description']} {key['pattern']}" if key else "",
+        shape=_name_of(message["payload"]),
+        headers=_pretty(example["headers"]) if "headers" in example else "",
+        payload=_pretty(example["payload"]),
+    )
+
+
+def fields_of(schema: Schema) -> Iterator[FieldRow]:
+    """The fields of an object's schema, in its order."""
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        yield FieldRow(
+            name=name,
+            kind=kind_of(field),
+            links=tuple(dict.fromkeys(_links(field))),
+            required=name in required,
+            note=" ".join(_notes(field)),
+        )
+
+
+def kind_of(schema: Schema) -> str:
+    """A schema in a few words: `string or null`, `array of Membership`, `"direct" or "group"`."""
+    if "$ref" in schema:
+        return _name_of(schema)
+    if "anyOf" in schema:
+        return " or ".join(kind_of(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    if "items" in schema:
+        return f"array of {kind_of(schema['items'])}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {kind_of(schema['additionalProperties'])}"
+    return str(schema.get("type", "anything"))
+
+
+def _links(schema: Schema) -> Iterator[str]:
+    if "$ref" in schema:
+        yield _name_of(schema)
+    for part in (*schema.get("anyOf", ()), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(part, dict):
+            yield from _links(part)
+
+
+def _notes(schema: Schema) -> Iterator[str]:
+    for part in (schema, *schema.get("anyOf", ())):
+        if "description" in part:
+            yield part["description"]
+        yield from (
+            f"{word}: {part[word]}." for word in ("pattern", "minLength", "maxLength", "default") if word in part
+        )
+
+
+def _name_of(schema: Schema) -> str:
+    return str(schema["$ref"]).rpartition("/")[2]
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
