@@ -99,7 +99,7 @@ def _events() -> dict[str, Any]:
     return {
         "address": "klatsch.events",
         "title": "The log",
-        "description": "Everything durable, in the order of each conversation. KLATSCH_TOPIC names it; kept for 7 days.",
+        "description": "Everything durable, in the order of each conversation. KLATSCH_TOPIC names it; kept 7 days.",
         "servers": [{"$ref": "#/servers/log"}],
         "messages": {spoken.name: _component("messages", spoken.name) for spoken in RECORDS},
         "bindings": {"kafka": {"topic": "klatsch.events", "partitions": 12, "bindingVersion": "0.5.0"}},
