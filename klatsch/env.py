@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 _REQUIRED = object()
 
@@ -102,6 +103,20 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
     Variable(
+        "EMAIL_URL",
+        str,
+        "consolemail://",
+        "How e-mail is sent: smtp+tls://user:password@host:587, smtp+ssl://…:465, or consolemail:// to print it.",
+    ),
+    Variable("KLATSCH_MAIL_FROM", str, "klatsch@localhost", "The sender of e-mails."),
+    Variable(
+        "KLATSCH_PUBLIC_URL", str, "http://localhost:8000", "Where people reach this server: links begin with it."
+    ),
+    Variable("KLATSCH_LINK_MINUTES", int, 60, "How long a link in an e-mail works (min).", 5, 7 * 24 * 60),
+    Variable(
+        "KLATSCH_CONFIRM_EMAIL", bool, False, "Who registers cannot sign in before they have confirmed their address."
+    ),
+    Variable(
         "KLATSCH_RECHECK_SECONDS",
         int,
         60,
@@ -189,6 +204,14 @@ def database(url: str) -> dict[str, Any]:
     if config.get("ENGINE") != "django.db.backends.postgresql":
         raise BadSetting("Klatsch cannot start: DATABASE_URL must begin with postgresql://. See .env.example.")
     return config
+
+
+def email(url: str) -> dict[str, Any]:
+    """Django's settings for an e-mail URL; raises BadSetting."""
+    try:
+        return dict(environ.Env.email_url_config(url))
+    except (ImproperlyConfigured, ValueError):
+        raise BadSetting("Klatsch cannot start: EMAIL_URL is not one. See .env.example.") from None
 
 
 def from_process(folder: Path) -> dict[str, Any]:

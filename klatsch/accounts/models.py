@@ -27,6 +27,8 @@ class User(AbstractUser):
     # collations can ever make two of one.
     username = models.CharField(max_length=64, unique=True, validators=[USERNAME], db_collation="C")
     email = models.EmailField(max_length=254)
+    # Why a person is not active yet; one who was deactivated does not await it, so that no old link lets them in.
+    awaits_email = models.BooleanField(default=False)
     first_name = None  # type: ignore[assignment]  # Django's documented way to drop an inherited field
     last_name = None  # type: ignore[assignment]  # the same
 

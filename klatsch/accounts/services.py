@@ -48,12 +48,12 @@ class SignedIn:
     credential: str = field(repr=False)
 
 
-def register_person(*, username: str, email: str, password: str) -> Profile:
-    """Makes an active person; raises BadRequest naming every field that is wrong.
+def register_person(*, username: str, email: str, password: str, confirm_email: bool = False) -> Profile:
+    """Makes a person, active unless they have to confirm their address; raises BadRequest naming each wrong field.
 
     Of two registrations of one name at once, one is told that it is taken.
     """
-    user = User(username=username, email=email)
+    user = User(username=username, email=email, is_active=not confirm_email, awaits_email=confirm_email)
     check_new_person(user, password)
     user.set_password(password)
     try:

@@ -13,8 +13,15 @@ from klatsch.core.errors import BadRequest, FieldError
 
 def check_new_person(user: User, password: str) -> None:
     """Raises BadRequest unless `user` may be registered with this password."""
-    _refuse_if([*_wrong_fields(user), *_weak_password(user, password)])
+    _refuse_if([*_wrong_fields(user), *_weak_password(user, password, "password")])
     check_free(user)
+
+
+def check_new_password(user: User, password: str, *, field: str) -> None:
+    """Raises BadRequest naming `field` unless the person may have this password."""
+    errors = tuple(_weak_password(user, password, field))
+    if errors:
+        raise BadRequest("This password cannot be used.", fields=errors)
 
 
 def check_free(user: User) -> None:
@@ -36,11 +43,11 @@ def _wrong_fields(user: User) -> Iterator[FieldError]:
             yield from _field_errors(name, wrong)
 
 
-def _weak_password(user: User, password: str) -> Iterator[FieldError]:
+def _weak_password(user: User, password: str, field: str) -> Iterator[FieldError]:
     try:
         validate_password(password, user)
     except ValidationError as error:
-        yield from _field_errors("password", error.error_list)
+        yield from _field_errors(field, error.error_list)
 
 
 def _field_errors(name: str, wrong: list[ValidationError]) -> Iterator[FieldError]:

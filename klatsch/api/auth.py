@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.urls import path
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -9,26 +10,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from klatsch.accounts import revocation, services
+from klatsch.accounts import passwords, revocation, services
 from klatsch.accounts.credentials import Token
 from klatsch.api.authentication import SessionAuthentication, person_of
 from klatsch.api.bodies import TextField, read_body
 from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import operation
 
-_PASSWORD_CHARACTERS_MOST = 1024
+PASSWORD_CHARACTERS_MOST = 1024
 """No passphrase is longer; validators that compare it with the name take their time over longer ones."""
 
 
 class RegistrationSerializer(serializers.Serializer[Any]):
     username = TextField(max_length=64, help_text="Never changes, and is never used again.")
     email = TextField(max_length=254)
-    password = TextField(max_length=_PASSWORD_CHARACTERS_MOST)
+    password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
     username = TextField(max_length=254, help_text="Or the e-mail address.")
-    password = TextField(max_length=_PASSWORD_CHARACTERS_MOST)
+    password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
 
 
 class ProfileSerializer(serializers.Serializer[Any]):
@@ -51,13 +52,16 @@ class Register(Entrance):
     @operation(
         "register",
         "Register",
-        "Makes a new person. Does not sign them in.",
+        "Makes a new person. Does not sign them in. Where addresses are confirmed, they get an e-mail first.",
         request=RegistrationSerializer,
         answers={201: ProfileSerializer},
         refusals=(400, 403),
     )
     def post(self, request: Request) -> Response:
-        profile = services.register_person(**read_body(request, RegistrationSerializer))
+        confirm = settings.ENV["KLATSCH_CONFIRM_EMAIL"]
+        profile = services.register_person(**read_body(request, RegistrationSerializer), confirm_email=confirm)
+        if confirm:
+            passwords.request_confirmation(person_id=profile.id)
         return Response(ProfileSerializer(profile).data, 201)
 
 

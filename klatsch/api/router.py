@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from klatsch.api import auth, conversations, messages, tokens, users
+from klatsch.api import auth, conversations, messages, passwords, tokens, users
 
 urlpatterns: list[Any] = [
     *auth.urlpatterns,
+    *passwords.urlpatterns,
     *tokens.urlpatterns,
     *users.urlpatterns,
     *conversations.urlpatterns,

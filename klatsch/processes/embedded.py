@@ -74,6 +74,7 @@ class Installation:
             ("KLATSCH_SECRET_KEY", self._folder.secret_key()),
             ("KLATSCH_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
             ("KLATSCH_ORIGINS", origins),
+            ("KLATSCH_PUBLIC_URL", f"http://localhost:{self._port}"),
             ("KLATSCH_INSECURE_COOKIES", "1"),
             ("KLATSCH_LOG_FORMAT", "console"),
         ):

@@ -127,6 +127,23 @@ async def test_ending_a_token_closes_its_sockets(
     await lives(kept)
 
 
+async def test_changing_the_password_closes_every_socket_and_a_new_one_with_the_kept_session_lives(
+    gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, connect_silent: Open, dora: Browser
+) -> None:
+    other = await dora.again(gateway_b)
+    token = (await dora.post("auth/tokens"))["token"]
+    sockets = [
+        await dora.open(gateway_a, connect_silent),
+        await other.open(gateway_b, connect_silent),
+        await connect(gateway_b, Person(dora.name, token)),
+    ]
+    await dora.post("auth/password", {"old_password": dora.password, "new_password": secrets.token_urlsafe(16)})
+    kept = await dora.open(gateway_b, connect_silent)
+    await closes(*sockets)
+    await lives(kept)
+    await other.http.aclose()
+
+
 async def test_staff_who_deactivate_somebody_close_their_sockets(
     system: System,
     gateway_a: GatewayProcess,

@@ -1,0 +1,56 @@
+"""E-mail, after the answer: nobody learns from an answer's time whether there was one to send."""
+
+import functools
+import smtplib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import DatabaseError, InterfaceError, connections
+
+from klatsch.accounts.models import User
+from klatsch.core.errors import Unavailable
+
+_log = structlog.get_logger(__name__)
+_WAITING_MOST = 200
+_RETRY_S = 30.0
+
+
+class Mailer:
+    """Does one job after the other on a thread of its own; at most `waiting_most` wait for it."""
+
+    def __init__(self, waiting_most: int) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="mail")
+        self._room = threading.BoundedSemaphore(waiting_most)
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Raises Unavailable when too many wait already; what a job fails with is logged, by its kind alone."""
+        if not self._room.acquire(blocking=False):
+            raise Unavailable("Too many e-mails wait to be sent. Try again.", retry_after=_RETRY_S)
+        self._pool.submit(self._run, job)
+
+    def _run(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except (OSError, smtplib.SMTPException, DatabaseError, InterfaceError) as error:
+            _log.warning("mail_not_sent", error=type(error).__name__)
+        finally:
+            self._room.release()
+            connections.close_all()  # this thread's: no request ends here that would
+
+
+@functools.cache
+def mailer() -> Mailer:
+    """The mailer of this process, made when the first e-mail is asked for: after any fork."""
+    return Mailer(_WAITING_MOST)
+
+
+def send_link(user: User, *, subject: str, text: str, page: str, token: str) -> None:
+    """Sends a link that proves that the address is theirs. Behind `#`, no server and no log ever sees the token."""
+    link = f"{settings.ENV['KLATSCH_PUBLIC_URL'].rstrip('/')}/{page}#uid={user.pk}&token={token}"
+    minutes = settings.ENV["KLATSCH_LINK_MINUTES"]
+    body = f"Hello {user.username},\n\n{text}\n\n{link}\n\nThe link works once, for {minutes} minutes.\n"
+    send_mail(subject, body, None, [user.email])

@@ -1,0 +1,115 @@
+"""Changing a password, and proving by an e-mail that an address is one's own: to reset it, or to begin.
+
+Whatever gives a person another password ends every credential that was there before it.
+"""
+
+from uuid import UUID
+
+from django.contrib import auth
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
+from django.db import transaction
+from django.http import HttpRequest
+
+from klatsch.accounts.mail import mailer, send_link
+from klatsch.accounts.models import User
+from klatsch.accounts.queries import find_by_login
+from klatsch.accounts.revocation import end_credentials, held_by
+from klatsch.accounts.validation import check_new_password
+from klatsch.core.errors import BadRequest, Conflict, FieldError
+
+
+class ConfirmationTokens(PasswordResetTokenGenerator):
+    """Good for one confirmation of one address: there is none to confirm any more once it is."""
+
+    key_salt = "klatsch.accounts.passwords.ConfirmationTokens"
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        return f"{user.pk}{timestamp}{user.email}{user.awaits_email}"
+
+
+confirmation_tokens = ConfirmationTokens()
+
+
+def change_password(*, http: HttpRequest, old_password: str, new_password: str, keep_session: bool) -> None:
+    """Gives the person of `http` another password; raises BadRequest naming the field that is wrong.
+
+    Ends every session and token; with `keep_session` that of `http` goes on under a new key.
+    """
+    user = http.user
+    assert isinstance(user, User)
+    if not user.check_password(old_password):
+        raise _wrong("old_password", "wrong", "This is not your password.")
+    check_new_password(user, new_password, field="new_password")
+    hashed = make_password(new_password)
+    with transaction.atomic():
+        person = User.objects.select_for_update().get(pk=user.pk)
+        if person.password != user.password:
+            raise Conflict("The password has been changed meanwhile.")
+        _set_password(person, hashed)
+        if keep_session:
+            auth.update_session_auth_hash(http, person)
+            http.session.save()
+
+
+def request_reset(*, email: str) -> None:
+    """Sends a link to the active person of that address, later; the same work is done now for any address.
+
+    Who has not confirmed their address yet gets that link again. Raises Unavailable.
+    """
+    mailer().submit(lambda: _send_reset(email))
+
+
+def confirm_reset(*, uid: UUID, token: str, new_password: str) -> User:
+    """Gives a person another password, for a token that works once; raises BadRequest naming the wrong field."""
+    with transaction.atomic():
+        person = User.objects.select_for_update().filter(pk=uid, is_active=True).first()
+        if person is None or not default_token_generator.check_token(person, token):
+            raise _wrong("token", "invalid", "This link is not valid, or no longer.")
+        check_new_password(person, new_password, field="new_password")
+        _set_password(person, make_password(new_password))
+    return person
+
+
+def request_confirmation(*, person_id: UUID) -> None:
+    """Sends who has just registered the link that lets them in."""
+    mailer().submit(lambda: _send_confirmation(User.objects.get(pk=person_id)))
+
+
+def confirm_email(*, uid: UUID, token: str) -> None:
+    """Lets a person in whose address is proven; raises BadRequest. Never one who was deactivated."""
+    with transaction.atomic():
+        person = User.objects.select_for_update().filter(pk=uid, awaits_email=True).first()
+        if person is None or not confirmation_tokens.check_token(person, token):
+            raise _wrong("token", "invalid", "This link is not valid, or no longer.")
+        person.is_active, person.awaits_email = True, False
+        person.save(update_fields=["is_active", "awaits_email"])
+
+
+def _set_password(person: User, hashed: str) -> None:
+    held = held_by(person)
+    person.password = hashed
+    person.save(update_fields=["password"])
+    end_credentials(person, held)
+
+
+def _send_reset(email: str) -> None:
+    user = find_by_login(email) if "@" in email else None
+    if user is None:
+        return
+    if user.awaits_email:
+        _send_confirmation(user)
+    elif user.is_active and user.has_usable_password():
+        text = "Somebody, most likely you, wants to set another password for you. If not, do nothing."
+        token = default_token_generator.make_token(user)
+        send_link(user, subject="Your password", text=text, page="reset", token=token)
+
+
+def _send_confirmation(user: User) -> None:
+    token = confirmation_tokens.make_token(user)
+    text = "Somebody, most likely you, has registered with this address. If not, do nothing."
+    send_link(user, subject="Your e-mail address", text=text, page="confirm", token=token)
+
+
+def _wrong(field: str, code: str, detail: str) -> BadRequest:
+    return BadRequest(detail, fields=(FieldError(field, code, detail),))

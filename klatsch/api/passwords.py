@@ -1,0 +1,106 @@
+"""Passwords over REST: change one's own, or set another one by a link in an e-mail; and confirm one's address."""
+
+from typing import Any
+
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.accounts import passwords
+from klatsch.accounts.credentials import Token
+from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, Entrance
+from klatsch.api.authentication import person_of
+from klatsch.api.bodies import TextField, read_body
+from klatsch.api.relaying import relay_affairs
+from klatsch.api.schema import operation
+
+_TOKEN_CHARACTERS_MOST = 100
+
+
+class PasswordChangeSerializer(serializers.Serializer[Any]):
+    old_password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
+    new_password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
+
+
+class ResetSerializer(serializers.Serializer[Any]):
+    email = TextField(max_length=254)
+
+
+class ProofSerializer(serializers.Serializer[Any]):
+    uid = serializers.UUIDField(help_text="From the link in the e-mail.")
+    token = TextField(max_length=_TOKEN_CHARACTERS_MOST, help_text="From the same; it works once.")
+
+
+class NewPasswordSerializer(ProofSerializer):
+    new_password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
+
+
+class Password(APIView):
+    @operation(
+        "change_password",
+        "Change my password",
+        "Ends every token and every other session; the session that asks goes on, under a new key. All WebSockets are "
+        "closed within seconds: open them anew.",
+        request=PasswordChangeSerializer,
+        answers={204: None},
+        refusals=(400, 401, 403, 409),
+    )
+    def post(self, request: Request) -> Response:
+        keep_session = not isinstance(request.auth, Token)
+        fields = read_body(request, PasswordChangeSerializer)
+        passwords.change_password(http=request, **fields, keep_session=keep_session)
+        relay_affairs(request, person_of(request).id)
+        return Response(status=204)
+
+
+class Reset(Entrance):
+    @operation(
+        "request_password_reset",
+        "Ask for a password reset",
+        "Sends a link to whose address this is. The answer is the same where it is nobody's.",
+        request=ResetSerializer,
+        answers={202: None},
+        refusals=(400, 403),
+    )
+    def post(self, request: Request) -> Response:
+        passwords.request_reset(**read_body(request, ResetSerializer))
+        return Response(status=202)
+
+
+class ConfirmReset(Entrance):
+    @operation(
+        "reset_password",
+        "Reset a password",
+        "Sets another password by the link of an e-mail, once, and ends every session and token. Signs nobody in.",
+        request=NewPasswordSerializer,
+        answers={204: None},
+        refusals=(400, 403),
+    )
+    def post(self, request: Request) -> Response:
+        person = passwords.confirm_reset(**read_body(request, NewPasswordSerializer))
+        relay_affairs(request, person.pk)
+        return Response(status=204)
+
+
+class ConfirmEmail(Entrance):
+    @operation(
+        "confirm_email",
+        "Confirm an e-mail address",
+        "Where addresses are confirmed (`KLATSCH_CONFIRM_EMAIL`), nobody can sign in before this.",
+        request=ProofSerializer,
+        answers={204: None},
+        refusals=(400, 403),
+    )
+    def post(self, request: Request) -> Response:
+        passwords.confirm_email(**read_body(request, ProofSerializer))
+        return Response(status=204)
+
+
+urlpatterns = [
+    path("auth/password", Password.as_view()),
+    path("auth/password/reset", Reset.as_view()),
+    path("auth/password/reset/confirm", ConfirmReset.as_view()),
+    path("auth/email/confirm", ConfirmEmail.as_view()),
+]
