@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from websockets.typing import Subprotocol
 from klatsch.core.ids import uuid7
 from tests.e2e.process import HOST, GatewayProcess
 from tests.e2e.system import Person
+from tests.frames import check_received, check_written
 
 SUBPROTOCOL = "klatsch.v1"
 _DEADLINE_S = 15.0
@@ -73,8 +75,8 @@ class History:
 class Client:
     """One connection. `history` is all that has come until now; `closed` is the server's code, once it has closed."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
+    def __init__(self, connection: ClientConnection) -> None:
+        self.socket = connection
         self.history = History()
         self.closed: int | None = None
         self.reason = ""
@@ -93,12 +95,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
         subprotocols: Sequence[str] = (SUBPROTOCOL,),
         query: str = "",
+        receive_buffer_bytes: int | None = None,
     ) -> "Client":
-        """Opens a socket and says nothing yet."""
+        """Opens a socket and says nothing yet; with a small buffer of the kernel's, where it is to be full soon."""
+        raw = socket.socket()
+        raw.setblocking(False)
+        if receive_buffer_bytes is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        await asyncio.get_running_loop().sock_connect(raw, (HOST, gateway.port))
         all_headers = dict(headers or {})
         if person is not None:
             all_headers["Authorization"] = f"Bearer {person.token}"
-        socket = await connect(
+        connection = await connect(
             f"ws://{HOST}:{gateway.port}/ws{query}",
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             additional_headers=all_headers,
@@ -107,23 +115,43 @@ class Client:
             max_queue=None,
             ping_interval=None,
             proxy=None,
+            sock=raw,
             open_timeout=_DEADLINE_S,
         )
-        return cls(socket)
+        return cls(connection)
 
     @classmethod
-    async def open(cls, gateway: GatewayProcess, person: Person, *, resume: str | None = None) -> "Client":
+    async def open(
+        cls,
+        gateway: GatewayProcess,
+        person: Person,
+        *,
+        resume: str | None = None,
+        receive_buffer_bytes: int | None = None,
+    ) -> "Client":
         """Opens a socket, says hello and waits for the mark."""
-        client = await cls.connect(gateway, person)
+        client = await cls.connect(gateway, person, receive_buffer_bytes=receive_buffer_bytes)
         answer = await client.request("hello", {"resume": resume})
         assert "ok" in answer, answer
         await client.until(lambda: client.token is not None, "the mark of hello")
         return client
 
+    def stop_reading(self) -> None:
+        """From here on not a byte is taken, and the kernel's buffers fill."""
+        self.socket.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Takes what is there, in large bites: a window that was made small would take seconds."""
+        raw: socket.socket = self.socket.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_000_000)
+        self.socket.transport.resume_reading()
+
     async def _read(self) -> None:
         try:
             async for raw in self.socket:
-                self._take(json.loads(raw))
+                frame = json.loads(raw)
+                self._take(frame)
+                check_received(frame)
         except ConnectionClosed:
             pass
         self.closed, self.reason = self.socket.close_code, self.socket.close_reason or ""
@@ -158,6 +186,7 @@ class Client:
 
     async def write(self, raw: str | bytes, *, text: bool | None = None) -> None:
         """One frame of exactly these bytes; `text` says that bytes go as a text frame, whatever they are."""
+        check_written(raw)
         await self.socket.send(raw, text=text)
 
     async def request(self, op: str, body: object) -> dict[str, Any]:
@@ -216,5 +245,7 @@ class Client:
         """Ends this side, whatever state it is in."""
         self._reading.cancel()
         self.socket.transport.abort()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        [ended] = await asyncio.gather(self._reading, return_exceptions=True)
         await self.socket.wait_closed()
+        if isinstance(ended, AssertionError):  # what came is not as docs/asyncapi.yaml says
+            raise ended

@@ -1,7 +1,9 @@
 """Fixtures of the end-to-end tests: one system of real processes, put in order before each test that needs it."""
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 
+import httpx
 import pytest
 from django.db import connections
 
@@ -16,6 +18,7 @@ from tests.e2e.talk import Open, Talk, start_talk
 
 _SYSTEM = pytest.StashKey[System]()
 OpenRest = Callable[[GatewayProcess, Person], Rest]
+OpenNewcomer = Callable[[GatewayProcess], Awaitable[Person]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -98,11 +101,11 @@ def carol(system: System) -> Person:
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Open]:
-    """Opens a socket that has said hello and has its mark, and that ends with the test."""
+    """Opens a socket that has said hello and has its mark, with `Client.open`'s arguments; it ends with the test."""
     clients: list[Client] = []
 
-    async def open_client(gateway: GatewayProcess, person: Person, *, resume: str | None = None) -> Client:
-        client = await Client.open(gateway, person, resume=resume)
+    async def open_client(*arguments: object, **named: object) -> Client:
+        client = await Client.open(*arguments, **named)  # type: ignore[arg-type]  # handed on as they are
         clients.append(client)
         return client
 
@@ -144,6 +147,22 @@ async def rest() -> AsyncIterator[OpenRest]:
     yield make
     for one in made:
         await one.close()
+
+
+@pytest.fixture
+def newcomer() -> OpenNewcomer:
+    """Registers somebody new, who then takes a token for their password."""
+
+    async def register(gateway: GatewayProcess) -> Person:
+        name, password = f"dora-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+        async with httpx.AsyncClient(base_url=f"{gateway.url}/api/v1/", trust_env=False, timeout=20) as http:
+            body = {"username": name, "email": f"{name}@e2e.invalid", "password": password}
+            assert (await http.post("auth/register", json=body)).status_code == 201
+            made = await http.post("auth/tokens", json={"username": name, "password": password})
+            assert made.status_code == 201
+            return Person(name, made.json()["token"])
+
+    return register
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ class Row(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What one connection, open all the time, did and saw in a conversation: in order, each."""
+    """What one connection did and saw in a conversation, in order; `always` if it was open all the time."""
 
     attempts: list[Attempt]
     pushed: list[dict[str, Any]]
+    always: bool = True
 
 
 def order(position: str) -> tuple[int, int]:
@@ -40,20 +41,24 @@ def archived(system: System, conversation: str) -> list[Row]:
     return [Row(*row) for row in system.rows(query, conversation)]
 
 
-def check(system: System, conversation: str, *clients: Client) -> list[Row]:
+def check(system: System, conversation: str, *clients: Client, for_a_while: Sequence[Client] = ()) -> list[Row]:
     """The archive's rows, once all is archived; fails with every way in which what clients saw contradicts them.
 
-    The clients send into no other conversation, and were connected all the time.
+    The clients send into no other conversation. They were connected all the time, but for those `for_a_while`.
     """
     system.wait_archived()
     rows = archived(system, conversation)
-    told = [
-        Told(c.history.attempts, [m for m in c.history.messages if m["conversation"] == conversation]) for c in clients
-    ]
+    told = [_told(client, conversation, always=True) for client in clients]
+    told += [_told(client, conversation, always=False) for client in for_a_while]
     found = list(contradictions(rows, told))
     assert not found, "\n".join(found)
     assert any(attempt.ok for one in told for attempt in one.attempts), "nothing was acknowledged"
     return rows
+
+
+def _told(client: Client, conversation: str, *, always: bool) -> Told:
+    pushed = [message for message in client.history.messages if message["conversation"] == conversation]
+    return Told(client.history.attempts, pushed, always)
 
 
 def contradictions(rows: Sequence[Row], told: Sequence[Told]) -> Iterator[str]:
@@ -64,7 +69,7 @@ def contradictions(rows: Sequence[Row], told: Sequence[Told]) -> Iterator[str]:
         yield from _in_answers(rows, one.attempts)
         yield from _in_pushes(rows, one.pushed)
         known = {message["id"] for message in one.pushed} | {a.message_id for a in one.attempts if a.ok}
-        yield from (f"never told of: {row}" for row in rows if row.id not in known)
+        yield from (f"never told of: {row}" for row in rows if one.always and row.id not in known)
 
 
 def _in_archive(rows: Sequence[Row]) -> Iterator[str]:

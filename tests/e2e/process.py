@@ -31,14 +31,27 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 1
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end; in between not one of its threads runs."""
+    """SIGSTOP, and SIGCONT at the end, if it was not killed; in between not one of its threads runs."""
     process = psutil.Process(pid)
     process.suspend()
     try:
         wait_until(lambda: process.status() == psutil.STATUS_STOPPED, f"{process.name()} is stopped")
         yield
     finally:
-        process.resume()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+def unread_bytes(port: int, pid: int) -> int:
+    """What a process has sent to a port of this machine and its owner has not read: the kernel holds it."""
+    mine = {c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.raddr and c.raddr.port == port}
+    total = 0
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            _, local, remote, _, queues, *_ = line.split()
+            if int(local.rpartition(":")[2], 16) == port and int(remote.rpartition(":")[2], 16) in mine:
+                total += int(queues.rpartition(":")[2], 16)
+    return total
 
 
 class Process:

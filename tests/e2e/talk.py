@@ -37,13 +37,20 @@ class Talk:
     def acknowledged(self) -> int:
         return sum(attempt.ok is not None for attempt in self.writer.history.attempts)
 
-    async def check(self, *others: Client) -> list[Row]:
-        """The archive's rows, once all is archived and shown; fails where what anybody saw contradicts them."""
-        last = await self.writer.send("the last one", conversation=self.conversation)
+    async def check(self, *, for_a_while: Sequence[Client] = ()) -> list[Row]:
+        """The archive's rows, once all is archived and shown; fails where what anybody saw contradicts them.
+
+        Where the writer's connection was lost, one of those `for_a_while` has taken its place.
+        """
+        clients, writer = [self.reader], self.writer
+        if self.writer.closed is None:
+            clients.append(self.writer)
+        else:
+            for_a_while, writer = [*for_a_while, self.writer], for_a_while[0]
+        last = await writer.send("the last one", conversation=self.conversation)
         assert last.ok, last
-        for client in (self.reader, *others):
-            await client.received("the last one")
-        return await asyncio.to_thread(check, self.system, self.conversation, self.writer, self.reader, *others)
+        await self.reader.received("the last one")
+        return await asyncio.to_thread(check, self.system, self.conversation, *clients, for_a_while=for_a_while)
 
 
 async def start_talk(system: System, gateways: tuple[GatewayProcess, GatewayProcess], connect: Open) -> Talk:
