@@ -84,11 +84,17 @@ class Hub:
             for outbox in person.outboxes:
                 self._drop(key, outbox)
 
+    def ask_again(self, person: Person, access: Access) -> None:
+        """From here on a "yes" to write there is to be asked of PostgreSQL; what comes is heard as before."""
+        person.writable.pop(access.key, None)
+        if access.receiver is not None:
+            person.direct.pop(access.receiver, None)
+
     def close_to_writing(self, person: Person, peer: str) -> None:
-        """From here on a "yes" to write to `peer` is to be asked of PostgreSQL; what comes is heard as before."""
-        access = person.direct.pop(peer, None)
+        """The same for what goes to `peer`."""
+        access = person.direct.get(peer)
         if access is not None:
-            person.writable.pop(access.key, None)
+            self.ask_again(person, access)
 
     def part(self, username: str) -> None:
         """The same for everybody who may write to a person."""

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from klatsch.conversations.access import Access
-from klatsch.conversations.queries import Standing, get_standing, load_person, no_such_conversation
+from klatsch.conversations.queries import get_standing, no_such_conversation
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import Conflict, Forbidden
 from klatsch.eventlog.log import LogWriter
@@ -24,10 +24,6 @@ class Lookups:
         self._ends = ends
         self._progress = progress
         self._wait_s = wait_s
-
-    def load_person(self, user_id: UUID) -> list[Standing]:
-        """Where somebody belongs or once did, all of it in the log; raises Unavailable."""
-        return load_person(user_id, log=self._log)
 
     def find_earlier(self, access: Access, sent: SentMessage) -> str | None:
         """The position of the archived message of that id, None if there is none; raises Conflict, Unavailable."""

@@ -106,7 +106,10 @@ class Gateway:
         user_id = UUID(person.user_id)
         for standing in standings:
             if standing.active:
-                self.hub.admit(person, standing.access(user_id, person.username), standing.version)
+                access = standing.access(user_id, person.username)
+                self.hub.admit(person, access, standing.version)
+                if standing.waiting:
+                    self.hub.ask_again(person, access)
                 if not standing.peer_active:
                     person.departed.add(standing.peer_username or "")
             else:

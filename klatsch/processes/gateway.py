@@ -12,7 +12,6 @@ import uvicorn
 import uvloop
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 
 from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
@@ -21,7 +20,7 @@ from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
-from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.http import GatewayHttp
@@ -63,8 +62,8 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
     remembered = tail.offsets_at(wiring.clock_ms() - settings.ENV["KLATSCH_RING_SECONDS"] * 1_000)
     with wiring.connect_archive("gateway") as connection:
         archived = store.read_offsets(connection, epoch.epoch)
-        removals = store.removals(connection, epoch.epoch, list(ends), since=oldest)
-    begin = {p: max(oldest[p], min(remembered[p], archived[p])) for p in ends}
+        begin = {p: max(oldest[p], min(remembered[p], archived[p])) for p in ends}
+        removals = store.removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
     return Start(begin, ends, removals)
 
 
@@ -91,7 +90,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         loop.call_soon_threadsafe(fail, error)
 
     tail = wiring.log_tail(epoch.partitions)
-    start = await asyncio.to_thread(_plan, tail, epoch)
+    start = await asyncio.to_thread(plan_start, tail, epoch)
     writer = wiring.log_writer(epoch.partitions, reports="errors", failed=failed)
     reporting = wiring.log_writer(epoch.partitions, failed=failed)
     progress = ArchiveProgress()
@@ -171,13 +170,6 @@ def build_gateway(
     )
 
 
-def _plan(tail: KafkaTail, epoch: Epoch) -> Start:
-    try:
-        return plan_start(tail, epoch)
-    finally:
-        close_old_connections()
-
-
 def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
@@ -186,7 +178,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log(ports)}
 
     async def ready() -> dict[str, str]:
-        return gateway.not_ready() | await asyncio.to_thread(find_not_ready, checks)
+        return gateway.not_ready() | await asyncio.to_thread(with_fresh_connections, lambda: find_not_ready(checks))
 
     application: Any = build_application(gateway, GatewayHttp(api, env["KLATSCH_API_THREADS"], ready))
     return uvicorn.Config(
