@@ -68,6 +68,14 @@ VARIABLES: tuple[Variable, ...] = (
         "Serve over plain http, with cookies that travel on it: for localhost only.",
     ),
     Variable("KLATSCH_PROXY_TLS", bool, False, "A proxy ends TLS and sets X-Forwarded-Proto (overwriting a client's)."),
+    Variable(
+        "KLATSCH_TRUSTED_PROXIES",
+        int,
+        0,
+        "How many proxies of yours stand in front, each adding to X-Forwarded-For: who a client is, for limits.",
+        0,
+        10,
+    ),
     Variable("KLATSCH_TOPIC", str, "klatsch.events", "The topic of everything durable."),
     Variable("KLATSCH_PARTITIONS", int, 12, "Partitions of the topic; fixed when it is created.", 1, 1000),
     Variable("KLATSCH_REPLICATION", int, 1, "Copies of each partition; 3 in production.", 1, 7),
@@ -102,6 +110,20 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process.", 1, 64),
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
+    Variable("KLATSCH_SIGN_IN_FAILURES", int, 10, "Failed sign-ins for one account before the cool-off.", 1, 10**6),
+    Variable(
+        "KLATSCH_SIGN_IN_FAILURES_ADDRESS", int, 100, "Failed sign-ins from one address before the cool-off.", 1, 10**6
+    ),
+    Variable("KLATSCH_COOL_OFF_MINUTES", int, 15, "From the first failed sign-in to a new beginning (min).", 1, 1440),
+    Variable("KLATSCH_REGISTRATIONS_PER_HOUR", int, 50, "Registrations from one address (1/h).", 1, 10**6),
+    Variable(
+        "KLATSCH_RESETS_PER_HOUR",
+        int,
+        5,
+        "Password resets for one e-mail address (1/h); ten times that from one place.",
+        1,
+        10**6,
+    ),
     Variable(
         "EMAIL_URL",
         str,

@@ -6,6 +6,7 @@ import structlog
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
+from klatsch.accounts.limits import count_sign_in, sign_in_tries, take_back
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import find_by_login
 
@@ -13,11 +14,14 @@ _log = structlog.get_logger(__name__)
 
 
 class UsernameOrEmailBackend(ModelBackend):
-    """Finds an active person by username or e-mail address, in any case; an unknown name costs the same work."""
+    """Finds an active person by username or e-mail address, in any case; an unknown name costs the same work.
+
+    With a request, too many failures for an account (known or not) or from a place raise RateLimited.
+    """
 
     def authenticate(
         self,
-        request: HttpRequest | None,  # noqa: ARG002 - Django's signature
+        request: HttpRequest | None,
         username: str | None = None,
         password: str | None = None,
         **_: Any,
@@ -25,10 +29,15 @@ class UsernameOrEmailBackend(ModelBackend):
         if username is None or password is None:
             return None
         user = find_by_login(username)
+        tries = sign_in_tries(request, str(user.pk) if user else username.lower()) if request else []
+        if tries:
+            count_sign_in(tries)
         if user is None:
             User().set_password(password)
             _log.info("sign_in", accepted=False, user=None)
             return None
         accepted = user.check_password(password) and self.user_can_authenticate(user)
         _log.info("sign_in", accepted=accepted, user=str(user.pk))
+        if accepted and tries:
+            take_back(tries)
         return user if accepted else None

@@ -71,6 +71,19 @@ class Session(AbstractBaseSession):
         return store
 
 
+class Attempts(models.Model):
+    """How often something was tried in a window that began at `since`; written by `klatsch.accounts.limits` alone."""
+
+    pk = models.CompositePrimaryKey("what", "who")
+    what = models.CharField(max_length=16)
+    who = models.CharField(max_length=_DIGEST_CHARACTERS)
+    since = models.DateTimeField(db_index=True)
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.count} times {self.what}"
+
+
 class Ticket(models.Model):
     """Opens one WebSocket, once, within seconds; only its digest is kept, and that of the credential it stands for."""
 

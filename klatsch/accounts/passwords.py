@@ -11,6 +11,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_toke
 from django.db import transaction
 from django.http import HttpRequest
 
+from klatsch.accounts.limits import count_reset, count_sign_in, sign_in_tries, take_back
 from klatsch.accounts.mail import mailer, send_link
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import find_by_login
@@ -38,8 +39,11 @@ def change_password(*, http: HttpRequest, old_password: str, new_password: str, 
     """
     user = http.user
     assert isinstance(user, User)
+    tries = sign_in_tries(http, str(user.pk))  # a session that was left open is no way to guess its password
+    count_sign_in(tries)
     if not user.check_password(old_password):
         raise _wrong("old_password", "wrong", "This is not your password.")
+    take_back(tries)
     check_new_password(user, new_password, field="new_password")
     hashed = make_password(new_password)
     with transaction.atomic():
@@ -52,11 +56,12 @@ def change_password(*, http: HttpRequest, old_password: str, new_password: str, 
             http.session.save()
 
 
-def request_reset(*, email: str) -> None:
+def request_reset(*, http: HttpRequest, email: str) -> None:
     """Sends a link to the active person of that address, later; the same work is done now for any address.
 
-    Who has not confirmed their address yet gets that link again. Raises Unavailable.
+    Who has not confirmed their address yet gets that link again. Raises RateLimited, Unavailable.
     """
+    count_reset(http, email)
     mailer().submit(lambda: _send_reset(email))
 
 

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from klatsch.accounts import passwords, revocation, services
 from klatsch.accounts.credentials import Token
+from klatsch.accounts.limits import count_registration
 from klatsch.api.authentication import SessionAuthentication, person_of
 from klatsch.api.bodies import TextField, read_body
 from klatsch.api.relaying import relay_affairs
@@ -55,11 +56,13 @@ class Register(Entrance):
         "Makes a new person. Does not sign them in. Where addresses are confirmed, they get an e-mail first.",
         request=RegistrationSerializer,
         answers={201: ProfileSerializer},
-        refusals=(400, 403),
+        refusals=(400, 403, 429),
     )
     def post(self, request: Request) -> Response:
         confirm = settings.ENV["KLATSCH_CONFIRM_EMAIL"]
-        profile = services.register_person(**read_body(request, RegistrationSerializer), confirm_email=confirm)
+        fields = read_body(request, RegistrationSerializer)
+        count_registration(request)
+        profile = services.register_person(**fields, confirm_email=confirm)
         if confirm:
             passwords.request_confirmation(person_id=profile.id)
         return Response(ProfileSerializer(profile).data, 201)
@@ -72,7 +75,7 @@ class LogIn(Entrance):
         "Opens a session under a new key and sets its cookie, and the CSRF cookie.",
         request=CredentialsSerializer,
         answers={200: ProfileSerializer},
-        refusals=(400, 401, 403),
+        refusals=(400, 401, 403, 429),
     )
     def post(self, request: Request) -> Response:
         before = request.user

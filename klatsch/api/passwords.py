@@ -45,7 +45,7 @@ class Password(APIView):
         "closed within seconds: open them anew.",
         request=PasswordChangeSerializer,
         answers={204: None},
-        refusals=(400, 401, 403, 409),
+        refusals=(400, 401, 403, 409, 429),
     )
     def post(self, request: Request) -> Response:
         keep_session = not isinstance(request.auth, Token)
@@ -62,10 +62,10 @@ class Reset(Entrance):
         "Sends a link to whose address this is. The answer is the same where it is nobody's.",
         request=ResetSerializer,
         answers={202: None},
-        refusals=(400, 403),
+        refusals=(400, 403, 429),
     )
     def post(self, request: Request) -> Response:
-        passwords.request_reset(**read_body(request, ResetSerializer))
+        passwords.request_reset(http=request, **read_body(request, ResetSerializer))
         return Response(status=202)
 
 

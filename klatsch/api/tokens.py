@@ -76,7 +76,7 @@ class Tokens(APIView):
         "A new bearer token, for a username and password, or (with an empty body) for the session that asks.",
         request=CredentialsSerializer,
         answers={201: NewTokenSerializer},
-        refusals=(400, 401, 403),
+        refusals=(400, 401, 403, 429),
     )
     def post(self, request: Request) -> Response:
         if request.user.is_authenticated and not request.data:

@@ -195,6 +195,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # uvicorn believes any X-Forwarded-For of a local peer; see accounts.limits
     )
 
 

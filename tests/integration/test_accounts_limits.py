@@ -1,0 +1,186 @@
+"""Guessing is limited by account and by address, for all processes together and not for ever (D16)."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.models import F
+from django.test import Client, RequestFactory
+
+from klatsch.accounts.limits import client_network, count_registration
+from klatsch.accounts.models import Attempts, User
+from klatsch.core.errors import RateLimited
+from tests.integration.people import (
+    PASSWORD,
+    V1,
+    bearer,
+    log_in,
+    make_person,
+    make_person_with_password,
+    post,
+    problem,
+    quick_hashes,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
+__all__ = ["quick_hashes"]
+LOGIN, TOKENS = f"{V1}/auth/login", f"{V1}/auth/tokens"
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (
+        ("KLATSCH_SIGN_IN_FAILURES", 3),
+        ("KLATSCH_SIGN_IN_FAILURES_ADDRESS", 6),
+        ("KLATSCH_REGISTRATIONS_PER_HOUR", 2),
+        ("KLATSCH_RESETS_PER_HOUR", 2),
+    ):
+        monkeypatch.setitem(settings.ENV, name, most)
+
+
+def guess(username: str = "ana", given: str = "wrong", path: str = LOGIN, address: str = "192.0.2.1") -> Any:
+    return post(Client(), path, {"username": username, "password": given}, REMOTE_ADDR=address)
+
+
+def later(**time: int) -> None:
+    """As if so much time had passed."""
+    Attempts.objects.update(since=F("since") - timedelta(**time))
+
+
+def is_limited(answer: Any) -> bool:
+    if answer.status_code != 429:
+        return False
+    assert problem(answer) == (429, "rate_limited")
+    return 0 < int(answer["Retry-After"]) <= 3600
+
+
+def test_an_account_is_closed_to_guesses_from_anywhere_by_any_of_its_names_and_ways() -> None:
+    make_person_with_password()
+    names = ["ana", "ANA", "ana@example.org"]
+    for number, name in enumerate(names):
+        assert guess(name, path=[LOGIN, TOKENS][number % 2], address=f"192.0.2.{number}").status_code == 401
+    assert is_limited(guess(given=PASSWORD, address="192.0.2.9"))
+    assert is_limited(guess(given=PASSWORD, path=TOKENS, address="192.0.2.9"))
+
+
+def test_the_admins_login_is_limited_too() -> None:
+    make_person_with_password(is_staff=True)
+    for _ in range(3):
+        guess()
+    client = Client(raise_request_exception=False)
+    answer = client.post("/admin/login/", {"username": "ana", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_nobody_learns_by_it_who_exists() -> None:
+    make_person_with_password()
+    answers = {name: [guess(name, address=f"192.0.2.{n}") for _ in range(4)] for n, name in enumerate(["ana", "bob"])}
+    known, unknown = ([(a.status_code, a.json()["detail"]) for a in some] for some in answers.values())
+    assert known == unknown
+
+
+def test_the_cool_off_ends_however_many_guesses_go_on() -> None:
+    make_person_with_password()
+    for _ in range(4):
+        guess()
+    later(minutes=14)
+    assert is_limited(guess(given=PASSWORD))
+    later(minutes=2)
+    assert guess(given=PASSWORD).status_code == 200
+
+
+def test_an_address_is_closed_to_guesses_at_many_accounts_and_others_are_not() -> None:
+    make_person_with_password()
+    assert [guess(f"person{n}").status_code for n in range(6)] == [401] * 6
+    assert is_limited(guess(given=PASSWORD))
+    assert guess(given=PASSWORD, address="198.51.100.1").status_code == 200
+
+
+def test_a_success_takes_its_try_back_and_opens_the_account_anew() -> None:
+    make_person_with_password()
+    for _ in range(5):
+        assert guess().status_code == 401
+        assert guess(given=PASSWORD).status_code == 200
+    assert [guess(f"person{n}").status_code for n in range(2)] == [401, 429]
+
+
+def test_a_session_left_open_is_no_way_to_guess_the_password() -> None:
+    headers = bearer(make_person_with_password())
+    body = {"old_password": "wrong", "new_password": "another horse battery"}
+    codes = [post(Client(), f"{V1}/auth/password", body, headers=headers).status_code for _ in range(4)]
+    assert codes == [400, 400, 400, 429]
+
+
+def test_registrations_from_one_address_are_limited() -> None:
+    def register(number: int, address: str = "192.0.2.1") -> Any:
+        body = {"username": f"ana{number}", "email": f"ana{number}@example.org", "password": PASSWORD}
+        return post(Client(), f"{V1}/auth/register", body, REMOTE_ADDR=address)
+
+    assert [register(number).status_code for number in range(3)] == [201, 201, 429]
+    assert is_limited(register(3))
+    assert register(4, "192.0.2.2").status_code == 201
+    later(minutes=61)
+    assert register(5).status_code == 201
+    assert User.objects.count() == 4
+
+
+def test_resets_are_limited_by_the_address_asked_for_known_or_not() -> None:
+    make_person("ana")
+    for email in ("ana@example.org", "nobody@example.org"):
+        answers = [post(Client(), f"{V1}/auth/password/reset", {"email": email}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+
+
+def test_neither_names_nor_addresses_are_kept_and_old_rows_go() -> None:
+    guess()
+    kept = str(list(Attempts.objects.values_list("what", "who")))
+    assert "ana" not in kept
+    assert "192.0.2.1" not in kept
+    later(days=2)
+    guess("bob", address="192.0.2.2")
+    assert Attempts.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_tries_at_once_no_more_than_allowed_get_through() -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
+
+    def attempt(_: int) -> bool:
+        try:
+            count_registration(request)
+        except RateLimited:
+            return False
+        finally:
+            connections.close_all()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(16))) == 2
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "network"),
+    [
+        (0, "203.0.113.9", "192.0.2.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        (2, "6.6.6.6, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        (2, "203.0.113.9", "192.0.2.1"),
+        (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+    ],
+)
+def test_a_forwarded_address_counts_only_as_far_as_our_own_proxies_said_it(
+    monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str, network: str
+) -> None:
+    monkeypatch.setitem(settings.ENV, "KLATSCH_TRUSTED_PROXIES", proxies)
+    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR=forwarded)
+    assert client_network(request) == network
+
+
+def test_credentials_that_are_right_are_never_limited() -> None:
+    make_person_with_password()
+    assert [log_in(Client()).status_code for _ in range(9)] == [200] * 9
