@@ -93,6 +93,9 @@ class KafkaTail:
                     deliver(records)
         except LogError as error:
             failed(error)
+        except BaseException as error:  # noqa: BLE001 - a thread's edge: in silence, sockets would lose their feed
+            _log.exception("log_tail_failed")
+            failed(LogError(f"the log's reader cannot go on: {error!r}"))
         finally:
             reading.close()
 

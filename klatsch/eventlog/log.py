@@ -102,7 +102,10 @@ class LogTail(Protocol):
         deliver: Callable[[Sequence[Record]], None],
         failed: Callable[[LogError], None],
     ) -> None:
-        """Calls `deliver` on the tail's thread with batches in the partitions' order; `failed` once, then nothing."""
+        """Calls `deliver` on the tail's thread with batches in the partitions' order; `failed` once, then nothing.
+
+        A `deliver` that raises has failed too.
+        """
 
     def stop(self) -> None:
         """No `deliver` after this returns."""

@@ -127,6 +127,8 @@ class MemoryTail:
                     deliver(records)
         except LogError as error:
             failed(error)
+        except BaseException as error:  # noqa: BLE001 - as KafkaTail does
+            failed(LogError(f"the log's reader cannot go on: {error!r}"))
 
 
 class MemoryGroup:
