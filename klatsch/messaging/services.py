@@ -9,7 +9,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, TooLong, Unavailable
 from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
-from klatsch.eventlog.log import Entry, LogFull, LogWriter, Report
+from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.messaging import events
 
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -103,8 +103,8 @@ def send_message(
     header = events.judge_header(sent.id, access.sender_bytes, sent.digest)
     try:
         log.append(Entry(access.key, value, header), report)
-    except LogFull as error:
-        raise Unavailable("Too much is waiting for the log. Try again.", retry_after=1) from error
+    except LogError as error:  # full, or no longer able to take anything
+        raise Unavailable("The log takes nothing just now. Try again.", retry_after=1) from error
     return sent
 
 
