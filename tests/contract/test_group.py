@@ -1,6 +1,7 @@
 """The log's groups: each partition is one member's, who begins where it says and can go back."""
 
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -143,6 +144,19 @@ def test_groups_of_other_names_read_everything_each(log: LogUnderTest) -> None:
     for name in ("persister", "auditor"):
         member = GroupMember(log, name)
         member.poll_until(lambda member=member: len(member.records) == 3)  # type: ignore[misc]  # bound for the loop
+
+
+def test_an_error_of_assigned_comes_out_of_the_poll(log: LogUnderTest) -> None:
+    class Stopped(Exception):
+        pass
+
+    def assigned(partitions: Sequence[int]) -> Mapping[int, int]:
+        raise Stopped
+
+    revoked: list[Sequence[int]] = []
+    member = log.group("persister", assigned=assigned, revoked=revoked.append)
+    with pytest.raises(Stopped):
+        wait_until(lambda: False, meanwhile=lambda: member.poll(0.1, 100))
 
 
 @pytest.mark.parametrize("offset", [1, 6])

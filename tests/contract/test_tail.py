@@ -1,10 +1,11 @@
 """The log's tail: all partitions, each in its order, from where one says; and nothing after the stop."""
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 
-from klatsch.eventlog.log import LogError, OffsetGone
+from klatsch.eventlog.log import LogError, OffsetGone, Record
 from tests.contract.logs import PARTITIONS, Delivered, LogUnderTest, append_all, clock_ms, values_in
 from tests.contract.waiting import wait_until
 
@@ -135,6 +136,26 @@ def test_an_offset_past_retention_or_beyond_the_end_is_gone_and_said_once(log: L
     assert isinstance(failure, OffsetGone)
     assert isinstance(failure, LogError)
     assert read.values(0) == []
+
+
+@pytest.mark.parametrize("error", [LogError("the feed is broken"), ZeroDivisionError("a mistake of ours")])
+def test_a_deliver_that_raises_has_failed_and_gets_nothing_more(log: LogUnderTest, error: Exception) -> None:
+    read = Delivered()
+
+    def stumble(records: Sequence[Record]) -> None:
+        read.deliver(records)
+        raise error
+
+    append_all(log.writer(), values_in(0, 1))
+    tail = log.tail()
+    tail.start(FROM_THE_BEGINNING, stumble, read.failures.append)
+    wait_until(lambda: read.failures)
+    append_all(log.writer(), values_in(0, 1, start=1))
+    tail.stop()
+
+    [failure] = read.failures
+    assert str(error.args[0]) in str(failure)
+    assert read.values() == [b"0/0"]
 
 
 def test_the_first_offset_that_is_held_is_read(log: LogUnderTest) -> None:

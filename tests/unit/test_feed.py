@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.metrics import DELIVERED
@@ -439,14 +439,12 @@ def archive_before(records: Sequence[Record]) -> Memberships:
     return memberships
 
 
-@settings(max_examples=60)
 @given(histories)
 def test_every_answer_is_what_the_rules_say(history: list[Said | Moved | Entry]) -> None:
     records = play(history)
     assert answers(Gateway(), records) == verdicts(records)
 
 
-@settings(max_examples=60)
 @given(histories, st.integers(0, 3))
 def test_two_feeds_that_start_at_different_points_agree(history: list[Said | Moved | Entry], era: int) -> None:
     records = play(history)
@@ -461,7 +459,6 @@ def test_two_feeds_that_start_at_different_points_agree(history: list[Said | Mov
     assert seen[0] == seen[1]
 
 
-@settings(max_examples=60)
 @given(histories, st.lists(st.integers(0, 4 * ERA), max_size=4))
 def test_where_the_log_is_cut_into_batches_makes_no_difference(
     history: list[Said | Moved | Entry], cuts: list[int]

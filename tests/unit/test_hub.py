@@ -159,5 +159,5 @@ class HubMachine(RuleBasedStateMachine):
             assert person.access.keys() == known
 
 
-HubMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+HubMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestHubMachine = HubMachine.TestCase

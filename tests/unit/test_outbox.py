@@ -160,5 +160,5 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.peer.closed == ([(Close.SLOW, "slow, resume")] if self.outbox.closed else [])
 
 
-OutboxMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+OutboxMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestOutboxMachine = OutboxMachine.TestCase

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, InvalidContent, KlatschError, TooLong, Unavailable
 from klatsch.core.ids import FRESH_WINDOW_MS
-from klatsch.eventlog.log import Record, Report
+from klatsch.eventlog.log import Entry, LogError, Record, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging import events
@@ -188,6 +188,20 @@ def test_a_full_log_is_unavailable_and_nothing_was_appended() -> None:
     assert caught.value.temporary
     assert caught.value.retry_after == 1
     assert log.records == []
+
+
+class FailedWriter(MemoryWriter):
+    """A writer whose producer can no longer go on."""
+
+    def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+        raise LogError("the log refused an entry: fatal")
+
+
+def test_a_log_that_takes_nothing_any_more_is_unavailable_too() -> None:
+    log = Log()
+    log.writer = FailedWriter(log.log)
+    with pytest.raises(Unavailable):
+        log.send(draft())
 
 
 def test_the_same_client_id_gives_the_same_id_and_another_body_another_digest() -> None:

@@ -1,0 +1,6 @@
+"""Examples of the unit tests: few enough for ten seconds in all; no deadline each, as a busy machine breaks nothing."""
+
+from hypothesis import settings
+
+settings.register_profile("unit", max_examples=40, deadline=None)
+settings.load_profile("unit")
