@@ -162,6 +162,15 @@ VARIABLES: tuple[Variable, ...] = (
         0,
         10**6,
     ),
+    Variable(
+        "KLATSCH_METRICS_PORT",
+        int,
+        0,
+        "The persister answers /metrics and /livez there; 0: nowhere. Gateway and api answer them on their own port.",
+        0,
+        65_535,
+    ),
+    Variable("KLATSCH_METRICS_TOKEN", str, "", "The bearer token that /metrics asks for; empty: none is needed."),
     Variable("KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
     Variable("KLATSCH_LOG_FORMAT", str, "json", "Log lines for machines or for people.", choices=("json", "console")),
 )

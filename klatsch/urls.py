@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 
 from klatsch.api import health
 from klatsch.api.async_docs import async_docs, async_schema
+from klatsch.api.metrics import metrics
 from klatsch.gateway.asyncapi.document import async_document, async_yaml
 
 handler400 = "klatsch.api.errors.bad_request"
@@ -26,5 +27,6 @@ urlpatterns: list[Any] = [
     path("api/async-docs", async_docs(async_document), name="async-docs"),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
 ]

@@ -16,6 +16,11 @@ def timestamp(milliseconds: int) -> str:
     return f"{_second(seconds)}.{rest:03d}Z"
 
 
+def milliseconds(text: str) -> int:
+    """The inverse of `timestamp`; raises ValueError."""
+    return round(datetime.fromisoformat(text).timestamp() * 1_000)
+
+
 _last_second: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
 

@@ -1,14 +1,81 @@
-"""What this process counts; `/metrics` shows it."""
+"""What this process counts and measures; `/metrics` shows it. No name, address or content is in any label.
 
-from prometheus_client import Counter, Gauge
+A Counter's `inc` takes a lock (0.5 µs, 1.6 µs with a label), a Histogram's `observe` two: what happens for each message
+is counted in plain numbers and folded in once a batch or a tick, and `Durations` takes no lock at all.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+BOUNDS_S: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+"""Upper bounds of the histograms' buckets, inclusive: dense where the goals are (2.5 and 8 ms)."""
+
+
+class Durations(Collector):
+    """A histogram of seconds that one thread fills; a scrape on another one may see the newest of them half counted."""
+
+    def __init__(self, name: str, text: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self._name = name
+        self._text = text
+        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._sum_s = 0.0
+        registry.register(self)
+
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """Counts so many things that took so long; clocks that disagree make nothing take less than no time."""
+        seconds = max(seconds, 0.0)
+        self._counts[bisect_left(BOUNDS_S, seconds)] += times
+        self._sum_s += seconds * times
+
+    def collect(self) -> Iterable[Metric]:
+        counted = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), list(self._counts), strict=True):
+            counted += count
+            buckets.append((bound, counted))
+        yield HistogramMetricFamily(self._name, self._text, buckets=buckets, sum_value=self._sum_s)
+
+
+def by_partition(name: str, text: str, values: Mapping[int, float]) -> GaugeMetricFamily:
+    """A gauge with a value for each partition."""
+    gauge = GaugeMetricFamily(name, text, labels=["partition"])
+    for partition, value in sorted(values.items()):
+        gauge.add_metric([str(partition)], value)
+    return gauge
+
 
 CONNECTIONS = Gauge("klatsch_connections", "Open WebSocket connections.")
+CLOSED = Counter("klatsch_closed", "WebSocket connections that the server closed, by close code.", ["code"])
 APPENDED = Counter("klatsch_appended", "Records appended by sends.")
+_ANSWERED = Counter("klatsch_answered", "Sends that were appended, by what became of them.", ["outcome"])
+ANSWERED = {
+    outcome: _ANSWERED.labels(outcome) for outcome in ("ok", "accepted", "duplicate", "conflict", "rejected", "unknown")
+}
+"""`accepted` is REST's 202: in the log, not yet judged."""
+REFUSED = Counter("klatsch_refused", "Frames and REST sends refused before anything was appended, by code.", ["code"])
 DELIVERED = Counter("klatsch_delivered", "Messages pushed to sockets.")
 COPIES = Counter("klatsch_copies", "Records that were the same message again.")
 VOID = Counter("klatsch_void", "Records out of force: their sender had been removed.")
 SKIPPED = Counter("klatsch_skipped", "Records that are none of ours, as the gateway saw them.")
-UNKNOWN = Counter("klatsch_unknown", "Sends answered `unknown`.")
 PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
-DEAD_LETTERS = Counter("klatsch_dead_letters", "Records that could not be stored.")
+DEAD_LETTERS = Counter("klatsch_dead_letters", "Records that could not be stored, by reason.", ["reason"])
 FENCED = Counter("klatsch_fenced", "Batches undone because another persister had stored them.")
+REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
+REQUEST_SECONDS = Histogram("klatsch_request_seconds", "How long Django took for a request.", buckets=BOUNDS_S)
+ANSWER_SECONDS = Durations(
+    "klatsch_answer_seconds", "From the append of a send to its answer, which its gateway reads back from the log."
+)
+DELIVERY_SECONDS = Durations(
+    "klatsch_delivery_seconds",
+    "From the append of a message to the sockets of a gateway, by the clocks of both; each batch of the log counts as "
+    "slow as its first message.",
+)
+ARCHIVE_SECONDS = Durations(
+    "klatsch_archive_seconds",
+    "From the append of a message to its commit in PostgreSQL, by the clocks of both; one message stands for up to 16.",
+)

@@ -16,6 +16,7 @@ _POLL_S = 0.2
 _BATCH_MOST = 1_000
 _ASK_S = 10.0
 _AGAIN_S = 0.1
+_LOOK_S = 2.0
 _GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 - confluent's public names begin so
 _CHANGED = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 
@@ -32,32 +33,37 @@ class KafkaTail:
         self._asking = Consumer(connection.tail() | {"error_cb": _on_error})
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._known: dict[int, int] = {}
 
-    def ends(self) -> dict[int, int]:
-        """The offset after the last record of each partition, now; raises LogError within ten seconds."""
-        return self._ask_offsets(-1)
+    def ends(self, deadline_s: float = _ASK_S) -> dict[int, int]:
+        """The offset after the last record of each partition, now; raises LogError when nobody says so in time."""
+        return self._ask_offsets(-1, deadline_s)
+
+    def known_ends(self) -> dict[int, int]:
+        """The same as reading has shown them in the last seconds, where it has; asks nobody."""
+        return self._known
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
         """The first offset of each partition whose record is of that time or later; else the end."""
-        found = self._ask_offsets(time_ms)
+        found = self._ask_offsets(time_ms, _ASK_S)
         if any(offset < 0 for offset in found.values()):
             ends = self.ends()
             found = {p: offset if offset >= 0 else ends[p] for p, offset in found.items()}
         return found
 
-    def _ask_offsets(self, time_ms: int) -> dict[int, int]:
+    def _ask_offsets(self, time_ms: int, deadline_s: float) -> dict[int, int]:
         asked = [TopicPartition(self._topic, p, time_ms) for p in range(self._partitions)]
-        deadline_s = time.monotonic() + _ASK_S
+        until_s = time.monotonic() + deadline_s
         while True:
             try:
-                answers = self._asking.offsets_for_times(asked, timeout=max(deadline_s - time.monotonic(), _AGAIN_S))
+                answers = self._asking.offsets_for_times(asked, timeout=max(until_s - time.monotonic(), _AGAIN_S))
                 refused = next((answer.error for answer in answers if answer.error is not None), None)
             except KafkaException as error:
                 answers, refused = [], error.args[0]
             if refused is None:
                 return {answer.partition: answer.offset for answer in answers}
             # A partition that was just made, or whose leader has just gone, has one again in a moment.
-            if time.monotonic() > deadline_s or self._stopping.wait(_AGAIN_S):
+            if time.monotonic() > until_s or self._stopping.wait(_AGAIN_S):
                 raise LogError(f"the log does not answer: {refused}")
 
     def start(
@@ -88,9 +94,13 @@ class KafkaTail:
         failed: Callable[[LogError], None],
     ) -> None:
         try:
+            look_at_s = 0.0
             while not self._stopping.is_set():
                 if records := _drain(reading, _POLL_S, _BATCH_MOST):
                     deliver(records)
+                if time.monotonic() >= look_at_s:
+                    self._known = self._look(reading)
+                    look_at_s = time.monotonic() + _LOOK_S
         except LogError as error:
             failed(error)
         except BaseException as error:  # noqa: BLE001 - a thread's edge: in silence, sockets would lose their feed
@@ -98,6 +108,12 @@ class KafkaTail:
             failed(LogError(f"the log's reader cannot go on: {error!r}"))
         finally:
             reading.close()
+
+    def _look(self, reading: Consumer) -> dict[int, int]:
+        """What fetches have told; on the reading thread, as on another it never returned (confluent-kafka 2.15)."""
+        places = (TopicPartition(self._topic, partition) for partition in range(self._partitions))
+        marks = {place.partition: reading.get_watermark_offsets(place, cached=True) for place in places}
+        return {partition: mark[1] for partition, mark in marks.items() if mark is not None and mark[1] >= 0}
 
 
 class KafkaGroup:

@@ -13,7 +13,7 @@ import structlog
 from channels.consumer import AsyncConsumer
 
 from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, Unavailable
-from klatsch.core.metrics import CONNECTIONS
+from klatsch.core.metrics import CONNECTIONS, REFUSED
 from klatsch.gateway import protocol
 from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
 from klatsch.gateway.hub import Person
@@ -102,7 +102,7 @@ class ChatConnection(AsyncConsumer):
         return True
 
     def _refuse(self, bad: BadFrame) -> None:
-        self.outbox.answer(protocol.err(bad.re, bad.error))
+        self._answer_error(bad.re, bad.error)
         self._malformed += 1
         if self._malformed >= protocol.MALFORMED_MOST:
             self.outbox.close(Close.MALFORMED, "too many malformed frames in a row")
@@ -116,7 +116,11 @@ class ChatConnection(AsyncConsumer):
             else:
                 await self._hello(frame)
         except KlatschError as error:
-            self.outbox.answer(protocol.err(frame.id, error))
+            self._answer_error(frame.id, error)
+
+    def _answer_error(self, re: int | str | None, error: KlatschError) -> None:
+        REFUSED.labels(error.code).inc()
+        self.outbox.answer(protocol.err(re, error))
 
     async def _hello(self, frame: Hello) -> None:
         if self._person is not None:

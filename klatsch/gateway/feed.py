@@ -11,13 +11,14 @@ import structlog
 from klatsch.conversations.access import Access
 from klatsch.core.errors import Conflict, NotAMember
 from klatsch.core.ids import uuid_text
-from klatsch.core.metrics import COPIES, DELIVERED, SKIPPED, VOID
+from klatsch.core.metrics import SKIPPED
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.ring import Ring
+from klatsch.gateway.tally import Tally
 from klatsch.messaging.events import (
     MEMBERS_PREFIX,
     USER_PREFIX,
@@ -47,7 +48,7 @@ class Feed:
         self._hub = hub
         self._pending = pending
         self._ring = ring
-        self._delivered = 0
+        self.tally = Tally()
         self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
 
     def apply(self, records: Sequence[Record], now_s: float) -> None:
@@ -67,8 +68,7 @@ class Feed:
                 SKIPPED.inc()
             offsets[record.partition] = record.offset + 1
         self._hub.flush()
-        DELIVERED.inc(self._delivered)  # once a batch: the counter takes a lock
-        self._delivered = 0
+        self.tally.fold()
 
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
@@ -78,10 +78,10 @@ class Feed:
         waiters = self._pending.take(judged_id(judge))
         first = self._ring.find(judge)
         if first is not None:
-            COPIES.inc()
+            self.tally.copies += 1
             self._answer(waiters, record, first, duplicate=True)
         elif self.memberships.is_removed(record.key, judged_sender(judge)):
-            VOID.inc()
+            self.tally.void += 1
             self._reject(waiters)
         else:
             self._ring.remember(judge, record.offset)
@@ -92,7 +92,7 @@ class Feed:
 
     def _apply_change(self, record: Record) -> None:
         if self.memberships.is_removed(record.key, judged_sender(record.judge)):
-            VOID.inc()
+            self.tally.void += 1
             return
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
@@ -108,20 +108,34 @@ class Feed:
         receivers = audience - senders if senders else audience
         for outbox in receivers:
             outbox.push(frame)
-        self._delivered += len(receivers)
+        self._count_push(record, len(receivers))
+
+    def _count_push(self, record: Record, receivers: int) -> None:
+        if receivers:
+            tally = self.tally
+            tally.delivered += receivers
+            tally.pushed += 1
+            if tally.first_pushed is None:
+                tally.first_pushed = record.value
 
     def _answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
+        tally = self.tally
         for waiter in waiters:
             message_id = judged_id(record.judge)
+            tally.answered_since_s.append(waiter.since_s)
             if self._ring.same_body(message_id, waiter.digest):
                 place = self._place(record, first)
                 answer = protocol.ok_sent(waiter.re, uuid_text(message_id), place, duplicate=duplicate)
+                tally.ok += not duplicate
+                tally.duplicate += duplicate
             else:
+                tally.conflict += 1
                 answer = protocol.err(waiter.re, Conflict("Another message has this client_id."))
             waiter.outbox.push(protocol.wire(answer))
             duplicate = True  # whoever else waits here sent the same message again
 
     def _reject(self, waiters: tuple[Waiter, ...]) -> None:
+        self.tally.rejected += len(waiters)
         for waiter in waiters:
             error = NotAMember("You were removed from this conversation before this message.")
             waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))

@@ -6,27 +6,47 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
+from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class GatewayHttp:
-    """Answers `/readyz` with the feed's part added; everything else is the api's, as measured faster through WSGI."""
+    """Answers `/readyz` with the feed's part added, and `/metrics` on the event loop, where all that it reads lives;
+    everything else is the api's, as measured faster through WSGI.
+    """
 
-    def __init__(self, wsgi: Any, threads: int, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
+    def __init__(
+        self, wsgi: Any, threads: int, ready: Callable[[], Awaitable[dict[str, str]]], metrics_token: str
+    ) -> None:
         self._api = WSGIMiddleware(wsgi, workers=threads)
         self._ready = ready
+        self._metrics_token = metrics_token
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["path"] == "/readyz":
             await self._answer_ready(send)
+        elif scope["path"] == "/metrics":
+            await self._answer_metrics(scope, send)
         else:
             await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
 
     async def _answer_ready(self, send: Send) -> None:
         missing = await self._ready()
         body = json.dumps({"ready": not missing, "not_ready": missing}).encode()
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 503 if missing else 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await _answer(send, 503 if missing else 200, "application/json", body)
+
+    async def _answer_metrics(self, scope: dict[str, Any], send: Send) -> None:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if may_read(authorization, self._metrics_token):
+            await _answer(send, 200, CONTENT_TYPE, exposition())
+        else:
+            await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
+
+
+async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

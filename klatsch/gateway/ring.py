@@ -5,12 +5,15 @@ from klatsch.messaging.events import judged_digest, judged_id
 _PARTS = 4
 _DIGEST_BYTES = 8
 _DIGEST_BITS = 64
+ENTRY_BYTES = 140
+"""What an entry takes, measured: the id, one number, and their place in a dictionary."""
 
 
 class Ring:
     """The first place and the digest of every message id of the last `span_s` seconds, for every conversation.
 
-    An entry takes about 140 bytes: an id and one number. Ids are dropped a quarter of the span at a time.
+    Ids are dropped a quarter of the span at a time. It begins with what the last `span_s` seconds brought: that much of
+    the log is read again before anybody is served.
     """
 
     def __init__(self, span_s: float, now_s: float) -> None:
@@ -18,6 +21,7 @@ class Ring:
         self._turn_at = now_s + self._part_s
         self._parts: list[dict[bytes, int]] = [{} for _ in range(_PARTS + 1)]
         self._newest = self._parts[0]
+        self._begun_s = [now_s - span_s] * len(self._parts)
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
@@ -36,6 +40,10 @@ class Ring:
         known = self._find(message_id)
         return known is not None and known & (2**_DIGEST_BITS - 1) == _short(digest)
 
+    def span_s(self, now_s: float) -> float:
+        """How far back every id is remembered."""
+        return now_s - self._begun_s[-1]
+
     def turn(self, now_s: float) -> None:
         """Forgets what is older than the span; to be called now and then."""
         if now_s >= self._turn_at:
@@ -43,6 +51,7 @@ class Ring:
             self._parts.pop()
             self._newest = {}
             self._parts.insert(0, self._newest)
+            self._begun_s = [now_s, *self._begun_s[:-1]]
 
     def _find(self, message_id: bytes) -> int | None:
         for part in self._parts:

@@ -8,7 +8,7 @@ from klatsch.core.bucket import TokenBucket
 from klatsch.core.clock import Clock
 from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
 from klatsch.core.ids import uuid_text
-from klatsch.core.metrics import APPENDED, UNKNOWN
+from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway import protocol
 from klatsch.gateway.database import DatabaseThreads
@@ -124,6 +124,7 @@ class Sending:
         position = await self._database.run(lambda: self._lookups.find_earlier(access, sent))
         if position is None:
             return False
+        ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(sent.id), position, duplicate=True))
         return True
 
@@ -134,7 +135,7 @@ class Sending:
     def give_up(self, message_id: bytes) -> None:
         """Answers `unknown`: from here on the record, should it come, is a push like any other."""
         for waiter in self._pending.take(message_id):
-            UNKNOWN.inc()
+            ANSWERED["unknown"].inc()
             error = Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
             waiter.outbox.answer(protocol.err(waiter.re, error))
 

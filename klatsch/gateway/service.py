@@ -74,6 +74,7 @@ class Gateway:
     def apply(self, records: Sequence[Record]) -> None:
         """Takes the next batch of the log, on the event loop."""
         self.feed.apply(records, time.monotonic())
+        self.feed.tally.measure(time.monotonic(), self._clock())
 
     async def authenticate(self, credentials: Credentials) -> SignedIn:
         """Who it is; raises NotAuthenticated, Forbidden, Unavailable."""

@@ -11,6 +11,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
+from klatsch.core.metrics import CLOSED
 from klatsch.gateway.protocol import Close
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.transport.abort()
             return
         _log.debug("closed", code=int(code), reason=reason)
+        CLOSED.labels(str(int(code))).inc()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.send_close(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -124,6 +124,17 @@ def judged_digest(judge: bytes) -> bytes:
     return judge[33:]
 
 
+_SENT_AT: Final = b'"sent_at":"'
+
+
+def read_sent_at(value: bytes) -> str:
+    """When a message was sent, decoding nothing else; raises ValueError. Quotes within a text are escaped: no text
+    that people write is taken for the field.
+    """
+    start = value.rindex(_SENT_AT) + len(_SENT_AT)
+    return value[start : value.index(b'"', start)].decode("ascii")
+
+
 def decode_members(record: Record) -> MembersChanged:
     """Raises BadRecord unless it is a membership record under the key of its own conversation."""
     try:

@@ -14,6 +14,7 @@ from klatsch.core.ids import uuid_text
 from klatsch.eventlog.log import LogWriter, Position, Report
 from klatsch.messaging.archive_progress import Progress
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
+from klatsch.messaging.outcomes import counted
 from klatsch.messaging.queries import MessageView, Verdict, find_verdict
 from klatsch.messaging.services import Draft, LookUpFirst, SentMessage, identify, send_message
 
@@ -54,6 +55,7 @@ class _ReportSlot:
         self.arrived.set()
 
 
+@counted
 def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> Posted:
     """Sends a message and answers what became of it; blocks for at most about both deadlines of the route.
 

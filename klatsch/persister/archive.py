@@ -26,6 +26,15 @@ class _Known:
     people: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch. `copies` are the messages that the archive had already."""
+
+    rows: Sequence[MessageRow]
+    copies: int
+    dead: list[DeadRow]
+
+
 class Archive:
     """The archive of one epoch, over one connection. Any failure leaves it as it was before the call."""
 
@@ -34,25 +43,28 @@ class Archive:
         self._epoch = epoch
         self._known = _Known()
 
-    def store(self, batch: Batch, expected: Mapping[int, int]) -> int:
-        """Returns how many messages were stored. Raises Fenced, or psycopg.Error: the caller tries again."""
+    def store(self, batch: Batch, expected: Mapping[int, int]) -> Stored:
+        """All of it, or nothing. Raises Fenced, or psycopg.Error: the caller tries again."""
         try:
             return self._store(batch, expected)
         except BaseException:
             self._known = _Known()
             raise
 
-    def _store(self, batch: Batch, expected: Mapping[int, int]) -> int:
+    def _store(self, batch: Batch, expected: Mapping[int, int]) -> Stored:
         rows, dead = self._check_known(batch.messages)
         dead += batch.dead
-        changes = batch.changes
+        changes, copies = batch.changes, batch.copies
         while True:
             try:
-                return self._commit(batch, expected, rows, changes, dead)
+                self._commit(batch, expected, rows, changes, dead)
+                return Stored(rows, copies, dead)
             except CopiesFound:
                 there = store.find_ids(self._connection, [row.event.id for row in rows])
                 self._connection.commit()  # else the next attempt would be a savepoint of the transaction of this look
-                rows = [row for row in rows if row.event.id not in there]
+                new = [row for row in rows if row.event.id not in there]
+                copies += len(rows) - len(new)
+                rows = new
             except (psycopg.DataError, psycopg.IntegrityError):
                 rows, refused = self._bisect(rows, self._insert)
                 changes, refused_changes = self._bisect(changes, self._update)
@@ -90,7 +102,7 @@ class Archive:
         rows: Sequence[MessageRow],
         changes: Sequence[ChangeRow],
         dead: Sequence[DeadRow],
-    ) -> int:
+    ) -> None:
         connection, epoch = self._connection, self._epoch
         messages, moves = self._number(rows)
         with connection.transaction():
@@ -112,7 +124,6 @@ class Archive:
                 store.check_moved(cursor, count)
         for conversation, move in moves.items():
             self._known.seqs[conversation] = move.last.seq
-        return len(messages)
 
     def _number(self, rows: Sequence[MessageRow]) -> tuple[list[StoredMessage], dict[str, ConversationMove]]:
         """Gives each message the next number of its conversation: dense, as only what is stored gets one."""

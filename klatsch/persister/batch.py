@@ -73,6 +73,7 @@ class Batch:
     intervals: list[IntervalRow] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
     void: int = 0
+    copies: int = 0
     next_offsets: dict[int, int] = field(default_factory=dict)
 
 
@@ -95,7 +96,9 @@ def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
             batch.void += 1
         elif isinstance(event, MessageChanged):
             batch.changes.append(ChangeRow(record, event))
-        elif event.id not in ids:
+        elif event.id in ids:
+            batch.copies += 1
+        else:
             ids.add(event.id)
             batch.messages.append(MessageRow(record, event))
     return batch

@@ -7,18 +7,21 @@ from typing import TypeVar
 import psycopg
 import structlog
 
-from klatsch.core.metrics import DEAD_LETTERS, FENCED, PERSISTED, VOID
+from klatsch.core.clock import Clock, milliseconds
+from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, PERSISTED, VOID
 from klatsch.eventlog.log import LogGroup, Record
 from klatsch.messaging import store
 from klatsch.messaging.judge import Memberships
 from klatsch.messaging.store import Connection, Fenced
-from klatsch.persister.archive import Archive
-from klatsch.persister.batch import Batch, sort_records
+from klatsch.persister.archive import Archive, Stored
+from klatsch.persister.batch import Batch, MessageRow, sort_records
 
 _log = structlog.get_logger(__name__)
 BATCH_MOST = 2_000
 _POLL_S = 0.5
 _BACKOFF_MOST_S = 5.0
+_SAMPLE = 16
+"""One message in so many is asked for its time: reading it takes 0.5 µs, of the 20 that a row may cost."""
 
 
 T = TypeVar("T")
@@ -34,10 +37,11 @@ class Worker:
     Its offsets are PostgreSQL's: they are read on assignment and after being fenced, and moved with the rows.
     """
 
-    def __init__(self, connect: Callable[[], Connection], epoch: int, stopping: threading.Event) -> None:
+    def __init__(self, connect: Callable[[], Connection], epoch: int, stopping: threading.Event, clock: Clock) -> None:
         self._connect = connect
         self._epoch = epoch
         self._stopping = stopping
+        self._clock = clock
         self._connection: Connection | None = None
         self._archive: Archive | None = None
         self._next: dict[int, int] = {}
@@ -62,6 +66,11 @@ class Worker:
         _log.info("assigned", partitions=list(partitions))
         return self._refresh(partitions)
 
+    @property
+    def stored(self) -> dict[int, int]:
+        """The next offset of each partition that it holds; a copy, for other threads."""
+        return dict(self._next)
+
     def revoked(self, partitions: Sequence[int]) -> None:
         _log.info("revoked", partitions=list(partitions))
         for partition in partitions:
@@ -83,6 +92,7 @@ class Worker:
             return None
         self._next |= batch.next_offsets
         _count(batch, stored)
+        _measure(stored.rows, self._clock())
         return batch.next_offsets
 
     def _refresh(self, partitions: Sequence[int]) -> dict[int, int]:
@@ -128,9 +138,19 @@ class Worker:
         self._connection = self._archive = None
 
 
-def _count(batch: Batch, stored: int) -> None:
-    PERSISTED.inc(stored)
+def _count(batch: Batch, stored: Stored) -> None:
+    PERSISTED.inc(len(stored.rows))
     VOID.inc(batch.void)
-    DEAD_LETTERS.inc(len(batch.dead))
-    for row in batch.dead:
+    COPIES.inc(stored.copies)
+    for row in stored.dead:
+        DEAD_LETTERS.labels(row.reason).inc()
         _log.warning("dead_letter", partition=row.record.partition, offset=row.record.offset, reason=row.reason)
+
+
+def _measure(rows: Sequence[MessageRow], now_ms: int) -> None:
+    for first in range(0, len(rows), _SAMPLE):
+        try:
+            sent_ms = milliseconds(rows[first].event.sent_at)
+        except (ValueError, OverflowError):
+            continue  # such as a leap second, which PostgreSQL knows and Python does not
+        ARCHIVE_SECONDS.observe((now_ms - sent_ms) / 1_000, min(_SAMPLE, len(rows) - first))

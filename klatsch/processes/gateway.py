@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from prometheus_client import REGISTRY
 
 from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
@@ -23,6 +24,7 @@ from klatsch.eventlog.models import Epoch
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
+from klatsch.gateway.gauges import GatewayGauges
 from klatsch.gateway.http import GatewayHttp
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
@@ -96,7 +98,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     progress = ArchiveProgress()
     lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
-    gateway = build_gateway(epoch, start, writer, lookups, database, loop)
+    gateway = build_gateway(epoch, start, writer, tail, lookups, database, loop)
     feeding = Feeding(gateway, start.ends, loop)
     server = Server(
         _config(gateway, wiring.ports(reporting, tail, progress)),
@@ -128,6 +130,7 @@ def build_gateway(
     epoch: Epoch,
     start: Start,
     writer: KafkaWriter,
+    tail: KafkaTail,
     lookups: Lookups,
     database: DatabaseThreads,
     loop: asyncio.AbstractEventLoop,
@@ -136,6 +139,7 @@ def build_gateway(
     hub, pending = Hub(), Pending()
     ring = Ring(env["KLATSCH_RING_SECONDS"], time.monotonic())
     feed = Feed(epoch=epoch.epoch, offsets=start.begin, hub=hub, pending=pending, ring=ring)
+    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.known_ends))
     for conversation, user_id, version, active in start.removals:
         feed.memberships.load(conversation, user_id, version, active=active)
     sending = Sending(
@@ -180,7 +184,8 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     async def ready() -> dict[str, str]:
         return gateway.not_ready() | await asyncio.to_thread(with_fresh_connections, lambda: find_not_ready(checks))
 
-    application: Any = build_application(gateway, GatewayHttp(api, env["KLATSCH_API_THREADS"], ready))
+    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, env["KLATSCH_METRICS_TOKEN"])
+    application: Any = build_application(gateway, http)
     return uvicorn.Config(
         application,
         ws=ChatSocket,

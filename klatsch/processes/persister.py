@@ -6,38 +6,42 @@ from types import FrameType
 
 import structlog
 from django.conf import settings
+from prometheus_client import REGISTRY
 
-from klatsch.eventlog.kafka_reader import KafkaGroup
+from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaTail
 from klatsch.eventlog.log import LogError
+from klatsch.persister.gauges import PersisterGauges
+from klatsch.persister.http import serve_metrics
 from klatsch.persister.relay import run_relay
 from klatsch.persister.worker import Worker
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
 _DRAIN_S = 5.0
+_SCRAPE_S = 2.0
 
 
-def run() -> None:
-    """Stores what comes until SIGTERM or SIGINT; raises LogError when it cannot go on and must not skip."""
-    stopping = threading.Event()
+def run(*, metrics_host: str, metrics_port: int) -> None:
+    """Stores what comes until SIGTERM or SIGINT; raises LogError when it cannot go on and must not skip.
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        _log.info("stopping", signal=signal.Signals(number).name)
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    With `metrics_port` 0 it answers no HTTP; raises OSError when that port cannot be had.
+    """
+    stopping = _stopping_on_signals()
+    if metrics_port:
+        serve_metrics(metrics_host, metrics_port, settings.ENV["KLATSCH_METRICS_TOKEN"])
     epoch = wiring.known_log()
     writer = wiring.log_writer(epoch.partitions)
     relay = threading.Thread(target=run_relay, args=(writer, stopping), name="relay", daemon=True)
     relay.start()
-    worker = Worker(lambda: wiring.connect_archive("persister"), epoch.epoch, stopping)
+    worker = Worker(lambda: wiring.connect_archive("persister"), epoch.epoch, stopping, wiring.clock_ms)
     group = KafkaGroup(
         wiring.kafka_connection(),
         settings.ENV["KLATSCH_GROUP"],
         assigned=worker.assigned,
         revoked=worker.revoked,
     )
+    tail = wiring.log_tail(epoch.partitions)
+    REGISTRY.register(PersisterGauges(lambda: _ends(tail), lambda: worker.stored))
     _log.info("persister_started", epoch=epoch.epoch, partitions=epoch.partitions)
     try:
         worker.run(group)
@@ -46,5 +50,27 @@ def run() -> None:
         raise
     finally:
         group.close()
+        tail.stop()
         relay.join(_DRAIN_S)
         writer.close(_DRAIN_S)
+
+
+def _ends(tail: KafkaTail) -> dict[int, int]:
+    """Asked when scraped, and not of what this process has fetched: a worker that is stuck fetches nothing more."""
+    try:
+        return tail.ends(_SCRAPE_S)
+    except LogError:
+        return {}
+
+
+def _stopping_on_signals() -> threading.Event:
+    """Set by SIGTERM or SIGINT."""
+    stopping = threading.Event()
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        _log.info("stopping", signal=signal.Signals(number).name)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping

@@ -17,7 +17,7 @@ from klatsch.messaging.events import MessagePosted, digest
 from klatsch.messaging.judge import Memberships
 from klatsch.messaging.models import ConversationState, DeadLetter, LogOffset, MembershipInterval, Message
 from klatsch.messaging.store import Connection, Fenced, StoredMessage
-from klatsch.persister.archive import Archive
+from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, sort_records
 from klatsch.processes.wiring import connect_archive
 from tests.contract.talk import (
@@ -89,7 +89,7 @@ class Shelf:
         batch = sort_records(records, self.memberships)
         stored = self.archive.store(batch, {0: self.next_offset})
         self.next_offset = batch.next_offsets[0]
-        return stored
+        return len(stored.rows)
 
 
 @pytest.fixture
@@ -592,4 +592,4 @@ def test_random_batches_come_to_what_a_plain_model_says(connection: Connection, 
 
 
 def test_an_empty_batch_is_possible_where_nothing_was_read(archive: Archive) -> None:
-    assert archive.store(Batch(), {}) == 0
+    assert archive.store(Batch(), {}) == Stored(rows=[], copies=0, dead=[])

@@ -19,7 +19,7 @@ from klatsch.persister.archive import Archive
 from klatsch.persister.batch import sort_records
 from klatsch.persister.worker import Worker
 from klatsch.processes.wiring import connect_archive
-from tests.contract.talk import ANA, BOB, PEOPLE, TEA, Somebody, in_group, message, removed
+from tests.contract.talk import ANA, BOB, NOW_MS, PEOPLE, TEA, Somebody, in_group, message, removed
 from tests.contract.waiting import wait_until
 from tests.integration.people import make_person
 
@@ -50,7 +50,7 @@ class Persister:
         self.backends: list[int] = []
         self._connect = connect or (lambda: connect_archive("tests"))
         self._stopping = threading.Event()
-        self.worker = Worker(self._connected, 1, self._stopping)
+        self.worker = Worker(self._connected, 1, self._stopping, lambda: NOW_MS)
         self._group = MemoryGroup(log, "persister", assigned=self._on_assigned, revoked=self.worker.revoked)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

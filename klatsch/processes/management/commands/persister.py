@@ -1,5 +1,7 @@
+from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from klatsch.eventlog.log import LogError
@@ -12,8 +14,21 @@ class Command(BaseCommand):
     )
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--metrics-host", default="127.0.0.1", help="for /metrics and /livez (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            default=settings.ENV["KLATSCH_METRICS_PORT"],
+            help="for /metrics and /livez; 0: none (default: KLATSCH_METRICS_PORT, now %(default)s)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            run()
+            run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
         except LogError as error:
             raise CommandError(f"the persister does not go on: {error}") from error
+        except OSError as error:
+            raise CommandError(f"port {options['metrics_port']} cannot be listened on: {error.strerror}") from error

@@ -1,0 +1,41 @@
+"""Counts what becomes of sends that wait for their answer, as `gateway.tally` does for sockets."""
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, Protocol, TypeVar
+
+from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotAMember, Unknown
+from klatsch.core.metrics import ANSWERED, REFUSED
+
+_AFTER_APPEND: dict[type[KlatschError], str] = {
+    Conflict: "conflict",
+    NotAMember: "rejected",
+    InvalidContent: "rejected",
+    Unknown: "unknown",
+}
+
+
+class _Posted(Protocol):
+    @property
+    def archived(self) -> bool: ...
+
+
+P = ParamSpec("P")
+T = TypeVar("T", bound=_Posted)
+
+
+def counted(post: Callable[P, T]) -> Callable[P, T]:
+    """The same function; each of its answers is counted. What is no fit draft must have been refused before."""
+
+    @functools.wraps(post)
+    def count(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            posted = post(*args, **kwargs)
+        except KlatschError as error:
+            outcome = _AFTER_APPEND.get(type(error))
+            (REFUSED.labels(error.code) if outcome is None else ANSWERED[outcome]).inc()
+            raise
+        ANSWERED["ok" if posted.archived else "accepted"].inc()
+        return posted
+
+    return count
