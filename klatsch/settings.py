@@ -114,6 +114,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "klatsch.api.errors.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+KNOX_TOKEN_MODEL = "knox.AuthToken"  # noqa: S105 - a model's name
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=ENV["KLATSCH_TOKEN_DAYS"]),

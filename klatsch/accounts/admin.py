@@ -38,6 +38,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "email", "password")}),
+        ("Profile", {"fields": ("display_name", "about")}),
         ("Rights", {"fields": ("is_active", "awaits_email", "is_staff", "is_superuser", "groups", "user_permissions")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )

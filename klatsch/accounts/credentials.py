@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,14 +12,17 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
-from klatsch.accounts.models import User
+from klatsch.accounts.models import Session, TokenUse, User
 from klatsch.accounts.records import credential_digest
 
+USED_EVERY = timedelta(minutes=5)
+"""How exact a last use is: a write for each of them, instead of one for each request."""
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}\Z")
 _FIND_LIVE = """
     SELECT s.digest, s.auth_hash, u.password
@@ -43,7 +46,21 @@ class Token:
     id: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None
-    credential: str = field(repr=False, default="")
+    device: str
+    last_used_at: datetime | None
+    credential: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """What is shown of a session: `id` is its digest."""
+
+    id: str
+    device: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool
 
 
 class Held(NamedTuple):
@@ -67,8 +84,14 @@ def find_by_session(session_key: str) -> User | None:
 def find_by_token(token: str) -> tuple[User, Token] | None:
     """The active person whose bearer token this is, and the token; None when it has expired."""
     live = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), user__is_active=True)
-    found = live.filter(digest=hash_token(token)).select_related("user").first()
-    return None if found is None else (found.user, _token(found))
+    found = live.filter(digest=hash_token(token)).select_related("user", "use").first()
+    if found is None:
+        return None
+    shown = _token(found)
+    now = timezone.now()
+    if shown.last_used_at is None or now - shown.last_used_at > USED_EVERY:
+        TokenUse.objects.update_or_create(token=found, defaults={"last_used_at": now})
+    return found.user, shown
 
 
 def find_live(held: Collection[Held]) -> set[str]:
@@ -99,9 +122,33 @@ def list_tokens(
     if before is not None:
         tokens = tokens.filter(Q(created__gt=before[0]) | Q(created=before[0], token_key__gt=before[1]))
     order = ("-created", "-token_key") if before is None else ("created", "token_key")
-    found = [_token(row) for row in tokens.order_by(*order)[:limit]]
+    found = [_token(row) for row in tokens.select_related("use").order_by(*order)[:limit]]
+    return found if before is None else found[::-1]
+
+
+def list_sessions(
+    *,
+    person_id: UUID,
+    current: str,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    before: tuple[datetime, str] | None = None,
+) -> list[SessionView]:
+    """Somebody's live sessions, newest first, as `list_tokens`; `current` is the digest of the one that asks."""
+    sessions = Session.objects.filter(user_id=person_id, expire_date__gt=Now())
+    if after is not None:
+        sessions = sessions.filter(Q(created_at__lt=after[0]) | Q(created_at=after[0], digest__lt=after[1]))
+    if before is not None:
+        sessions = sessions.filter(Q(created_at__gt=before[0]) | Q(created_at=before[0], digest__gt=before[1]))
+    order = ("-created_at", "-digest") if before is None else ("created_at", "digest")
+    found = [
+        SessionView(row.digest, row.device, row.created_at, row.last_used_at, row.expire_date, row.digest == current)
+        for row in sessions.order_by(*order)[:limit]
+    ]
     return found if before is None else found[::-1]
 
 
 def _token(row: Any) -> Token:
-    return Token(row.token_key, row.created, row.expiry, credential_digest(row.digest))
+    use: TokenUse | None = getattr(row, "use", None)
+    device, used = (use.device, use.last_used_at) if use else ("", None)
+    return Token(row.token_key, row.created, row.expiry, device, used, credential_digest(row.digest))

@@ -91,7 +91,7 @@ def client_network(http: HttpRequest) -> str:
 
 def _count(tries: Sequence[Try], window_s: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {**_parameters(tries), "window": window_s})
+        cursor.execute(_COUNT, {"window": window_s, **_parameters(tries)})
         rows = {what: (count, left_s) for what, count, left_s in cursor.fetchall()}
         if any(count == 1 for count, _ in rows.values()):
             cursor.execute(_FORGET)
@@ -100,7 +100,7 @@ def _count(tries: Sequence[Try], window_s: int) -> None:
         raise RateLimited("Too many tries. Come again later.", retry_after=max(1.0, *waits_s))
 
 
-def _parameters(tries: Sequence[Try]) -> dict[str, object]:
+def _parameters(tries: Sequence[Try]) -> dict[str, list[str]]:
     return {"whats": [one.what for one in tries], "whos": [one.who for one in tries]}
 
 

@@ -10,8 +10,11 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
+from knox.models import AuthToken
 
 DEVICE_CHARACTERS_MOST = 64
+DISPLAY_NAME_CHARACTERS_MOST = 64
+ABOUT_CHARACTERS_MOST = 500
 _DIGEST_CHARACTERS = 64
 USERNAME = RegexValidator(
     r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z",
@@ -27,6 +30,8 @@ class User(AbstractUser):
     # collations can ever make two of one.
     username = models.CharField(max_length=64, unique=True, validators=[USERNAME], db_collation="C")
     email = models.EmailField(max_length=254)
+    display_name = models.CharField(max_length=DISPLAY_NAME_CHARACTERS_MOST, blank=True, default="")
+    about = models.CharField(max_length=ABOUT_CHARACTERS_MOST, blank=True, default="")
     # Why a person is not active yet; one who was deactivated does not await it, so that no old link lets them in.
     awaits_email = models.BooleanField(default=False)
     first_name = None  # type: ignore[assignment]  # Django's documented way to drop an inherited field
@@ -69,6 +74,17 @@ class Session(AbstractBaseSession):
     def get_session_store_class(cls) -> type:
         store: type = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
         return store
+
+
+class TokenUse(models.Model):
+    """With what a bearer token was made, and when it was last used, to within some minutes."""
+
+    token = models.OneToOneField(AuthToken, on_delete=models.CASCADE, primary_key=True, related_name="use")
+    device = models.CharField(max_length=DEVICE_CHARACTERS_MOST)
+    last_used_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"use of {self.token.token_key}"
 
 
 class Attempts(models.Model):

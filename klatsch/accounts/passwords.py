@@ -39,11 +39,7 @@ def change_password(*, http: HttpRequest, old_password: str, new_password: str, 
     """
     user = http.user
     assert isinstance(user, User)
-    tries = sign_in_tries(http, str(user.pk))  # a session that was left open is no way to guess its password
-    count_sign_in(tries)
-    if not user.check_password(old_password):
-        raise _wrong("old_password", "wrong", "This is not your password.")
-    take_back(tries)
+    check_own_password(http=http, password=old_password, field="old_password")
     check_new_password(user, new_password, field="new_password")
     hashed = make_password(new_password)
     with transaction.atomic():
@@ -54,6 +50,17 @@ def change_password(*, http: HttpRequest, old_password: str, new_password: str, 
         if keep_session:
             auth.update_session_auth_hash(http, person)
             http.session.save()
+
+
+def check_own_password(*, http: HttpRequest, password: str, field: str) -> None:
+    """Raises BadRequest naming `field` unless it is the password of who asks; RateLimited after too many tries."""
+    user = http.user
+    assert isinstance(user, User)
+    tries = sign_in_tries(http, str(user.pk))  # a session that was left open is no way to guess its password
+    count_sign_in(tries)
+    if not user.check_password(password):
+        raise _wrong(field, "wrong", "This is not your password.")
+    take_back(tries)
 
 
 def request_reset(*, http: HttpRequest, email: str) -> None:

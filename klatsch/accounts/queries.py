@@ -28,6 +28,18 @@ class Profile:
     username: str
     email: str = field(repr=False)
     date_joined: datetime
+    display_name: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What somebody says of themself to others."""
+
+    id: UUID
+    username: str
+    display_name: str
+    about: str
 
 
 def is_username(text: str) -> bool:
@@ -40,7 +52,7 @@ def is_username(text: str) -> bool:
 
 
 def profile_of(user: User) -> Profile:
-    return Profile(user.pk, user.username, user.email, user.date_joined)
+    return Profile(user.pk, user.username, user.email, user.date_joined, user.display_name, user.about)
 
 
 def find_person(username: str) -> Person | None:
@@ -52,12 +64,15 @@ def find_person(username: str) -> Person | None:
     return next((Person(*row) for row in found), None)
 
 
-def get_person(username: str) -> Person:
-    """As `find_person`; raises NotFound, the same for an unknown and an inactive one."""
-    person = find_person(username)
-    if person is None:
+def get_person(username: str) -> Card:
+    """The active person of that name, in any case; raises NotFound, the same for an unknown and an inactive one."""
+    found = None
+    if is_username(username):
+        active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
+        found = active.filter(folded=username.lower()).first()
+    if found is None:
         raise NotFound("Nobody has this name.")
-    return person
+    return Card(found.pk, found.username, found.display_name, found.about)
 
 
 def search_people(*, prefix: str, limit: int, after: str | None = None, before: str | None = None) -> list[Person]:

@@ -73,8 +73,8 @@ def deactivate_person(*, person_id: UUID) -> None:
     """From here on this person is nobody: cannot sign in, has no credential, is not found and not written to."""
     with transaction.atomic():
         person = User.objects.select_for_update().get(pk=person_id)
-        person.is_active = False
-        person.save(update_fields=["is_active"])
+        person.is_active = person.awaits_email = False
+        person.save(update_fields=["is_active", "awaits_email"])
         promise_deactivated(person)
 
 

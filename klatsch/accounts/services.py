@@ -14,9 +14,11 @@ from django.http import HttpRequest
 from knox.models import AuthToken
 
 from klatsch.accounts.credentials import find_by_session, find_by_token
-from klatsch.accounts.models import Ticket, User
+from klatsch.accounts.devices import device_of
+from klatsch.accounts.models import Ticket, TokenUse, User
 from klatsch.accounts.queries import Person, Profile, profile_of
 from klatsch.accounts.records import credential_digest
+from klatsch.accounts.sessions import DEVICE
 from klatsch.accounts.validation import check_free, check_new_person
 from klatsch.core.errors import NotAuthenticated
 
@@ -79,7 +81,15 @@ def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
         # Django keeps the key when the same person signs in again; a key that has leaked must end here.
         http.session.flush()
     auth.login(http, user)
+    http.session[DEVICE] = device_of(http)
     return profile_of(user)
+
+
+def change_profile(*, person_id: UUID, **fields: str) -> Profile:
+    """Gives a person another display name or `about`, whichever is named."""
+    if fields:
+        User.objects.filter(pk=person_id).update(**fields)
+    return profile_of(User.objects.get(pk=person_id))
 
 
 def sign_out(*, http: HttpRequest) -> None:
@@ -87,10 +97,12 @@ def sign_out(*, http: HttpRequest) -> None:
     auth.logout(http)
 
 
-def create_token(*, person_id: UUID) -> NewToken:
+def create_token(*, person_id: UUID, device: str = "") -> NewToken:
     """A new bearer token; the person's expired ones go, so that nothing piles up."""
     AuthToken.objects.filter(user_id=person_id, expiry__lt=Now()).delete()
-    kept, token = AuthToken.objects.create(user=User(pk=person_id))
+    with transaction.atomic():
+        kept, token = AuthToken.objects.create(user=User(pk=person_id))
+        TokenUse.objects.create(token=kept, device=device, last_used_at=Now())
     return NewToken(token, kept.expiry)
 
 

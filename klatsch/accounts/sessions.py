@@ -4,7 +4,6 @@ This module is the SESSION_ENGINE. Every way in which a session ends leads throu
 and in the admin, a new sign-in over an old one, a changed password.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -12,14 +11,13 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.db import transaction
 from django.utils import timezone
 
+from klatsch.accounts.credentials import USED_EVERY
 from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import promise_end
 
 DEVICE = "device"
 _SINCE = "since"
-USED_EVERY = timedelta(minutes=5)
-"""How exact a last use is: a write for each of them, instead of one for each request."""
 
 
 class SessionStore(DatabaseSessions):

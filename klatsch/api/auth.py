@@ -38,6 +38,8 @@ class ProfileSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
     email = serializers.EmailField()
     date_joined = serializers.DateTimeField()
+    display_name = serializers.CharField()
+    about = serializers.CharField()
 
 
 class Entrance(APIView):
@@ -104,17 +106,8 @@ class LogOut(APIView):
         return Response(status=204)
 
 
-class Me(APIView):
-    @operation(
-        "me", "Who I am", "The person whose credential this is.", answers={200: ProfileSerializer}, refusals=(401,)
-    )
-    def get(self, request: Request) -> Response:
-        return Response(ProfileSerializer(request.user).data)
-
-
 urlpatterns = [
     path("auth/register", Register.as_view()),
     path("auth/login", LogIn.as_view()),
     path("auth/logout", LogOut.as_view()),
-    path("me", Me.as_view()),
 ]

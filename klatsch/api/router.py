@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from klatsch.api import auth, conversations, messages, passwords, tokens, users
+from klatsch.api import auth, conversations, messages, passwords, profiles, tokens, users
 
 urlpatterns: list[Any] = [
     *auth.urlpatterns,
     *passwords.urlpatterns,
+    *profiles.urlpatterns,
     *tokens.urlpatterns,
     *users.urlpatterns,
     *conversations.urlpatterns,

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.accounts import credentials, revocation, services
+from klatsch.accounts.devices import device_of
 from klatsch.api.auth import CredentialsSerializer
 from klatsch.api.authentication import SessionAuthentication, credential_of, person_of
 from klatsch.api.bodies import read_body, read_query
@@ -30,6 +31,8 @@ class TokenSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(help_text="How the token begins.")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
+    device = serializers.CharField(help_text="With what it was made.")
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To within some minutes.")
 
 
 class NewTicketSerializer(serializers.Serializer[Any]):
@@ -83,7 +86,9 @@ class Tokens(APIView):
             person = person_of(request)
         else:
             person = services.check_credentials(http=request, **read_body(request, CredentialsSerializer))
-        return Response(NewTokenSerializer(services.create_token(person_id=person.id)).data, 201)
+        return Response(
+            NewTokenSerializer(services.create_token(person_id=person.id, device=device_of(request))).data, 201
+        )
 
 
 class TokenById(APIView):

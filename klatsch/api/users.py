@@ -28,6 +28,11 @@ class PersonSerializer(serializers.Serializer[Any]):
     username = serializers.CharField()
 
 
+class CardSerializer(PersonSerializer):
+    display_name = serializers.CharField()
+    about = serializers.CharField()
+
+
 class PersonKey(NamedTuple):
     folded_username: str
 
@@ -63,11 +68,11 @@ class PersonByName(APIView):
         "get_user",
         "Look at somebody",
         "A person by username, in any case.",
-        answers={200: PersonSerializer},
+        answers={200: CardSerializer},
         refusals=(401, 404),
     )
     def get(self, request: Request, username: str) -> Response:  # noqa: ARG002 - Django's signature
-        return Response(PersonSerializer(queries.get_person(username)).data)
+        return Response(CardSerializer(queries.get_person(username)).data)
 
 
 urlpatterns: list[Any] = [

@@ -127,6 +127,28 @@ async def test_ending_a_token_closes_its_sockets(
     await lives(kept)
 
 
+async def test_ending_a_session_closes_its_sockets(
+    gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect_silent: Open, dora: Browser
+) -> None:
+    other = await dora.again(gateway_b)
+    kept, ended = await dora.open(gateway_b, connect_silent), await other.open(gateway_a, connect_silent)
+    sessions = (await dora.http.get("api/v1/auth/sessions")).json()["results"]
+    [session_id] = [session["id"] for session in sessions if not session["current"]]
+    await dora.post(f"auth/sessions/{session_id}", method="DELETE")
+    await closes(ended)
+    await lives(kept)
+    await other.http.aclose()
+
+
+async def test_who_leaves_has_their_sockets_closed(
+    gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, connect_silent: Open, dora: Browser
+) -> None:
+    token = (await dora.post("auth/tokens"))["token"]
+    sockets = [await dora.open(gateway_a, connect_silent), await connect(gateway_b, Person(dora.name, token))]
+    await dora.post("me/deactivate", {"password": dora.password})
+    await closes(*sockets)
+
+
 async def test_changing_the_password_closes_every_socket_and_a_new_one_with_the_kept_session_lives(
     gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, connect_silent: Open, dora: Browser
 ) -> None:

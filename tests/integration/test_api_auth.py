@@ -39,7 +39,7 @@ class TestRegister:
         answer = post(client, f"{V1}/auth/register", ANA)
         assert answer.status_code == 201
         body = answer.json()
-        assert body.keys() == {"id", "username", "email", "date_joined"}
+        assert body.keys() == {"id", "username", "email", "date_joined", "display_name", "about"}
         assert (uuid.UUID(body["id"]), body["username"]) == (User.objects.get().pk, "ana")
         assert "sessionid" not in client.cookies
 
@@ -191,6 +191,8 @@ class TestMe:
             "username": "ana",
             "email": "ana@example.org",
             "date_joined": None,
+            "display_name": "",
+            "about": "",
         }
         assert datetime.fromisoformat(answer.json()["date_joined"]) == ana.date_joined
 

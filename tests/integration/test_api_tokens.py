@@ -72,7 +72,7 @@ class TestTokens:
         assert answer.status_code == 200
         following = client.get(answer.json()["next"], headers=mine[0])
         listed = answer.json()["results"] + following.json()["results"]
-        assert [token.keys() for token in listed] == [{"id", "created_at", "expires_at"}] * 3
+        assert [token.keys() for token in listed] == [{"id", "created_at", "expires_at", "device", "last_used_at"}] * 3
         assert [token["id"] for token in listed] == [one["Authorization"][7:22] for one in reversed(mine)]
         back = client.get(following.json()["previous"], headers=mine[0])
         assert back.json()["results"] == answer.json()["results"]

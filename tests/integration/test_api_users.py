@@ -29,10 +29,12 @@ def test_people_are_found_by_the_beginning_of_their_name_in_any_case(client: Cli
     assert len(names(client.get(USERS, headers=headers))) == 7
 
 
-def test_of_others_no_more_is_shown_than_id_and_username(client: Client, headers: dict[str, str]) -> None:
+def test_of_others_no_more_is_shown_than_id_username_and_what_they_say_of_themselves(
+    client: Client, headers: dict[str, str]
+) -> None:
     ana = make_person("ana")
     shown = {"id": str(ana.pk), "username": "ana"}
-    assert client.get(f"{USERS}/ana", headers=headers).json() == shown
+    assert client.get(f"{USERS}/ana", headers=headers).json() == shown | {"display_name": "", "about": ""}
     assert client.get(USERS, {"search": "ana"}, headers=headers).json()["results"] == [shown]
 
 

@@ -1,0 +1,132 @@
+"""Oneself over REST: what one is, what one says of oneself, one's sessions, and leaving."""
+
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from django.core.validators import RegexValidator
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from klatsch.accounts import credentials, passwords, revocation, services
+from klatsch.accounts.models import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
+from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
+from klatsch.api.authentication import credential_of, person_of
+from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.pages import PageQuery, cut, page_response, read_window
+from klatsch.api.relaying import relay_affairs
+from klatsch.api.schema import NEIGHBOURS, operation, paged
+
+_ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", "One line of text.")
+
+
+class ProfileChangeSerializer(serializers.Serializer[Any]):
+    display_name = TextField(
+        max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_ONE_LINE]
+    )
+    about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False)
+
+
+class OwnPasswordSerializer(serializers.Serializer[Any]):
+    password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="A digest, good for naming it here alone.")
+    device = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(help_text="To within some minutes.")
+    expires_at = serializers.DateTimeField()
+    current = serializers.BooleanField(help_text="Whether it is the one that asks.")
+
+
+class SessionKey(NamedTuple):
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: str
+
+
+class Me(APIView):
+    @operation(
+        "me", "Who I am", "The person whose credential this is.", answers={200: ProfileSerializer}, refusals=(401,)
+    )
+    def get(self, request: Request) -> Response:
+        return Response(ProfileSerializer(request.user).data)
+
+    @operation(
+        "change_profile",
+        "Change my profile",
+        "What is not named stays as it is.",
+        request=ProfileChangeSerializer,
+        answers={200: ProfileSerializer},
+        refusals=(400, 401, 403),
+    )
+    def patch(self, request: Request) -> Response:
+        fields = read_body(request, ProfileChangeSerializer)
+        profile = services.change_profile(person_id=person_of(request).id, **fields)
+        return Response(ProfileSerializer(profile).data)
+
+
+class Deactivate(APIView):
+    @operation(
+        "deactivate",
+        "Leave",
+        "Deactivates my account: every session and token ends, WebSockets are closed within seconds, nobody can write "
+        "to me. Only staff can take it back. What I wrote stays.",
+        request=OwnPasswordSerializer,
+        answers={204: None},
+        refusals=(400, 401, 403, 429),
+    )
+    def post(self, request: Request) -> Response:
+        person = person_of(request)
+        passwords.check_own_password(http=request, **read_body(request, OwnPasswordSerializer), field="password")
+        revocation.deactivate_person(person_id=person.id)
+        relay_affairs(request, person.id)
+        return Response(status=204)
+
+
+class Sessions(APIView):
+    @operation(
+        "list_sessions",
+        "List my sessions",
+        "The sessions that still count, newest first.",
+        parameters=(PageQuery, NEIGHBOURS),
+        answers={200: paged(SessionSerializer, "SessionPage")},
+        refusals=(400, 401),
+    )
+    def get(self, request: Request) -> Response:
+        window = read_window(read_query(request, PageQuery), SessionKey)
+        sessions = credentials.list_sessions(
+            person_id=person_of(request).id,
+            current=credential_of(request),
+            limit=window.fetch,
+            after=window.after,
+            before=window.before,
+        )
+        page = cut(sessions, window, lambda session: SessionKey(session.created_at, session.id))
+        return page_response(request, page, SessionSerializer(page.rows, many=True).data)
+
+
+class SessionById(APIView):
+    @operation(
+        "end_session",
+        "End a session",
+        "It counts no more from now on; WebSockets that came with it are closed within seconds.",
+        answers={204: None},
+        refusals=(401, 403, 404),
+    )
+    def delete(self, request: Request, session_id: str) -> Response:
+        person = person_of(request)
+        revocation.end_session(person_id=person.id, session_id=session_id)
+        relay_affairs(request, person.id)
+        return Response(status=204)
+
+
+urlpatterns = [
+    path("me", Me.as_view()),
+    path("me/deactivate", Deactivate.as_view()),
+    path("auth/sessions", Sessions.as_view()),
+    path("auth/sessions/<slug:session_id>", SessionById.as_view()),
+]
