@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is required
 }
 
 # Served from where the packages have them: nothing to collect, so no STATIC_ROOT (WhiteNoise warns of a missing one).

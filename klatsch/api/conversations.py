@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from django.http import HttpResponse
 from django.urls import path
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +23,10 @@ from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
+from klatsch.conversations.rights import TITLE_MOST
 from klatsch.messaging.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
+
+_TITLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
 
 class ConversationSerializer(serializers.Serializer[Any]):
@@ -36,8 +40,13 @@ class ConversationSerializer(serializers.Serializer[Any]):
     unread = serializers.IntegerField(allow_null=True, help_text="Null until there are markers.")
 
 
+@extend_schema_field({"type": "string", "maxLength": TITLE_MOST, "pattern": _TITLE})
+class Title(TextField):
+    """What a group is called."""
+
+
 class TitleBody(serializers.Serializer[Any]):
-    title = TextField(help_text="One line of 1 to 200 characters.")
+    title = Title(help_text="One line of 1 to 200 characters.")
 
 
 class GroupBody(TitleBody):

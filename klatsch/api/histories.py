@@ -19,7 +19,9 @@ from klatsch.messaging.queries import MessageView, list_messages
 
 class HistoryQuery(PageQuery):
     at_least = serializers.CharField(
-        required=False, help_text="A position or resume token: waits, not long, until the archive has come so far."
+        required=False,
+        allow_blank=True,
+        help_text="A position or resume token: waits, not long, until the archive has come so far.",
     )
 
 

@@ -3,11 +3,14 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from klatsch.messaging.events import CONTENT_MOST
 
+_CLIENT_ID = "^[A-Za-z0-9_-]{1,64}$"
+_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 _POSITION = "A place in the log: `epoch:partition:offset`."
 
 
@@ -26,12 +29,38 @@ class AnyText(serializers.Field[str, Any, str, Any]):
         return value
 
 
+@extend_schema_field({"type": "string", "minLength": 1, "maxLength": CONTENT_MOST, "pattern": _TEXT})
+class Content(AnyText):
+    """A message's text."""
+
+
+@extend_schema_field({"type": "string", "pattern": _CLIENT_ID})
+class ClientId(AnyText):
+    """A client's name for a message."""
+
+
+@extend_schema_field({"type": "string", "pattern": _UUID})
+class MessageId(AnyText):
+    """The id of a message, or null."""
+
+
 class MessageBody(serializers.Serializer[Any]):
-    content = AnyText(help_text=f"1 to {CONTENT_MOST} characters: no control characters but tab and line ends.")
-    client_id = AnyText(
+    content = Content(help_text=f"1 to {CONTENT_MOST} characters: no control characters but tab and line ends.")
+    client_id = ClientId(
         required=False, help_text="Your name for it, best a UUIDv7; the same again is a retry, not a second message."
     )
-    reply_to = AnyText(required=False, allow_null=True, help_text="The id of a message.")
+    reply_to = MessageId(required=False, allow_null=True, help_text="The id of a message.")
+
+
+CLIENT_ID_IN_PATH = OpenApiParameter(
+    "client_id", {"type": "string", "pattern": _CLIENT_ID}, OpenApiParameter.PATH, description="Your name for it."
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": _CLIENT_ID},
+    OpenApiParameter.HEADER,
+    description="The same as `client_id`.",
+)
 
 
 class MessageSerializer(serializers.Serializer[Any]):

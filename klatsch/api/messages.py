@@ -7,8 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpResponse
 from django.urls import path
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,7 +20,7 @@ from klatsch.api.histories import (
     page_of_bytes,
     wait_for_archive,
 )
-from klatsch.api.message_shapes import MessageBody, MessageSerializer
+from klatsch.api.message_shapes import CLIENT_ID_IN_PATH, IDEMPOTENCY_KEY, MessageBody, MessageSerializer
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
@@ -37,9 +35,6 @@ from klatsch.messaging.services import Draft, check_draft
 
 MessagePage = paged(MessageSerializer, "MessagePage")
 _SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."
-_IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same as `client_id`."
-)
 
 
 class DirectMessages(APIView):
@@ -48,7 +43,7 @@ class DirectMessages(APIView):
         "Write to somebody",
         f"Makes the conversation on first use. {_SEND}",
         request=MessageBody,
-        parameters=(_IDEMPOTENCY_KEY,),
+        parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
         refusals=(400, 401, 403, 404, 409),
     )
@@ -80,7 +75,7 @@ class ConversationMessages(APIView):
         "Write into a conversation",
         _SEND,
         request=MessageBody,
-        parameters=(_IDEMPOTENCY_KEY,),
+        parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
         refusals=(400, 401, 403, 404, 409),
     )
@@ -106,6 +101,7 @@ class NamedMessage(APIView):
         "Write into a conversation, idempotently",
         f"The same again, with the same `client_id`, is the same message. {_SEND}",
         request=MessageBody,
+        parameters=(CLIENT_ID_IN_PATH,),
         answers={201: MessageSerializer, 202: MessageSerializer},
         refusals=(400, 401, 403, 404, 409),
     )

@@ -20,7 +20,7 @@ class PeopleQuery(PageQuery):
     limit = serializers.IntegerField(
         min_value=1, max_value=_PEOPLE_MOST, default=_PEOPLE_MOST, help_text="How many at most on a page."
     )
-    search = TextField(max_length=64, default="", help_text="How the username begins, in any case.")
+    search = TextField(max_length=64, default="", allow_blank=True, help_text="How the username begins, in any case.")
 
 
 class PersonSerializer(serializers.Serializer[Any]):
