@@ -16,7 +16,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-.PHONY: help up test check admin demo tail bench lock format clean reset
+.PHONY: help up test fuzz check admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -28,6 +28,9 @@ up: $(RUN_READY) ## run Klatsch with a real PostgreSQL and Kafka on KLATSCH_PORT
 
 test: $(DEV_READY) ## run all tests, against the same PostgreSQL and Kafka (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(DEV_READY) ## let schemathesis look for faults of the REST api for KLATSCH_FUZZ_SECONDS (600)
+	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)
 
 check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and schemas
 	$(BIN)/ruff format --check

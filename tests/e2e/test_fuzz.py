@@ -1,0 +1,67 @@
+"""schemathesis, signed in, against a real process: every operation does what it is for, as the document says."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess
+from tests.e2e.system import System
+
+_SECONDS = int(os.environ.get("KLATSCH_FUZZ_SECONDS", "25"))
+"""Of requests; the start of the fuzzer and of the gateway comes on top. `make fuzz` gives it more."""
+_LIMITS = (
+    "KLATSCH_SIGN_IN_FAILURES",
+    "KLATSCH_SIGN_IN_FAILURES_ADDRESS",
+    "KLATSCH_REGISTRATIONS_PER_HOUR",
+    "KLATSCH_RESETS_PER_HOUR",
+)
+"""Out of the way: what is refused for being too often does nothing."""
+_METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def gateway(system: System, persister: PersisterProcess) -> Iterator[GatewayProcess]:
+    gateway = system.new_gateway("fuzzed")
+    gateway.start(KLATSCH_LOG_LEVEL="WARNING", **dict.fromkeys(_LIMITS, "1000000"))
+    yield gateway
+    gateway.stop()
+
+
+@pytest.mark.timeout(_SECONDS + 120)
+def test_schemathesis_reaches_every_operation_and_finds_nothing(
+    system: System, gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers"
+    argv = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tests/fuzz/schemathesis.toml")),
+        *("run", f"{gateway.url}/api/schema", "--checks", "all", "--max-time", str(_SECONDS), "--no-color"),
+        *("--generation-database", "none", "--warnings", "off", "--continue-on-failure"),
+        *os.environ.get("KLATSCH_FUZZ_ARGS", "").split(),
+    ]
+    env = system.env | {
+        "DJANGO_SETTINGS_MODULE": "klatsch.settings",
+        "PYTHONPATH": str(ROOT),
+        "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
+        "KLATSCH_FUZZ_URL": gateway.url,
+        "KLATSCH_LOG_LEVEL": "WARNING",
+        "KLATSCH_FUZZ_ANSWERS": str(answers),
+    }
+    done = subprocess.run(argv, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+    reached = {name for name, status in map(str.split, answers.read_text().splitlines()) if status.startswith("2")}
+    assert reached == _operations(gateway)
+
+
+def _operations(gateway: GatewayProcess) -> set[str]:
+    document = httpx.get(f"{gateway.url}/api/schema", headers={"Accept": "application/json"}, trust_env=False).json()
+    return {
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for method, operation in methods.items()
+        if method in _METHODS
+    }
