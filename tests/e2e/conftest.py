@@ -15,9 +15,9 @@ from tests.e2e.process import GatewayProcess, PersisterProcess, Process
 from tests.e2e.rest import Rest
 from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, Talk, start_talk
+from tests.e2e.talk import OpenRest as OpenRest  # noqa: PLC0414 - tests of others take it from here
 
 _SYSTEM = pytest.StashKey[System]()
-OpenRest = Callable[[GatewayProcess, Person], Rest]
 OpenNewcomer = Callable[[GatewayProcess], Awaitable[Person]]
 
 
@@ -130,9 +130,11 @@ async def connect_silent() -> AsyncIterator[Open]:
 
 
 @pytest.fixture
-async def talk(system: System, gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open) -> Talk:
+async def talk(
+    system: System, gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, rest: OpenRest
+) -> Talk:
     """Two people, each on a gateway of their own, who have said something already."""
-    return await start_talk(system, (gateway_a, gateway_b), connect)
+    return await start_talk(system, (gateway_a, gateway_b), connect, rest)
 
 
 @pytest.fixture

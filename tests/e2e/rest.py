@@ -1,5 +1,6 @@
 """Somebody's REST client, on the port of a gateway."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ from tests.e2e.process import GatewayProcess
 from tests.e2e.system import Person
 
 _DEADLINE_S = 20.0
+_AGAIN_S = 0.05
 
 
 class Rest:
@@ -36,6 +38,12 @@ class Rest:
         assert answer.status_code == httpx.codes.OK, f"{answer.status_code}: {answer.text}"
         found: dict[str, Any] = answer.json()
         return found
+
+    async def until_answered(self, path: str, deadline_s: float) -> None:
+        """Asks again as long as the answer is 503."""
+        async with asyncio.timeout(deadline_s):
+            while (await self.http.get(path)).status_code == 503:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(_AGAIN_S)
 
     async def close(self) -> None:
         await self.http.aclose()

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import Row, check
 from tests.e2e.process import GatewayProcess
+from tests.e2e.rest import Rest
 from tests.e2e.system import Person, System
 
 Open = Callable[..., Awaitable[Client]]
+OpenRest = Callable[[GatewayProcess, Person], Rest]
 _AGAIN = {"unknown", "unavailable", "rate_limited"}
 _BACK_OFF_S = 0.1
 
@@ -23,6 +25,7 @@ class Talk:
     people: tuple[Person, Person]
     writer: Client
     reader: Client
+    api: Rest
     conversation: str
 
     async def say(self, content: str) -> Attempt:
@@ -40,7 +43,7 @@ class Talk:
     async def check(self, *, for_a_while: Sequence[Client] = ()) -> list[Row]:
         """The archive's rows, once all is archived and shown; fails where what anybody saw contradicts them.
 
-        Where the writer's connection was lost, one of those `for_a_while` has taken its place.
+        Where the writer's connection was lost, the first of those `for_a_while` has taken its place.
         """
         clients, writer = [self.reader], self.writer
         if self.writer.closed is None:
@@ -50,16 +53,22 @@ class Talk:
         last = await writer.send("the last one", conversation=self.conversation)
         assert last.ok, last
         await self.reader.received("the last one")
-        return await asyncio.to_thread(check, self.system, self.conversation, *clients, for_a_while=for_a_while)
+        rows = await asyncio.to_thread(check, self.system, self.conversation, *clients, for_a_while=for_a_while)
+        history = await self.api.history(f"conversations/{self.conversation}/messages")
+        assert [(m["id"], m["client_id"], m["content"], m["position"], m["seq"]) for m in history] == rows
+        return rows
 
 
-async def start_talk(system: System, gateways: tuple[GatewayProcess, GatewayProcess], connect: Open) -> Talk:
+async def start_talk(
+    system: System, gateways: tuple[GatewayProcess, GatewayProcess], connect: Open, rest: OpenRest
+) -> Talk:
     """Two people who have never met, their conversation made."""
     ana, bob = system.take_people(2)
     writer, reader = await connect(gateways[0], ana), await connect(gateways[1], bob)
     await writer.send("first", to=bob.username)
     await reader.received("first")
-    return Talk(system, (ana, bob), writer, reader, str(reader.history.messages[0]["conversation"]))
+    conversation = str(reader.history.messages[0]["conversation"])
+    return Talk(system, (ana, bob), writer, reader, rest(gateways[1], bob), conversation)
 
 
 @contextlib.asynccontextmanager

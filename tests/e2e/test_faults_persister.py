@@ -7,7 +7,7 @@ import psutil
 from tests.e2e.histories import archived
 from tests.e2e.process import PersisterProcess, wait_until
 from tests.e2e.system import System
-from tests.e2e.talk import Open, Talk, more_acknowledged, start_talk, talking
+from tests.e2e.talk import Open, OpenRest, Talk, more_acknowledged, start_talk, talking
 
 _READS_ONLY = "SHARE"
 """The mode of a lock under which everybody may read a table and nobody write it."""
@@ -73,13 +73,13 @@ async def test_a_copy_that_comes_after_its_message_was_archived_changes_nothing_
 
 
 async def test_a_zombie_is_fenced_and_rejoins(
-    system: System, persister: PersisterProcess, talk: Talk, connect: Open
+    system: System, persister: PersisterProcess, talk: Talk, connect: Open, rest: OpenRest
 ) -> None:
     await asyncio.to_thread(system.wait_archived)
     successor = system.new_persister("successor")
     with system.locked("messaging_conversationstate", "ACCESS EXCLUSIVE"):
         # A conversation that the persister has to ask for: it waits with the records in its hands.
-        other = await start_talk(system, (system.gateway_a, system.gateway_b), connect)
+        other = await start_talk(system, (system.gateway_a, system.gateway_b), connect, rest)
         await asyncio.to_thread(system.wait_blocked, "SELECT c.id::text, coalesce(s.last_seq")
         zombie = psutil.Process(persister.pid)
         zombie.suspend()
@@ -96,9 +96,9 @@ async def test_a_zombie_is_fenced_and_rejoins(
 
 
 async def test_while_persisters_come_and_go_each_message_is_stored_once(
-    system: System, persister: PersisterProcess, connect: Open
+    system: System, persister: PersisterProcess, connect: Open, rest: OpenRest
 ) -> None:
-    talks = [await start_talk(system, (system.gateway_a, system.gateway_b), connect) for _ in range(4)]
+    talks = [await start_talk(system, (system.gateway_a, system.gateway_b), connect, rest) for _ in range(4)]
     second, third = system.new_persister("second"), system.new_persister("third")
     async with talking(talks):
         await asyncio.to_thread(second.start)

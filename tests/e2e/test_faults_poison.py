@@ -11,11 +11,10 @@ from msgspec import structs
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.log import Position
 from klatsch.messaging import events
-from tests.e2e.conftest import OpenRest
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System
-from tests.e2e.talk import Open, Talk
+from tests.e2e.talk import Open, OpenRest, Talk
 
 
 class Poison(NamedTuple):

@@ -6,15 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from klatsch.embedded.postgres import EmbeddedPostgres
-from tests.e2e.conftest import OpenRest
 from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
 from tests.e2e.system import System
-from tests.e2e.talk import Open, more_acknowledged, start_talk, talking
+from tests.e2e.talk import Open, OpenRest, more_acknowledged, start_talk, talking
 
 _DOWN: dict[str, Callable[[EmbeddedPostgres], None]] = {
     "stopped": EmbeddedPostgres.stop,
     "killed": EmbeddedPostgres.kill,
 }
+_RECOVERED_S = 15
+"""Until REST answers again: a pool's connections of before are found broken one by one, by those who get them."""
 
 
 @pytest.mark.parametrize("how", _DOWN)
@@ -29,7 +30,7 @@ async def test_while_it_is_down_sends_go_on_and_sockets_stay_open_and_then_all_i
     rest: OpenRest,
     how: str,
 ) -> None:
-    talks = [await start_talk(system, (gateway_a, gateway_b), connect) for _ in range(3)]
+    talks = [await start_talk(system, (gateway_a, gateway_b), connect, rest) for _ in range(3)]
     ana, bob = talks[0].people
     async with talking(talks):
         await more_acknowledged(talks, 5)
@@ -45,6 +46,8 @@ async def test_while_it_is_down_sends_go_on_and_sockets_stay_open_and_then_all_i
         await asyncio.to_thread(own_postgres.start)
         await asyncio.to_thread(own_postgres.wait_ready)
         await more_acknowledged(talks, 5)
+    for gateway in (gateway_a, gateway_b):
+        await rest(gateway, ana).until_answered("me", _RECOVERED_S)
     for talk in talks:
         rows = await talk.check()
         assert len(rows) > 30

@@ -10,12 +10,11 @@ from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.messaging.services import Draft, send_message
 from tests.e2e.client import Attempt, Client
-from tests.e2e.conftest import OpenRest
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess, stopped
 from tests.e2e.rest import Rest
 from tests.e2e.system import Person, System
-from tests.e2e.talk import Open
+from tests.e2e.talk import Open, OpenRest
 
 _TRIES = 10
 _PARTITIONS = 12

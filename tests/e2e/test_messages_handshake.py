@@ -6,10 +6,9 @@ import httpx
 import pytest
 
 from tests.e2e.client import SUBPROTOCOL
-from tests.e2e.conftest import OpenRest
 from tests.e2e.process import GatewayProcess
 from tests.e2e.system import ORIGIN, Person
-from tests.e2e.talk import Open
+from tests.e2e.talk import Open, OpenRest
 
 
 @pytest.mark.parametrize("offered", [(), ("graphql-ws",), ("klatsch.v2",)])

@@ -4,11 +4,11 @@ import asyncio
 import time
 
 from klatsch.core.ids import uuid7
-from tests.e2e.conftest import OpenNewcomer, OpenRest
+from tests.e2e.conftest import OpenNewcomer
 from tests.e2e.histories import archived, order
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import System
-from tests.e2e.talk import Open, Talk
+from tests.e2e.talk import Open, OpenRest, Talk
 
 
 def _new_id() -> str:
