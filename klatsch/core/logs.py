@@ -6,6 +6,10 @@ from typing import Any
 
 import structlog
 
+from klatsch.core.failures import describe_failure
+
+_SILENT = ("django.request", "django.security", "uvicorn.access", "axes")
+
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
     """Configures structlog and the standard library's logging alike, and returns the latter's configuration."""
@@ -28,7 +32,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
+                    structlog.processors.ExceptionRenderer(describe_failure),
                     last,
                 ],
                 "foreign_pre_chain": shared,
@@ -36,9 +40,9 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
-        # A refused request is an answer, not an event; the access lines are the proxy's.
-        # uvicorn tells addresses at INFO, and at DEBUG every header and frame: tokens, cookies and what people write.
-        "loggers": {name: {"level": "ERROR"} for name in ("django.request", "uvicorn.access", "django.security")}
+        # A refused request is an answer, not an event; the access lines are the proxy's. django-axes tells addresses
+        # and names; uvicorn tells addresses at INFO, and at DEBUG every header and frame: tokens, cookies and messages.
+        "loggers": {name: {"level": "ERROR"} for name in _SILENT}
         | {
             name: {"level": max(level, "WARNING", key=logging.getLevelName)} for name in ("uvicorn.error", "websockets")
         },

@@ -1,9 +1,17 @@
 """How to reach the brokers, and the settings that each kind of client needs; every dangerous default is set (D1)."""
 
+import logging
 from dataclasses import dataclass
+from typing import Any
 
 SEND_TIMEOUT_MS = 8_000
 """After so long an unsent record is given up; below the deadline of an answer, so that the reason is known in time."""
+
+
+LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level": 4}
+"""For clients that are polled, which is when librdkafka hands over its lines: warnings and worse."""
+NOT_LOGGED: dict[str, Any] = {"log_level": 0}
+"""For clients that are not polled: lines would pile up, or go to stderr as they are. Who asks is told what failed."""
 
 
 @dataclass(frozen=True, slots=True)

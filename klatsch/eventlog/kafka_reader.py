@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.core.tracing import TRACE_BYTES_MOST
+from klatsch.eventlog.kafka_connection import LOGGED, NOT_LOGGED, KafkaConnection
 from klatsch.eventlog.log import LogError, OffsetGone, Record, TopicChanged
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ class KafkaTail:
         self._connection = connection
         # Asks on connections of its own: a broker answers nothing else on one while a fetch waits there for records,
         # and librdkafka answered `offsets_for_times` on a consumer that another thread polls only after its time-out.
-        self._asking = Consumer(connection.tail() | {"error_cb": _on_error})
+        self._asking = Consumer(connection.tail() | {"error_cb": _on_error} | NOT_LOGGED)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._known: dict[int, int] = {}
@@ -73,7 +74,7 @@ class KafkaTail:
         failed: Callable[[LogError], None],
     ) -> None:
         """Calls `deliver` on the tail's thread with batches in the partitions' order; `failed` once, then nothing."""
-        reading = Consumer(self._connection.tail() | {"error_cb": _on_error})
+        reading = Consumer(self._connection.tail() | {"error_cb": _on_error} | LOGGED)
         reading.assign([TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
         self._thread = threading.Thread(
             target=self._serve, args=(reading, deliver, failed), name="log-tail", daemon=True
@@ -130,7 +131,7 @@ class KafkaGroup:
         self._topic = connection.topic
         self._assigned = assigned
         self._revoked = revoked
-        self._consumer = Consumer(connection.group(name) | {"error_cb": _on_error})
+        self._consumer = Consumer(connection.group(name) | {"error_cb": _on_error} | LOGGED)
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -182,12 +183,14 @@ def _drain(consumer: Consumer, timeout_s: float, limit: int) -> list[Record]:
 
 
 def _record(message: Message) -> Record:
+    headers = message.headers()
     return Record(
         message.partition() or 0,
         message.offset() or 0,
         message.key() or b"",
         message.value() or b"",
-        _judge(message.headers()),
+        _judge(headers),
+        _trace(headers) if headers is not None and len(headers) > 1 else b"",
     )
 
 
@@ -197,6 +200,12 @@ def _judge(headers: Any) -> bytes:
         if name == "judge":
             return value if isinstance(value, bytes) else b""
     return b""
+
+
+def _trace(headers: Any) -> bytes:
+    """The header `trace` where it comes second, as ours does."""
+    name, trace = headers[1]
+    return trace if name == "trace" and isinstance(trace, bytes) and len(trace) <= TRACE_BYTES_MOST else b""
 
 
 def _raise_if_final(error: KafkaError) -> None:

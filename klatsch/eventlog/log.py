@@ -11,13 +11,14 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the log as it was read. `judge` is the header of that name, empty where there is none."""
+    """One entry of the log as it was read. `judge` and `trace` are headers, empty where there are none."""
 
     partition: int
     offset: int
     key: bytes
     value: bytes
     judge: bytes
+    trace: bytes = b""
 
 
 class Position(NamedTuple):
@@ -43,12 +44,16 @@ class Position(NamedTuple):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry that is to be appended; `place` is the key whose partition it goes to, where that is not its own."""
+    """One entry that is to be appended; `place` is the key whose partition it goes to, where that is not its own.
+
+    `trace` names the request that it comes from, for log lines (`core.tracing`); there is none without a `judge`.
+    """
 
     key: bytes
     value: bytes
     judge: bytes = b""
     place: bytes | None = None
+    trace: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

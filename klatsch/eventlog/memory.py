@@ -36,7 +36,7 @@ class MemoryLog:
         partition = partition_of(entry.place if entry.place is not None else entry.key, self.partitions)
         with self.changed:
             records = self.records[partition]
-            record = Record(partition, len(records), entry.key, entry.value, entry.judge)
+            record = Record(partition, len(records), entry.key, entry.value, entry.judge, entry.trace)
             records.append(record)
             self.times[partition].append(self.clock())
             self.changed.notify_all()

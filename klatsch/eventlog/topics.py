@@ -10,7 +10,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
-from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.eventlog.kafka_connection import NOT_LOGGED, KafkaConnection
 from klatsch.eventlog.log import LogError
 
 _ASK_S = 10.0
@@ -49,7 +49,7 @@ class KafkaTopics:
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._topic = connection.topic
-        self._admin = AdminClient(connection.common("topics"))
+        self._admin = AdminClient(connection.common("topics") | NOT_LOGGED)
 
     def find(self, deadline_s: float = _ASK_S) -> Topic | None:
         """The topic, or None where there is none; raises LogError when the brokers do not answer in time."""

@@ -11,9 +11,11 @@ from typing import Any
 
 import structlog
 from channels.consumer import AsyncConsumer
+from structlog.contextvars import bind_contextvars
 
 from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS, REFUSED
+from klatsch.core.tracing import new_id
 from klatsch.gateway import protocol
 from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
 from klatsch.gateway.hub import Person
@@ -40,6 +42,7 @@ class ChatConnection(AsyncConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
+        bind_contextvars(connection=new_id())  # of this task's context alone
         await receive()  # websocket.connect
         socket: ChatSocket = scope["extensions"][EXTENSION]
         self.outbox = Outbox(socket, self._gateway.hub.dirty, self._gateway.limits.outbox_bytes)

@@ -1,6 +1,7 @@
 """PostgreSQL from the event loop: a few threads, a bound on who waits for them, and a deadline."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -28,7 +29,9 @@ class DatabaseThreads:
             raise Unavailable("Too many wait for the archive. Try again.", retry_after=1)
         self._room -= 1
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._pool, with_fresh_connections, function)
+            future = asyncio.get_running_loop().run_in_executor(
+                self._pool, contextvars.copy_context().run, with_fresh_connections, function
+            )
             return await asyncio.wait_for(future, self._deadline_s)
         except TimeoutError as error:
             raise Unavailable("The archive does not answer. Try again.", retry_after=1) from error

@@ -12,6 +12,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.errors import Conflict, NotAMember
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import SKIPPED
+from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
 from klatsch.gateway.hub import Hub, Person
@@ -146,8 +147,8 @@ class Feed:
     def _apply_members(self, record: Record) -> None:
         try:
             event = decode_members(record)
-        except BadRecord as error:
-            self._skip(record, error)
+        except BadRecord:
+            self._skip(record)
             return
         changes = self.memberships.apply(event)
         for change in changes:
@@ -162,16 +163,18 @@ class Feed:
     def _apply_user(self, record: Record) -> None:
         try:
             event = decode_user(record)
-        except BadRecord as error:
-            self._skip(record, error)
+        except BadRecord:
+            self._skip(record)
             return
         if event.what == "deactivated":
             self._hub.part(event.user)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
-    def _skip(self, record: Record, error: BadRecord) -> None:
+    def _skip(self, record: Record) -> None:
+        """Why is in the persister's dead letter: what is said of a bad record may quote it."""
         SKIPPED.inc()
-        _log.warning("record_skipped", position=self._place(record, record.offset), why=str(error))
+        place = self._place(record, record.offset)
+        _log.warning("record_skipped", position=place, **trace_fields(record.trace))
 
     def _admit(self, event: MembersChanged, change: Membership) -> None:
         person = self._hub.people.get(change.user_id)

@@ -1,5 +1,6 @@
 """post_message: sending for who can wait. The log's report says where a message stands, the archive what it is (D8)."""
 
+import functools
 import threading
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
 from klatsch.core.ids import uuid_text
+from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Position, Report
 from klatsch.messaging.archive_progress import Progress
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
@@ -65,12 +67,21 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
     """
     epoch = route.progress.epoch  # asked now, as a failure to answer it would come too late later
     slot = _ReportSlot()
+    send = functools.partial(
+        send_message,
+        log=route.log,
+        access=access,
+        draft=draft,
+        now_ms=now_ms,
+        report=slot.take,
+        trace=current_trace(),
+    )
     try:
-        sent = send_message(log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take)
+        sent = send()
     except LookUpFirst:
         if earlier := _find_earlier(route, access, draft):
             return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
-        sent = send_message(log=route.log, access=access, draft=draft, now_ms=now_ms, looked_up=True, report=slot.take)
+        sent = send(looked_up=True)
     position = _wait_for_report(slot, route.report_s, epoch)
     message = _read_archived(route, sent, position)
     if message is not None:

@@ -76,6 +76,7 @@ def send_message(
     now_ms: int,
     looked_up: bool = False,
     report: Callable[[Report], None] | None = None,
+    trace: bytes = b"",
 ) -> SentMessage:
     """Checks a draft and appends its record; never blocks. After KlatschError or LookUpFirst nothing was appended.
 
@@ -102,7 +103,7 @@ def send_message(
     )
     header = events.judge_header(sent.id, access.sender_bytes, sent.digest)
     try:
-        log.append(Entry(access.key, value, header), report)
+        log.append(Entry(access.key, value, header, trace=trace), report)
     except LogError as error:  # full, or no longer able to take anything
         raise Unavailable("The log takes nothing just now. Try again.", retry_after=1) from error
     return sent

@@ -9,6 +9,7 @@ import structlog
 
 from klatsch.core.clock import Clock, milliseconds
 from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, PERSISTED, VOID
+from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
 from klatsch.messaging import store
 from klatsch.messaging.judge import Memberships
@@ -88,7 +89,7 @@ class Worker:
             stored = self._insist(lambda archive: archive.store(batch, expected))
         except Fenced:
             FENCED.inc()
-            _log.warning("fenced", expected=expected)
+            _log.warning("fenced", expected=expected, **trace_fields(records[0].trace))
             return None
         self._next |= batch.next_offsets
         _count(batch, stored)
@@ -144,7 +145,9 @@ def _count(batch: Batch, stored: Stored) -> None:
     COPIES.inc(stored.copies)
     for row in stored.dead:
         DEAD_LETTERS.labels(row.reason).inc()
-        _log.warning("dead_letter", partition=row.record.partition, offset=row.record.offset, reason=row.reason)
+        record = row.record
+        place = {"partition": record.partition, "offset": record.offset}
+        _log.warning("dead_letter", **place, reason=row.reason, **trace_fields(record.trace))
 
 
 def _measure(rows: Sequence[MessageRow], now_ms: int) -> None:

@@ -21,6 +21,7 @@ def run(*, host: str, port: int, workers: int) -> None:
         backlog=_BACKLOG,
         log_level=LogLevels.warning,
         log_access=False,
+        log_dictconfig=settings.LOGGING,
         workers_kill_timeout=_STOP_S,
         respawn_failed_workers=True,
     ).serve()

@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
+from klatsch.core.failures import log_loop_failure, log_uncaught
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
@@ -71,9 +72,11 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
 
 def run(*, host: str, port: int) -> None:
     """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
+    log_uncaught()
     epoch = wiring.known_log()
     listening = listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_loop_failure)
         runner.run(_serve(epoch, listening))
 
 

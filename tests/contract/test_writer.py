@@ -148,3 +148,12 @@ def test_a_record_without_key_and_value_has_empty_ones(kafka: EmbeddedKafka | No
         producer.flush(10)
 
         assert read_all(log, 1).records == [Record(1, 0, b"", b"", b"")]
+
+
+def test_a_request_is_traced_in_a_second_header_and_the_judge_stays_the_first(log: LogUnderTest) -> None:
+    writer = log.writer(reports="errors")
+    writer.append(Entry(key_in(0), b"from a request", b"judge", trace=b"r-1"))
+    writer.append(Entry(key_in(0), b"from a socket", b"judge"))
+    assert writer.close(10) == 0
+    read = read_all(log, 2)
+    assert [(r.judge, r.trace) for r in read.records] == [(b"judge", b"r-1"), (b"judge", b"")]

@@ -1,0 +1,31 @@
+"""What every request has: an id in its log lines and its answer, and its place in the counts."""
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bound_contextvars
+
+from klatsch.core.metrics import REQUEST_SECONDS, REQUESTS
+from klatsch.core.tracing import accept_id
+
+HEADER = "X-Request-ID"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestIds:
+    """The first middleware: what the others log and refuse has the id too, and counts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = accept_id(request.headers.get(HEADER, ""))
+        started_s = time.perf_counter()
+        with bound_contextvars(request=request_id):
+            response = self._get_response(request)
+        response.headers[HEADER] = request_id
+        method = request.method if request.method in _METHODS else "other"  # anybody may invent more
+        REQUESTS.labels(method, str(response.status_code)).inc()
+        REQUEST_SECONDS.observe(time.perf_counter() - started_s)
+        return response

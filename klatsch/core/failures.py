@@ -1,0 +1,66 @@
+"""Exceptions in the log: what failed and where, without what it failed on."""
+
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger(__name__)
+_ABOUT_CODE = (TypeError, AttributeError, NameError, ImportError)
+"""Their texts name code. Others quote what they could not take: PostgreSQL a row, int() a text, KeyError a key."""
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def describe_failure(exc_info: ExcInfo) -> str:
+    """The tracebacks of an exception and its causes, the first cause first; of their texts only those that are safe."""
+    return "\n".join(_describe(error) for error in reversed(list(_with_causes(exc_info[1]))))
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _describe(error: BaseException) -> str:
+    kind = type(error)
+    text = _safe_text(error)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{kind.__module__}.{kind.__qualname__}{': ' if text else ''}{text}"
+
+
+def _safe_text(error: BaseException) -> str:
+    if isinstance(error, _ABOUT_CODE) or type(error).__module__.startswith("klatsch.eventlog."):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def log_uncaught() -> None:
+    """From here on what ends the process or a thread is a log line too, and no longer Python's own text on stderr."""
+
+    def of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        _log.critical("uncaught", exc_info=(kind, error, trace))
+
+    def of_thread(given: threading.ExceptHookArgs) -> None:
+        if given.exc_value is not None:
+            name = given.thread.name if given.thread else ""
+            _log.critical("uncaught", thread=name, exc_info=(given.exc_type, given.exc_value, given.exc_traceback))
+
+    sys.excepthook = of_process
+    threading.excepthook = of_thread
+
+
+def log_loop_failure(_loop: Any, context: dict[str, Any]) -> None:
+    """An event loop's exception handler; asyncio's own shows the arguments of what failed, messages among them."""
+    error = context.get("exception")
+    info = None if error is None else (type(error), error, error.__traceback__)
+    _log.error("uncaught_on_loop", what=str(context.get("message", "")).partition("\n")[0][:100], exc_info=info)
