@@ -123,7 +123,7 @@ REST_KNOX = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Klatsch",
-    "DESCRIPTION": "Chat over REST. The same conversations, live, over WebSocket: see docs/protocol.md.",
+    "DESCRIPTION": "Chat over REST. The same conversations, live, over WebSocket: see `/api/async-docs`.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -141,6 +141,13 @@ SPECTACULAR_SETTINGS = {
     }""",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "TAGS": [
+        {"name": "auth", "description": "Come in and go: people, sessions, tokens, tickets, passwords."},
+        {"name": "me", "description": "Oneself."},
+        {"name": "users", "description": "Others, and what one writes to them."},
+        {"name": "conversations", "description": "Conversations, their members and their messages."},
+        {"name": "messages", "description": "All that one may read."},
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is required
 }

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 
 from klatsch.api.errors import CONTENT_TYPE
+from klatsch.api.examples import answer_examples, problem_example, request_example
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,10 +69,11 @@ def operation(
     Any may be refused with 503, and a body with 411, 413 and 415.
     """
     of_body = (411, 413, 415) if request is not None else ()
+    refused = (*refusals, *of_body, 503)
     problems = {
-        (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status])
-        for status in (*refusals, *of_body, 503)
+        (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status]) for status in refused
     }
+    asked = [] if request is None else [request_example(request)]
     declare: Callable[[F], F] = extend_schema(
         operation_id=operation_id,
         summary=summary,
@@ -79,6 +81,7 @@ def operation(
         request=request,
         parameters=list(parameters),
         responses={**answers, **problems},
+        examples=[*asked, *answer_examples(answers), *(problem_example(status) for status in refused)],
     )
     return declare
 
@@ -90,7 +93,7 @@ def paged(row: type[serializers.Serializer[Any]], name: str) -> type[serializers
         "next": serializers.URLField(allow_null=True, help_text="The next page's address."),
         "previous": serializers.URLField(allow_null=True, help_text="The previous page's address."),
     }
-    return type(name, (serializers.Serializer,), members)
+    return type(name, (serializers.Serializer,), {**members, "row": row})
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__

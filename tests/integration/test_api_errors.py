@@ -77,6 +77,12 @@ def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(client: Clie
     assert client.options(LOGIN).status_code == 200
 
 
+def test_what_cannot_be_answered_in_the_form_asked_for_is_406(client: Client) -> None:
+    headers = bearer(make_person()) | {"Accept": "text/csv"}
+    for path in ("/api/v1/me", "/api/v1/messages", "/api/v1/conversations"):
+        assert problem(client.get(path, headers=headers)) == (406, "not_acceptable")
+
+
 def test_a_host_that_is_not_ours_is_a_bad_request(client: Client) -> None:
     assert problem(client.get("/api/v1/me", HTTP_HOST="evil.example")) == (400, "bad_request")
 

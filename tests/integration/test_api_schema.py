@@ -1,10 +1,24 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
+from jsonschema import Draft202012Validator
 
-pytestmark = pytest.mark.django_db
+from tests.integration.people import (
+    CREDENTIALS,
+    V1,
+    csrf,
+    log_in,
+    make_person_with_password,
+    post,
+    problem,
+    quick_hashes,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
+__all__ = ["quick_hashes"]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
@@ -72,3 +86,70 @@ def test_the_pages_load_nothing_from_elsewhere(client: Client, path: str) -> Non
 def test_the_root_leads_to_swagger_ui(client: Client) -> None:
     assert client.get("/")["Location"] == "/api/docs"
     assert client.get("/api/docs").status_code == 200
+
+
+def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each kind of body that goes with an operation, the request's under its own name."""
+    found = [(status, answer.get("content", {})) for status, answer in operation["responses"].items()]
+    found.append(("request", operation.get("requestBody", {}).get("content", {})))
+    return [(name, kind) for name, content in found for kind in content.values()]
+
+
+def test_every_body_has_an_example_that_fits_it(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for part, content in contents(operation):
+            examples = [example["value"] for example in content["examples"].values()]
+            assert examples, (name, part)
+            schema = {"allOf": [content["schema"]], "components": document["components"]}
+            for example in examples:
+                found = [error.message for error in Draft202012Validator(schema).iter_errors(example)]
+                assert not found, (name, part, found)
+                named = resolved(document, content["schema"])["properties"]
+                assert set(example) <= set(named), (name, part)
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def test_the_example_of_a_refusal_is_one_of_that_status(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for status, content in contents(operation):
+            if status.isdecimal() and status >= "400":
+                values = [example["value"] for example in content["examples"].values()]
+                assert [value["status"] for value in values] == [int(status)], name
+                assert all("retry_after" in value for value in values) == (status in {"429", "503"}), name
+
+
+def test_every_operation_belongs_to_a_group_that_says_what_it_is(document: dict[str, Any]) -> None:
+    groups = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert all(groups.values())
+    assert {tag for _, operation in operations(document) for tag in operation["tags"]} == set(groups)
+
+
+def test_authorize_with_a_bearer_token_works_as_swagger_ui_asks(client: Client) -> None:
+    make_person_with_password()
+    made = post(client, f"{V1}/auth/tokens", CREDENTIALS)
+    authorized = {"Authorization": f"Bearer {made.json()['token']}"}  # what http/bearer means in the document
+    assert client.get(f"{V1}/me", headers=authorized).json()["username"] == "ana"
+    assert post(client, f"{V1}/auth/ticket", headers=authorized).status_code == 201
+    assert client.get(f"{V1}/me").status_code == 401
+
+
+def test_authorize_with_the_cookie_and_its_csrf_header_works_as_swagger_ui_asks() -> None:
+    make_person_with_password()
+    browser = Client(enforce_csrf_checks=True)
+    assert log_in(browser).status_code == 200
+    assert browser.get(f"{V1}/me").json()["username"] == "ana"
+    assert problem(post(browser, f"{V1}/auth/ticket")) == (403, "forbidden")
+    assert post(browser, f"{V1}/auth/ticket", headers=csrf(browser)).status_code == 201
+
+
+def test_swagger_ui_sends_the_csrf_cookie_as_the_header_that_the_document_names(
+    client: Client, document: dict[str, Any]
+) -> None:
+    page = client.get("/api/docs").content.decode()
+    assert document["components"]["securitySchemes"]["csrf"]["name"] == "X-CSRFToken"
+    assert 'request.headers["X-CSRFToken"]' in page
+    assert f"{settings.CSRF_COOKIE_NAME}=" in page

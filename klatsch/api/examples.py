@@ -1,0 +1,121 @@
+"""The examples of the OpenAPI document, by shape: Ana's first day. Tests hold each of them to its schema."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample
+
+from klatsch.api.errors import CONTENT_TYPE, Problem
+from klatsch.core.errors import FieldError
+
+_ANA: Final = {"id": "0a000000-0000-4000-8000-00000000000a", "username": "ana"}
+_BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}
+_NOW: Final = "2026-11-23T20:00:00.000Z"
+_LATER: Final = "2026-12-23T20:00:00.000Z"
+_PASSWORD: Final = "correct horse battery"  # noqa: S105 - an example
+_NEW_PASSWORD: Final = "staple correct horse"  # noqa: S105 - the same
+_SAID: Final = {"display_name": "Ana", "about": "Coffee, mostly."}
+_PROOF: Final = {"uid": _ANA["id"], "token": "d0n7ru-5f3c8f0f5b2e4b1f9a"}
+_MESSAGE: Final[dict[str, Any]] = {
+    "id": "0f4e7145-2973-5d9c-a3dc-3990f45ad40a",
+    "client_id": "019f8a3c-5f00-7abc-9def-0123456789ab",
+    "conversation": "7ea00000-0000-4000-8000-000000000001",
+    "sender": "ana",
+    "sender_id": _ANA["id"],
+    "receiver": None,
+    "content": "Tea at four?",
+    "sent_at": _NOW,
+    "position": "1:3:91830",
+    "changed": "1:3:91830",
+    "seq": 1,
+    "edited_at": None,
+    "deleted": False,
+    "reply_to": None,
+    "reactions": {},
+}
+_MEMBERS: Final = [
+    {"user": "ana", "user_id": _ANA["id"], "role": "owner"},
+    {"user": "bob", "user_id": _BOB["id"], "role": "member"},
+]
+_CREATED: Final = {"created_at": _NOW, "last_used_at": _NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
+
+EXAMPLES: Final[Mapping[str, Any]] = {
+    "Registration": {"username": "ana", "email": "ana@example.org", "password": _PASSWORD},
+    "Credentials": {"username": "ana", "password": _PASSWORD},
+    "Profile": {**_ANA, "email": "ana@example.org", "date_joined": _NOW, **_SAID},
+    "ProfileChange": _SAID,
+    "OwnPassword": {"password": _PASSWORD},
+    "PasswordChange": {"old_password": _PASSWORD, "new_password": _NEW_PASSWORD},
+    "Reset": {"email": "ana@example.org"},
+    "Proof": _PROOF,
+    "NewPassword": {**_PROOF, "new_password": _NEW_PASSWORD},
+    "NewToken": {"token": "f00d5ca1ab1e0000c0ffee", "expires_at": _LATER},
+    "Token": {"id": "f00d5ca1ab1e000", **_CREATED},
+    "NewTicket": {"ticket": "kQ2vZ0m3T9o", "expires_in": 30},
+    "Session": {"id": "9f86d081884c7d65", **_CREATED, "current": True},
+    "Person": _BOB,
+    "Card": {**_BOB, "display_name": "Bob", "about": ""},
+    "TitleBody": {"title": "Tea"},
+    "GroupBody": {"title": "Tea", "members": ["bob"]},
+    "Conversation": {
+        "id": _MESSAGE["conversation"],
+        "kind": "group",
+        "title": "Tea",
+        "updated_at": _NOW,
+        "member_count": 2,
+        "members": _MEMBERS,
+        "last_message": _MESSAGE,
+        "unread": None,
+    },
+    "MemberBody": {"username": "bob"},
+    "RoleBody": {"role": "admin"},
+    "FullMember": {**_MEMBERS[1], "joined_at": _NOW},
+    "MessageBody": {"content": _MESSAGE["content"], "client_id": _MESSAGE["client_id"]},
+    "Message": _MESSAGE,
+}
+
+_TITLE_ERROR: Final = FieldError("title", "required", "This field is required.")
+_PROBLEMS: Final = {
+    400: Problem(400, "bad_request", "The request is wrong.", (_TITLE_ERROR,)),
+    401: Problem(401, "not_authenticated", "Authentication credentials were not provided."),
+    403: Problem(403, "forbidden", "Only an owner of the group may do this."),
+    404: Problem(404, "not_found", "There is nothing here."),
+    409: Problem(409, "conflict", "Another message has this client_id."),
+    411: Problem(411, "length_required", "Say how long the body is (Content-Length): one in chunks is not read."),
+    413: Problem(413, "too_large", "A body has at most 262144 bytes."),
+    415: Problem(415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
+    429: Problem(429, "rate_limited", "You are sending too fast.", retry_after=1.5),
+    503: Problem(503, "unavailable", "The archive cannot be reached. Try again.", retry_after=2),
+}
+
+
+def request_example(shape: type) -> OpenApiExample:
+    """A body of that shape."""
+    return OpenApiExample("request", example_of(shape), request_only=True)
+
+
+def answer_examples(answers: Mapping[int, Any]) -> Iterator[OpenApiExample]:
+    """An answer for each status that has a body."""
+    for status, shape in answers.items():
+        if shape is not None:
+            value = example_of(shape)
+            if status == HTTPStatus.ACCEPTED:  # a message that is not archived yet
+                value = {**value, "seq": None}
+            yield OpenApiExample(f"answer {status}", value, response_only=True, status_codes=[str(status)])
+
+
+def problem_example(status: int) -> OpenApiExample:
+    """What is answered with that status."""
+    body = _PROBLEMS[status].body()
+    return OpenApiExample(
+        f"problem {status}", body, response_only=True, status_codes=[str(status)], media_type=CONTENT_TYPE
+    )
+
+
+def example_of(shape: Any) -> Any:
+    """The example of a serializer; of a page, one row and no neighbours. Raises KeyError where there is none."""
+    row = getattr(shape, "row", None)
+    if row is not None:
+        return {"results": [example_of(row)], "next": None, "previous": None}
+    return EXAMPLES[shape.__name__.removesuffix("Serializer")]
