@@ -2,12 +2,15 @@
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
 from klatsch import env
@@ -28,10 +31,13 @@ from klatsch.messaging.schemas import record_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ONE_MESSAGE = (ROOT / "docs" / "one-message.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+SOURCES = {file: file.read_text() for file in (ROOT / "klatsch").rglob("*.py")}
 
 _LINK = re.compile(r"\[([^]\n]*)\]\(([^)\s]+)\)")
 _LONGEST_PAGE = 60
@@ -69,6 +75,13 @@ def in_backticks(text: str) -> list[str]:
     """What stands between backticks outside blocks and links."""
     prose = _LINK.sub("", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     return re.findall(r"`([^`\n]+)`", prose)
+
+
+def commands(text: str) -> list[str]:
+    """What a document tells people to type: what stands between backticks, and the lines of its blocks."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.split(" #", 1)[0].strip() for block in blocks for line in block.splitlines()]
+    return in_backticks(text) + lines
 
 
 def section(text: str, heading: str) -> str:
@@ -111,8 +124,65 @@ def test_every_name_of_code_on_the_way_of_one_message_is_one_of_the_code() -> No
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_every_path_of_code_in_backticks_exists(document: Path) -> None:
     for name in in_backticks(document.read_text()):
-        if re.fullmatch(r"(klatsch|tests|bench|docs)/[\w./-]+", name):
+        if re.fullmatch(r"(klatsch|tests|bench|docs|requirements|\.ci)/[\w./-]+", name):
             assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    for command in commands(document.read_text()):
+        for named in re.findall(r"^(?:[A-Z_]+=\S+ )*make ([a-z]+)", command):
+            assert named in targets, command
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_management_command_that_a_document_names_exists_and_takes_its_arguments(document: Path) -> None:
+    for command in commands(document.read_text()):
+        found = re.search(r"\bmanage\.py (\w+)(.*)$", command)
+        if found is None:
+            continue
+        name, arguments = found[1], shlex.split(found[2])
+        app = get_commands().get(name)
+        assert app is not None, command
+        loaded = app if isinstance(app, BaseCommand) else load_command_class(app, name)
+        if arguments:
+            loaded.create_parser("manage.py", name).parse_args(arguments)  # exits, which fails, where they are wrong
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
+    settings = {variable.name for variable in env.VARIABLES}
+    of_make = set(re.findall(r"\bKLATSCH_[A-Z_]+", MAKEFILE)) | {"KLATSCH_CACHE"}
+    for name in re.findall(r"\b(?:KLATSCH|KAFKA)_[A-Z_]*[A-Z]\b|\bDATABASE_URL\b|\bEMAIL_URL\b", document.read_text()):
+        assert name in settings | of_make, name
+
+
+def test_the_page_on_operating_tells_every_reason_why_a_process_is_not_ready() -> None:
+    health, gateway = (SOURCES[ROOT / "klatsch" / file] for file in ("api/health.py", "gateway/service.py"))
+    reasons = {*re.findall(r'NotReady\("([^"]+)"\)', health), *re.findall(r'\{"feed": "([^"]+)"\}', gateway)}
+    rows = [line.split("|") for line in section(OPERATIONS, "Health").splitlines() if line.startswith("|")]
+    assert {row[2].strip().strip('"') for row in rows[2:]} == reasons
+    assert {row[1].strip() for row in rows[2:]} == {"`database`", "`migrations`", "`log`", "`feed`"}
+
+
+def test_the_page_on_operating_names_metrics_that_there_are() -> None:
+    there = {name for source in SOURCES.values() for name in re.findall(r'"(klatsch_\w+)"', source)}
+    named = {name for name in in_backticks(section(OPERATIONS, "Metrics")) if name.startswith("klatsch_")}
+    assert len(named) > 15
+    assert {name.removesuffix("_total") for name in named} <= there
+
+
+def test_the_page_on_operating_names_lines_of_the_log_that_are_written() -> None:
+    written = {event for source in SOURCES.values() for event in re.findall(r'_log\.\w+\(\s*"(\w+)"', source)}
+    named = {event for cell in first_cells(section(OPERATIONS, "Logs"))[2:] for event in in_backticks(cell)}
+    assert len(named) > 15
+    assert named <= written
+
+
+def test_the_licence_is_the_one_that_the_package_names() -> None:
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
+    assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_the_example_of_settings_names_exactly_those_that_are_read() -> None:
