@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from klatsch.core.bucket import TokenBucket
 
-rates = st.floats(0.01, 1_000)
-pauses = st.lists(st.floats(0, 10), max_size=60)
+rates = st.floats(0.01, 5)
+pauses = st.lists(st.floats(0, 0.5), max_size=60)
 
 
 def test_a_burst_of_two_seconds_worth_is_taken_at_once_and_no_more() -> None:
@@ -15,6 +15,13 @@ def test_a_burst_of_two_seconds_worth_is_taken_at_once_and_no_more() -> None:
 
     assert [bucket.take(100) for _ in range(10)] == [0.0] * 10
     assert bucket.take(100) == pytest.approx(0.2)
+
+
+def test_a_long_pause_saves_up_no_more_than_one_burst() -> None:
+    bucket = TokenBucket(5, now_s=0)
+
+    assert [bucket.take(1_000) for _ in range(10)] == [0.0] * 10
+    assert bucket.take(1_000) > 0
 
 
 def test_a_rate_of_0_means_no_limit() -> None:
@@ -29,6 +36,13 @@ def test_what_is_taken_once_in_a_while_is_allowed_even_when_the_burst_is_less_th
     assert bucket.take(0) == 0.0
     assert bucket.take(0) == pytest.approx(10)
     assert bucket.take(10.001) == 0.0
+
+
+def test_tokens_come_at_the_rate_whoever_asks_in_between() -> None:
+    bucket = TokenBucket(1, now_s=0)
+    taken = [bucket.take(tenth / 10) == 0.0 for tenth in range(100)]
+
+    assert 11 <= sum(taken) <= 12
 
 
 @given(rates, pauses)

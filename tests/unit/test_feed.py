@@ -311,9 +311,11 @@ def test_after_unknown_the_message_is_a_push_like_any_other() -> None:
 def test_offsets_are_the_next_ones_to_read_in_every_partition() -> None:
     gateway = Gateway({0: 5, 1: 0, 2: 7})
     said = message(in_group(ANA))
-    gateway.read([Record(0, 5, said.key, said.value, said.judge), Record(2, 7, b"", b"", b"")])
+    gateway.read(
+        [Record(0, 5, said.key, said.value, said.judge), Record(2, 9, b"", b"", b"")]
+    )  # 7 and 8 are no records
 
-    assert gateway.feed.offsets == [6, 0, 8]
+    assert gateway.feed.offsets == [6, 0, 10]
     assert gateway.feed.has_reached({0: 6, 1: 0})
     assert not gateway.feed.has_reached({1: 1})
 

@@ -114,6 +114,14 @@ def test_apply_returns_the_changes_that_no_higher_version_has_overtaken() -> Non
     assert memberships.apply(changed(later)) == [later]  # a repeat is as true as it was
 
 
+def test_what_contradicts_a_known_version_is_ignored() -> None:
+    memberships = Memberships()
+    memberships.apply(changed(standing(ANA, 2, active=False)))
+
+    assert memberships.apply(changed(standing(ANA, 2, active=True))) == []
+    assert is_out(memberships, ANA)
+
+
 def test_nothing_is_kept_of_people_who_were_never_removed() -> None:
     memberships = Memberships()
     for number in range(1_000):

@@ -61,6 +61,18 @@ def test_more_than_the_bound_waiting_closes_it_as_slow() -> None:
     assert peer.closed == [(Close.SLOW, "slow, resume")]
 
 
+def test_what_was_written_no_longer_counts() -> None:
+    peer = Peer()
+    outbox = Outbox(peer, [], BOUND_BYTES)
+    for _ in range(3):
+        outbox.push(b"x" * BOUND_BYTES)
+        outbox.flush()
+    peer.paused = True
+    outbox.push(b"x" * BOUND_BYTES)
+
+    assert peer.closed == []
+
+
 def test_a_peer_that_takes_what_it_gets_is_never_slow() -> None:
     peer = Peer()
     outbox = Outbox(peer, [], BOUND_BYTES)

@@ -19,7 +19,7 @@ from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, po
 texts = st.text(max_size=40)
 frame_ids = st.integers() | st.text(max_size=64)
 json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
