@@ -7,10 +7,9 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.http import HttpResponse
-from rest_framework import serializers
 from rest_framework.request import Request
 
-from klatsch.api.bodies import read_query
+from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
 from klatsch.eventlog.log import Position
@@ -18,7 +17,7 @@ from klatsch.messaging.queries import MessageView, list_messages
 
 
 class HistoryQuery(PageQuery):
-    at_least = serializers.CharField(
+    at_least = TextField(
         required=False,
         allow_blank=True,
         help_text="A position or resume token: waits, not long, until the archive has come so far.",

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,20 +33,22 @@ K = TypeVar("K", bound=tuple[Any, ...])
 R = TypeVar("R")
 
 
-@extend_schema_field({"type": "string", "maxLength": _CURSOR_CHARACTERS_MOST})
-class Cursor(TextField):
-    """A page's place; an empty one in an address is none, as with every parameter."""
-
-
 class PageQuery(serializers.Serializer[Any]):
     """The query of every list; a list with other bounds or filters extends it."""
 
     limit = serializers.IntegerField(
         min_value=1, max_value=ROWS_MOST, default=ROWS_USUAL, help_text="How many at most on a page."
     )
-    cursor = Cursor(
-        max_length=_CURSOR_CHARACTERS_MOST, required=False, help_text="Opaque: from `next` or `previous`, or `Link`."
+    cursor = TextField(
+        max_length=_CURSOR_CHARACTERS_MOST,
+        required=False,
+        allow_blank=True,
+        help_text="Opaque: from `next` or `previous`, or `Link`.",
     )
+
+    def validate_cursor(self, value: str) -> str | None:
+        """An empty parameter is as none."""
+        return value or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 
-_ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", "One line of text.")
+_ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z", "One line of text.")
 
 
 class ProfileChangeSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from django.core.validators import RegexValidator
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -94,6 +95,21 @@ def paged(row: type[serializers.Serializer[Any]], name: str) -> type[serializers
         "previous": serializers.URLField(allow_null=True, help_text="The previous page's address."),
     }
     return type(name, (serializers.Serializer,), {**members, "row": row})
+
+
+class TextFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__
+    """Says of each text that it has no NUL, where the field says nothing narrower."""
+
+    target_class = "klatsch.api.bodies.TextField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        field = self.target
+        schema: dict[str, Any] = auto_schema._map_serializer_field(field, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's own extensions do
+        if any(isinstance(validator, RegexValidator) for validator in field.validators):
+            return schema
+        # drf-spectacular puts the empty text beside the pattern as another choice, of which just one may fit.
+        return schema | {"pattern": r"^[^\x00]+$" if field.allow_blank else r"^[^\x00]*$"}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__
