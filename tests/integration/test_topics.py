@@ -11,12 +11,12 @@ from klatsch.eventlog.epochs import check_topic, current_epoch
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.eventlog.log import Entry, LogError, TopicChanged
+from klatsch.eventlog.log import Entry, LogError, OffsetGone, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.messaging.models import LogOffset
 from klatsch.processes.topics import adopt_topic, create_topic, verify_topic
-from tests.contract.logs import append_all, broker
+from tests.contract.logs import Delivered, append_all, broker
 from tests.contract.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +167,22 @@ def test_a_topic_deleted_and_made_again_behind_our_back_is_refused_until_it_is_a
     assert [epoch.epoch for epoch in Epoch.objects.order_by("epoch")] == [1, 2]
     assert (offsets(1), offsets(2)) == ({0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 0})
     assert check_topic(desk.topics.find()).epoch == 2
+
+
+def test_a_reader_of_a_topic_that_was_made_again_ends_rather_than_waiting_for_its_offset(desk: Desk) -> None:
+    desk.create()
+    desk.write(3)
+    read = Delivered()
+    tail = KafkaTail(desk.connection, PLAN.partitions)
+    tail.start(dict.fromkeys(range(PLAN.partitions), 0), read.deliver, read.failures.append)
+    wait_until(lambda: len(read.records) == 3)
+    desk.delete()
+    desk.make_anew()
+    wait_until(lambda: read.failures)
+    tail.stop()
+
+    assert isinstance(read.failures[0], (OffsetGone, TopicChanged))
+    assert len(read.records) == 3
 
 
 def test_what_is_adopted_already_stays_as_it_is(desk: Desk) -> None:
