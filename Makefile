@@ -40,6 +40,7 @@ check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and sc
 	$(NOWHERE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(NOWHERE) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	$(NOWHERE) $(BIN)/python manage.py schemas --check
+	$(NOWHERE) $(BIN)/python manage.py settings --check
 	$(NOWHERE) $(BIN)/python manage.py asyncapi --check
 	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 

@@ -18,7 +18,10 @@ class BadSetting(SystemExit):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable. `effect` is what a reader of the settings page needs; bounds are inclusive."""
+    """One environment variable. `effect` is what a reader of the settings page needs; bounds are inclusive.
+
+    A `secret` may also stand in a file, whose path is in `NAME_FILE`: containers get theirs so.
+    """
 
     name: str
     kind: type
@@ -27,6 +30,7 @@ class Variable:
     least: int | None = None
     most: int | None = None
     choices: tuple[str, ...] = ()
+    secret: bool = False
 
     @property
     def required(self) -> bool:
@@ -34,8 +38,10 @@ class Variable:
 
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable("KLATSCH_SECRET_KEY", str, _REQUIRED, "Signs sessions and tokens; 50 random characters or more."),
-    Variable("DATABASE_URL", str, _REQUIRED, "The archive: postgresql://user:password@host:port/name."),
+    Variable(
+        "KLATSCH_SECRET_KEY", str, _REQUIRED, "Signs sessions and tokens; 50 random characters or more.", secret=True
+    ),
+    Variable("DATABASE_URL", str, _REQUIRED, "The archive: postgresql://user:password@host:port/name.", secret=True),
     Variable("KAFKA_BOOTSTRAP_SERVERS", str, _REQUIRED, "The log's brokers: host:port, separated by commas."),
     Variable(
         "KAFKA_SECURITY_PROTOCOL",
@@ -52,7 +58,7 @@ VARIABLES: tuple[Variable, ...] = (
         choices=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
     ),
     Variable("KAFKA_SASL_USERNAME", str, "", "With a SASL protocol: who we are."),
-    Variable("KAFKA_SASL_PASSWORD", str, "", "With a SASL protocol: the password."),
+    Variable("KAFKA_SASL_PASSWORD", str, "", "With a SASL protocol: the password.", secret=True),
     Variable("KAFKA_SSL_CA", str, "", "With an SSL protocol: the file of the authority's certificate."),
     Variable("KLATSCH_ALLOWED_HOSTS", list, [], "Names that this server answers to, separated by commas."),
     Variable(
@@ -60,6 +66,12 @@ VARIABLES: tuple[Variable, ...] = (
         list,
         [],
         "Origins (scheme://host:port) whose pages may use the session cookie, for REST and WebSocket.",
+    ),
+    Variable(
+        "KLATSCH_CORS_ORIGINS",
+        list,
+        [],
+        "Origins (scheme://host:port) of pages served elsewhere that may use REST, with bearer tokens.",
     ),
     Variable(
         "KLATSCH_INSECURE_COOKIES",
@@ -129,6 +141,7 @@ VARIABLES: tuple[Variable, ...] = (
         str,
         "consolemail://",
         "How e-mail is sent: smtp+tls://user:password@host:587, smtp+ssl://…:465, or consolemail:// to print it.",
+        secret=True,
     ),
     Variable("KLATSCH_MAIL_FROM", str, "klatsch@localhost", "The sender of e-mails."),
     Variable(
@@ -170,7 +183,9 @@ VARIABLES: tuple[Variable, ...] = (
         0,
         65_535,
     ),
-    Variable("KLATSCH_METRICS_TOKEN", str, "", "The bearer token that /metrics asks for; empty: none is needed."),
+    Variable(
+        "KLATSCH_METRICS_TOKEN", str, "", "The bearer token that /metrics asks for; empty: none is needed.", secret=True
+    ),
     Variable("KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
     Variable("KLATSCH_LOG_FORMAT", str, "json", "Log lines for machines or for people.", choices=("json", "console")),
 )
@@ -191,12 +206,24 @@ def load(source: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _value(variable: Variable, source: Mapping[str, str]) -> Any:
-    text = source.get(variable.name, "").strip()
+    text = _text(variable, source)
     if not text:
         if variable.required:
             raise ValueError(f"is missing ({variable.effect})")
         return variable.default
     return _check(variable, _READ[variable.kind](text))
+
+
+def _text(variable: Variable, source: Mapping[str, str]) -> str:
+    text, file = source.get(variable.name, "").strip(), source.get(f"{variable.name}_FILE", "").strip()
+    if not variable.secret or not file:
+        return text
+    if text:
+        raise ValueError(f"is given twice: {variable.name}_FILE is set too")
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot be read from the file that {variable.name}_FILE names") from error
 
 
 def _check(variable: Variable, value: Any) -> Any:
