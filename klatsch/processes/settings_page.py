@@ -10,7 +10,7 @@ _HEAD = """# Settings
 <!-- Written by `manage.py settings` from klatsch/env.py: change it there. -->
 
 Environment variables of every process; a file `.env` in the working copy gives what the environment does not. A value
-that is missing or cannot be used stops a process at its start, with a sentence that names the variable, never its value.
+that is missing or cannot be used stops a process at its start, naming the variable and never its value.
 
 Those marked *secret* may come from a file, as containers have them: `NAME_FILE=/run/secrets/name` instead of `NAME`.
 

@@ -1,0 +1,96 @@
+"""The alert rules, the dashboard and docs/metrics.md name what is exported, and nothing else."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.core import Metric
+
+from klatsch.gateway.feed import Feed
+from klatsch.gateway.gauges import GatewayGauges
+from klatsch.gateway.hub import Hub
+from klatsch.gateway.pending import Pending
+from klatsch.gateway.ring import Ring
+from klatsch.persister.gauges import PersisterGauges
+
+ROOT = Path(__file__).resolve().parents[2]
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
+DASHBOARD = ROOT / "deploy" / "grafana" / "klatsch.json"
+PAGE = ROOT / "docs" / "metrics.md"
+
+
+def families() -> list[Metric]:
+    pending, ring = Pending(), Ring(150, now_s=0)
+    feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring)
+    own = CollectorRegistry()
+    own.register(GatewayGauges(feed, pending, ring, lambda: {0: 0}))
+    own.register(PersisterGauges(lambda: {0: 0}, lambda: {0: 0}))
+    return [*REGISTRY.collect(), *own.collect()]
+
+
+def exported() -> set[str]:
+    """Each name that a query can use."""
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    return {f.name + suffix for f in families() for suffix in suffixes.get(f.type, ("",))}
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return found
+
+
+def named_in(text: str) -> set[str]:
+    return set(re.findall(r"\b(?:klatsch|process)_[a-z_]+\b", text))
+
+
+def test_every_alert_is_about_what_is_exported_and_says_what_to_do() -> None:
+    assert len({rule["alert"] for rule in rules()}) == len(rules())
+    for rule in rules():
+        assert named_in(rule["expr"])
+        assert named_in(rule["expr"]) <= exported(), rule["alert"]
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert rule["annotations"]["summary"].endswith(".")
+        assert rule["annotations"]["description"].endswith(".")
+
+
+def test_every_panel_shows_what_is_exported() -> None:
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+    for panel in panels():
+        for target in panel["targets"]:
+            assert named_in(target["expr"])
+            assert named_in(target["expr"]) <= exported(), panel["title"]
+
+
+def test_every_metric_of_ours_is_on_the_dashboard_and_in_the_documents() -> None:
+    ours = {name for name in exported() if name.startswith("klatsch_")}
+    shown = {name for panel in panels() for target in panel["targets"] for name in named_in(target["expr"])}
+    bases = {f.name + ("_total" if f.type == "counter" else "") for f in families() if f.name.startswith("klatsch_")}
+    assert {name for name in bases if not any(name in one for one in shown)} == set()
+    assert named_in(PAGE.read_text()) == bases
+    assert bases <= ours | {name for name in bases if name.endswith("_seconds")}
+
+
+def test_labels_in_queries_are_those_that_metrics_have() -> None:
+    labels = {s.name: set(s.labels) for f in families() for s in f.samples}
+    for expr in [rule["expr"] for rule in rules()] + [t["expr"] for panel in panels() for t in panel["targets"]]:
+        for name, matchers in re.findall(r"(klatsch_[a-z_]+)\{([^}]*)\}", expr):
+            known = labels.get(name)
+            assert known is None or set(re.findall(r"(\w+)=", matchers)) <= known, expr
+
+
+def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on PATH; the other tests parse the rules")
+    done = subprocess.run([promtool, "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
