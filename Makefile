@@ -30,7 +30,7 @@ test: $(DEV_READY) ## run all tests, against the same PostgreSQL and Kafka (ARGS
 	$(BIN)/python -m pytest $(ARGS)
 
 fuzz: $(DEV_READY) ## let schemathesis look for faults of the REST api for KLATSCH_FUZZ_SECONDS (600)
-	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)
+	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} KLATSCH_FUZZ_ARGS="$$KLATSCH_FUZZ_ARGS" $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)
 
 check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and schemas
 	$(BIN)/ruff format --check

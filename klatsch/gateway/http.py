@@ -19,10 +19,16 @@ class GatewayHttp:
     """
 
     def __init__(
-        self, wsgi: Any, threads: int, ready: Callable[[], Awaitable[dict[str, str]]], metrics_token: str
+        self,
+        wsgi: Any,
+        threads: int,
+        ready: Callable[[], Awaitable[dict[str, str]]],
+        fold: Callable[[], None],
+        metrics_token: str,
     ) -> None:
         self._api = WSGIMiddleware(wsgi, workers=threads)
         self._ready = ready
+        self._fold = fold
         self._metrics_token = metrics_token
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -41,6 +47,7 @@ class GatewayHttp:
     async def _answer_metrics(self, scope: dict[str, Any], send: Send) -> None:
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         if may_read(authorization, self._metrics_token):
+            self._fold()
             await _answer(send, 200, CONTENT_TYPE, exposition())
         else:
             await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))

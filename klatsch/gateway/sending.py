@@ -139,9 +139,12 @@ class Sending:
             error = Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
             waiter.outbox.answer(protocol.err(waiter.re, error))
 
-    def tick(self) -> None:
-        """Called twice a second: gives up what has waited too long, and counts."""
+    def fold(self) -> None:
+        """Brings the metrics up to date; to be called before they are read."""
         APPENDED.inc(self._appended)
         self._appended = 0
+
+    def tick(self) -> None:
+        """Called twice a second: gives up what has waited too long."""
         for message_id in self._pending.overdue(time.monotonic() - self._answer_s):
             self.give_up(message_id)

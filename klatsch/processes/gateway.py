@@ -187,7 +187,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     async def ready() -> dict[str, str]:
         return gateway.not_ready() | await asyncio.to_thread(with_fresh_connections, lambda: find_not_ready(checks))
 
-    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, env["KLATSCH_METRICS_TOKEN"])
+    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"])
     application: Any = build_application(gateway, http)
     return uvicorn.Config(
         application,
