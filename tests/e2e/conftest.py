@@ -35,6 +35,8 @@ def pytest_runtest_makereport(
     system = item.config.stash.get(_SYSTEM, None)
     if report.failed and system is not None:
         report.sections += [(f"log of {p.name}", tail(p.log, 40)) for p in system.logs()]
+        servers = {"postgres": system.postgres, "kafka": system.kafka}
+        report.sections += [(f"log of {name}", tail(server.log, 40)) for name, server in servers.items() if server]
     return report
 
 
