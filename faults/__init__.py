@@ -1,0 +1,1 @@
+"""Causes faults in a real Klatsch under load and checks what must be true all the same: docs/proof.md."""

@@ -1,0 +1,76 @@
+"""I1 and I3 of what clients were told: what is acknowledged is there, under one position and with one text."""
+
+from collections.abc import Iterator, Sequence
+
+from faults.contradiction import Contradiction
+from faults.evidence import Evidence
+from faults.history import Answered, Event, Invoked, Loaded, Pushed, Refused, Stated, Unanswered
+from faults.truth import Message, Truth
+
+
+def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
+    """I1: what was acknowledged is in force in the log, and in the archive."""
+    archived = {row.id for row in evidence.archive}
+    for client, events in evidence.histories.items():
+        for event in events:
+            if isinstance(event, Answered):
+                if event.id not in truth.messages:
+                    yield Contradiction("I1", "lost", f"{client}: acknowledged, and not in the log: {event}")
+                elif event.id not in archived:
+                    yield Contradiction("I1", "lost", f"{client}: acknowledged, and not archived: {event}")
+
+
+def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
+    """I3: an answer is about what was sent, and a refused message is not in force."""
+    sent: dict[str, Invoked] = {}
+    uncertain: set[str] = set()
+    refused: dict[str, Refused] = {}
+    for event in events:
+        if isinstance(event, Invoked):
+            sent[event.client_id] = event
+        elif isinstance(event, Unanswered):
+            uncertain.add(event.client_id)
+        elif isinstance(event, Refused) and not event.temporary:
+            refused[event.client_id] = event
+        elif isinstance(event, Answered):
+            uncertain.add(event.client_id)
+            message, asked = truth.messages.get(event.id), sent[event.client_id]
+            if message is not None and not _is_of(message, asked):
+                yield Contradiction("I3", "mixed up", f"{client}: acknowledged as something else: {asked}, {message}")
+    in_force = {message.client_id for message in truth.messages.values()} if refused else set()
+    for client_id in refused.keys() & in_force - uncertain:
+        yield Contradiction("I3", "mixed up", f"{client}: refused, and in force: {refused[client_id]}")
+
+
+def _is_of(message: Message, asked: Invoked) -> bool:
+    there = message.client_id, message.conversation, message.hash
+    return there == (asked.client_id, asked.conversation, asked.hash)
+
+
+def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
+    """I3: answers, pushes, states and histories name the one position of an id, and the one text."""
+    for where, message_id, position, text in _claims(events):
+        message = truth.messages.get(message_id)
+        if message is None:
+            if where != "answered" and message_id not in truth.voided:
+                yield Contradiction(
+                    "I3", "mixed up", f"{client}: {where}, and not in the log: {message_id} at {position}"
+                )
+        elif truth.position(message) != position:
+            said = f"{client}: {where} {message_id} at {position}, which is at {truth.position(message)}"
+            yield Contradiction("I3", "mixed up", said)
+        elif text not in {"", message.hash}:
+            yield Contradiction("I3", "mixed up", f"{client}: {where} with another text: {message_id} at {position}")
+
+
+def _claims(events: Sequence[Event]) -> Iterator[tuple[str, str, str, str]]:
+    """How it was told, id, position, hash of the text."""
+    for event in events:
+        if isinstance(event, Answered):
+            yield "answered", event.id, event.position, ""
+        elif isinstance(event, Pushed) and event.id:
+            yield "pushed", event.id, event.position, event.hash
+        elif isinstance(event, Stated):
+            yield "stated", event.id, event.position, event.hash
+        elif isinstance(event, Loaded):
+            yield from (("loaded", entry.id, entry.position, entry.hash) for entry in event.entries)

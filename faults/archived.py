@@ -1,0 +1,53 @@
+"""I2 and I3 of the archive: each message in force exactly once, as the log has it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from faults.contradiction import Contradiction
+from faults.evidence import Row
+from faults.history import place
+from faults.truth import Truth
+
+
+def in_archive(rows: Sequence[Row], truth: Truth) -> Iterator[Contradiction]:
+    """I2, I3: what is in force is archived once, as it is; nothing else is; numbers are dense and in order."""
+    yield from _twice(rows)
+    for row in rows:
+        yield from _as_it_is(row, truth)
+    for message_id in sorted(truth.messages.keys() - {row.id for row in rows}):
+        yield Contradiction("I2", "lost", f"in force, and not archived: {truth.messages[message_id]}")
+    yield from _numbered(rows)
+
+
+def _twice(rows: Sequence[Row]) -> Iterator[Contradiction]:
+    for message_id, count in Counter(row.id for row in rows).items():
+        if count > 1:
+            yield Contradiction("I2", "doubled", f"archived {count} times: {message_id}")
+    for (conversation, position), count in Counter((row.conversation, row.position) for row in rows).items():
+        if count > 1:
+            yield Contradiction("I3", "doubled", f"{count} rows of {conversation} at the position {position}")
+
+
+def _as_it_is(row: Row, truth: Truth) -> Iterator[Contradiction]:
+    message = truth.messages.get(row.id)
+    if message is None:
+        yield Contradiction("I2", "mixed up", f"archived, and not in force in the log: {row}")
+    elif truth.position(message) != row.position:
+        yield Contradiction("I3", "mixed up", f"archived elsewhere than at {truth.position(message)}: {row}")
+    elif (message.hash, message.client_id, message.sender_id, message.conversation) != (
+        row.hash,
+        row.client_id,
+        row.sender_id,
+        row.conversation,
+    ):
+        yield Contradiction("I3", "mixed up", f"archived as something else than {message}: {row}")
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[Contradiction]:
+    by_conversation: dict[str, list[Row]] = {}
+    for row in rows:
+        by_conversation.setdefault(row.conversation, []).append(row)
+    for conversation, of_it in by_conversation.items():
+        of_it.sort(key=lambda row: place(row.position))
+        if [row.seq for row in of_it] != list(range(1, len(of_it) + 1)):
+            yield Contradiction("I2", "mixed up", f"the numbers of {conversation} are not dense and in order")

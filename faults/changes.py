@@ -1,0 +1,42 @@
+"""When each change of a membership was asked for and made: additions hold from then on, removals from their record."""
+
+from collections.abc import Iterable, Sequence
+
+from faults.history import Changed, Changing, Event
+
+_NEVER = float("inf")
+
+
+class Changes:
+    """Somebody's removals and additions take turns, one after the other: the first makes version 2, the next 3."""
+
+    def __init__(self, histories: Iterable[Sequence[Event]]) -> None:
+        events = [event for events in histories for event in events if isinstance(event, Changing | Changed)]
+        events.sort(key=lambda event: event.at)
+        self._asked = _turns(event for event in events if isinstance(event, Changing))
+        self._made = _turns(event for event in events if isinstance(event, Changed))
+
+    def asked_at(self, conversation: str, user_id: str, version: int) -> float:
+        """When the change that made this version began; never (infinity) where nobody asked for it."""
+        return _at(self._asked, conversation, user_id, version)
+
+    def made_at(self, conversation: str, user_id: str, version: int) -> float:
+        """When it held for everybody, at the latest."""
+        return _at(self._made, conversation, user_id, version)
+
+
+_Turns = dict[tuple[str, str], list[Changing | Changed]]
+
+
+def _turns(events: Iterable[Changing | Changed]) -> _Turns:
+    turns: _Turns = {}
+    for event in events:
+        earlier = turns.setdefault((event.conversation, event.user_id), [])
+        if not earlier or earlier[-1].active != event.active:  # else it was asked for again
+            earlier.append(event)
+    return turns
+
+
+def _at(turns: _Turns, conversation: str, user_id: str, version: int) -> float:
+    of_them = turns.get((conversation, user_id), ())
+    return of_them[version - 2].at if 2 <= version < len(of_them) + 2 else _NEVER  # noqa: PLR2004 - see Changes

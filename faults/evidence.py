@@ -1,0 +1,87 @@
+"""All that a run leaves to be judged: the clients' histories, the log, the archive, and who is who. In a folder of its
+own it can be checked again by anybody.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from faults.history import Event, read_history
+
+_HISTORY = ".history.jsonl"
+
+
+class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One record as it stands in the log. Of a message only what judging needs is kept: its text's hash."""
+
+    partition: int
+    offset: int
+    key: str
+    judge: str = ""
+    client_id: str = ""
+    hash: str = ""
+    value: str = ""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A message as the archive has it."""
+
+    id: str
+    client_id: str
+    conversation: str
+    sender_id: str
+    position: str
+    seq: int
+    hash: str
+
+
+class About(msgspec.Struct, frozen=True):
+    """The log's epoch, and everybody's id by name."""
+
+    epoch: int
+    people: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`histories` by client: a username, `#` and a number, as one person may have several."""
+
+    about: About
+    log: Sequence[LogRecord]
+    archive: Sequence[Row]
+    histories: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+
+
+T = TypeVar("T", LogRecord, Row)
+
+
+def history_file(folder: Path, client: str) -> Path:
+    return folder / f"{client}{_HISTORY}"
+
+
+def save_dumps(folder: Path, about: About, log: Iterable[LogRecord], archive: Iterable[Row]) -> None:
+    """Puts the dumps beside the histories, which the clients have written there themselves."""
+    (folder / "about.json").write_bytes(msgspec.json.encode(about))
+    for name, rows in (("log", log), ("archive", archive)):
+        with (folder / f"{name}.jsonl").open("wb") as output:
+            output.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def load_evidence(folder: Path) -> Evidence:
+    """Raises FileNotFoundError where a dump is missing."""
+    return Evidence(
+        about=msgspec.json.decode((folder / "about.json").read_bytes(), type=About),
+        log=_read(folder / "log.jsonl", LogRecord),
+        archive=_read(folder / "archive.jsonl", Row),
+        histories={
+            file.name.removesuffix(_HISTORY): read_history(file) for file in sorted(folder.glob(f"*{_HISTORY}"))
+        },
+    )
+
+
+def _read(file: Path, kind: type[T]) -> list[T]:
+    decoder = msgspec.json.Decoder(kind)
+    return [decoder.decode(line) for line in file.read_bytes().splitlines()]

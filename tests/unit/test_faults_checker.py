@@ -1,0 +1,90 @@
+"""The checker of runs is silent on good ones, and names the right invariant for each way of spoiling one."""
+
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from faults.checker import check
+from faults.evidence import Evidence, history_file, load_evidence, save_dumps
+from faults.history import Answered, Connected, History, Loaded, Pushed, Refused, Stated, Unanswered, WasReset
+from faults.truth import judge_log
+from tests.unit import faults_mutations as spoil
+from tests.unit import faults_mutations_shown as spoil_shown
+from tests.unit.faults_model import Model
+
+SPOILS: dict[spoil.Spoil, set[str]] = {
+    spoil.drop_an_acknowledged_row: {"I1", "I2"},
+    spoil.drop_an_acknowledged_record: {"I1"},
+    spoil.archive_one_twice: {"I2", "I3"},
+    spoil.archive_a_void_one: {"I2"},
+    spoil.acknowledge_at_two_positions: {"I3"},
+    spoil.refuse_what_is_in_force: {"I3"},
+    spoil_shown.push_another_text: {"I3"},
+    spoil.acknowledge_out_of_real_time: {"I4"},
+    spoil_shown.swap_two_pushes: {"I4"},
+    spoil_shown.skip_a_push: {"I5"},
+    spoil_shown.push_one_twice: {"I5"},
+    spoil_shown.push_below_the_presented_token: {"I5"},
+    spoil_shown.mark_goes_back: {"I5"},
+    spoil_shown.never_load_what_was_reset: {"I5"},
+    spoil_shown.leave_one_out_of_a_history: {"I5"},
+    spoil_shown.show_to_a_stranger: {"I6"},
+    spoil_shown.show_a_void_one: {"I6"},
+    spoil_shown.show_the_removed_what_was_said_before: {"I6"},
+}
+_RUNS = 64
+
+
+@cache
+def a_run(seed: int) -> Evidence:
+    return Model(seed).evidence()
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=40)
+def test_a_run_without_mistakes_contradicts_nothing(seed: int) -> None:
+    assert check(Model(seed).evidence()).contradictions == []
+
+
+def test_such_runs_have_all_that_a_real_one_may_have() -> None:
+    runs = [a_run(seed) for seed in range(_RUNS)]
+    events = [event for run in runs for history in run.histories.values() for event in history]
+    seen = {type(event) for event in events}
+    assert {Answered, Refused, Unanswered, Pushed, Stated, WasReset, Loaded} <= seen
+    assert any(isinstance(event, Answered) and event.duplicate for event in events)
+    assert any(isinstance(event, Connected) and event.token is not None for event in events)
+    truths = [judge_log(1, run.log) for run in runs]
+    assert sum(truth.copies for truth in truths) > 0
+    assert sum(len(truth.voided) for truth in truths) > 0
+
+
+@pytest.mark.parametrize("mutate", SPOILS, ids=lambda mutate: mutate.__name__)
+@given(seed=st.integers(0, _RUNS - 1), other=st.integers(0, 2**32))
+def test_a_spoiled_run_breaks_exactly_the_invariant_of(mutate: spoil.Spoil, seed: int, other: int) -> None:
+    """The first run from that seed on that has something to spoil that way; the other number chooses what."""
+    tries = (mutate(a_run(number % _RUNS), random.Random(other)) for number in range(seed, seed + _RUNS))
+    spoiled = next(found for found in tries if found is not None)
+    assert {found.invariant for found in check(spoiled).contradictions} == SPOILS[mutate]
+
+
+def test_a_run_in_which_nothing_was_acknowledged_proves_nothing() -> None:
+    run = Model(0).evidence()
+    assert check(run).holds
+    empty = check(replace(run, histories={}))
+    assert (empty.acknowledged, empty.contradictions, empty.holds) == (0, [], False)
+
+
+def test_what_is_kept_in_a_folder_is_judged_alike(tmp_path: Path) -> None:
+    run = Model(1).evidence()
+    for client, events in run.histories.items():
+        history = History(history_file(tmp_path, client))
+        for event in events:
+            history.write(event)
+        history.close()
+    save_dumps(tmp_path, run.about, run.log, run.archive)
+    assert load_evidence(tmp_path) == run
