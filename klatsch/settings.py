@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "klatsch.api.requests.RequestIds",
     "klatsch.api.cors.Cors",
     "django.middleware.security.SecurityMiddleware",
+    "klatsch.api.probes.Probes",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

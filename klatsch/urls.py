@@ -1,4 +1,4 @@
-"""Every path that Django answers."""
+"""Every path that Django answers, but for those of `klatsch.api.probes`."""
 
 from typing import Any
 
@@ -7,9 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from klatsch.api import health
 from klatsch.api.async_docs import async_docs, async_schema
-from klatsch.api.metrics import metrics
 from klatsch.gateway.asyncapi.document import async_document, async_yaml
 
 handler400 = "klatsch.api.errors.bad_request"
@@ -25,8 +23,5 @@ urlpatterns: list[Any] = [
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")),
     path("api/async-schema", async_schema(async_yaml), name="async-schema"),
     path("api/async-docs", async_docs(async_document), name="async-docs"),
-    path("livez", health.livez),
-    path("readyz", health.readyz),
-    path("metrics", metrics),
     path("admin/", admin.site.urls),
 ]

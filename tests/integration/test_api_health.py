@@ -50,6 +50,13 @@ def test_a_living_process_says_so_without_asking_anybody(client: Client, django_
         assert client.get("/livez").json() == {"alive": True}
 
 
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/readyz"])
+def test_probes_are_answered_under_any_name_and_nothing_else_is(client: Client, path: str) -> None:
+    by_address: dict[str, Any] = {"HTTP_HOST": "172.20.0.7:8000", "klatsch.ports": ports(lambda _: None)}
+    assert client.get(path, **by_address).status_code == 200
+    assert client.get("/api/v1/me", **by_address).status_code == 400
+
+
 def test_a_process_with_database_and_log_is_ready(client: Client) -> None:
     assert ready(client, **{"klatsch.ports": ports(lambda _: None)}) == (200, {})
 
