@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "klatsch.conversations",
     "klatsch.messaging",
     "klatsch.persister",
+    "klatsch.web",
     "klatsch.processes",
 ]
 

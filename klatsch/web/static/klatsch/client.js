@@ -1,0 +1,262 @@
+/**
+ * A client of Klatsch for browsers and Node 22; docs/protocol.md is what it speaks.
+ *
+ *     const chat = new Chat({ url: location.origin });
+ *     await chat.send({ to: 'bob', content: 'Hello' });
+ *     for await (const event of chat.events()) show(event);
+ *
+ * In a browser the session cookie signs in. Elsewhere give `token`, a bearer token, or `ticket`, a function that gets one from
+ * `POST /api/v1/auth/ticket` for each socket.
+ */
+
+import { Connection } from './connection.js';
+import { ChatError } from './errors.js';
+import { Known } from './known.js';
+import { Loads } from './loads.js';
+import { Rest } from './rest.js';
+import { Sends } from './sends.js';
+
+export { ChatError } from './errors.js';
+export { comparePositions } from './known.js';
+
+const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'typing', 'reset', 'mark']);
+
+/**
+ * A push of the server's as it came, or one of four of this module's:
+ * `sent`: a send's draft with `id`, `position` and `changed`, in the place of the `message` that the sender does not get;
+ * `refused`: a send's draft with `code` and `detail`;
+ * `state` with `kind: 'message'`: also what is loaded after a `reset`; put it in the place of what has its id;
+ * `loaded`: a conversation of a `reset` has come, to its beginning if `whole`.
+ * @typedef {{t: string, d?: any, pos?: string, resume?: string}} ChatEvent
+ */
+
+/**
+ * @typedef {object} State
+ * @property {1} v
+ * @property {import('./known.js').SavedKnown} known
+ * @property {import('./sends.js').SavedSend[]} sends
+ * @property {import('./loads.js').Load[]} loads
+ * @property {ChatEvent[]} refused
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string | URL} url the server's address
+ * @property {string} [token]
+ * @property {() => Promise<string | null>} [ticket]
+ * @property {State} [state] what `save` answered
+ * @property {number} [window] sends that may wait for their answer at once; 1 keeps their order whatever fails
+ * @property {number} [queue] events that may wait for the application
+ * @property {number} [pages] of 100 messages, the newest of each conversation, that are loaded after a `reset`
+ * @property {typeof globalThis.WebSocket} [WebSocket]
+ * @property {typeof globalThis.fetch} [fetch]
+ */
+
+/**
+ * Somebody's chat: it connects by itself, and again, until `close`.
+ *
+ * Take its events, in one loop, also if you only send. When `queue` of them wait, what comes is not kept, and the socket is
+ * closed unless a send needs it; when those are taken, it resumes from the last mark among them, and nothing is missed.
+ */
+export class Chat {
+  #queueMost;
+  #isFull = false;
+
+  /** @type {ChatEvent[]} */
+  #queue;
+
+  /** @type {ChatError | null} */
+  #error = null;
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #pumping;
+  #news = () => {};
+  #known;
+  #sends;
+  #rest;
+  #loads;
+  #connection;
+
+  /** @param {Options} options */
+  constructor({ url, token, ticket, state, window = 64, queue = 1_000, pages = Infinity, ...platform }) {
+    if (state && state.v !== 1) throw new TypeError('This state was saved by another version.');
+    const base = new URL(url);
+    const { fetch = globalThis.fetch.bind(globalThis), WebSocket = globalThis.WebSocket } = platform;
+    /** @type {string | null} Who one is, once that is known. */
+    this.user = null;
+    /** @type {(status: 'open' | 'lost' | 'closed', code?: number) => void} Told when the connection comes and goes. */
+    this.onstatus = () => {};
+    this.#queueMost = queue;
+    this.#queue = structuredClone(state?.refused ?? []);
+    this.#known = new Known(state?.known);
+    this.#sends = new Sends(window, state?.sends);
+    const rest = (this.#rest = new Rest(base, token, fetch));
+    const ended = (/** @type {ChatError} */ error) => this.#end(error);
+    this.#loads = new Loads(rest, { pages, news: () => this.#news(), ended }, state?.loads);
+    const address = new URL('/ws', base);
+    address.protocol = base.protocol.replace('http', 'ws');
+    this.#connection = new Connection(address, WebSocket, {
+      ticket: ticket ?? (() => rest.ticket()),
+      resume: () => this.#resume(),
+      greeted: (ok) => this.#greeted(ok),
+      frame: (frame) => this.#frame(frame),
+      lost: (code) => this.#lost(code),
+      ended,
+    });
+  }
+
+  /**
+   * Sends, and again under the same name until it is answered; rejects with a ChatError where it never can be `ok`.
+   * After `close` it rejects with the code `closed`, and `save` still has what was begun.
+   * @param {import('./sends.js').Draft} draft
+   * @returns {Promise<import('./sends.js').Sent>}
+   */
+  async send(draft) {
+    if (this.#error) throw this.#error;
+    const sent = this.#sends.add(draft);
+    if (this.#isFull && !this.#connection.isOpen) this.#connection.restart();
+    this.#pump();
+    return sent;
+  }
+
+  /**
+   * What is new, once; throws when the server says to stop, and ends with `close`.
+   * @returns {AsyncGenerator<ChatEvent, void, void>}
+   */
+  async *events() {
+    for (;;) {
+      const event = this.#take();
+      if (event) yield event;
+      else if (this.#error?.code === 'closed') return;
+      else if (this.#error) throw this.#error;
+      else await new Promise((resolve) => (this.#news = () => resolve(undefined)));
+    }
+  }
+
+  /**
+   * Plain JSON to go on from: the events that `events` has given, the present one included, are given, and no others.
+   * @returns {State}
+   */
+  save() {
+    const refused = this.#queue.filter(({ t }) => t === 'refused');
+    const [known, sends, loads] = [this.#known.save(), this.#sends.save(), this.#loads.save()];
+    return structuredClone({ v: 1, known, sends, loads, refused });
+  }
+
+  /** Ends the socket and the events; `save` has what is unfinished. */
+  close() {
+    this.#end(new ChatError('closed', 'The chat was closed.'));
+  }
+
+  /** @param {ChatError} error */
+  #end(error) {
+    if (this.#error) return;
+    this.#error = error;
+    clearTimeout(this.#pumping);
+    this.#loads.close();
+    this.#rest.close();
+    this.#connection.close();
+    this.#sends.end(error);
+    this.onstatus('closed', error.close);
+    this.#news();
+  }
+
+  /** What was not taken stands at or behind the token that is shown, and comes again: but refusals, and before any token. */
+  #resume() {
+    if (this.#known.token !== null && !this.#isFull) this.#queue = this.#queue.filter(({ t }) => t === 'refused');
+    return this.#known.token;
+  }
+
+  /** @param {any} ok */
+  #greeted({ user, now, limits }) {
+    this.user = user;
+    this.#sends.ids.correct(now);
+    Object.assign(this.#sends.limits, limits);
+    this.onstatus('open');
+    this.#pump();
+  }
+
+  /** @param {any} frame */
+  #frame(frame) {
+    if ('re' in frame) {
+      const outcome = this.#sends.answer(frame, Date.now());
+      if (outcome) this.#tell(outcome);
+      this.#pump();
+    } else if (PASSED_ON.has(frame.t)) {
+      const isMessage = frame.t === 'message' || (frame.t === 'state' && frame.d.kind === 'message');
+      if (isMessage && frame.d.sender === this.user) this.#sends.shown(frame.d);
+      this.#tell(frame);
+      if (isMessage) this.#pump();
+    }
+  }
+
+  /** @param {number} code */
+  #lost(code) {
+    this.#sends.lost();
+    clearTimeout(this.#pumping);
+    if (!this.#error) this.onstatus('lost', code);
+  }
+
+  /** Writes what may go, and comes again when a pause ends. */
+  #pump() {
+    clearTimeout(this.#pumping);
+    if (!this.#connection.isOpen) return;
+    const wait = this.#sends.pausedUntil - Date.now();
+    if (wait > 0) this.#pumping = setTimeout(() => this.#pump(), wait);
+    for (const next of this.#sends.due(Date.now())) {
+      if (typeof next === 'string') this.#connection.write(next);
+      else this.#tell(next);
+    }
+    if (this.#isFull && this.#sends.isEmpty) this.#connection.pause();
+  }
+
+  /** @param {ChatEvent} event */
+  #tell(event) {
+    if (event.t === 'mark' && this.#known.token === null) this.#known.mark(event.resume ?? '', { forget: true });
+    const last = this.#queue.length - 1;
+    if (event.t === 'mark' && this.#queue[last]?.t === 'mark' && !this.#isFull) this.#queue[last] = event;
+    else if (!this.#isFull && (last + 1 < this.#queueMost || this.#makeRoom())) this.#queue.push(event);
+    else this.#overflow(event);
+    this.#news();
+  }
+
+  /** Drops what waits and was given before: a replay may begin with more of that than the queue holds. */
+  #makeRoom() {
+    const isTrue = !this.#queue.some(({ t }) => t === 'reset'); // after which what was given counts for nothing
+    if (isTrue) this.#queue = this.#queue.filter((event) => !this.#known.has(event));
+    return this.#queue.length < this.#queueMost;
+  }
+
+  /** @param {ChatEvent} event */
+  #overflow(event) {
+    this.#isFull = true;
+    if (event.t === 'refused') this.#queue.push(event); // the window bounds these; nothing else says it again
+    if (this.#sends.isEmpty) this.#connection.pause();
+  }
+
+  /** The next event that brings something new, noted as given; null where there is none now. */
+  #take() {
+    if (this.#error?.code === 'closed') return null;
+    for (let event; (event = this.#loads.take() ?? this.#queue.shift()); ) if (this.#give(event)) return event;
+    if (this.#isFull) {
+      this.#isFull = false;
+      this.#connection.restart();
+    }
+    return null;
+  }
+
+  /**
+   * @param {ChatEvent} event
+   * @returns {boolean} whether it brings something new
+   */
+  #give(event) {
+    if (event.t === 'refused' || event.t === 'loaded') return true;
+    if (event.t === 'mark') this.#known.mark(event.resume ?? '', { forget: this.#loads.isEmpty });
+    else if (event.t === 'reset') {
+      this.#known.reset(event.d.conversations);
+      this.#loads.add(event.d);
+    } else if (this.#known.has(event)) return false;
+    else this.#known.give(event);
+    return true;
+  }
+}

@@ -1,0 +1,30 @@
+/** What ends a chat, a send or a request; `code` is one of the protocol's, `temporary` says whether trying again helps. */
+export class ChatError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} [detail]
+   * @param {{temporary?: boolean, retry_after?: number, close?: number}} [more] `retry_after` is in seconds
+   */
+  constructor(code, detail, more = {}) {
+    super(detail || code);
+    this.name = 'ChatError';
+    this.code = code;
+    this.temporary = more.temporary ?? false;
+    this.retry_after = more.retry_after;
+    this.close = more.close;
+  }
+}
+
+/** @type {Record<number, string>} */
+const CLOSE_CODES = { 4400: 'bad_request', 4401: 'not_authenticated', 4403: 'forbidden', 4429: 'rate_limited' };
+const FINAL = new Set([1002, 1003, 1007, 1008, 1009]);
+
+/**
+ * The error that a close code means, or null where the protocol says to resume.
+ * @param {number} code
+ * @param {string} reason
+ */
+export function closeError(code, reason) {
+  if (!FINAL.has(code) && (code < 4400 || code > 4499)) return null;
+  return new ChatError(CLOSE_CODES[code] ?? 'stopped', reason || `closed with ${code}`, { close: code });
+}

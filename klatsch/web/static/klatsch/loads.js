@@ -1,0 +1,109 @@
+/**
+ * Conversations that are loaded anew after a `reset`: one page at a time, the next one when the last is taken, so that no
+ * history waits in memory. Each goes on where it was, whatever becomes of the socket.
+ */
+
+import { ChatError } from './errors.js';
+
+const WAIT_MS = 1_000;
+const WAIT_MOST_MS = 30_000;
+const NOT_ONES_OWN = new Set(['not_found', 'forbidden', 'not_a_member']);
+
+/** @typedef {{conversation: string, at_least: string, next: string | null, pages: number}} Load `pages` are taken already */
+/** @typedef {{load: Load, messages: any[], next: string | null}} Page */
+
+export class Loads {
+  /** @type {Map<string, Load>} By conversation. */
+  #loads = new Map();
+
+  /** @type {Page | null} */
+  #page = null;
+  #isFetching = false;
+  #isOver = false;
+
+  /**
+   * @param {import('./rest.js').Rest} rest
+   * @param {{pages: number, news: () => void, ended: (error: ChatError) => void}} options at most so many pages of each
+   * @param {Load[]} [saved]
+   */
+  constructor(rest, { pages, news, ended }, saved = []) {
+    this.rest = rest;
+    this.pages = pages;
+    this.news = news;
+    this.ended = ended;
+    for (const load of saved) this.#loads.set(load.conversation, { ...load });
+    this.#fetch();
+  }
+
+  get isEmpty() {
+    return this.#loads.size === 0;
+  }
+
+  /**
+   * Begins anew with these.
+   * @param {{conversations: string[], at_least: string}} reset
+   */
+  add({ conversations, at_least }) {
+    for (const conversation of conversations) {
+      this.#loads.set(conversation, { conversation, at_least, next: null, pages: 0 });
+      if (this.#page?.load.conversation === conversation) this.#page = null;
+    }
+    this.#fetch();
+  }
+
+  /**
+   * The next event that is there: a message's `state`, or `loaded`, `whole` unless there are more pages than are wanted.
+   * @returns {{t: string, d: any} | null}
+   */
+  take() {
+    if (!this.#page) return null;
+    const { load, messages, next } = this.#page;
+    const message = messages.shift();
+    if (message) return { t: 'state', d: { kind: 'message', ...message } };
+    this.#page = null;
+    load.next = next;
+    load.pages += 1;
+    const isDone = next === null || load.pages >= this.pages;
+    if (isDone) this.#loads.delete(load.conversation);
+    this.#fetch();
+    return isDone ? { t: 'loaded', d: { conversation: load.conversation, whole: next === null } } : null;
+  }
+
+  close() {
+    this.#isOver = true;
+  }
+
+  /** @returns {Load[]} */
+  save() {
+    return [...this.#loads.values()];
+  }
+
+  async #fetch() {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    for (let failures = 0; !this.#page && !this.isEmpty && !this.#isOver; ) {
+      const [load] = this.#loads.values();
+      try {
+        const page = await this.#fetchPage(load);
+        failures = 0;
+        if (this.#loads.get(load.conversation) === load) this.#page = { load, ...page };
+      } catch (error) {
+        if (error instanceof ChatError && !error.temporary) return this.ended(error);
+        const seconds = error instanceof ChatError ? (error.retry_after ?? 0) : 0; // or no network
+        await this.rest.wait(seconds * 1000 + Math.random() * Math.min(WAIT_MOST_MS, WAIT_MS * 2 ** failures++));
+      }
+    }
+    this.#isFetching = false;
+    this.news();
+  }
+
+  /** @param {Load} load */
+  async #fetchPage(load) {
+    try {
+      return await this.rest.history(load);
+    } catch (error) {
+      if (!(error instanceof ChatError) || !NOT_ONES_OWN.has(error.code)) throw error;
+      return { messages: [], next: null };
+    }
+  }
+}
