@@ -18,7 +18,6 @@ from klatsch.gateway import protocol
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
-from klatsch.gateway.recent import Recent
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.tally import Tally
 from klatsch.messaging.events import (
@@ -34,7 +33,6 @@ from klatsch.messaging.events import (
     judged_digest,
     judged_id,
     judged_sender,
-    user_key,
 )
 from klatsch.messaging.judge import Memberships
 
@@ -44,20 +42,10 @@ _log = structlog.get_logger(__name__)
 class Feed:
     """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it."""
 
-    def __init__(
-        self,
-        *,
-        epoch: int,
-        offsets: Mapping[int, int],
-        hub: Hub,
-        pending: Pending,
-        ring: Ring,
-        recent_bytes: int,
-    ) -> None:
+    def __init__(self, *, epoch: int, offsets: Mapping[int, int], hub: Hub, pending: Pending, ring: Ring) -> None:
         self.epoch = epoch
         self.offsets = [offsets[partition] for partition in range(len(offsets))]
         self.memberships = Memberships()
-        self.recent = Recent(self.offsets, recent_bytes)
         self._hub = hub
         self._pending = pending
         self._ring = ring
@@ -68,7 +56,6 @@ class Feed:
         """Takes the next batch, in the order of each partition."""
         self._ring.turn(now_s)
         offsets = self.offsets
-        self.recent.turn(offsets)
         for record in records:
             if is_message(record):
                 self._apply_message(record)
@@ -99,7 +86,6 @@ class Feed:
             self._reject(waiters)
         else:
             self._ring.remember(judge, record.offset)
-            self.recent.add(record.key, record)
             audience = self._hub.audiences.get(record.key)
             if audience is not None:
                 self._push(record, audience, waiters)
@@ -109,10 +95,9 @@ class Feed:
         if self.memberships.is_removed(record.key, judged_sender(record.judge)):
             self.tally.void += 1
             return
-        self.recent.add(record.key, record)
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
-            frame = self.frame(record)
+            frame = protocol.wire(protocol.push_changed(self._place(record, record.offset), record.value))
             for outbox in audience:
                 outbox.push(frame)
 
@@ -169,12 +154,11 @@ class Feed:
         for change in changes:
             if change.active:
                 self._admit(event, change)
-        key = event.conversation.encode("ascii")
-        self.recent.add(key, record)
-        self._push_members(record, key)
+        self._push_members(record, event)
         for change in changes:
-            if not change.active:
-                self._expel(record, key, change)
+            person = self._hub.people.get(change.user_id)
+            if person is not None and not change.active:
+                self._hub.expel(person, event.conversation.encode("ascii"), change.version)
 
     def _apply_user(self, record: Record) -> None:
         try:
@@ -197,27 +181,12 @@ class Feed:
         if person is not None:
             self._hub.admit(person, access_from_record(person, event), change.version)
 
-    def _expel(self, record: Record, key: bytes, change: Membership) -> None:
-        # Who is away finds out by the only record of that conversation that is still for them.
-        self.recent.add(user_key(change.user_id), record)
-        person = self._hub.people.get(change.user_id)
-        if person is not None:
-            self._hub.expel(person, key, change.version)
-
-    def _push_members(self, record: Record, key: bytes) -> None:
-        audience = self._hub.audiences.get(key, ())
+    def _push_members(self, record: Record, event: MembersChanged) -> None:
+        audience = self._hub.audiences.get(event.conversation.encode("ascii"), ())
         if audience:
-            frame = self.frame(record)
+            frame = protocol.wire(protocol.push_members(self._place(record, record.offset), record.value))
             for outbox in audience:
                 outbox.push(frame)
-
-    def frame(self, record: Record) -> bytes:
-        """What sockets get of a record in force, now or in a replay."""
-        place = self._place(record, record.offset)
-        if record.key.startswith(MEMBERS_PREFIX):
-            return protocol.wire(protocol.push_members(place, record.value))
-        push = protocol.push_changed if is_change(record) else protocol.push_message
-        return protocol.wire(push(place, record.value))
 
 
 def access_from_record(person: Person, event: MembersChanged) -> Access:

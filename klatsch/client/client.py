@@ -1,0 +1,120 @@
+"""The client: joins the parts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from klatsch.client.errors import Closed
+from klatsch.client.events import Draft, Message, Sent
+from klatsch.client.frames import Welcome
+from klatsch.client.histories import Histories
+from klatsch.client.inbox import Inbox
+from klatsch.client.keeping import Keeper
+from klatsch.client.posting import Posting
+from klatsch.client.sends import Sends
+from klatsch.client.settings import Settings, api_beside
+from klatsch.client.state import State
+from klatsch.client.taking import Events
+from klatsch.client.uuid7 import Uuid7s
+
+_USUAL = Settings()
+
+
+class Client:
+    """A person's place in the chat: sends, and tells what comes, through lost connections.
+
+    Each new message is told once; one's own only if it was sent elsewhere, or its answer was late or lost. Take the
+    events beside sending: while an application takes none, the server is made to wait, then closes, and is resumed.
+    """
+
+    def __init__(self, url: str, *, token: str, state: State | None = None, settings: Settings = _USUAL) -> None:
+        self.state = State() if state is None else state
+        histories = Histories(settings.api or api_beside(url), token)
+        self._inbox = Inbox(settings.events_most, self.state.token)
+        sends = Sends(window=settings.window)
+        self._events = Events(self.state, self._inbox, histories, settings)
+        self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most)
+        self._keeper = Keeper(
+            url, token, self._inbox, sends, settings, welcomed=self._welcomed, finished=self._posting.finish
+        )
+        self._uuids = Uuid7s()
+        self._server_ahead_ms = 0
+        self._error: Exception | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._keeper.run())
+        self._running.add_done_callback(self._ended)
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection. What has no answer yet stays in the state; iterations end after what has come."""
+        self._end(Closed("the client was closed"))
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def wait_connected(self) -> None:
+        """Returns when it is connected and all that was missed is here; raises Stopped."""
+        await self._keeper.whole.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def send(
+        self,
+        content: str,
+        *,
+        to: str | None = None,
+        conversation: str | None = None,
+        reply_to: str | None = None,
+        client_id: str | None = None,
+    ) -> Sent:
+        """Sends to a person or into a conversation, and returns when the message stands in the log, for good.
+
+        However often that takes a new try, it is one message, named `client_id`. Raises Refused when it can never be
+        sent. Stopped and Closed leave it in the state, to be sent later; so does cancelling. Its outcome is an event
+        then.
+        """
+        if (to is None) == (conversation is None):
+            raise ValueError("a message goes either to a person or into a conversation")
+        await self._posting.wait_room()
+        name = client_id or self._uuids.make(_now_ms() + self._server_ahead_ms)
+        return await self._posting.post(Draft(name, content, to, conversation, reply_to), self._keeper.write_due)
+
+    def events(self) -> Events:
+        """All that happens; always the same iterator, which may be left and taken up again."""
+        return self._events
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """The new messages among the events."""
+        async for event in self._events:
+            if isinstance(event, Message):
+                yield event
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        self.state.belongs_to(welcome.user)
+        self._server_ahead_ms = round(datetime.fromisoformat(welcome.now).timestamp() * 1000) - _now_ms()
+
+    def _ended(self, running: "asyncio.Task[None]") -> None:
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self._end(error if isinstance(error, Exception) else Closed(repr(error)))
+
+    def _end(self, error: Exception) -> None:
+        """From here on nothing is sent, and nothing comes beyond what is here."""
+        if self._error is None:
+            self._error = error
+            self._inbox.end(None if isinstance(error, Closed) else error)
+            self._posting.end(error)
+            self._keeper.whole.set()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

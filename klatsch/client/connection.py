@@ -1,0 +1,135 @@
+"""One WebSocket, from `hello` to its end."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from klatsch.client import frames
+from klatsch.client.errors import Stopped
+from klatsch.client.events import Failed, Sent
+from klatsch.client.frames import Accepted, Garbled, Push, Rejected, Welcome
+from klatsch.client.inbox import Inbox
+from klatsch.client.sends import Sends
+from klatsch.client.session import Session
+
+_HELLO = "hello"
+_WRITE_S = 20.0
+
+
+class Connection:
+    """Reads pushes into the inbox and answers into `sends`, and writes what is due there."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        inbox: Inbox,
+        sends: Sends,
+        *,
+        welcomed: Callable[[Welcome], None],
+        whole: Callable[[], None],
+        finished: Callable[[Sent | Failed], None],
+    ) -> None:
+        self.due = asyncio.Event()
+        self._socket = socket
+        self._inbox = inbox
+        self._sends = sends
+        self._welcomed = welcomed
+        self._whole = whole
+        self._finished = finished
+        self._session = Session()
+        self._is_deaf = False
+
+    async def run(self) -> None:
+        """Returns when the connection is lost and is to be resumed; raises Stopped when it is not."""
+        self._inbox.emptied = self._reconnect_if_deaf
+        writing: asyncio.Task[None] | None = None
+        try:
+            await self._socket.send(frames.hello(_HELLO, self._inbox.token))
+            writing = asyncio.create_task(self._write())
+            await self._read()
+        except ConnectionClosed as closed:
+            said = closed.rcvd or closed.sent
+            if said is not None:
+                frames.check_close(said.code, said.reason)
+        except TimeoutError:
+            self._abort()  # nothing has come for too long: the other side is gone
+        except Garbled as error:
+            raise Stopped(f"the server does not speak {frames.SUBPROTOCOL}: {error}") from error
+        finally:
+            self._inbox.emptied = lambda: None
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while True:
+            # With nothing to send, what is not read holds up nobody but the server.
+            while self._inbox.is_full and not len(self._sends):
+                self._inbox.gate.clear()
+                await self._inbox.gate.wait()
+            async with asyncio.timeout(self._session.silence_most_s):
+                text = await self._socket.recv()
+            self._take(text)
+
+    def _take(self, text: str | bytes) -> None:
+        match frames.decode(text):
+            case Push() as push:
+                self._take_push(push)
+            case Welcome() as welcome:
+                self._session.welcome = welcome
+                self._sends.limited(welcome.unanswered_most, welcome.frame_bytes_most)
+                self._welcomed(welcome)
+                self.due.set()
+            case Rejected(re=re) as refusal if re == _HELLO:
+                if not refusal.temporary:
+                    raise Stopped(f"{refusal.code}: {refusal.detail}")
+                self._abort()
+            case Accepted() | Rejected() as answer:
+                outcome = self._sends.take_answer(answer, time.monotonic())
+                if outcome is not None:
+                    self._finished(outcome)
+                self.due.set()
+
+    def _take_push(self, push: Push) -> None:
+        was_whole = self._session.is_whole
+        for one, in_order in self._session.take(push):
+            if not self._is_deaf and not self._inbox.put(one, in_order=in_order):
+                self._is_deaf = True  # from here on there is a gap: what follows is for the next connection
+        if self._session.is_whole and not was_whole:
+            self._whole()
+
+    async def _write(self) -> None:
+        """Writes what is due, as soon as it is; gives the connection up when answers or the socket take too long."""
+        with contextlib.suppress(ConnectionClosed):  # the reader sees it too, and why
+            while True:
+                self.due.clear()
+                due_s = await self._write_due()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if due_s is None else max(0, due_s - time.monotonic())):
+                        await self.due.wait()
+
+    async def _write_due(self) -> float | None:
+        """Returns when there is something to do again; before the welcome that is never, which sets `due`."""
+        if self._session.welcome is None:
+            return None
+        if self._sends.is_overdue(time.monotonic()):
+            self._abort()
+        try:
+            for text in self._sends.take_due(time.monotonic()):
+                async with asyncio.timeout(_WRITE_S):
+                    await self._socket.send(text)
+        except TimeoutError:
+            self._abort()
+        return self._sends.next_due_s()
+
+    def _reconnect_if_deaf(self) -> None:
+        """The application has taken all that came before the gap."""
+        if self._is_deaf:
+            self._abort()
+
+    def _abort(self) -> None:
+        self._socket.transport.abort()

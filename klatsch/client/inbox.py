@@ -1,0 +1,68 @@
+"""What has come and was not taken by the application yet: bounded."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from klatsch.client.events import Failed, Sent
+from klatsch.client.frames import Mark, Push
+
+Item = tuple[Push, bool] | Sent | Failed
+
+
+class Inbox:
+    """Holds `most` pushes. `token` is that of the last mark in it or taken from it: what came before is here.
+
+    When it is full the connection is not read, so that the server waits, and closes it with 4302 if that takes long.
+    While something is being sent it is read all the same, since its answer must come; what finds no room then is
+    dropped (`put` returns False), nothing after it may be put, and it is resumed from `token` later.
+    """
+
+    def __init__(self, most: int, token: str | None) -> None:
+        self.token = token
+        self.emptied: Callable[[], None] = lambda: None
+        self.gate = asyncio.Event()
+        self._most = most
+        self._items: deque[Item] = deque()
+        self._news = asyncio.Event()
+        self._error: Exception | None = None
+        self.is_ended = False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._items) >= self._most
+
+    def put(self, push: Push, *, in_order: bool) -> bool:
+        """Adds a push, if there is room."""
+        if self.is_full:
+            return False
+        if isinstance(push.what, Mark):
+            self.token = push.what.token
+        self._items.append((push, in_order))
+        self._news.set()
+        return True
+
+    def put_outcome(self, outcome: Sent | Failed) -> None:
+        """Adds what became of a send for which nobody waits; of these there are no more than unfinished sends."""
+        self._items.append(outcome)
+        self._news.set()
+
+    def end(self, error: Exception | None) -> None:
+        """Nothing comes any more, because of an error or because the client was closed."""
+        if not self.is_ended:
+            self.is_ended, self._error = True, error
+            self._news.set()
+
+    async def take(self) -> Item | None:
+        """The next one; when all were taken and nothing comes any more, None or the error. Safe to cancel."""
+        while not self._items:
+            if self.is_ended:
+                if self._error is not None:
+                    raise self._error
+                return None
+            self.emptied()
+            self._news.clear()
+            await self._news.wait()
+        item = self._items.popleft()
+        self.gate.set()
+        return item

@@ -1,0 +1,98 @@
+"""What survives a restart: how far the application has come, and what it has sent without an answer yet. No I/O."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from klatsch.client.errors import Stopped
+from klatsch.client.events import Changed, Draft, Failed, Members, Message, Reset, Sent, Typing
+from klatsch.client.frames import Mark, Push
+from klatsch.client.known import Known
+from klatsch.client.positions import Token
+
+_VERSION: Final = 1
+
+
+class State:
+    """What the application was given: each event counts from the moment in which it is handed over.
+
+    So `to_json` is to be called where everything that was handed over has been dealt with: in the loop's body, after
+    the event was handled and before the next one is asked for. Written together with what the event did (in one
+    transaction, say), it makes each event count exactly once; written after it, a crash between the two gives the last
+    event again. The same holds for `send`: once it has returned, the state counts its message as told.
+
+    Restored and connected again, it yields exactly what was missed, and finishes what was being sent, under the same
+    names. A state belongs to one person and to one client at a time.
+    """
+
+    def __init__(self) -> None:
+        self.user: str | None = None
+        self.token: str | None = None
+        self.known = Known()
+        self.unfinished: dict[str, Draft] = {}
+
+    def to_json(self) -> str:
+        """All of it, for `from_json`; as short as what happened since the last mark."""
+        unfinished = [
+            {name: getattr(draft, name) for name in Draft.__slots__ if getattr(draft, name) is not None}
+            for draft in self.unfinished.values()
+        ]
+        data = {"v": _VERSION, "user": self.user, "token": self.token, **self.known.to_data(), "unfinished": unfinished}
+        return json.dumps(data, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "State":
+        """What `to_json` gave; raises ValueError for anything else."""
+        try:
+            data = json.loads(text)
+            version = data["v"]
+            state = cls._from_data(data)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"This is no saved state: {error}") from error
+        if version != _VERSION:
+            raise ValueError(f"This is a saved state of version {version}, not {_VERSION}.")
+        return state
+
+    @classmethod
+    def _from_data(cls, data: Mapping[str, Any]) -> "State":
+        state = cls()
+        state.user, state.token = data["user"], data["token"]
+        state.known = Known(data)
+        drafts = [Draft(**draft) for draft in data["unfinished"]]
+        state.unfinished = {draft.client_id: draft for draft in drafts}
+        return state
+
+    def belongs_to(self, user: str) -> None:
+        """Notes whose it is; raises Stopped when it is somebody else's."""
+        if self.user not in {None, user}:
+            raise Stopped(f"this state is {self.user}'s, and the token is {user}'s")
+        self.user = user
+
+    def take(self, push: Push, *, in_order: bool) -> Message | Changed | Members | Reset | Typing | None:
+        """What is new in a push; `in_order` says that its connection had sent its mark before.
+
+        A mark moves the token only here: everything that came before it has been handed over by now.
+        """
+        what = push.what
+        match what:
+            case Message():
+                return self.known.take_message(what, in_order=in_order and push.position is not None)
+            case Members():
+                return self.known.take_members(what, push.position, in_order=in_order)
+            case Mark():
+                self.token = what.token
+                self.known.take_mark(Token.parse(what.token))
+                return None
+            case Reset():
+                self.known.begin_epoch(Token.parse(what.at_least))
+                return what
+            case Typing():
+                return what
+
+    def finish(self, outcome: Sent | Failed) -> bool:
+        """A send has its final answer, and the application has it; False when that was known."""
+        if self.unfinished.pop(outcome.draft.client_id, None) is None:
+            return False
+        if isinstance(outcome, Sent):
+            self.known.add_own(outcome.id, outcome.position)
+        return True

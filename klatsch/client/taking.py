@@ -1,0 +1,86 @@
+"""Handing events over to the application, one after the other."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from klatsch.client.errors import Closed
+from klatsch.client.events import Event, Failed, Reset, Sent
+from klatsch.client.histories import Histories, NotNow
+from klatsch.client.inbox import Inbox
+from klatsch.client.reload import PageRequest, Reload
+from klatsch.client.retries import Backoff
+from klatsch.client.settings import Settings
+from klatsch.client.state import State
+
+_log = logging.getLogger("klatsch.client")
+
+
+class Events:
+    """An iterator over all that happens, in order, until the client is closed; raises Stopped.
+
+    An event counts in the state from the moment in which it is handed over: see `State` for when to save. One task at
+    a time may ask. A wait for the next event may be cancelled, which loses nothing.
+    """
+
+    def __init__(self, state: State, inbox: Inbox, histories: Histories, settings: Settings) -> None:
+        self._state = state
+        self._inbox = inbox
+        self._histories = histories
+        self._settings = settings
+        self._reload: Reload | None = None
+        self._is_asked = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self._is_asked:
+            raise RuntimeError("two tasks ask for events")
+        self._is_asked = True
+        try:
+            while True:
+                event = await self._next_reloaded() if self._reload is not None else await self._next_arrived()
+                if event is not None:
+                    return event
+        finally:
+            self._is_asked = False
+
+    async def _next_arrived(self) -> Event | None:
+        """The next one of the inbox, None if it is no news; raises StopAsyncIteration at the end."""
+        item = await self._inbox.take()
+        if item is None:
+            raise StopAsyncIteration
+        if isinstance(item, Sent | Failed):
+            return item if self._state.finish(item) else None
+        push, in_order = item
+        event = self._state.take(push, in_order=in_order)
+        if isinstance(event, Reset) and self._settings.reload:
+            self._reload = Reload(self._state.known, event, older_most=self._settings.reload_older_most)
+            return replace(event, reloading=True)
+        return event
+
+    async def _next_reloaded(self) -> Event | None:
+        """The next news of the histories that are being loaded; None when there is none."""
+        while self._reload is not None:
+            if (event := self._reload.next_event()) is not None:
+                return event
+            if (request := self._reload.next_request()) is None:
+                self._reload = None
+            else:
+                self._reload.take_page(await self._load(request))
+        return None
+
+    async def _load(self, request: PageRequest) -> Mapping[str, Any] | None:
+        """The page, as soon as it can be had."""
+        backoff = Backoff(self._settings.reconnect_first_s, self._settings.reconnect_most_s)
+        while True:
+            try:
+                return await self._histories.load_page(request)
+            except NotNow as why:
+                if self._inbox.is_ended:
+                    raise Closed("the client was closed while a history was loaded") from why
+                _log.info("a history cannot be loaded now: %s", why)
+                await asyncio.sleep(why.retry_after_s + backoff.next_s())

@@ -1,0 +1,29 @@
+"""Names for messages: UUIDv7 (RFC 9562), by the server's clock as far as that is known."""
+
+import secrets
+from collections.abc import Callable
+from uuid import UUID
+
+_RANDOM_BITS = 74
+_TAIL_BITS = 62
+
+
+class Uuid7s:
+    """Makes UUIDs each of which sorts after the one before, whatever the clock does."""
+
+    def __init__(self, random_bits: Callable[[int], int] = secrets.randbits) -> None:
+        self._random_bits = random_bits
+        self._last_ms = -1
+        self._last_random = 0
+
+    def make(self, now_ms: int) -> str:
+        """A new one of that time, or of a moment after the last one's where the clock stands or goes back."""
+        if now_ms > self._last_ms:
+            self._last_ms = now_ms
+            self._last_random = self._random_bits(_RANDOM_BITS)
+        else:
+            self._last_random += 1
+            self._last_ms += self._last_random >> _RANDOM_BITS
+            self._last_random &= (1 << _RANDOM_BITS) - 1
+        head, tail = self._last_random >> _TAIL_BITS, self._last_random & ((1 << _TAIL_BITS) - 1)
+        return str(UUID(int=self._last_ms << 80 | 0x7 << 76 | head << 64 | 0b10 << 62 | tail))

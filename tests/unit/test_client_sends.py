@@ -1,0 +1,142 @@
+"""What the client sends: window, order, retries, and what no frame can carry."""
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klatsch.client.errors import Refused
+from klatsch.client.events import Draft, Failed, Sent
+from klatsch.client.frames import Accepted, Rejected
+from klatsch.client.positions import Position
+from klatsch.client.sends import ANSWER_S, Sends
+
+
+def _longest(_low: float, high: float) -> float:
+    return high
+
+
+def _sends(count: int, window: int | None) -> Sends:
+    sends = Sends(window=window, uniform=_longest)
+    for number in range(count):
+        sends.add(Draft(f"c{number}", f"text {number}", to="bob"))
+    return sends
+
+
+def _due(sends: Sends, now_s: float = 0) -> list[tuple[int, str]]:
+    """The frame ids and client_ids of what is written now."""
+    frames = [json.loads(text) for text in sends.take_due(now_s)]
+    return [(frame["id"], frame["d"]["client_id"]) for frame in frames]
+
+
+def _ok(frame: int) -> Accepted:
+    return Accepted(frame, f"m{frame}", Position(1, frame, 0), duplicate=False)
+
+
+def _err(frame: int, code: str, *, temporary: bool, after_s: float | None = None) -> Rejected:
+    return Rejected(frame, code, "why", temporary, after_s)
+
+
+def test_what_is_written_is_what_the_protocol_asks_for() -> None:
+    sends = Sends()
+    sends.add(Draft("c", "grüße", conversation="one", reply_to="m"))
+    body = {"client_id": "c", "content": "grüße", "conversation": "one", "reply_to": "m"}
+    assert [json.loads(text) for text in sends.take_due(0)] == [{"id": 1, "op": "send", "d": body}]
+
+
+def test_at_most_a_window_is_tried_at_once_and_no_more_than_the_server_takes() -> None:
+    sends = _sends(9, window=5)
+    sends.limited(3, 65_536)
+    assert [name for _, name in _due(sends)] == ["c0", "c1", "c2"]
+    assert _due(sends) == []
+    assert isinstance(sends.take_answer(_ok(2), 0), Sent)
+    assert [name for _, name in _due(sends)] == ["c3"]
+
+
+def test_with_a_window_of_one_each_waits_until_the_one_before_is_final() -> None:
+    sends = _sends(2, window=1)
+    assert _due(sends) == [(1, "c0")]
+    assert sends.take_answer(_err(1, "unknown", temporary=True, after_s=1), 10) is None
+    assert _due(sends, 10.9) == []
+    assert sends.next_due_s() == pytest.approx(11.1)
+    assert _due(sends, 11.1) == [(2, "c0")]
+    sends.lose_connection()
+    assert _due(sends, 12) == [(3, "c0")]
+    outcome = sends.take_answer(_err(3, "forbidden", temporary=False), 12)
+    assert outcome == Failed(Draft("c0", "text 0", to="bob"), "forbidden", "why")
+    assert _due(sends, 12) == [(4, "c1")]
+
+
+def test_a_lost_connection_makes_all_in_flight_due_again_in_their_order_under_the_same_names() -> None:
+    sends = _sends(4, window=None)
+    assert len(_due(sends)) == sends.in_flight == 4
+    sends.take_answer(_ok(2), 0)
+    sends.lose_connection()
+    assert sends.in_flight == 0
+    assert _due(sends) == [(5, "c0"), (6, "c2"), (7, "c3")]
+    assert sends.take_answer(_ok(1), 0) is None, "the answer of a lost connection counts no more"
+
+
+def test_pauses_between_tries_grow_and_are_bounded_and_come_after_what_the_server_asks() -> None:
+    sends = _sends(1, window=None)
+    pauses = []
+    now_s = 0.0
+    for frame in range(1, 9):
+        _due(sends, now_s)
+        sends.take_answer(_err(frame, "unavailable", temporary=True, after_s=2), now_s)
+        due_s = sends.next_due_s()
+        assert due_s is not None
+        pauses.append(round(due_s - now_s - 2, 6))
+        now_s = due_s
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_an_answer_that_does_not_come_in_time_is_overdue() -> None:
+    sends = _sends(1, window=None)
+    _due(sends, 100)
+    assert not sends.is_overdue(100 + ANSWER_S - 0.1)
+    assert sends.next_due_s() == 100 + ANSWER_S
+    assert sends.is_overdue(100 + ANSWER_S)
+
+
+def test_what_no_frame_can_carry_is_refused_at_once_and_not_sent() -> None:
+    sends = Sends()
+    with pytest.raises(Refused) as too_long:
+        sends.add(Draft("c", "x" * 65_536, to="bob"))
+    with pytest.raises(Refused) as invalid:
+        sends.add(Draft("c", "\ud800", to="bob"))
+    assert (too_long.value.code, invalid.value.code) == ("too_long", "invalid_content")
+    assert len(sends) == 0
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 12))
+def test_with_any_failures_each_has_one_outcome_and_a_window_of_one_keeps_the_order(
+    seed: int, window: int, count: int
+) -> None:
+    random = Random(seed)
+    sends, now_s = _sends(count, window), 0.0
+    logged: list[str] = []
+    outcomes: list[str] = []
+    waiting: list[tuple[int, str]] = []
+    while len(sends):
+        waiting += _due(sends, now_s)
+        assert len(waiting) <= window
+        if not waiting:
+            now_s = sends.next_due_s() or 0
+            continue
+        frame, name = waiting.pop(random.randrange(len(waiting)))
+        if name not in logged and random.random() < 1 / 2:
+            logged.append(name)
+        if random.random() < 1 / 4:  # whether it is in the log or not
+            sends.lose_connection()
+            waiting.clear()
+        elif name in logged:
+            outcome: Any = sends.take_answer(_ok(frame), now_s)
+            outcomes.append(outcome.draft.client_id)
+        else:
+            assert sends.take_answer(_err(frame, "unknown", temporary=True), now_s) is None
+    assert sorted(outcomes) == sorted(logged) == sorted(f"c{number}" for number in range(count))
+    assert window > 1 or logged == [f"c{number}" for number in range(count)]

@@ -1,0 +1,243 @@
+"""The client's state against a model of the server: cut, crashed, resumed, reset, reloaded, ahead of a gateway."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from klatsch.client.errors import Stopped
+from klatsch.client.events import Changed, Draft, Event, Message, Reset, Sent
+from klatsch.client.frames import Mark, Push, Welcome
+from klatsch.client.positions import Position
+from klatsch.client.reload import Reload
+from klatsch.client.session import Session
+from klatsch.client.state import State
+from tests.unit.client_model import Server, push
+
+STEPS = ["write", "write", "change", "own", "take", "take", "take", "mark", "cut", "crash", "epoch"]
+
+
+class Application:
+    """Keeps what it is told, and fails when it is told something twice."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.state = State()
+        self.view: dict[str, Message] = {}
+        self.last: dict[str, Position] = {}
+        self.own: set[str] = set()
+        self.reconnect(Random(0))
+
+    def reconnect(self, random: Random) -> None:
+        """Another connection, perhaps to a gateway that is behind; all it says first is on its way."""
+        end = len(self.server.log) - random.randint(0, min(3, len(self.server.log)))
+        self.session = Session()
+        self.coming: list[dict[str, Any] | Welcome] = self.server.connect(self.state.token, end)
+        self.next = end
+        self.own.clear()
+
+    def write_own(self) -> None:
+        """Sends: this connection will be told by an answer, any other one by a push."""
+        self.own.add(self.server.write()["d"]["id"])
+
+    def take(self) -> None:
+        """Takes the next frame: of the beginning, then of the log's records."""
+        if self.coming:
+            self._take_frame(self.coming.pop(0))
+        elif self.next < len(self.server.log):
+            record = self.server.log[self.next]
+            self.next += 1
+            if record["t"] == "message" and record["d"]["id"] in self.own:
+                self._take_answer(record)
+            else:
+                self._take_frame(record)
+
+    def take_all(self) -> None:
+        while self.coming or self.next < len(self.server.log):
+            self.take()
+
+    def take_mark(self) -> None:
+        self.coming.append({"t": "mark", "resume": self.server.token(self.next)})
+
+    def crash(self) -> None:
+        """All that is left is what was saved."""
+        self.state = State.from_json(self.state.to_json())
+
+    def _take_answer(self, record: dict[str, Any]) -> None:
+        what = push(record).what
+        assert isinstance(what, Message)
+        draft = Draft(what.client_id, what.content)
+        self.state.unfinished[what.client_id] = draft
+        assert self.state.finish(Sent(draft, what.id, what.position, duplicate=False))
+        self.view.setdefault(what.id, what)
+
+    def _take_frame(self, frame: dict[str, Any] | Welcome) -> None:
+        if isinstance(frame, Welcome):
+            self.session.welcome = frame
+            return
+        for one, in_order in self.session.take(push(frame)):
+            event = self.state.take(one, in_order=in_order)
+            self._tell(event, in_its_place=one.position is not None)
+            if isinstance(event, Reset):
+                for loaded in self._load(event):
+                    self._tell(loaded)
+
+    def _load(self, reset: Reset) -> Iterator[Event]:
+        reload = Reload(self.state.known, reset, older_most=10_000)
+        while True:
+            while (event := reload.next_event()) is not None:
+                yield event
+            request = reload.next_request()
+            if request is None:
+                return
+            reload.take_page(self.server.read(request))
+
+    def _tell(self, event: Event | None, *, in_its_place: bool = True) -> None:
+        match event:
+            case Message():
+                assert event.id not in self.view, f"told twice: {event}"
+                if in_its_place:  # states come in any order
+                    last = self.last.setdefault(event.conversation, event.position)
+                    assert last <= event.position, f"out of order: {event}"
+                    self.last[event.conversation] = event.position
+                self.view[event.id] = event
+            case Changed(message):
+                assert message.changed > self.view[message.id].changed, f"no news: {message}"
+                self.view[message.id] = message
+
+
+@settings(max_examples=150)
+@given(
+    st.randoms(use_true_random=False),
+    st.lists(st.sampled_from(STEPS), min_size=5, max_size=80),
+)
+def test_whatever_is_cut_crashed_reset_or_behind_each_message_and_change_is_told_once_in_order_and_none_is_missed(
+    random: Random, steps: list[str]
+) -> None:
+    server = Server(random)
+    application = Application(server)
+    application.take_all()
+    for step in steps:
+        match step:
+            case "write":
+                server.write()
+            case "own":
+                application.write_own()
+            case "change":
+                server.change()
+            case "take":
+                application.take()
+            case "mark" if not application.coming:
+                application.take_mark()
+            case "cut":
+                application.reconnect(random)
+            case "crash":
+                application.crash()
+                application.reconnect(random)
+            case "epoch":
+                server.begin_epoch()
+    application.take_all()
+    expected = {name: (m["content"], m["position"], m["changed"]) for name, m in server.messages.items()}
+    assert {m.id: (m.content, str(m.position), str(m.changed)) for m in application.view.values()} == expected
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 200))
+def test_what_is_remembered_is_bounded_by_the_conversations_and_not_by_what_is_said(random: Random, count: int) -> None:
+    server = Server(random)
+    application = Application(server)
+    application.take_all()
+    for _ in range(count):
+        server.write()
+    application.take_all()
+    assert not application.state.known.ids
+    assert len(application.state.known.floors) <= 3
+    application.take_mark()
+    application.take_all()
+    assert not application.state.known.floors
+
+
+def test_a_change_is_not_lost_that_is_made_after_its_row_was_loaded_and_before_a_newer_row_is() -> None:
+    state = State()
+    state.take(Push(Mark(_token(0))), in_order=False)
+    reset = state.take(Push(Reset(("one",), "too_far_behind", _token(10))), in_order=False)
+    assert isinstance(reset, Reset)
+    reload = Reload(state.known, reset, older_most=0)
+    reload.next_request()
+    reload.take_page({"results": [_row("old", 5)], "next": None, "previous": "http://x/?cursor=up"})
+    assert reload.next_event() == Message.read(_row("old", 5))
+    reload.next_request()
+    reload.take_page({"results": [_row("newer", 12)], "next": None, "previous": None})
+    assert reload.next_event() == Message.read(_row("newer", 12))
+    state.take(Push(Mark(_token(10))), in_order=False)
+    change = {"t": "message_changed", "pos": "1:0:11", "d": _row("old", 5) | {"changed": "1:0:11"}}
+    assert isinstance(state.take(push(change), in_order=True), Changed)
+    assert state.take(push({"t": "message", "pos": "1:0:12", "d": _row("newer", 12)}), in_order=True) is None
+
+
+def _token(offset: int) -> str:
+    return f"1.0123456789abcdef.0:{offset}"
+
+
+def _row(name: str, offset: int) -> dict[str, Any]:
+    place = {"position": f"1:0:{offset}", "changed": f"1:0:{offset}"}
+    return {
+        "id": name,
+        "client_id": name,
+        "conversation": "one",
+        "sender": "bob",
+        "content": "",
+        "sent_at": "",
+        **place,
+    }
+
+
+def test_a_gateway_that_is_behind_the_last_mark_tells_nothing_again() -> None:
+    server = Server(Random(1))
+    state = State()
+    records = [push(server.write()) for _ in range(9)]
+    state.take(Push(Mark(server.token(0))), in_order=False)
+    assert all(state.take(record, in_order=True) for record in records)
+    state.take(Push(Mark(server.token(9))), in_order=True)
+    state.take(Push(Mark(server.token(3))), in_order=False)
+    assert state.token == server.token(3)
+    assert not any(state.take(record, in_order=True) for record in records[3:])
+
+
+def test_a_server_that_has_gone_back_to_an_earlier_epoch_is_believed() -> None:
+    state = State()
+    state.take(Push(Mark("2.0123456789abcdef.0:500")), in_order=True)
+    state.take(Push(Reset(("one",), "unknown_epoch", "1.0123456789abcdef.0:10")), in_order=False)
+    state.take(Push(Mark("1.0123456789abcdef.0:10")), in_order=False)
+    server = Server(Random(1))
+    assert isinstance(state.take(push(server.write()), in_order=True), Message | None)
+    assert state.known.covers("one", Position(1, 9, 0))
+    assert not state.known.covers("one", Position(1, 10, 0))
+
+
+def test_a_state_of_somebody_else_is_refused() -> None:
+    state = State()
+    state.belongs_to("ana")
+    state.belongs_to("ana")
+    with pytest.raises(Stopped, match="ana's"):
+        state.belongs_to("bob")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v": 1}', "null", "7"])
+def test_what_is_no_saved_state_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="no saved state"):
+        State.from_json(text)
+
+
+def test_a_saved_state_of_another_version_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="version 2"):
+        State.from_json(State().to_json().replace('"v": 1', '"v": 2'))
+
+
+def test_a_saved_state_has_the_unfinished_sends_in_their_order() -> None:
+    state = State()
+    drafts = [Draft("b", "text", to="bob"), Draft("a", "grüße 🎉", conversation="one", reply_to="m1")]
+    state.unfinished = {draft.client_id: draft for draft in drafts}
+    assert list(State.from_json(state.to_json()).unfinished.values()) == drafts
