@@ -20,7 +20,6 @@ from klatsch.gateway import protocol
 from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Window
 from klatsch.gateway.protocol import BadFrame, Close, Hello, Send
 from klatsch.gateway.service import Gateway
 from klatsch.gateway.socket import EXTENSION, ChatSocket
@@ -38,7 +37,7 @@ class ChatConnection(AsyncConsumer):
         self._gateway = gateway
         self._malformed = 0
         self._person: Person | None = None
-        self.window = Window()
+        self._greeting: Hello | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
@@ -67,6 +66,8 @@ class ChatConnection(AsyncConsumer):
                         return
         except TimeoutError:
             self.outbox.close(Close.NOT_READY, "no hello")
+        if self._person is not None and self._greeting is not None:
+            await self._catch_up(self._person, self._greeting)
         while await self._take(await receive()):
             pass
 
@@ -115,7 +116,7 @@ class ChatConnection(AsyncConsumer):
             if isinstance(frame, Send):
                 if self._person is None:
                     raise BadRequest("The first frame is hello.")
-                await self._gateway.sending.send(self._person, self.outbox, self.window, frame)
+                await self._gateway.sending.send(self._person, self.outbox, frame)
             else:
                 await self._hello(frame)
         except KlatschError as error:
@@ -128,14 +129,19 @@ class ChatConnection(AsyncConsumer):
     async def _hello(self, frame: Hello) -> None:
         if self._person is not None:
             raise BadRequest("There was a hello already.")
-        started = time.monotonic()
         try:
-            person = await self._gateway.hello(self._user, self.outbox, frame)
+            self._person = await self._gateway.hello(self._user, self.outbox)
+            self._greeting = frame
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
-            return
         except Unavailable as error:
             self.outbox.close(Close.NOT_READY, error.detail)
-            return
-        self._person = person
+
+    async def _catch_up(self, person: Person, greeting: Hello) -> None:
+        """As long as it takes: a replay is bounded by what it may hold and by how slow the peer may be."""
+        started = time.monotonic()
+        try:
+            await self._gateway.catch_up(person, self.outbox, greeting)
+        except Unavailable as error:
+            self.outbox.close(Close.NOT_READY, error.detail)
         _log.debug("hello", user=person.user_id, seconds=round(time.monotonic() - started, 4))

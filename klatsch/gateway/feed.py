@@ -18,6 +18,7 @@ from klatsch.gateway import protocol
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
+from klatsch.gateway.recent import Recent
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.tally import Tally
 from klatsch.messaging.events import (
@@ -33,6 +34,7 @@ from klatsch.messaging.events import (
     judged_digest,
     judged_id,
     judged_sender,
+    user_key,
 )
 from klatsch.messaging.judge import Memberships
 
@@ -42,10 +44,20 @@ _log = structlog.get_logger(__name__)
 class Feed:
     """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it."""
 
-    def __init__(self, *, epoch: int, offsets: Mapping[int, int], hub: Hub, pending: Pending, ring: Ring) -> None:
+    def __init__(
+        self,
+        *,
+        epoch: int,
+        offsets: Mapping[int, int],
+        hub: Hub,
+        pending: Pending,
+        ring: Ring,
+        recent_bytes: int,
+    ) -> None:
         self.epoch = epoch
         self.offsets = [offsets[partition] for partition in range(len(offsets))]
         self.memberships = Memberships()
+        self.recent = Recent(self.offsets, recent_bytes)
         self._hub = hub
         self._pending = pending
         self._ring = ring
@@ -56,6 +68,7 @@ class Feed:
         """Takes the next batch, in the order of each partition."""
         self._ring.turn(now_s)
         offsets = self.offsets
+        self.recent.turn(offsets)
         for record in records:
             if is_message(record):
                 self._apply_message(record)
@@ -86,6 +99,7 @@ class Feed:
             self._reject(waiters)
         else:
             self._ring.remember(judge, record.offset)
+            self.recent.add(record.key, record)
             audience = self._hub.audiences.get(record.key)
             if audience is not None:
                 self._push(record, audience, waiters)
@@ -95,9 +109,10 @@ class Feed:
         if self.memberships.is_removed(record.key, judged_sender(record.judge)):
             self.tally.void += 1
             return
+        self.recent.add(record.key, record)
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
-            frame = protocol.wire(protocol.push_changed(self._place(record, record.offset), record.value))
+            frame = self.frame(record)
             for outbox in audience:
                 outbox.push(frame)
 
@@ -154,11 +169,12 @@ class Feed:
         for change in changes:
             if change.active:
                 self._admit(event, change)
-        self._push_members(record, event)
+        key = event.conversation.encode("ascii")
+        self.recent.add(key, record)
+        self._push_members(record, key)
         for change in changes:
-            person = self._hub.people.get(change.user_id)
-            if person is not None and not change.active:
-                self._hub.expel(person, event.conversation.encode("ascii"), change.version)
+            if not change.active:
+                self._expel(record, key, change)
 
     def _apply_user(self, record: Record) -> None:
         try:
@@ -181,12 +197,27 @@ class Feed:
         if person is not None:
             self._hub.admit(person, access_from_record(person, event), change.version)
 
-    def _push_members(self, record: Record, event: MembersChanged) -> None:
-        audience = self._hub.audiences.get(event.conversation.encode("ascii"), ())
+    def _expel(self, record: Record, key: bytes, change: Membership) -> None:
+        # Who is away finds out by the only record of that conversation that is still for them.
+        self.recent.add(user_key(change.user_id), record)
+        person = self._hub.people.get(change.user_id)
+        if person is not None:
+            self._hub.expel(person, key, change.version)
+
+    def _push_members(self, record: Record, key: bytes) -> None:
+        audience = self._hub.audiences.get(key, ())
         if audience:
-            frame = protocol.wire(protocol.push_members(self._place(record, record.offset), record.value))
+            frame = self.frame(record)
             for outbox in audience:
                 outbox.push(frame)
+
+    def frame(self, record: Record) -> bytes:
+        """What sockets get of a record in force, now or in a replay."""
+        place = self._place(record, record.offset)
+        if record.key.startswith(MEMBERS_PREFIX):
+            return protocol.wire(protocol.push_members(place, record.value))
+        push = protocol.push_changed if is_change(record) else protocol.push_message
+        return protocol.wire(push(place, record.value))
 
 
 def access_from_record(person: Person, event: MembersChanged) -> Access:

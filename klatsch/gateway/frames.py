@@ -3,12 +3,12 @@
 What is hot is written as bytes in `gateway.protocol`, in these shapes.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from klatsch.conversations.records import MembersChanged, Uuid
+from klatsch.conversations.records import MembersChanged, Role, Uuid
 from klatsch.messaging.events import MessageChanged, MessagePosted, Time
 
 FrameId = int | Annotated[str, Meta(max_length=64)]
@@ -164,10 +164,47 @@ class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):
     d: ResetBody
 
 
-class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
-    """Reserved, coming: a replay from the archive, as current state to upsert. It has no `pos`."""
+class ArchivedMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="message"):
+    """The whole message as it is now. Apply it if its `changed` is newer than what one has."""
 
-    d: dict[str, Any]
+    id: Uuid
+    client_id: str
+    conversation: Uuid
+    sender: str
+    sender_id: Uuid
+    receiver: str | None
+    content: str
+    sent_at: Time
+    position: Position
+    changed: Position
+    seq: int
+    edited_at: Time | None
+    deleted: bool
+    reply_to: Uuid | None
+    reactions: dict[str, list[str]]
+
+
+class ArchivedMember(msgspec.Struct, frozen=True):
+    """One person's standing now; of two, the higher version is true."""
+
+    user: str
+    user_id: Uuid
+    active: bool
+    role: Role
+    version: int
+
+
+class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="members"):
+    """Those whose standing in a conversation has changed; one who has left it is told of nobody else."""
+
+    conversation: Uuid
+    members: list[ArchivedMember]
+
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """A replay from the archive: the present state of something, to upsert. It has no `pos`."""
+
+    d: ArchivedMessage | ArchivedMembers
 
 
 class TypingBody(msgspec.Struct, frozen=True):

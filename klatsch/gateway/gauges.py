@@ -27,13 +27,14 @@ class GatewayGauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         now_s, offsets, entries = time.monotonic(), self._feed.offsets, len(self._ring)
+        ring_bytes = entries * ENTRY_BYTES + self._feed.recent.size
         lag = {partition: max(end - offsets[partition], 0) for partition, end in self._ends().items()}
         yield by_partition("klatsch_feed_lag_records", "Records of the log that the feed has yet to read.", lag)
         for name, text, value in (
             ("klatsch_feed_waiting_seconds", "How long the oldest unanswered send has waited.", self._waiting_s(now_s)),
             ("klatsch_ring_span_seconds", "How far back message ids are remembered.", self._ring.span_s(now_s)),
             ("klatsch_ring_entries", "Message ids that are remembered.", entries),
-            ("klatsch_ring_bytes", f"What they take, estimated at {ENTRY_BYTES} each.", entries * ENTRY_BYTES),
+            ("klatsch_ring_bytes", "What they and the last pushes take, estimated.", ring_bytes),
         ):
             yield GaugeMetricFamily(name, text, value=value)
 

@@ -1,6 +1,6 @@
 """The connections of this process by conversation, and the people behind them (D9, D10)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -118,10 +118,15 @@ class Hub:
             outbox.flush()
         dirty.clear()
 
-    def close_all(self, code: Close, reason: str) -> None:
+    def connections(self) -> Iterator[tuple[Person, Outbox]]:
+        """Everybody's; closed ones are here until their sockets have ended."""
         for person in list(self.people.values()):
             for outbox in list(person.outboxes):
-                outbox.close(code, reason)
+                yield person, outbox
+
+    def close_all(self, code: Close, reason: str) -> None:
+        for _, outbox in self.connections():
+            outbox.close(code, reason)
 
     def _drop(self, key: bytes, outbox: Outbox) -> None:
         audience = self.audiences.get(key)

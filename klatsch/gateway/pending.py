@@ -12,16 +12,6 @@ class Waiter(NamedTuple):
     re: int | str
     digest: bytes
     since_s: float
-    window: "Window"
-
-
-class Window:
-    """How many sends of one connection wait for their answer."""
-
-    __slots__ = ("unanswered",)
-
-    def __init__(self) -> None:
-        self.unanswered = 0
 
 
 class Pending:
@@ -31,14 +21,14 @@ class Pending:
         self._waiters: dict[bytes, tuple[Waiter, ...]] = {}
 
     def add(self, message_id: bytes, waiter: Waiter) -> None:
-        waiter.window.unanswered += 1
+        waiter.outbox.unanswered += 1
         earlier = self._waiters.get(message_id)
         self._waiters[message_id] = (waiter,) if earlier is None else (*earlier, waiter)
 
     def take(self, message_id: bytes) -> tuple[Waiter, ...]:
         waiters = self._waiters.pop(message_id, ())
         for waiter in waiters:
-            waiter.window.unanswered -= 1
+            waiter.outbox.unanswered -= 1
         return waiters
 
     def oldest_s(self) -> float | None:

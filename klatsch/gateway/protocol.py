@@ -195,8 +195,20 @@ def push_mark(token: str) -> bytes:
     return b'{"t":"mark","resume":"%b"}' % token.encode()
 
 
-def push_reset(conversations: list[str], why: str, at_least: str) -> bytes:
-    return _encode(Reset(ResetBody(conversations, why, at_least)))  # type: ignore[arg-type]  # as for `code` above
+def push_state(body: bytes) -> bytes:
+    return b'{"t":"state","d":%b}' % body
+
+
+_RESET_MOST: Final = 1_000
+"""Conversations in one frame: 39 kB."""
+
+
+def push_resets(conversations: list[str], why: str, at_least: str) -> list[bytes]:
+    """As many frames as it takes to name them all."""
+    return [
+        _encode(Reset(ResetBody(conversations[first : first + _RESET_MOST], why, at_least)))  # type: ignore[arg-type]  # as for `code` above
+        for first in range(0, len(conversations) or 1, _RESET_MOST)
+    ]
 
 
 # Resume tokens: `<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.

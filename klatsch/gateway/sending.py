@@ -15,7 +15,7 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter, Window
+from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.protocol import Send
 from klatsch.messaging.events import judged_id
 from klatsch.messaging.services import Draft, LookUpFirst, identify, send_message
@@ -52,24 +52,22 @@ class Sending:
         self._appended = 0
         self._buckets: dict[str, TokenBucket] = {}
 
-    async def send(self, person: Person, outbox: Outbox, window: Window, frame: Send) -> None:
+    async def send(self, person: Person, outbox: Outbox, frame: Send) -> None:
         """Appends what was written; the feed answers when it reads it back. After KlatschError nothing was appended."""
-        self._check_may_send(person, window)
+        self._check_may_send(person, outbox)
         access = self._known_access(person, frame)
         if access is None:
             access = await self._find_access(person, frame)
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         looked_up = False
         try:
-            self._append(access, draft, outbox, window, frame, looked_up=False)
+            self._append(access, draft, outbox, frame, looked_up=False)
         except LookUpFirst:
             looked_up = True
         if looked_up and not await self._answer_earlier(access, draft, outbox, frame):
-            self._append(access, draft, outbox, window, frame, looked_up=True)
+            self._append(access, draft, outbox, frame, looked_up=True)
 
-    def _append(
-        self, access: Access, draft: Draft, outbox: Outbox, window: Window, frame: Send, *, looked_up: bool
-    ) -> None:
+    def _append(self, access: Access, draft: Draft, outbox: Outbox, frame: Send, *, looked_up: bool) -> None:
         sent = send_message(
             log=self._log,
             access=access,
@@ -78,11 +76,11 @@ class Sending:
             looked_up=looked_up,
             report=self.lost,
         )
-        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), window))
+        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic()))
         self._appended += 1
 
-    def _check_may_send(self, person: Person, window: Window) -> None:
-        if window.unanswered >= protocol.UNANSWERED_MOST:
+    def _check_may_send(self, person: Person, outbox: Outbox) -> None:
+        if outbox.unanswered >= protocol.UNANSWERED_MOST:
             raise RateLimited(f"{protocol.UNANSWERED_MOST} sends wait for their answer already.", retry_after=0.1)
         now_s = time.monotonic()
         if wait_s := self._bucket(person.user_id, now_s).take(now_s):

@@ -1,5 +1,6 @@
 """What a gateway does for its connections: sign-in, hello and marks, over one hub and one feed; sends are `sending`."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,10 +18,16 @@ from klatsch.gateway.feed import Feed
 from klatsch.gateway.handshake import Credentials, session_key
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Hello
+from klatsch.gateway.protocol import Hello, Token
 from klatsch.gateway.recheck import Recheck
+from klatsch.gateway.replay import ReplayLimits, Replays
 from klatsch.gateway.sending import Sending
+from klatsch.gateway.tokens import Tokens
 from klatsch.messaging.events import CONTENT_MOST
+
+_AHEAD_S = 2.0
+"""How long a token from a gateway that is ahead is waited for; what lies beyond the log's end is never reached."""
+_LOOK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ class Limits:
     session_cookie: str
     origins: list[str]
     secret: str = field(repr=False)
+    replay: ReplayLimits
 
 
 class Gateway:
@@ -48,6 +56,8 @@ class Gateway:
         clock: Clock,
         limits: Limits,
     ) -> None:
+        self.tokens = Tokens(feed, limits.secret)
+        self.replays = Replays(feed, self.tokens, database, limits.replay)
         self.hub = hub
         self.feed = feed
         self.sending = sending
@@ -86,9 +96,10 @@ class Gateway:
             lambda: authenticate_connection(ticket=credentials.ticket, bearer=credentials.bearer, session_key=key)
         )
 
-    async def hello(self, user: SignedIn, outbox: Outbox, frame: Hello) -> Person:
-        """Joins the hub first and reads then, so that nothing falls between; answers `ok`, `reset` and `mark`."""
+    async def hello(self, user: SignedIn, outbox: Outbox) -> Person:
+        """Joins the hub first and reads then, so that nothing falls between; `catch_up` goes on from there."""
         self._check_ready()
+        outbox.deaf = True
         person = self.hub.join(str(user.id), user.username, outbox)
         try:
             # After the join: what ends from here on finds this connection in the hub, and what ended before is seen.
@@ -100,7 +111,6 @@ class Gateway:
         if load:
             self._take(person, standings)
         self.recheck.watch(user.id, outbox, time.monotonic())
-        self._greet(person, outbox, frame)
         return person
 
     def _take(self, person: Person, standings: Sequence[Standing]) -> None:
@@ -120,14 +130,27 @@ class Gateway:
         person.departed.clear()
         person.loaded = True
 
-    def _greet(self, person: Person, outbox: Outbox, frame: Hello) -> None:
-        here = self.token(person.user_id)
-        resumed = frame.d.resume == here
-        outbox.answer(protocol.ok(frame.id, self._welcome(person, resumed=resumed)))
-        if frame.d.resume is not None and not resumed:
-            known = [access.conversation for access in person.access.values()]
-            outbox.answer(protocol.push_reset(known, self._why_reset(frame.d.resume), here))
-        outbox.answer(protocol.push_mark(here))
+    async def catch_up(self, person: Person, outbox: Outbox, frame: Hello) -> None:
+        """Answers a hello: `ok`, what was missed since its token, `mark`; raises Unavailable where nobody can say."""
+        resume = frame.d.resume
+        token = None if resume is None else await self._usable(resume, person)
+        outbox.answer(protocol.ok(frame.id, self._welcome(person, resumed=token is not None)))
+        if token is not None:
+            await self.replays.run(person, outbox, token.offsets)
+        elif resume is not None:
+            self.replays.begin(person, outbox, dict.fromkeys(person.access, self.tokens.why_useless(resume)))
+        else:
+            self.replays.begin(person, outbox, {})
+
+    async def _usable(self, text: str, person: Person) -> Token | None:
+        """The token, once this feed has come so far: it may be from a gateway that is a moment ahead (D7)."""
+        token = self.tokens.read(text, person.user_id)
+        until_s = time.monotonic() + _AHEAD_S
+        while token is not None and not self.feed.has_reached(dict(enumerate(token.offsets))):
+            if time.monotonic() > until_s:
+                return None
+            await asyncio.sleep(_LOOK_S)
+        return token
 
     def _welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
         return {
@@ -142,25 +165,14 @@ class Gateway:
             },
         }
 
-    def _why_reset(self, resume: str) -> str:
-        token = protocol.parse_token(resume)
-        return "unknown_epoch" if token is None or token.epoch != self.feed.epoch else "too_far_behind"
-
-    def token(self, user_id: str) -> str:
-        """The resume token of somebody to whom all that the feed has read was sent."""
-        return self._token(user_id, protocol.token_tail(self.feed.offsets))
-
     def mark(self) -> None:
         """Tells every connection how far it has come."""
-        tail = protocol.token_tail(self.feed.offsets)
+        tail = self.tokens.tail()
         for person in self.hub.people.values():
-            frame = protocol.wire(protocol.push_mark(self._token(person.user_id, tail)))
+            frame = protocol.wire(protocol.push_mark(self.tokens.text(person.user_id, tail)))
             for outbox in person.outboxes:
                 outbox.push(frame)
         self.hub.flush()
-
-    def _token(self, user_id: str, tail: str) -> str:
-        return protocol.token_text(self.feed.epoch, protocol.user_hash(user_id, self.limits.secret), tail)
 
     def _check_ready(self) -> None:
         if not self.ready:

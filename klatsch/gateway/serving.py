@@ -1,9 +1,11 @@
 """uvicorn as a gateway needs it: our listening socket, and our end (D14)."""
 
+import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
+from typing import Any
 
 import structlog
 import uvicorn
@@ -26,11 +28,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn with our end: sockets are told to resume elsewhere before it closes them."""
+    """uvicorn with our end: nobody is accepted any more, `drain` sends sockets elsewhere, and then it closes.
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], object]) -> None:
+    A second signal ends it at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Coroutine[Any, Any, None]]) -> None:
         super().__init__(config)
         self._drain = drain
+        self._draining: asyncio.Task[None] | None = None
         self._asked = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -39,4 +45,14 @@ class Server(uvicorn.Server):
             return
         self._asked = True
         _log.info("draining", signal=signal.Signals(sig).name)
-        self._drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second, until it says that it is time to end."""
+        if self._asked and self._draining is None:
+            for server in self.servers:
+                server.close()
+            self._draining = asyncio.create_task(self._drain())
+        if self._draining is not None and self._draining.done():
+            self._draining.result()
+            self.should_exit = True
+        return await super().on_tick(counter)

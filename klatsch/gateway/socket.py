@@ -58,6 +58,10 @@ class ChatSocket(WebSocketsSansIOProtocol):
         if not self.close_sent and not self.disconnected:
             self.transport.write(frames)
 
+    async def drain(self) -> None:
+        """Returns when the peer takes bytes again, or is gone."""
+        await self.writable.wait()
+
     def end(self, code: Close, reason: str) -> None:
         """Closes with that code, and cuts the connection off a second later if the peer takes nothing."""
         if self.close_sent or self.disconnected:

@@ -45,7 +45,15 @@ class Message(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation", "epoch", "offset"], name="message_position"),)
-        indexes = (models.Index(fields=["conversation", "-sent_at", "-id"], name="message_by_time"),)
+        indexes = (
+            models.Index(fields=["conversation", "-sent_at", "-id"], name="message_by_time"),
+            # What was ever changed, for replays (changes.py): new messages cost it nothing.
+            models.Index(
+                fields=["conversation", "changed_epoch", "changed_offset"],
+                condition=~models.Q(changed_offset=models.F("offset")) | ~models.Q(changed_epoch=models.F("epoch")),
+                name="message_by_change",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"message {self.pk}"

@@ -61,7 +61,7 @@ MESSAGE_COLUMNS: Final = """
     m.seq, to_char(m.edited_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
     m.deleted, m.reply_to::text, m.reactions::text"""
 MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
-_PEOPLE = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
+PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
 _NEWEST_POSITION: Final = (2**15 - 1, 2**63 - 1)
 _NEWEST_MOMENT: Final = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
@@ -71,7 +71,7 @@ _HISTORY: Final = f"""
     FROM (SELECT * FROM messaging_message
           WHERE conversation_id = %(conversation)s AND (epoch, "offset") < (%(epoch)s, %(offset)s)
           ORDER BY epoch DESC, "offset" DESC LIMIT %(limit)s) m
-    {_PEOPLE}
+    {PEOPLE}
     ORDER BY m.epoch DESC, m."offset" DESC"""
 
 # The newest k of all can only lie in the k conversations whose newest is newest. To find those takes one probe of the
@@ -93,7 +93,7 @@ _OWN: Final = f"""
               WHERE conversation_id = latest.conversation_id AND (sent_at, id) < (%(time)s, %(id)s)
               ORDER BY sent_at DESC, id DESC LIMIT %(limit)s) their
           ORDER BY their.sent_at DESC, their.id DESC LIMIT %(limit)s) m
-    {_PEOPLE}
+    {PEOPLE}
     ORDER BY m.sent_at DESC, m.id DESC"""
 
 _VERDICT: Final = f"""

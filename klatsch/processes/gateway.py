@@ -23,6 +23,7 @@ from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
+from klatsch.gateway.draining import drain
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.gauges import GatewayGauges
@@ -30,8 +31,9 @@ from klatsch.gateway.http import GatewayHttp
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
-from klatsch.gateway.protocol import FRAME_BYTES_MOST, Close
+from klatsch.gateway.protocol import FRAME_BYTES_MOST
 from klatsch.gateway.recheck import Recheck
+from klatsch.gateway.replay import ReplayLimits
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
@@ -46,7 +48,8 @@ _DATABASE_THREADS = 8
 _DATABASE_WAITING_MOST = 10_000
 _DATABASE_DEADLINE_S = 10.0
 _TICK_S = 0.5
-_DRAIN_S = 4.0
+_CLOSE_S = 2.0
+"""For what is not a socket of ours: requests at work, and records that wait to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     feeding = Feeding(gateway, start.ends, loop)
     server = Server(
         _config(gateway, wiring.ports(reporting, tail, progress)),
-        lambda: loop.call_soon_threadsafe(_drain, gateway, server),
+        lambda: drain(gateway, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     tail.start(start.begin, feeding.deliver, failed)
     feeding.deliver([])  # an empty log is read up already
@@ -121,8 +124,8 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         for task in ticking:
             task.cancel()
         await asyncio.to_thread(tail.stop)
-        await asyncio.to_thread(writer.close, _DRAIN_S)
-        await asyncio.to_thread(reporting.close, _DRAIN_S)
+        await asyncio.to_thread(writer.close, _CLOSE_S)
+        await asyncio.to_thread(reporting.close, _CLOSE_S)
         database.close()
         progress.close()
     if failures:
@@ -141,7 +144,14 @@ def build_gateway(
     env = settings.ENV
     hub, pending = Hub(), Pending()
     ring = Ring(env["KLATSCH_RING_SECONDS"], time.monotonic())
-    feed = Feed(epoch=epoch.epoch, offsets=start.begin, hub=hub, pending=pending, ring=ring)
+    feed = Feed(
+        epoch=epoch.epoch,
+        offsets=start.begin,
+        hub=hub,
+        pending=pending,
+        ring=ring,
+        recent_bytes=env["KLATSCH_RING_BYTES"],
+    )
     REGISTRY.register(GatewayGauges(feed, pending, ring, tail.known_ends))
     for conversation, user_id, version, active in start.removals:
         feed.memberships.load(conversation, user_id, version, active=active)
@@ -162,6 +172,7 @@ def build_gateway(
         session_cookie=settings.SESSION_COOKIE_NAME,
         origins=env["KLATSCH_ORIGINS"],
         secret=settings.SECRET_KEY,
+        replay=ReplayLimits(env["KLATSCH_REPLAY_CONVERSATION"], env["KLATSCH_REPLAY_ALL"]),
     )
     recheck = Recheck(
         database, every_s=env["KLATSCH_RECHECK_SECONDS"], give_up_s=env["KLATSCH_RECHECK_GIVE_UP_MINUTES"] * 60
@@ -199,21 +210,12 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=env["KLATSCH_PING_SECONDS"],
         ws_ping_timeout=env["KLATSCH_PING_SECONDS"],
-        timeout_graceful_shutdown=int(_DRAIN_S),
+        timeout_graceful_shutdown=int(_CLOSE_S),
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,  # uvicorn believes any X-Forwarded-For of a local peer; see accounts.limits
     )
-
-
-def _drain(gateway: Gateway, server: Server | None) -> None:
-    """Nobody new; the last mark; sockets are told to resume elsewhere; then uvicorn's own end."""
-    gateway.shut()
-    gateway.mark()
-    gateway.hub.close_all(Close.DRAINING, "draining, resume")
-    if server is not None:
-        server.should_exit = True
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:

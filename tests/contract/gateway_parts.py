@@ -15,6 +15,7 @@ from klatsch.gateway.hub import Hub
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
 from klatsch.gateway.recheck import Recheck
+from klatsch.gateway.replay import ReplayLimits
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
@@ -22,6 +23,7 @@ from tests.contract.talk import NOW_MS, Somebody
 
 T = TypeVar("T")
 SECRET = "0123456789" * 6
+REPLAY = ReplayLimits(each_most=100, most=1_000)
 
 
 class CannedDatabase(DatabaseThreads):
@@ -84,12 +86,19 @@ def standing_of(
 class Parts:
     """The joined parts, with one partition."""
 
-    def __init__(self, *, per_second: int = 0, answer_s: float = 10.0) -> None:
+    def __init__(self, *, per_second: int = 0, answer_s: float = 10.0, recent_bytes: int = 2**20) -> None:
         self.log = MemoryLog(partitions=1)
         self.writer = MemoryWriter(self.log, reports="errors")
         self.hub, self.pending = Hub(), Pending()
         self.database = CannedDatabase()
-        self.feed = Feed(epoch=1, offsets={0: 0}, hub=self.hub, pending=self.pending, ring=Ring(150, now_s=0))
+        self.feed = Feed(
+            epoch=1,
+            offsets={0: 0},
+            hub=self.hub,
+            pending=self.pending,
+            ring=Ring(150, now_s=0),
+            recent_bytes=recent_bytes,
+        )
         self.on_loop: list[Callable[[], None]] = []
         self.sending = Sending(
             hub=self.hub,
@@ -115,6 +124,7 @@ class Parts:
                 session_cookie="sessionid",
                 origins=["https://chat.example"],
                 secret=SECRET,
+                replay=REPLAY,
             ),
         )
         self.gateway.open()

@@ -8,6 +8,7 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from klatsch.gateway.protocol import Close
+from tests.contract.waiting import until
 from tests.frames import check_received
 
 
@@ -53,6 +54,9 @@ class Peer:
         self.writes += 1
         if self.stalls_after is not None and self.writes >= self.stalls_after:
             self.paused = True
+
+    async def drain(self) -> None:
+        await until(lambda: not self.paused)
 
     def end(self, code: Close, reason: str) -> None:
         self.closed.append((code, reason))

@@ -76,16 +76,14 @@ async def test_a_current_token_is_resumed_without_a_reset(
 async def test_a_token_that_cannot_be_used_is_answered_with_a_reset_before_the_mark(
     gateway_a: GatewayProcess, connect: Open, ana: Person, bob: Person
 ) -> None:
-    first = await connect(gateway_a, ana)
-    old = str(first.token)
+    first, receiver = await connect(gateway_a, ana), await connect(gateway_a, bob)
     await first.send("one", to=bob.username)
-    receiver = await connect(gateway_a, bob)
-    await receiver.send("two", to=ana.username)
-    await first.received("two")
-    conversation = first.history.messages[0]["conversation"]
+    await receiver.received("one")
+    conversation = receiver.history.messages[0]["conversation"]
+    own = str(first.token)
     for token, why in (
-        (old, "too_far_behind"),
-        (old.replace("1.", "2.", 1), "unknown_epoch"),
+        (str(receiver.token), "too_far_behind"),
+        (own.replace("1.", "2.", 1), "unknown_epoch"),
         ("forged", "unknown_epoch"),
     ):
         client = await connect(gateway_a, ana, resume=token)
@@ -95,7 +93,6 @@ async def test_a_token_that_cannot_be_used_is_answered_with_a_reset_before_the_m
             "t": "reset",
             "d": {"conversations": [conversation], "why": why, "at_least": mark["resume"]},
         }
-        assert mark["resume"] != token
 
 
 async def test_hello_comes_first_and_once(gateway_a: GatewayProcess, connect_silent: Open, ana: Person) -> None:

@@ -204,13 +204,13 @@ async def test_hello_is_answered_with_who_one_is_the_limits_and_a_mark() -> None
             "limits": {"unanswered": 64, "frame": 65_536, "text": 4_000},
         },
     }
-    assert mark == {"t": "mark", "resume": parts.gateway.token(ANA.user_id)}
+    assert mark == {"t": "mark", "resume": parts.gateway.tokens.now(ANA.user_id)}
 
 
 async def test_a_token_that_is_current_is_resumed_without_a_reset() -> None:
     parts = Parts()
     async with connected(parts) as peer:
-        welcome, mark = await hello(parts, peer, resume=parts.gateway.token(ANA.user_id))
+        welcome, mark = await hello(parts, peer, resume=parts.gateway.tokens.now(ANA.user_id))
 
     assert (welcome["ok"]["resumed"], mark["t"]) == (True, "mark")
 
@@ -413,5 +413,5 @@ async def test_a_mark_tells_every_connection_how_far_it_has_come() -> None:
             parts.gateway.mark()
 
             for peer, somebody in ((ana, ANA), (bob, BOB)):
-                assert peer.read()[-1] == {"t": "mark", "resume": parts.gateway.token(somebody.user_id)}
-    assert parts.gateway.token(ANA.user_id).endswith(".0:1")
+                assert peer.read()[-1] == {"t": "mark", "resume": parts.gateway.tokens.now(somebody.user_id)}
+    assert parts.gateway.tokens.now(ANA.user_id).endswith(".0:1")

@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "metrics.md"
 
 def families() -> list[Metric]:
     pending, ring = Pending(), Ring(150, now_s=0)
-    feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring)
+    feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring, recent_bytes=2**20)
     own = CollectorRegistry()
     own.register(GatewayGauges(feed, pending, ring, lambda: {0: 0}))
     own.register(PersisterGauges(lambda: {0: 0}, lambda: {0: 0}))

@@ -16,7 +16,7 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.feed import Feed, access_from_record
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter, Window
+from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.ring import Ring
 from klatsch.messaging import events
 from klatsch.messaging.events import decode_record, digest, judged_id
@@ -62,7 +62,12 @@ class Gateway:
     def __init__(self, offsets: dict[int, int] | None = None, span_s: float = 150) -> None:
         self.hub, self.pending = Hub(), Pending()
         self.feed = Feed(
-            epoch=1, offsets=offsets or {0: 0}, hub=self.hub, pending=self.pending, ring=Ring(span_s, now_s=0)
+            epoch=1,
+            offsets=offsets or {0: 0},
+            hub=self.hub,
+            pending=self.pending,
+            ring=Ring(span_s, now_s=0),
+            recent_bytes=2**20,
         )
 
     def connect(self, somebody: Somebody, *, member: bool = True) -> Connection:
@@ -76,7 +81,7 @@ class Gateway:
     def await_answer(self, connection: Connection, entry: Entry, re: int = 1, body: bytes | None = None) -> None:
         """As if `connection` had sent that entry, or another body under the same id."""
         mine = events.judged_digest(entry.judge) if body is None else body
-        self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0, Window()))
+        self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0))
 
     def read(self, records: Iterable[Record], now_s: float = 0.0) -> None:
         self.feed.apply(list(records), now_s)
@@ -413,7 +418,7 @@ def answers(gateway: Gateway, records: Sequence[Record]) -> list[str]:
     told: list[str] = []
     for record in records:
         if events.is_message(record) and decode_or_none(record) is not None:
-            waiting = Waiter(asker.outbox, 1, events.judged_digest(record.judge), 0.0, Window())
+            waiting = Waiter(asker.outbox, 1, events.judged_digest(record.judge), 0.0)
             gateway.pending.add(judged_id(record.judge), waiting)
         gateway.read([record])
         for frame in asker.read():

@@ -82,7 +82,7 @@ def test_a_message_without_a_time_is_not_measured_and_stops_nothing(value: bytes
 
 def test_a_gateway_shows_its_lag_its_oldest_send_and_its_ring() -> None:
     pending, ring = Pending(), Ring(150, now_s=0)
-    feed = Feed(epoch=1, offsets={0: 5, 1: 7}, hub=Hub(), pending=pending, ring=ring)
+    feed = Feed(epoch=1, offsets={0: 5, 1: 7}, hub=Hub(), pending=pending, ring=ring, recent_bytes=2**20)
     ring.remember(bytes(49), 3)
     registry = CollectorRegistry()
     registry.register(GatewayGauges(feed, pending, ring, lambda: {0: 9, 1: 6}))

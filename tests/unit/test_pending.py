@@ -1,37 +1,41 @@
-"""Sends that wait: oldest first, each taken once, and a window that counts them (D4)."""
+"""Sends that wait: oldest first, each taken once, and an outbox that counts them (D4)."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter, Window
+from klatsch.gateway.pending import Pending, Waiter
 from tests.contract.peer import Peer
 
 
-def waiter(since_s: float, window: Window | None = None, re: int = 1) -> Waiter:
-    return Waiter(Outbox(Peer(), [], 100), re, b"digest", since_s, window or Window())
+def an_outbox() -> Outbox:
+    return Outbox(Peer(), [], 100)
+
+
+def waiter(since_s: float, outbox: Outbox | None = None, re: int = 1) -> Waiter:
+    return Waiter(outbox or an_outbox(), re, b"digest", since_s)
 
 
 def test_a_waiter_is_taken_once() -> None:
-    pending, window = Pending(), Window()
-    one = waiter(0, window)
+    pending, outbox = Pending(), an_outbox()
+    one = waiter(0, outbox)
     pending.add(b"id", one)
-    assert window.unanswered == 1
+    assert outbox.unanswered == 1
 
     assert pending.take(b"id") == (one,)
     assert pending.take(b"id") == ()
-    assert window.unanswered == 0
+    assert outbox.unanswered == 0
 
 
 def test_all_who_wait_for_the_same_message_are_taken_together_in_their_order() -> None:
-    pending, window = Pending(), Window()
-    waiters = tuple(waiter(float(re), window, re) for re in range(3))
+    pending, outbox = Pending(), an_outbox()
+    waiters = tuple(waiter(float(re), outbox, re) for re in range(3))
     for one in waiters:
         pending.add(b"id", one)
 
-    assert window.unanswered == 3
+    assert outbox.unanswered == 3
     assert pending.take(b"id") == waiters
-    assert window.unanswered == 0
+    assert outbox.unanswered == 0
 
 
 def test_what_nobody_waits_for_is_nobodys() -> None:
@@ -65,17 +69,17 @@ steps = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 2)),
 
 
 @given(steps)
-def test_a_window_counts_its_sends_that_wait(taken: list[tuple[bool, int, int]]) -> None:
+def test_an_outbox_counts_its_sends_that_wait(taken: list[tuple[bool, int, int]]) -> None:
     pending = Pending()
-    windows = [Window() for _ in range(3)]
+    outboxes = [an_outbox() for _ in range(3)]
     model: dict[bytes, list[int]] = {}
     for now, (adds, number, whose) in enumerate(taken):
         message_id = bytes([number])
         if adds:
-            pending.add(message_id, waiter(float(now), windows[whose]))
+            pending.add(message_id, waiter(float(now), outboxes[whose]))
             model.setdefault(message_id, []).append(whose)
         else:
             assert len(pending.take(message_id)) == len(model.pop(message_id, []))
 
         waiting = [whose for several in model.values() for whose in several]
-        assert [window.unanswered for window in windows] == [waiting.count(number) for number in range(3)]
+        assert [outbox.unanswered for outbox in outboxes] == [waiting.count(number) for number in range(3)]

@@ -10,7 +10,7 @@ from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschErr
 from klatsch.core.ids import message_id, uuid_text
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Waiter, Window
+from klatsch.gateway.pending import Waiter
 from klatsch.gateway.protocol import UNANSWERED_MOST, Send, SendBody
 from klatsch.gateway.sending import FEED_BEHIND_S
 from tests.contract.gateway_parts import Parts
@@ -26,7 +26,6 @@ class Chat:
     person: Person
     outbox: Outbox
     peer: Peer
-    window: Window
 
     @classmethod
     def of(cls, parts: Parts | None = None, *, member: bool = True) -> "Chat":
@@ -37,21 +36,21 @@ class Chat:
         if member:
             parts.hub.admit(person, in_group(ANA), 1)
             parts.hub.admit(person, direct(ANA, BOB), 1)
-        return cls(parts, person, outbox, peer, Window())
+        return cls(parts, person, outbox, peer)
 
     async def send(self, re: int = 1, **fields: Any) -> None:
         body: dict[str, Any] = {"content": "hi", "client_id": fresh_client_id(), "conversation": str(TEA)} | fields
-        await self.parts.sending.send(self.person, self.outbox, self.window, Send(id=re, d=SendBody(**body)))
+        await self.parts.sending.send(self.person, self.outbox, Send(id=re, d=SendBody(**body)))
 
     @property
     def appended(self) -> int:
         return len(self.parts.log.records[0])
 
 
-def fill(window: Window, chat: Chat) -> None:
+def fill(chat: Chat) -> None:
     for number in range(UNANSWERED_MOST):
         name = number.to_bytes(16, "big")
-        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic(), window))
+        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic()))
 
 
 async def test_a_send_into_a_known_conversation_asks_nobody_and_is_answered_by_the_feed() -> None:
@@ -61,7 +60,7 @@ async def test_a_send_into_a_known_conversation_asks_nobody_and_is_answered_by_t
 
     chat.parts.read_log()
     [answer] = chat.peer.read()
-    assert (answer["re"], answer["ok"]["position"], chat.window.unanswered) == (7, "1:0:0", 0)
+    assert (answer["re"], answer["ok"]["position"], chat.outbox.unanswered) == (7, "1:0:0", 0)
 
 
 async def test_a_known_person_is_written_to_by_name_without_asking() -> None:
@@ -89,7 +88,7 @@ async def test_after_a_no_of_postgresql_nothing_was_appended(error: KlatschError
     with pytest.raises(type(error)):
         await chat.send()
 
-    assert (chat.appended, chat.window.unanswered) == (0, 0)
+    assert (chat.appended, chat.outbox.unanswered) == (0, 0)
 
 
 @pytest.mark.parametrize("fields", [{"conversation": None}, {"to": "bob"}])
@@ -105,12 +104,12 @@ async def test_after_a_refusal_nothing_was_appended_and_nothing_waits() -> None:
     with pytest.raises(InvalidContent):
         await chat.send(content="\0")
 
-    assert (chat.appended, chat.window.unanswered, chat.parts.pending.oldest_s()) == (0, 0, None)
+    assert (chat.appended, chat.outbox.unanswered, chat.parts.pending.oldest_s()) == (0, 0, None)
 
 
 async def test_64_unanswered_sends_are_enough_until_one_is_answered() -> None:
     chat = Chat.of()
-    fill(chat.window, chat)
+    fill(chat)
     with pytest.raises(RateLimited) as caught:
         await chat.send()
     assert caught.value.retry_after
@@ -121,12 +120,13 @@ async def test_64_unanswered_sends_are_enough_until_one_is_answered() -> None:
     assert chat.appended == 1
 
 
-async def test_the_window_of_one_connection_is_not_that_of_another() -> None:
+async def test_the_unanswered_sends_of_one_connection_are_not_anothers() -> None:
     chat = Chat.of()
-    fill(Window(), chat)
-    await chat.send()
+    fill(chat)
+    other = Chat.of(chat.parts)
+    await other.send()
 
-    assert chat.appended == 1
+    assert other.appended == 1
 
 
 async def test_a_person_who_sends_too_fast_is_told_when_to_come_again() -> None:
@@ -144,7 +144,7 @@ async def test_a_person_who_sends_too_fast_is_told_when_to_come_again() -> None:
 async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> None:
     chat = Chat.of()
     behind_s = time.monotonic() - FEED_BEHIND_S - 1
-    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s, Window()))
+    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s))
     with pytest.raises(Unavailable) as caught:
         await chat.send()
 
@@ -158,7 +158,7 @@ async def test_a_full_log_is_unavailable_and_nothing_waits_for_an_answer() -> No
     with pytest.raises(Unavailable):
         await chat.send()
 
-    assert (chat.appended, chat.window.unanswered) == (0, 0)
+    assert (chat.appended, chat.outbox.unanswered) == (0, 0)
 
 
 async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_its_position() -> None:
@@ -169,7 +169,7 @@ async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_
     [answer] = chat.peer.read()
     sent = message_id(in_group(ANA).conversation_bytes, ANA.id.bytes, "last-week")
     assert answer == {"re": 3, "ok": {"id": uuid_text(sent), "position": "1:0:5", "duplicate": True}}
-    assert (chat.appended, chat.window.unanswered) == (0, 0)
+    assert (chat.appended, chat.outbox.unanswered) == (0, 0)
 
 
 async def test_an_old_client_id_that_names_nothing_is_appended() -> None:
@@ -177,7 +177,7 @@ async def test_an_old_client_id_that_names_nothing_is_appended() -> None:
     chat.parts.database.answers = [None]
     await chat.send(client_id="last-week")
 
-    assert (chat.appended, chat.window.unanswered) == (1, 1)
+    assert (chat.appended, chat.outbox.unanswered) == (1, 1)
 
 
 @pytest.mark.parametrize("error", [Conflict("Another message has this client_id."), Unavailable("Away.")])
@@ -199,7 +199,7 @@ async def test_what_the_log_reports_as_failed_is_unknown() -> None:
     chat.parts.run_on_loop()
     [answer] = chat.peer.read()
     assert (answer["re"], answer["err"]["code"], answer["err"]["temporary"]) == (5, "unknown", True)
-    assert chat.window.unanswered == 0
+    assert chat.outbox.unanswered == 0
 
 
 async def test_what_waits_longer_than_the_deadline_is_unknown_and_a_push_when_it_comes() -> None:
@@ -218,7 +218,7 @@ async def test_what_is_within_the_deadline_goes_on_waiting() -> None:
     chat.parts.sending.tick()
 
     assert chat.peer.read() == []
-    assert chat.window.unanswered == 1
+    assert chat.outbox.unanswered == 1
 
 
 async def test_a_late_report_of_what_was_answered_changes_nothing() -> None:

@@ -70,7 +70,13 @@ _SEND: Final = {"conversation": _POSTED.conversation, "client_id": _CLIENT_ID, "
 _REFUSAL: Final = RateLimited("You are sending too fast.", retry_after=1.5)
 _PLACE: Final = "1:3:91830"
 _LATER: Final = "1:3:91840"
-_RESET: Final = protocol.push_reset([_POSTED.conversation], "too_far_behind", _TOKEN)
+[_RESET] = protocol.push_resets([_POSTED.conversation], "too_far_behind", _TOKEN)
+_STATE: Final = {
+    "kind": "message",
+    **{name: value for name, value in msgspec.to_builtins(_CHANGED).items() if name not in {"t", "v", "receiver_id"}},
+    "changed": "1:3:91840",
+    "seq": 12,
+}
 
 
 def _spoken(name: str, title: str, shape: type[msgspec.Struct], frame: bytes) -> Spoken:
@@ -98,8 +104,7 @@ FRAMES: Final[tuple[Spoken, ...]] = (
         "server",
         "The present state of something",
         frames.State,
-        {"t": "state", "d": {"kind": "message"}},
-        coming=True,
+        {"t": "state", "d": _STATE},
     ),
     Spoken(
         "typing",

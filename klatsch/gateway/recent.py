@@ -1,0 +1,91 @@
+"""What went to the sockets lately, by conversation: what a gateway replays without asking anybody (D7)."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from klatsch.eventlog.log import Record
+
+_PARTS = 16
+RECORD_BYTES = 500
+"""What a record takes besides its value, measured: key, headers, numbers, and its place in a list and a dictionary."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """The pushes from `begins` on, until the next part begins; `size` in bytes."""
+
+    begins: list[int]
+    records: dict[bytes, list[Record]] = field(default_factory=dict)
+    size: int = 0
+
+
+class Recent:
+    """The records in force of the log's last minutes, within a bound of bytes; the oldest sixteenth is dropped at once.
+
+    Everything from `begins` on is here, for every conversation, whether or not anybody was connected.
+    """
+
+    def __init__(self, offsets: Sequence[int], bytes_most: int) -> None:
+        self._part_bytes = bytes_most // _PARTS
+        self._newest = _Part(list(offsets))
+        self._parts = deque([self._newest])
+
+    @property
+    def begins(self) -> list[int]:
+        """The first offset of each partition from which on nothing is missing."""
+        return self._parts[0].begins
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return sum(part.size for part in self._parts)
+
+    def add(self, key: bytes, record: Record) -> None:
+        """Remembers what was, or would have been, pushed to those who listen to `key`."""
+        newest = self._newest
+        found = newest.records.get(key)
+        if found is None:
+            newest.records[key] = [record]
+        else:
+            found.append(record)
+        newest.size += len(record.value) + RECORD_BYTES
+
+    def turn(self, offsets: Sequence[int]) -> None:
+        """Drops what is beyond the bound; to be called between batches, with the offset that each partition is at."""
+        if self._newest.size < self._part_bytes:
+            return
+        self._newest = _Part(list(offsets))
+        self._parts.append(self._newest)
+        if len(self._parts) > _PARTS:
+            self._parts.popleft()
+
+    def covers(self, offsets: Sequence[int]) -> bool:
+        """Whether everything from `offsets` on is here."""
+        return not self.missing(offsets)
+
+    def missing(self, offsets: Sequence[int]) -> set[int]:
+        """The partitions of which something from `offsets` on was dropped."""
+        pairs = zip(offsets, self.begins, strict=True)
+        return {partition for partition, (offset, begin) in enumerate(pairs) if offset < begin}
+
+    def since(self, keys: Iterable[bytes], offsets: Sequence[int]) -> Iterator[tuple[bytes, list[Record]]]:
+        """For each of the keys that has any, its records from `offsets` on, in the log's order."""
+        parts = self._from(offsets)
+        for key in keys:
+            found = [
+                record
+                for part in parts
+                for record in part.records.get(key, ())
+                if record.offset >= offsets[record.partition]
+            ]
+            if found:
+                yield key, found
+
+    def _from(self, offsets: Sequence[int]) -> list[_Part]:
+        """The parts that hold anything from there on."""
+        parts = list(self._parts)
+        for after in range(len(parts) - 1, 0, -1):
+            if all(begin <= offset for begin, offset in zip(parts[after].begins, offsets, strict=True)):
+                return parts[after:]
+        return parts

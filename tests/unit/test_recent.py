@@ -1,0 +1,76 @@
+"""What a gateway keeps for replays: all from `begins` on, within its bound."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from klatsch.eventlog.log import Record
+from klatsch.gateway.recent import RECORD_BYTES, Recent
+
+KEYS = (b"tea", b"coffee", b"milk")
+
+
+def record(partition: int, offset: int, key: bytes = b"tea", size: int = 100) -> Record:
+    return Record(partition, offset, key, bytes(size), b"")
+
+
+def found(recent: Recent, offsets: list[int], *keys: bytes) -> dict[bytes, list[tuple[int, int]]]:
+    since = recent.since(keys or KEYS, offsets)
+    return {key: [(r.partition, r.offset) for r in records] for key, records in since}
+
+
+def test_what_was_added_is_found_by_its_key_from_an_offset_on() -> None:
+    recent = Recent([0, 0], 2**20)
+    for offset in range(3):
+        recent.add(b"tea", record(0, offset))
+        recent.add(b"coffee", record(1, offset))
+
+    assert found(recent, [1, 3]) == {b"tea": [(0, 1), (0, 2)]}
+    assert found(recent, [3, 2], b"coffee", b"nobody's") == {b"coffee": [(1, 2)]}
+
+
+def test_it_begins_where_the_feed_began_and_says_what_it_lacks() -> None:
+    recent = Recent([5, 7], 2**20)
+    assert recent.covers([5, 7])
+    assert recent.missing([5, 6]) == {1}
+
+
+steps = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from(KEYS), st.integers(0, 3_000), st.booleans()), max_size=200
+)
+
+
+@given(steps, st.tuples(st.integers(0, 200), st.integers(0, 200)))
+def test_from_its_beginning_on_it_has_everything_and_never_much_more_than_its_bound(
+    added: list[tuple[int, bytes, int, bool]], since: tuple[int, int]
+) -> None:
+    bound = 64_000
+    recent, ends = Recent([0, 0], bound), [0, 0]
+    everything: list[tuple[bytes, int, int]] = []
+    for partition, key, size, turns in added:
+        recent.add(key, record(partition, ends[partition], key, size))
+        everything.append((key, partition, ends[partition]))
+        ends[partition] += 1
+        if turns:
+            recent.turn(ends)
+            assert recent.size <= bound + len(added) * (3_000 + RECORD_BYTES)
+
+    wanted = [max(asked, begin) for asked, begin in zip(since, recent.begins, strict=True)]
+    assert recent.covers(wanted)
+    told = found(recent, wanted)
+    for key in KEYS:
+        model = [(p, o) for k, p, o in everything if k == key and o >= wanted[p]]
+        assert sorted(told.get(key, [])) == sorted(model)
+        for partition in (0, 1):  # in the log's order
+            offsets = [o for p, o in told.get(key, []) if p == partition]
+            assert offsets == sorted(offsets)
+
+
+def test_beyond_its_bound_the_oldest_goes_and_it_says_so() -> None:
+    recent = Recent([0], 64_000)
+    for offset in range(1_000):
+        recent.add(b"tea", record(0, offset, size=1_000))
+        recent.turn([offset + 1])
+
+    assert recent.begins[0] > 900
+    assert recent.size <= 64_000 * 17 / 16 + 1_500
+    assert found(recent, recent.begins)[b"tea"][0] == (0, recent.begins[0])
