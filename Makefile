@@ -16,18 +16,24 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-.PHONY: help up test fuzz check admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose fuzz check admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(RUN_READY) ## run Klatsch with a real PostgreSQL and Kafka on KLATSCH_PORT (8000); data in KLATSCH_DATA
 	@$(EMBEDDED) up
 
+compose-env: ## write .env and secrets/ for `docker compose up`, each where it is missing
+	@sh deploy/compose-env
+
 test: $(DEV_READY) ## run all tests, against the same PostgreSQL and Kafka (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-compose: $(DEV_READY) ## try all of compose.yaml on a real Docker engine, started or installed where it is not there
+	$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
 
 fuzz: $(DEV_READY) ## let schemathesis look for faults of the REST api for KLATSCH_FUZZ_SECONDS (600)
 	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} KLATSCH_FUZZ_ARGS="$$KLATSCH_FUZZ_ARGS" $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)

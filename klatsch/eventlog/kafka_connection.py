@@ -13,6 +13,9 @@ LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level"
 NOT_LOGGED: dict[str, Any] = {"log_level": 0}
 """For clients that are not polled: lines would pile up, or go to stderr as they are. Who asks is told what failed."""
 
+NO_GROUP = "klatsch-no-group"
+"""A group id is demanded by librdkafka, and used for nothing where partitions are assigned by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
@@ -64,8 +67,7 @@ class KafkaConnection:
             self.common("tail")
             | self._consumer()
             | {
-                # A group id is demanded by librdkafka and used for nothing: partitions are assigned by hand.
-                "group.id": "klatsch-no-group",
+                "group.id": NO_GROUP,
                 "queued.max.messages.kbytes": 65_536,
             }
         )

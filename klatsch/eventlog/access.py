@@ -1,0 +1,90 @@
+"""Who may do what at brokers that ask who comes: one user for each kind of process, with the rights that it needs."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented there, and not in its __all__
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
+
+from klatsch.eventlog.kafka_connection import NO_GROUP, NOT_LOGGED, KafkaConnection
+from klatsch.eventlog.log import LogError
+
+_ASK_S = 20.0
+_ITERATIONS = 8_192  # what Kafka's own tools use twice over; each connection pays for them once
+_SALT_BYTES = 32
+
+_TALKS = ("DESCRIBE", "READ", "WRITE")
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a user may do with the log's topic, and with the persisters' group.
+
+    All may describe the group whose name readers without a group have to give (`KafkaConnection.tail`).
+    """
+
+    topic: tuple[str, ...]
+    group: tuple[str, ...] = ()
+
+
+ROLES: dict[str, Rights] = {
+    "gateway": Rights(_TALKS),
+    "api": Rights(_TALKS),
+    "persister": Rights(_TALKS, group=("READ",)),
+    "topics": Rights(("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS")),
+}
+"""By the user's name. Nobody of these may delete the topic, change it, or give rights."""
+
+
+class KafkaAccess:
+    """The brokers' users and rules, changed as somebody who may: a super user."""
+
+    def __init__(self, connection: KafkaConnection, group: str) -> None:
+        self._topic = connection.topic
+        self._group = group
+        self._admin = AdminClient(connection.common("access") | NOT_LOGGED)
+
+    def give(self, passwords: Mapping[str, str]) -> None:
+        """Makes these roles' users with these passwords, and their rules; what is there already is set anew.
+
+        Raises LogError when the brokers do not answer or refuse.
+        """
+        users = [_credential(name, password) for name, password in passwords.items()]
+        rules = [rule for name in passwords for rule in self._rules(name)]
+        try:
+            for done in self._admin.alter_user_scram_credentials(users, request_timeout=_ASK_S).values():
+                done.result(_ASK_S)
+            for done in self._admin.create_acls(rules, request_timeout=_ASK_S).values():
+                done.result(_ASK_S)
+        except KafkaException as error:
+            raise LogError(f"the brokers refuse: {error.args[0].str()}") from error
+        except TimeoutError as error:
+            raise LogError("the brokers do not answer") from error
+
+    def _rules(self, name: str) -> list[AclBinding]:
+        topic = [_rule(name, ResourceType.TOPIC, self._topic, operation) for operation in ROLES[name].topic]
+        group = [_rule(name, ResourceType.GROUP, self._group, operation) for operation in ROLES[name].group]
+        return [*topic, *group, _rule(name, ResourceType.GROUP, NO_GROUP, "DESCRIBE")]
+
+
+def _credential(name: str, password: str) -> UserScramCredentialAlteration:
+    mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
+    return UserScramCredentialUpsertion(name, mechanism, password.encode(), secrets.token_bytes(_SALT_BYTES))
+
+
+def _rule(name: str, kind: ResourceType, resource: str, operation: str) -> AclBinding:
+    pattern = ResourcePatternType.LITERAL
+    who = f"User:{name}"
+    return AclBinding(kind, resource, pattern, who, "*", AclOperation[operation], AclPermissionType.ALLOW)

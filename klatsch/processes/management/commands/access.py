@@ -1,0 +1,43 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from klatsch.eventlog.access import ROLES, KafkaAccess
+from klatsch.eventlog.log import LogError
+from klatsch.processes import wiring
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the users of brokers that ask who comes, with their rights, as somebody who may. Harmless when repeated."
+    )
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "passwords", nargs="+", metavar="ROLE=FILE", help=f"the file with the password of {', '.join(ROLES)}"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        passwords = dict(_password(given) for given in options["passwords"])
+        try:
+            KafkaAccess(wiring.kafka_connection(), settings.ENV["KLATSCH_GROUP"]).give(passwords)
+        except LogError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"Users and rights: {', '.join(passwords)}.")
+
+
+def _password(given: str) -> tuple[str, str]:
+    role, _, file = given.partition("=")
+    if role not in ROLES:
+        raise CommandError(f"{role} is none of {', '.join(ROLES)}")
+    try:
+        password = Path(file).read_text().strip()
+    except OSError as error:
+        raise CommandError(f"the password of {role} cannot be read: {error.strerror}") from error
+    if not password:
+        raise CommandError(f"the file with the password of {role} is empty")
+    return role, password

@@ -1,0 +1,233 @@
+"""What compose.yaml, compose.cluster.yaml and deploy/ promise, without an engine: tests/compose tries it for real."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from klatsch import env
+from klatsch.embedded import kafka_settings
+from klatsch.eventlog.access import ROLES
+from klatsch.processes import api, gateway, persister
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+CLUSTER: dict[str, Any] = yaml.safe_load((ROOT / "compose.cluster.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONCE = {"roles", "migrate", "grants", "topics"}
+OURS = {"migrate", "topics", "gateway", "api", "persister"}
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+NGINX = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+each_service = pytest.mark.parametrize("name", SERVICES)
+
+
+def seconds(text: str) -> int:
+    assert text.endswith("s")
+    return int(text.removesuffix("s"))
+
+
+def location(path: str) -> str:
+    """What nginx does with that path."""
+    [found] = re.findall(rf"location {re.escape(path)} \{{(.*?)\}}", NGINX, re.DOTALL)
+    return str(found)
+
+
+@each_service
+def test_every_container_has_no_more_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert not service.keys() & {"privileged", "cap_add", "pid", "network_mode", "devices"}
+    assert name in OURS or service["user"].split(":")[0] not in {"0", "root"}
+
+
+@each_service
+def test_every_container_is_bounded_and_comes_back(name: str) -> None:
+    service = SERVICES[name]
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert service["healthcheck"].keys() >= (
+        {"disable"} if name in ONCE else {"test", "interval", "timeout", "retries"}
+    )
+    assert "stop_grace_period" in service
+
+
+@each_service
+def test_every_image_has_its_version(name: str) -> None:
+    image = SERVICES[name]["image"]
+    assert re.search(r":[\w.-]+\}?$", image), image
+    assert "latest" not in image
+
+
+def test_only_the_proxy_has_a_port_outside_and_that_on_this_machine_alone_unless_told() -> None:
+    assert {name for name in SERVICES if "ports" in SERVICES[name]} == {"proxy"}
+    assert SERVICES["proxy"]["ports"] == ["${PROXY_LISTEN:-127.0.0.1:8000}:8080"]
+    assert not any("ports" in service for service in CLUSTER["services"].values())
+
+
+def test_nobody_outside_reaches_postgresql_or_kafka() -> None:
+    assert COMPOSE["networks"]["back"] == {"internal": True}
+    assert {name for name in SERVICES if "front" in SERVICES[name]["networks"]} == {
+        "proxy",
+        "gateway",
+        "api",
+        "grafana",
+    }
+    assert SERVICES["proxy"]["networks"] == ["front"]
+
+
+def test_secrets_come_as_files_and_have_no_default() -> None:
+    secret = {variable.name for variable in env.VARIABLES if variable.secret}
+    for services in (SERVICES, CLUSTER["services"]):
+        for name, service in services.items():
+            given = service.get("environment", {})
+            assert not secret & given.keys(), name
+            files = {value.removeprefix("/run/secrets/") for key, value in given.items() if key.endswith("_FILE")}
+            mounted = {*service.get("secrets", []), *(SERVICES.get(name, {}).get("secrets", []))}
+            assert files <= mounted | ({"secret_key", "database_url_app"} if name == "access" else set()), name
+    for secrets in (COMPOSE["secrets"], CLUSTER["secrets"]):
+        assert all(secrets[name] == {"file": f"secrets/{name}"} for name in secrets)
+
+
+def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
+    ours_to_say = {"KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SSL_CA"}
+    plain = {variable.name for variable in env.VARIABLES if not variable.secret} - ours_to_say
+    settings = COMPOSE["x-settings"]
+    assert {name for name in settings if not name.endswith("_FILE")} == plain
+    assert {name.removesuffix("_FILE") for name in settings if name.endswith("_FILE")} == {
+        variable.name for variable in env.VARIABLES if variable.secret
+    } - {"KAFKA_SASL_PASSWORD"}
+
+
+def test_processes_have_longer_to_stop_than_their_drain_takes() -> None:
+    [sockets_s] = [one.default for one in env.VARIABLES if one.name == "KLATSCH_DRAIN_SECONDS"]
+    assert seconds(SERVICES["gateway"]["stop_grace_period"]) > sockets_s + 3 * gateway._CLOSE_S
+    assert seconds(SERVICES["api"]["stop_grace_period"]) > api._STOP_S
+    assert seconds(SERVICES["persister"]["stop_grace_period"]) > 2 * persister._DRAIN_S
+
+
+def test_each_step_of_a_start_waits_for_the_one_before() -> None:
+    done, healthy = "service_completed_successfully", "service_healthy"
+    wanted = {
+        "roles": {"postgres": healthy},
+        "migrate": {"roles": done},
+        "grants": {"migrate": done},
+        "topics": {"grants": done, "kafka": healthy},
+        **{name: {"topics": done} for name in ("gateway", "api", "persister")},
+        "proxy": {"gateway": healthy, "api": healthy},
+    }
+    found = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
+    assert {n: {on: how["condition"] for on, how in d.items()} for n, d in found.items() if d} == wanted
+
+
+def test_the_brokers_are_told_what_those_of_make_up_are() -> None:
+    lines = (ROOT / "deploy" / "kafka" / "broker.properties").read_text().splitlines()
+    ours = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    for name in ("auto.create.topics.enable", "unclean.leader.election.enable", "message.max.bytes", "process.roles"):
+        assert ours[name] == kafka_settings._SETTINGS[name]
+
+
+def test_the_cluster_has_three_copies_of_which_two_count() -> None:
+    services = CLUSTER["services"]
+    for name, node in (("kafka-2", "2"), ("kafka-3", "3")):
+        given = services[name]["environment"]
+        assert (given["NODE_ID"], given["HOST"], given["COPIES"], given["LEAST_COPIES"]) == (node, name, "3", "2")
+    assert services["kafka"]["environment"]["COPIES"] == "3"
+    for name in ROLES:
+        given = services[name]["environment"]
+        assert given["KLATSCH_REPLICATION"] == "3"
+        assert (given["KAFKA_SASL_USERNAME"], given["KAFKA_SASL_MECHANISM"]) == (name, "SCRAM-SHA-512")
+
+
+def test_the_image_is_made_from_hashes_and_runs_as_a_number() -> None:
+    assert "--require-hashes --only-binary :all:" in DOCKERFILE
+    assert DOCKERFILE.startswith("# One image")
+    last = DOCKERFILE.rsplit("\nFROM ", 1)[1]
+    assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK ", last, re.MULTILINE)
+    assert "pip" not in last
+    assert last.count("org.opencontainers.image.") == 5
+
+
+def test_only_what_the_image_is_made_of_goes_to_the_builder() -> None:
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    assert sorted(kept) == sorted(copied)
+    assert {"secrets/", ".env"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
+def test_the_proxy_sends_sockets_and_sync_to_gateways_at_once_and_hides_the_metrics() -> None:
+    for path in ("= /ws", "= /api/v1/sync"):
+        assert "proxy_pass http://$gateways;" in location(path)
+        assert "proxy_buffering off;" in location(path)
+    [longest] = re.findall(r"proxy_read_timeout (\d+s);", location("= /api/v1/sync"))
+    assert seconds(longest) > 60
+    assert "return 404;" in location("= /metrics")
+    assert "proxy_pass http://$apis;" in location("/")
+    assert "proxy_cache static;" in location("/static/")
+    for name in ("client_header_timeout", "client_body_timeout", "send_timeout", "limit_conn ", "client_max_body_size"):
+        assert re.search(rf"^    {name}", NGINX, re.MULTILINE)
+    assert "$remote_addr;" in NGINX
+    assert "$proxy_add_x_forwarded_for" not in NGINX
+
+
+def test_a_log_line_of_the_proxy_has_no_query_and_no_credential() -> None:
+    [line] = re.findall(r"log_format line (.*?);\n", NGINX, re.DOTALL)
+    assert "$uri" in line
+    assert not re.search(r"\$(request\b|request_uri|args|http_|cookie_)", line)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "compose-env", tmp_path / "deploy")
+    return tmp_path
+
+
+def make(folder: Path) -> str:
+    return subprocess.run(["sh", "deploy/compose-env"], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def test_compose_env_makes_every_secret_at_random_and_only_its_owner_can_come_to_them(folder: Path) -> None:
+    make(folder)
+    made = {file.name: file.read_text() for file in (folder / "secrets").iterdir() if file.is_file()}
+    assert made.keys() == COMPOSE["secrets"].keys() | CLUSTER["secrets"].keys()
+    random = {name: text for name, text in made.items() if name != "email_url"}
+    assert len(set(random.values())) == len(random)
+    assert all(re.search(r"[\w-]{43}", text) for text in random.values())
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
+    assert not any(text.strip() in (folder / ".env").read_text() for text in random.values())
+
+
+def test_compose_env_keeps_what_is_there_and_makes_what_is_missing(folder: Path) -> None:
+    make(folder)
+    settings, key = (folder / ".env").read_text(), (folder / "secrets" / "secret_key").read_text()
+    token = folder / "secrets" / "metrics_token"
+    before = token.read_text()
+    token.unlink()
+    assert make(folder) == "Made secrets/metrics_token.\nKept .env.\n"
+    assert (folder / ".env").read_text() == settings
+    assert (folder / "secrets" / "secret_key").read_text() == key
+    assert token.read_text() != before
+
+
+def test_a_settings_file_of_make_up_is_kept_and_gets_the_clusters_name(folder: Path) -> None:
+    (folder / ".env").write_text("KLATSCH_LOG_LEVEL=DEBUG\n")
+    make(folder)
+    first, second = (folder / ".env").read_text().splitlines()
+    assert first == "KLATSCH_LOG_LEVEL=DEBUG"
+    assert re.fullmatch(r"CLUSTER_ID=k[\w-]{20}w", second)
+
+
+def test_every_variable_of_the_compose_files_is_written_or_has_a_default(folder: Path) -> None:
+    make(folder)
+    written = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines() if line[:1].isalpha())
+    for file in ("compose.yaml", "compose.cluster.yaml"):
+        for name, rest in re.findall(r"\$\{(\w+)(:[-?])?", (ROOT / file).read_text()):
+            assert rest == ":-" or name in written, name
