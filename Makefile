@@ -16,7 +16,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-.PHONY: help up compose-env test test-compose fuzz check admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose fuzz faults check admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -61,6 +61,9 @@ tail: $(RUN_READY) ## print the log's records as they come (beside `make up`)
 
 bench: $(DEV_READY) ## measure what is running (beside `make up`; ARGS= for its options)
 	@$(EMBEDDED) run -- -m bench $(ARGS)
+
+faults: $(DEV_READY) ## hurt a Klatsch of its own under load by a seed, and check what must be true (ARGS="--help")
+	$(BIN)/python -m faults $(ARGS)
 
 format: $(DEV_READY) ## put the code in shape
 	$(BIN)/ruff format

@@ -37,6 +37,12 @@ def kafka_connection() -> KafkaConnection:
     )
 
 
+_POSTGRES_17 = 170_000
+_TRANSACTION_MS = 10_000
+"""A batch takes well under a second. What a stopped persister has begun must not hold up, for as long as it is stopped,
+who has its partitions by then."""
+
+
 def topic_plan() -> TopicPlan:
     env = settings.ENV
     return TopicPlan(env["KLATSCH_PARTITIONS"], env["KLATSCH_REPLICATION"], env["KLATSCH_RETENTION_HOURS"])
@@ -69,7 +75,12 @@ def connect_archive(role: str) -> psycopg.Connection[Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
     }
-    return psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
+    connection = psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
+    if connection.info.server_version >= _POSTGRES_17:
+        # idle_in_transaction_session_timeout would not do: libpq's Flush after a pipeline disarms it.
+        connection.execute(f"SET transaction_timeout = {_TRANSACTION_MS}".encode())
+        connection.commit()
+    return connection
 
 
 def make_ports() -> Ports:

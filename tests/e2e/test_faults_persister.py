@@ -95,6 +95,27 @@ async def test_a_zombie_is_fenced_and_rejoins(
     await talk.check()
 
 
+async def test_one_that_is_stopped_in_a_transaction_holds_up_its_successor_for_seconds_only(
+    system: System, persister: PersisterProcess, talk: Talk
+) -> None:
+    successor = system.new_persister("successor")
+    fenced = len(persister.events("fenced"))
+    with system.locked("messaging_message", _READS_ONLY):
+        await talk.say("in flight")
+        await asyncio.to_thread(system.wait_blocked, "INSERT INTO messaging_message")
+        zombie = psutil.Process(persister.pid)
+        zombie.suspend()
+    await asyncio.to_thread(successor.start)
+    await asyncio.to_thread(system.wait_archived)
+    assert len(persister.events("fenced")) == fenced
+    zombie.resume()
+    await asyncio.to_thread(wait_until, lambda: len(persister.events("fenced")) > fenced, "the zombie is fenced")
+    await asyncio.to_thread(wait_until, persister.is_ready, "the zombie has rejoined")
+    await asyncio.to_thread(successor.stop)
+    rows = await talk.check()
+    assert [row.content for row in rows] == ["first", "in flight", "the last one"]
+
+
 async def test_while_persisters_come_and_go_each_message_is_stored_once(
     system: System, persister: PersisterProcess, connect: Open, rest: OpenRest
 ) -> None:

@@ -1,0 +1,82 @@
+"""Reads the log and the archive for the checker, through clients of its own."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from faults.evidence import About, LogRecord, Row
+from faults.history import hash_of
+
+_ASK_S = 20.0
+_ARCHIVE = """
+    SELECT id::text, client_id, conversation_id::text, sender_id::text,
+           concat_ws(':', epoch, partition, "offset"), seq, content
+    FROM messaging_message ORDER BY conversation_id, epoch, "offset" """
+
+
+def dump_log(bootstrap_servers: str, topic: str) -> list[LogRecord]:
+    """Every record, each partition in its order."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap_servers, "group.id": "faults-dump", "enable.auto.commit": False}
+    )
+    try:
+        partitions = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
+        places = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_ASK_S) for p in partitions}
+        left = {p: high for p, (low, high) in places.items() if high > low}
+        consumer.assign([TopicPartition(topic, p, places[p][0]) for p in left])
+        found: dict[int, list[LogRecord]] = {p: [] for p in partitions}
+        while left:
+            for message in consumer.consume(1_000, _ASK_S) or _nothing():
+                if message.error() is not None:
+                    raise RuntimeError(str(message.error()))
+                record = _record(message)
+                found[record.partition].append(record)
+                if record.offset + 1 >= left.get(record.partition, 0):
+                    left.pop(record.partition, None)
+        return [record for p in sorted(found) for record in found[p]]
+    finally:
+        consumer.close()
+
+
+def _nothing() -> Iterator[Message]:
+    raise RuntimeError("the log does not answer")
+
+
+def _record(message: Message) -> LogRecord:
+    partition, offset = message.partition() or 0, message.offset() or 0
+    key, value = _bytes(message.key()).decode(errors="replace"), _bytes(message.value())
+    judge = _judge(message)
+    if not judge:
+        return LogRecord(partition, offset, key, value=value.decode(errors="replace"))
+    body = json.loads(value)
+    return LogRecord(partition, offset, key, judge, body["client_id"], hash_of(body["content"]))
+
+
+def _judge(message: Message) -> str:
+    headers: list[tuple[str, bytes]] = message.headers() or []  # type: ignore[assignment]  # a list is what it gives
+    return next((header for name, header in headers if name == "judge"), b"").hex()
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+def dump_archive(database_url: str) -> list[Row]:
+    with psycopg.connect(database_url) as connection, connection.cursor(name="faults") as cursor:
+        cursor.execute(_ARCHIVE)
+        return [_row(*row) for row in cursor]
+
+
+def _row(*told: Any) -> Row:
+    message_id, client_id, conversation, sender_id, position, seq, content = told
+    return Row(message_id, client_id, conversation, sender_id, position, seq, hash_of(content))
+
+
+def dump_about(database_url: str) -> About:
+    with psycopg.connect(database_url) as connection:
+        [[epoch]] = connection.execute("SELECT max(epoch) FROM eventlog_epoch").fetchall()
+        people = connection.execute("SELECT username, id::text FROM accounts_user").fetchall()
+    return About(epoch, dict(people))

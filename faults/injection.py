@@ -1,0 +1,103 @@
+"""What every fault is: how it is caused, whom it concerns, what it must not share, and when it is recovered from."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from faults.client import Client
+from faults.plan import Planned
+from faults.world import GATEWAYS, World
+
+_POLL_S = 0.05
+
+
+class Bite(NamedTuple):
+    """What was hurt, whether it was felt, and by what one can tell."""
+
+    target: str
+    bit: bool
+    evidence: str
+
+
+@dataclass(slots=True)
+class Injection:
+    """One fault under way. It calls `felt` as soon as it is in force: recovery is measured from its beginning."""
+
+    world: World
+    planned: Planned
+    began: float
+    in_force: asyncio.Event = field(default_factory=asyncio.Event)
+    in_force_at: float = 0.0
+    healed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def gateway(self) -> int:
+        return self.planned.target % GATEWAYS
+
+    def felt(self) -> None:
+        self.in_force_at = time.monotonic()
+        self.in_force.set()
+
+    def between(self, least: float, most: float) -> float:
+        """As strong as was planned."""
+        return least + (most - least) * self.planned.strength
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`concerns` are the clients whose sends and answers count for it; `archive` says that the archive must catch up.
+
+    `cuts` says that those clients lose their connection.
+    """
+
+    name: str
+    inject: Callable[[Injection], Awaitable[Bite]]
+    concerns: Callable[[World, Planned], list[Client]]
+    uses: frozenset[str]
+    limit_s: float
+    archive: bool = False
+    cuts: bool = False
+
+
+def at_gateway(world: World, planned: Planned) -> list[Client]:
+    return world.clients_at(planned.target % GATEWAYS)
+
+
+def everybody(world: World, _: Planned) -> list[Client]:
+    return world.clients
+
+
+async def until(condition: Callable[[], object], deadline_s: float) -> bool:
+    """Whether it came true in time."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
+
+
+async def until_in_thread(condition: Callable[[], object], deadline_s: float) -> bool:
+    """The same for what asks a server."""
+    end = time.monotonic() + deadline_s
+    while not await asyncio.to_thread(condition):
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
+
+
+def closes_since(clients: list[Client], since: float, gateway: int | None = None) -> list[int | None]:
+    """The close codes that these clients have seen; None is a connection that just broke."""
+    return [
+        code for client in clients for at, where, code in client.closes
+        if at >= since and (gateway is None or where == gateway)
+    ]  # fmt: skip
+
+
+def codes_text(codes: list[int | None]) -> str:
+    """Such as `12 × 4301, 1 × broken`."""
+    counted = {code: codes.count(code) for code in sorted(set(codes), key=str)}
+    return ", ".join(f"{count} × {'broken' if code is None else code}" for code, count in counted.items()) or "none"

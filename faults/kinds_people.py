@@ -1,0 +1,53 @@
+"""Faults that are no accident: a credential ends, and a member of a group is removed, while they write."""
+
+import asyncio
+
+from faults.client import Client
+from faults.injection import Bite, Injection, Kind, closes_since, codes_text, until
+from faults.plan import Planned
+from faults.world import World
+
+_REVOKED_S = 15.0
+
+
+def _victim(world: World, planned: Planned) -> Client:
+    with_password = [client for client in world.speakers if client.person.password]
+    return with_password[planned.target % len(with_password)]
+
+
+async def _signed_out(injection: Injection) -> Bite:
+    """By the person themselves, elsewhere; the client then signs in anew and resumes."""
+    world = injection.world
+    client = _victim(world, injection.planned)
+    again = client.counts["signed in again"]
+    injection.felt()
+    await world.rest.ask("POST", "auth/logout", token=client.person.token)
+    closed = await until(lambda: 4401 in closes_since([client], injection.began), _REVOKED_S)  # noqa: PLR2004 - protocol.md
+    back = await until(lambda: client.counts["signed in again"] > again and client.is_ready, _REVOKED_S)
+    codes = codes_text(closes_since([client], injection.began))
+    evidence = f"closes: {codes}; {'signed in anew and resumed' if back else 'never back'}"
+    return Bite(client.name, closed and back, evidence)
+
+
+def _leaver(world: World, planned: Planned) -> Client:
+    return world.client_of(world.groups[planned.target % len(world.groups)].leaver)
+
+
+async def _removed(injection: Injection) -> Bite:
+    """From a group in which they write, and let in again some seconds later."""
+    world = injection.world
+    group, leaver = world.groups[injection.planned.target % len(world.groups)], _leaver(world, injection.planned)
+    before = leaver.counts["not_a_member"] + leaver.counts["not_found"]
+    injection.felt()
+    await world.change_member(group, active=False)
+    await until(lambda: leaver.counts["not_a_member"] + leaver.counts["not_found"] > before, 10)
+    await asyncio.sleep(injection.between(0.5, 3))
+    refused = leaver.counts["not_a_member"] + leaver.counts["not_found"] - before
+    await world.change_member(group, active=True)
+    return Bite(leaver.name, refused > 0, f"{refused} sends were refused while they were out")
+
+
+KINDS = (
+    Kind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
+    Kind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
+)

@@ -1,0 +1,92 @@
+"""Faults of PostgreSQL and of Kafka: restarted, killed, connections ended."""
+
+import asyncio
+from collections.abc import Callable
+
+import psutil
+
+from faults.injection import Bite, Injection, Kind, everybody
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+
+_TERMINATE = (
+    "SELECT application_name, pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+async def _down(injection: Injection, server: EmbeddedPostgres | EmbeddedKafka, end: Callable[[], None]) -> str:
+    """Ended, away for a while, started anew; what tells that it was gone."""
+    assert server.process is not None
+    pid = server.process.pid
+    await asyncio.to_thread(end)
+    gone, refused = not psutil.pid_exists(pid), not await asyncio.to_thread(server.ready)
+    injection.felt()
+    await asyncio.sleep(injection.between(0.2, 4))
+    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.wait_ready)
+    assert server.process is not None
+    return f"pid {pid} gone, {server.process.pid} came" if gone and refused else ""
+
+
+async def _postgres(injection: Injection, end: Callable[[], None]) -> Bite:
+    world = injection.world
+    logged = sum(_complaints(injection).values())
+    there = await _down(injection, world.postgres, end)
+    complaints = sum((await asyncio.to_thread(_complaints, injection)).values()) - logged
+    return Bite("postgres", bool(there), f"{there}; {complaints} lines of our processes say so")
+
+
+def _complaints(injection: Injection) -> dict[str, int]:
+    """How often each process has said that the archive did not answer."""
+    world = injection.world
+    names = ("archive_unavailable", "archive_progress_lost", "relay_waits", "recheck_unanswered")
+    return {
+        process.name: sum(len(process.events(name)) for name in names)
+        for process in (*world.gateways, *world.persisters)
+    }
+
+
+async def _postgres_restarted(injection: Injection) -> Bite:
+    return await _postgres(injection, injection.world.postgres.stop)
+
+
+async def _postgres_killed(injection: Injection) -> Bite:
+    return await _postgres(injection, injection.world.postgres.kill)
+
+
+async def _connections_ended(injection: Injection) -> Bite:
+    """Every connection to the database, three times within some seconds."""
+    ended = 0
+    for number in range(3):
+        ended += len(await asyncio.to_thread(injection.world.rows, _TERMINATE))
+        if number == 0:
+            injection.felt()
+        await asyncio.sleep(injection.between(0.2, 1.5))
+    return Bite("postgres", ended > 0, f"{ended} backends terminated")
+
+
+async def _kafka(injection: Injection, end: Callable[[], None]) -> Bite:
+    world = injection.world
+    unknown = sum(client.counts["unknown"] + client.counts["unavailable"] for client in world.clients)
+    there = await _down(injection, world.kafka, end)
+    unknown = sum(client.counts["unknown"] + client.counts["unavailable"] for client in world.clients) - unknown
+    held = sum(len(client.sends.pending) + len(client.sends.waiting) for client in world.clients)
+    return Bite("kafka", bool(there), f"{there}; {held} sends waiting, {unknown} times unknown or unavailable")
+
+
+async def _kafka_restarted(injection: Injection) -> Bite:
+    return await _kafka(injection, injection.world.kafka.stop)
+
+
+async def _kafka_killed(injection: Injection) -> Bite:
+    return await _kafka(injection, injection.world.kafka.kill)
+
+
+KINDS = (
+    Kind("postgres restarted", _postgres_restarted, everybody, frozenset({"postgres"}), 15, archive=True),
+    Kind("postgres killed", _postgres_killed, everybody, frozenset({"postgres"}), 15, archive=True),
+    Kind("postgres connections ended", _connections_ended, everybody, frozenset({"postgres"}), 15, archive=True),
+    Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True),
+    Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True),
+)

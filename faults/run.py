@@ -1,0 +1,257 @@
+"""A run: load, pairs of faults by a plan, the ledger, and at the end everything healed, drained and checked."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from faults import kinds_network, kinds_people, kinds_processes, kinds_servers
+from faults.checker import Verdict, check
+from faults.client import Client
+from faults.dumps import dump_about, dump_archive, dump_log
+from faults.evidence import load_evidence, save_dumps
+from faults.history import Token
+from faults.injection import Bite, Injection, Kind, until, until_in_thread
+from faults.ledger import FaultLine, RunLine, append_line, tell
+from faults.load import Load
+from faults.plan import Pair, Planned, make_plan
+from faults.world import World
+
+KINDS = {
+    kind.name: kind
+    for kind in (*kinds_processes.KINDS, *kinds_servers.KINDS, *kinds_network.KINDS, *kinds_people.KINDS)
+}
+_IN_FLIGHT_S = 8.0
+_RECOVERED_S = 90.0
+_DRAINED_S = 90.0
+_PAUSE_S = 1.5
+
+
+@dataclass(slots=True)
+class _Fault:
+    """One fault as it went; times are monotonic."""
+
+    number: int
+    kind: Kind
+    planned: Planned
+    began: float = 0.0
+    healed: float = 0.0
+    recovered: float | None = None
+    sends: int = 0
+    reconnects: int = 0
+    bite: Bite = field(default_factory=lambda: Bite("", bit=False, evidence="never came"))
+
+
+class Run:
+    """One run of a seed over a world that is filled. Lines go to the ledger as they come."""
+
+    def __init__(self, world: World, *, seed: int, per_second: float, ledger: Path, commit: str) -> None:
+        self.world = world
+        self.name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{seed}"
+        self.faults = 0
+        self._seed = seed
+        self._ledger = ledger
+        self._commit = commit
+        self._load = Load(world.speakers, per_second)
+        self._began = time.monotonic()
+        self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self.lines: list[FaultLine | RunLine] = []
+
+    async def go(self, seconds: float, only: str | None = None) -> Verdict:
+        """Faults for so long, and the verdict."""
+        kinds = {name: kind for name, kind in KINDS.items() if only is None or name in only.split(",")}
+        plan = make_plan(self._seed, {name: kind.uses for name, kind in kinds.items()})
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(task) for task in self._everybody()]
+            await self._all_ready()
+            self._began = time.monotonic()
+            until_s = self._began + seconds
+            while time.monotonic() < until_s:
+                await self._pair(next(plan))
+                await self._go_home()
+            await self._drain()
+            for task in tasks:
+                task.cancel()
+        return await self._judge()
+
+    def _everybody(self) -> Iterator[Coroutine[None, None, None]]:
+        for client in self.world.clients:
+            yield client.run()
+            yield client.reloading.run()
+        for client in self.world.speakers:
+            yield self._load.speak(client)
+
+    async def _all_ready(self) -> None:
+        if not await until(lambda: all(client.is_ready for client in self.world.clients), 30):
+            raise RuntimeError("not everybody could connect")
+        await asyncio.sleep(1.0)
+
+    async def _go_home(self) -> None:
+        """Spreads the clients over the gateways again, so that the next fault finds some wherever it comes."""
+        for client in self.world.clients:
+            client.go_home()
+        await until(lambda: all(client.is_ready for client in self.world.clients), _RECOVERED_S)
+        await asyncio.sleep(_PAUSE_S)
+
+    async def _pair(self, pair: Pair) -> None:
+        """Both, the second a little after the first; over when both are healed and recovered from."""
+        faults = []
+        for planned in pair:
+            self.faults += 1
+            faults.append(_Fault(self.faults, KINDS[planned.kind], planned))
+        await asyncio.gather(*(self._cause(fault) for fault in faults))
+        over = max(fault.healed for fault in faults)
+        for fault, other in zip(faults, reversed(faults), strict=True):
+            overlaps = other.began < fault.healed and fault.began < other.healed
+            self._note(_line(self.name, self._began, fault, other.number if overlaps else None, over))
+
+    async def _cause(self, fault: _Fault) -> None:
+        await asyncio.sleep(fault.planned.delay_s)
+        world, kind = self.world, fault.kind
+        concerned = kind.concerns(world, fault.planned)
+        await until_quick(lambda: any(_in_flight(concerned)), _IN_FLIGHT_S)
+        fault.sends, fault.reconnects = _in_flight(concerned)
+        fault.began = time.monotonic()
+        injection = Injection(world, fault.planned, fault.began)
+        before = {client.name: client.connection for client in concerned}
+        watching = asyncio.create_task(self._watch(fault, injection, concerned, before))
+        try:
+            fault.bite = await kind.inject(injection)
+        finally:
+            fault.healed = time.monotonic()
+            injection.healed.set()
+        await watching
+
+    async def _watch(
+        self, fault: _Fault, injection: Injection, concerned: list[Client], before: dict[str, int]
+    ) -> None:
+        """Notes when all whom it concerns go on; and when the archive has what the log had at the healing."""
+        await injection.in_force.wait()
+        sends, reconnects = _in_flight(concerned)
+        fault.sends, fault.reconnects = max(fault.sends, sends), max(fault.reconnects, reconnects)
+
+        def go_on() -> bool:
+            return all(_goes_on(client, injection, fault, before[client.name]) for client in concerned)
+
+        recovered = await until(go_on, _RECOVERED_S)
+        if fault.kind.archive:
+            await injection.healed.wait()
+            ends = await asyncio.to_thread(self.world.ends)
+            recovered = await until_in_thread(lambda: self.world.has_archived(ends), _RECOVERED_S) and recovered
+        fault.recovered = time.monotonic() if recovered else None
+
+    def _note(self, line: FaultLine | RunLine) -> None:
+        self.lines.append(line)
+        append_line(self._ledger, line)
+        print(tell(line), flush=True)
+
+    async def _drain(self) -> None:
+        """Nothing new is said; all that was is answered, shown, archived and loaded."""
+        self._load.is_on = False
+        clients = self.world.clients
+        if not await until(lambda: all(c.is_ready and c.sends.is_empty for c in clients), _DRAINED_S):
+            raise RuntimeError("not everybody had all answers")
+        ends = await asyncio.to_thread(self.world.ends)
+        if not await until(lambda: all(_has_come_to(client, ends) for client in clients), _DRAINED_S):
+            raise RuntimeError("not everybody was told all")
+        if not await until_in_thread(lambda: self.world.has_archived(ends), _DRAINED_S):
+            raise RuntimeError("the archive did not catch up")
+        if not await until(lambda: all(client.reloading.is_done for client in clients), _DRAINED_S):
+            raise RuntimeError("not everybody could load what was reset")
+        await self._load_histories()
+
+    async def _load_histories(self) -> None:
+        """Every conversation once, whole, by one who belongs to it."""
+        readers: dict[str, Client] = {}
+        for client in self.world.speakers:
+            for conversation in client.person.conversations:
+                readers.setdefault(conversation, client)
+        pairs = list(readers.items())
+        for begin in range(0, len(pairs), 4):
+            await asyncio.gather(*(
+                client.reloading.load(conversation, 0, client.token or "")
+                for conversation, client in pairs[begin : begin + 4]
+            ))  # fmt: skip
+
+    async def _judge(self) -> Verdict:
+        world = self.world
+        for client in world.clients:
+            client.history.close()
+        await asyncio.to_thread(self._dump)
+        verdict = await asyncio.to_thread(lambda: check(load_evidence(world.evidence)))
+        counts = sum((client.counts for client in world.clients), Counter[str]())
+        self._note(
+            RunLine(
+                run=self.name,
+                seed=self._seed,
+                began=self._began_at,
+                commit=self._commit,
+                seconds=round(time.monotonic() - self._began, 1),
+                faults=self.faults,
+                acknowledged=verdict.acknowledged,
+                lost=verdict.count("lost"),
+                doubled=verdict.count("doubled"),
+                reordered=verdict.count("reordered"),
+                strangers=verdict.count("strangers"),
+                mixed_up=verdict.count("mixed up"),
+                seen=dict(sorted(counts.items())),
+            )
+        )
+        return verdict
+
+    def _dump(self) -> None:
+        world = self.world
+        log = dump_log(world.kafka.bootstrap_servers, world.system.log.topic)
+        archive = dump_archive(world.system.database_url)
+        save_dumps(world.evidence, dump_about(world.system.database_url), log, archive)
+
+
+def _in_flight(clients: list[Client]) -> tuple[int, int]:
+    """Sends without an answer, and clients that are just connecting."""
+    return (
+        sum(len(client.sends.pending) + len(client.sends.waiting) for client in clients),
+        sum(not client.is_ready for client in clients),
+    )
+
+
+def _goes_on(client: Client, injection: Injection, fault: _Fault, connection: int) -> bool:
+    """Connected, anew where it was cut; and where it speaks, answered since."""
+    if not client.is_ready or (fault.kind.cuts and client.connection == connection):
+        return False
+    return client.acknowledged_at > injection.in_force_at or not client.name.endswith("#0")
+
+
+def _has_come_to(client: Client, ends: dict[int, int]) -> bool:
+    return client.token is not None and all(
+        Token.parse(client.token).offsets[partition] >= end for partition, end in ends.items()
+    )
+
+
+async def until_quick(condition: Callable[[], object], deadline_s: float) -> None:
+    """As `until`, and looks every other millisecond: what is in flight is so for a few."""
+    end = time.monotonic() + deadline_s
+    while not condition() and time.monotonic() < end:  # noqa: ASYNC110 - many clients, none of which knows
+        await asyncio.sleep(0.002)
+
+
+def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float) -> FaultLine:
+    recovered = fault.recovered
+    return FaultLine(
+        run=run,
+        number=fault.number,
+        kind=fault.kind.name,
+        target=fault.bite.target,
+        at_s=round(fault.began - began, 1),
+        lasted_s=round(fault.healed - fault.began, 2),
+        overlaps=overlaps,
+        sends_in_flight=fault.sends,
+        reconnects_in_flight=fault.reconnects,
+        evidence=fault.bite.evidence,
+        bit=fault.bite.bit,
+        recovered_s=None if recovered is None else round(recovered - fault.began, 2),
+        after_heal_s=None if recovered is None else round(max(0.0, recovered - over), 2),
+        limit_s=fault.kind.limit_s,
+    )

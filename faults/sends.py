@@ -1,0 +1,74 @@
+"""What a client has sent and not seen answered, and what it is to say again: always under the same `client_id`."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from faults.history import hash_of
+from klatsch.core.ids import uuid7
+
+WINDOW = 24
+"""Sends of one client without an answer, at most."""
+
+
+@dataclass(slots=True)
+class Send:
+    """One message that somebody wants to be read. `not_before` is when it may be said again, monotonic."""
+
+    conversation: str
+    content: str
+    client_id: str = field(default_factory=lambda: uuid7(time.time_ns() // 1_000_000))
+    not_before: float = 0.0
+    invoked: float = 0.0
+
+    @property
+    def hash(self) -> str:
+        return hash_of(self.content)
+
+
+class Sends:
+    """`pending` by frame id, oldest first. What gets no answer comes back through `again`."""
+
+    def __init__(self) -> None:
+        self.pending: dict[int, Send] = {}
+        self.waiting: deque[Send] = deque()
+        self._next_frame = 1
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.pending) + len(self.waiting) >= WINDOW
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.pending and not self.waiting
+
+    def begin(self, send: Send, now: float) -> int:
+        """The frame id under which it goes out now."""
+        self._next_frame += 1
+        send.invoked = now
+        self.pending[self._next_frame] = send
+        return self._next_frame
+
+    def again(self, send: Send, not_before: float) -> None:
+        send.not_before = not_before
+        self.waiting.append(send)
+
+    def due(self, now: float) -> Send | None:
+        """The next one to be said again, if its time has come."""
+        if self.waiting and self.waiting[0].not_before <= now:
+            return self.waiting.popleft()
+        return None
+
+    def give_up_connection(self, now: float) -> list[Send]:
+        """All that had no answer on the connection that has ended; they will be said again on the next."""
+        lost = list(self.pending.values())
+        self.pending.clear()
+        for send in lost:
+            self.again(send, now)
+        return lost
+
+    def oldest_s(self, now: float) -> float:
+        """For how long the oldest has been waiting for its answer."""
+        for send in self.pending.values():
+            return now - send.invoked
+        return 0.0

@@ -1,0 +1,200 @@
+"""A whole Klatsch to be hurt: servers of its own, gateways behind proxies, persisters, and who talks in it."""
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from confluent_kafka import KafkaException
+
+from faults.client import Client
+from faults.evidence import history_file
+from faults.history import Changed, Changing, History
+from faults.person import Group, Person
+from faults.proxy import Proxy
+from faults.rest import Rest
+from klatsch.embedded.child import EmbeddedError, free_ports
+from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.embedded.postgres import EmbeddedPostgres
+from tests.e2e.process import PersisterProcess, Process
+from tests.e2e.system import System
+
+_SETTINGS = {
+    "KLATSCH_ALLOWED_HOSTS": "127.0.0.1",
+    "KLATSCH_INSECURE_COOKIES": "1",
+    "KLATSCH_REGISTRATIONS_PER_HOUR": "1000",
+    # Shorter than in production, so that minutes hold many faults.
+    "KLATSCH_ANSWER_DEADLINE_MS": "3000",
+    "KLATSCH_MARK_SECONDS": "2",
+    "KLATSCH_PING_SECONDS": "4",
+    "KLATSCH_STALL_SECONDS": "3",
+    "KLATSCH_OUTBOX_BYTES": "262144",
+    "KLATSCH_RECHECK_SECONDS": "5",
+}
+_GROUPS = 4
+_WITH_PASSWORDS = 3
+_SECOND_DEVICES = 4
+GATEWAYS = 3
+
+
+class World:
+    """Everything of a run. `folder` holds the servers' data and logs, and in `evidence` what is to be judged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.evidence = folder / "evidence"
+        self.evidence.mkdir(parents=True)
+        self.postgres = EmbeddedPostgres(folder / "postgres")
+        self.kafka = EmbeddedKafka(folder / "kafka", port=free_ports(1)[0])
+        os.environ |= {
+            "DATABASE_URL": self.postgres.url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            "KLATSCH_SECRET_KEY": secrets.token_urlsafe(40),
+        }
+        self.system = System(folder, self.postgres, self.kafka)
+        self.system.env.update(_SETTINGS)
+        self.gateways = [self.system.gateway_a, self.system.gateway_b, self.system.new_gateway("gateway-c")]
+        self.persisters = [self.system.persister, self.system.new_persister("persister-b")]
+        self.spare: PersisterProcess = self.system.new_persister("persister-c")
+        self.proxies = [Proxy(gateway.port) for gateway in self.gateways]
+        self.rest = Rest([gateway.url for gateway in self.gateways])
+        self.clients: list[Client] = []
+        self.groups: list[Group] = []
+
+    def start_servers(self) -> None:
+        """All processes, ready; blocks for some seconds."""
+        self.kafka.start()
+        self.postgres.start()
+        self.postgres.wait_ready()
+        self.kafka.wait_ready()
+        self.system.prepare()
+        for process in (*self.gateways, *self.persisters):
+            process.start()
+
+    async def fill(self, talks: int) -> None:
+        """People, conversations and clients, each in its first moment."""
+        for proxy in self.proxies:
+            await proxy.start()
+        people = [Person(p.username, p.token) for p in await asyncio.to_thread(self.system.take_people, 2 * talks)]
+        for number in range(_WITH_PASSWORDS):
+            people[2 * number] = await self._register(number)
+        partitions: dict[str, int] = {}
+        for one, other in zip(people[::2], people[1::2], strict=True):
+            said = await self.rest.ask("POST", f"users/{other.username}/messages", token=one.token, body=_first())
+            self._join(said, [one, other], partitions)
+        for number in range(_GROUPS):
+            await self._found_group(
+                [people[(number * 7 + step * 5 + 1) % len(people)] for step in range(4)], partitions
+            )
+        ids: dict[str, str] = dict(await asyncio.to_thread(self.rows, "SELECT username, id::text FROM accounts_user"))
+        for number, person in enumerate(people):
+            person.user_id = ids[person.username]
+            for device in range(2 if number < 2 * _SECOND_DEVICES and number % 2 else 1):
+                self._add_client(person, device, number + device, partitions)
+
+    async def _register(self, number: int) -> Person:
+        name, password = f"dora-{number}-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+        body = {"username": name, "email": f"{name}@faults.invalid", "password": password}
+        await self.rest.ask("POST", "auth/register", body=body)
+        made = await self.rest.ask("POST", "auth/tokens", body={"username": name, "password": password})
+        return Person(name, made["token"], password=password)
+
+    async def _found_group(self, people: list[Person], partitions: dict[str, int]) -> None:
+        names = [person.username for person in people[1:]]
+        made = await self.rest.ask(
+            "POST", "conversations", token=people[0].token, body={"title": "faults", "members": names}
+        )
+        path = f"conversations/{made['id']}/messages"
+        self._join(await self.rest.ask("POST", path, token=people[0].token, body=_first()), people, partitions)
+        self.groups.append(Group(made["id"], people[0], people[-1]))
+
+    @staticmethod
+    def _join(said: dict[str, str], people: list[Person], partitions: dict[str, int]) -> None:
+        partitions[said["conversation"]] = int(said["position"].split(":")[1])
+        for person in people:
+            person.conversations.append(said["conversation"])
+
+    def _add_client(self, person: Person, device: int, home: int, partitions: dict[str, int]) -> None:
+        name = f"{person.username}#{device}"
+        written = History(history_file(self.evidence, name))
+        client = Client(name, person, self.proxies, home % GATEWAYS, written, self.rest)
+        client.reloading.partitions = partitions
+        self.clients.append(client)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.system.rows(query)
+
+    @property
+    def speakers(self) -> list[Client]:
+        """First devices speak; second ones listen."""
+        return [client for client in self.clients if client.name.endswith("#0")]
+
+    def clients_at(self, gateway: int) -> list[Client]:
+        """Those whose connection is, or is being, made there."""
+        return [client for client in self.clients if client.at == gateway]
+
+    def client_of(self, person: Person) -> Client:
+        return next(client for client in self.clients if client.person is person)
+
+    async def change_member(self, group: Group, *, active: bool) -> None:
+        """Asked until it is so, and written into the owner's history."""
+        written = self.client_of(group.owner).history
+        written.write(Changing(time.monotonic(), group.conversation, group.leaver.user_id, active))
+        path = f"conversations/{group.conversation}/members"
+        name = group.leaver.username
+        if active:
+            await self.rest.ask("POST", path, token=group.owner.token, body={"username": name})
+        else:
+            await self.rest.ask("DELETE", f"{path}/{name}", token=group.owner.token)
+        written.write(Changed(time.monotonic(), group.conversation, group.leaver.user_id, active))
+
+    def ends(self) -> dict[int, int]:
+        """The log's ends; waits for the broker where it is away."""
+        return patiently(self.system.log.ends)
+
+    def has_archived(self, ends: dict[int, int]) -> bool:
+        try:
+            archived = self.system.archived_ends()
+        except psycopg.OperationalError:
+            return False
+        return all(archived.get(partition, 0) >= end for partition, end in ends.items())
+
+    def close_servers(self) -> None:
+        for process in (*self.system.others, *self.system.shared):
+            process.end()
+        self.kafka.kill()
+        self.postgres.kill()
+
+
+def start_again(process: Process, deadline_s: float = 90.0) -> None:
+    """As a supervisor does: one that ends because a server is away is started anew."""
+    until = time.monotonic() + deadline_s
+    while True:
+        try:
+            process.start()
+        except EmbeddedError:
+            if time.monotonic() > until:
+                raise
+            process.end()
+        else:
+            return
+
+
+def patiently(ask: Callable[[], dict[int, int]], deadline_s: float = 60.0) -> dict[int, int]:
+    """Asks a Kafka that may be away."""
+    until = time.monotonic() + deadline_s
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def _first() -> dict[str, str]:
+    return {"content": "first"}
