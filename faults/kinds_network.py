@@ -82,7 +82,8 @@ async def _stops_reading(injection: Injection) -> Bite:
     link.stop_reading()
     injection.felt()
     flooding = asyncio.create_task(_flood(peer))
-    closed = await until_in_thread(lambda: len(_closed_as_slow(gateway)) > noted, _SLOW_CLOSED_S)
+    closed = await until_in_thread(lambda: len(_closed_as_slow(gateway)) > noted or flooding.done(), _SLOW_CLOSED_S)
+    closed = closed and not flooding.done()
     took = time.monotonic() - injection.began
     flooding.cancel()
     link.reads_on.set()

@@ -29,9 +29,10 @@ class Load:
                 await client.say(again)
             if self.is_on and now >= next_burst:
                 next_burst = now + random.expovariate(1 / self._each_s)
-                await self._burst(client)
+                await self.burst(client)
 
-    async def _burst(self, client: Client) -> None:
+    async def burst(self, client: Client) -> None:
+        """Some new things at once, as far as its window goes."""
         for _ in range(random.randint(1, 2 * _BURST - 1)):
             if not client.is_ready or client.sends.is_full:
                 return

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,8 +112,7 @@ class Run:
         await asyncio.sleep(fault.planned.delay_s)
         world, kind = self.world, fault.kind
         concerned = kind.concerns(world, fault.planned)
-        await until_quick(lambda: any(_in_flight(concerned)), _IN_FLIGHT_S)
-        fault.sends, fault.reconnects = _in_flight(concerned)
+        fault.sends, fault.reconnects = await self._something_in_flight(concerned)
         fault.began = time.monotonic()
         injection = Injection(world, fault.planned, fault.began)
         before = {client.name: client.connection for client in concerned}
@@ -124,6 +123,16 @@ class Run:
             fault.healed = time.monotonic()
             injection.healed.set()
         await watching
+
+    async def _something_in_flight(self, concerned: list[Client]) -> tuple[int, int]:
+        """What is, once something is: one of them speaks now, where all are silent."""
+        speakers = [client for client in concerned if client in self.world.speakers]
+        until_s = time.monotonic() + _IN_FLIGHT_S
+        while not any(found := _in_flight(concerned)) and time.monotonic() < until_s:
+            for client in speakers:
+                await self._load.burst(client)
+            await asyncio.sleep(0)
+        return found
 
     async def _watch(
         self, fault: _Fault, injection: Injection, concerned: list[Client], before: dict[str, int]
@@ -228,13 +237,6 @@ def _has_come_to(client: Client, ends: dict[int, int]) -> bool:
     return client.token is not None and all(
         Token.parse(client.token).offsets[partition] >= end for partition, end in ends.items()
     )
-
-
-async def until_quick(condition: Callable[[], object], deadline_s: float) -> None:
-    """As `until`, and looks every other millisecond: what is in flight is so for a few."""
-    end = time.monotonic() + deadline_s
-    while not condition() and time.monotonic() < end:  # noqa: ASYNC110 - many clients, none of which knows
-        await asyncio.sleep(0.002)
 
 
 def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float) -> FaultLine:
