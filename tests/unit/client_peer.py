@@ -1,0 +1,84 @@
+"""A server on a real socket that does with each connection what a test says."""
+
+import asyncio
+import contextlib
+import http
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+_DEADLINE_S = 10
+Script = Callable[["Peer"], Awaitable[None]]
+
+
+class Peer:
+    """The server's side of one connection; `number` counts them from 1."""
+
+    def __init__(self, socket: ServerConnection, number: int) -> None:
+        self.socket = socket
+        self.number = number
+        self.resume: str | None = None
+
+    async def read(self) -> dict[str, Any]:
+        frame: dict[str, Any] = json.loads(await self.socket.recv())
+        return frame
+
+    async def write(self, frame: dict[str, Any]) -> None:
+        await self.socket.send(json.dumps(frame))
+
+    async def welcome(self, token: int = 0, heartbeat: float = 25) -> None:
+        """Answers hello, and sends a first mark."""
+        hello = await self.read()
+        self.resume = hello["d"]["resume"]
+        limits = {"unanswered": 64, "frame": 65_536, "text": 4_000}
+        ok = {"user": "ana", "resumed": True, "heartbeat": heartbeat, "now": "2026-11-24T00:00:00.000Z"}
+        await self.write({"re": hello["id"], "ok": ok | {"limits": limits}})
+        await self.mark(token)
+
+    async def mark(self, token: int) -> None:
+        await self.write({"t": "mark", "resume": token_of(token)})
+
+    async def push(self, offset: int, content: str = "hi") -> None:
+        place = {"position": f"1:0:{offset}", "changed": f"1:0:{offset}"}
+        body = {"id": f"m{offset}", "client_id": "c", "conversation": "one", "sender": "bob", "content": content}
+        await self.write({"t": "message", "pos": f"1:0:{offset}", "d": body | place | {"sent_at": ""}})
+
+    async def accept(self, offset: int) -> dict[str, Any]:
+        """Answers the next send with `ok`; what was sent."""
+        frame = await self.read()
+        position = f"1:0:{offset}"
+        await self.write({"re": frame["id"], "ok": {"id": f"m{offset}", "position": position, "duplicate": False}})
+        sent: dict[str, Any] = frame["d"]
+        return sent
+
+    async def stay(self) -> None:
+        """Until the client goes."""
+        await self.socket.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script, refuse: list[http.HTTPStatus] | None = None) -> AsyncIterator[str]:
+    """A server that plays the script with every connection; those of `refuse` are answered before, each once."""
+    count = 0
+
+    def check(socket: ServerConnection, _request: Request) -> Response | None:
+        return socket.respond(refuse.pop(0), "") if refuse else None
+
+    async def play(socket: ServerConnection) -> None:
+        nonlocal count
+        count += 1
+        with contextlib.suppress(ConnectionClosed):
+            await script(Peer(socket, count))
+
+    async with serve(play, "127.0.0.1", 0, subprotocols=["klatsch.v1"], process_request=check) as server:  # type: ignore[list-item]  # a NewType of str
+        [socket] = server.sockets
+        async with asyncio.timeout(_DEADLINE_S):
+            yield f"ws://127.0.0.1:{socket.getsockname()[1]}/ws"
+
+
+def token_of(offset: int) -> str:
+    return f"1.0123456789abcdef.0:{offset}"

@@ -1,0 +1,245 @@
+"""The client on real sockets, against a server that does what a test says."""
+
+import asyncio
+import contextlib
+import http
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from klatsch.client import Client, Closed, Failed, Message, Reset, Sent, Settings, State, Stopped, TooManyUnmarked
+from klatsch.client.positions import Position
+from klatsch.client.posting import TOLD_MOST
+from tests.unit.client_peer import Peer, serving, token_of
+
+_QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the environment of a developer's machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+async def test_closed_with_43xx_it_comes_back_with_the_token_of_the_last_mark_and_tells_nothing_twice() -> None:
+    resumed: list[str | None] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(token=peer.number - 1)
+        resumed.append(peer.resume)
+        await peer.push(peer.number - 1)
+        await peer.push(peer.number)
+        await peer.mark(peer.number)
+        if peer.number == 3:
+            await peer.stay()
+        await peer.socket.close(4300 + peer.number)
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        told = [await anext(chat.events()) for _ in range(4)]
+    assert [event.id for event in told if isinstance(event, Message)] == ["m0", "m1", "m2", "m3"]
+    assert resumed == [None, token_of(1), token_of(2)]
+
+
+async def test_on_a_connection_that_has_fallen_silent_it_gives_up_and_opens_another() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome(heartbeat=-4.95 if peer.number == 1 else 25)  # twice that and 10 s of grace: 0.1 s
+        if peer.number == 2:
+            await peer.push(1)
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        assert isinstance(await anext(chat.events()), Message)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"re": "hello", "err": {"code": "forbidden", "detail": "no", "temporary": False}}, "forbidden"),
+        ({"re": "hello", "ok": {}}, "does not speak"),
+    ],
+)
+async def test_a_hello_that_is_refused_or_garbled_stops_it_and_one_that_is_for_later_does_not(
+    answer: dict[str, Any], said: str
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        later = {"re": "hello", "err": {"code": "unavailable", "detail": "later", "temporary": True}}
+        await peer.write(later if peer.number < 3 else answer)
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        with pytest.raises(Stopped, match=said):
+            await anext(chat.events())
+        with pytest.raises(Stopped, match=said):
+            await chat.send("hi", to="bob")
+
+
+async def test_an_address_without_a_websocket_stops_it_and_a_server_that_is_away_does_not() -> None:
+    statuses = [http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.NOT_FOUND]
+    async with serving(Peer.stay, statuses) as url, Client(url, token="t", settings=_QUICK) as chat:
+        with pytest.raises(Stopped) as stopped:
+            await chat.wait_connected()
+    assert stopped.value.code == 404
+    assert not statuses
+
+
+async def test_what_had_no_answer_is_sent_again_under_the_same_name() -> None:
+    names: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        if peer.number == 1:
+            names.append((await peer.read())["d"]["client_id"])
+            return
+        frame = await peer.read()
+        names.append(frame["d"]["client_id"])
+        unknown = {"code": "unknown", "detail": "", "temporary": True, "retry_after": 0.01}
+        await peer.write({"re": frame["id"], "err": unknown})
+        names.append((await peer.accept(5))["client_id"])
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        sent = await chat.send("hi", to="bob")
+        assert (sent.id, sent.position, sent.draft.client_id) == ("m5", Position(1, 5, 0), names[0])
+        assert names == [names[0]] * 3
+        assert not chat.state.unfinished
+
+
+async def test_the_outcome_of_a_cancelled_send_is_an_event() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await go_on.wait()
+        await peer.accept(5)
+        frame = await peer.read()
+        refusal = {"code": "forbidden", "detail": "no", "temporary": False}
+        await peer.write({"re": frame["id"], "err": refusal})
+        await peer.stay()
+
+    go_on = asyncio.Event()
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        for text in ("one", "two"):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(chat.send(text, to="bob"), 0.01)
+        assert len(State.from_json(chat.state.to_json()).unfinished) == 2
+        go_on.set()
+        sent, failed = await anext(chat.events()), await anext(chat.events())
+        assert isinstance(sent, Sent)
+        assert isinstance(failed, Failed)
+        assert (sent.draft.content, failed.draft.content, failed.code) == ("one", "two", "forbidden")
+        assert not chat.state.unfinished
+
+
+async def test_a_wait_for_an_event_may_be_cancelled_and_loses_nothing() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await go_on.wait()
+        await peer.push(1)
+        await peer.stay()
+
+    go_on = asyncio.Event()
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        events = chat.events()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 0.01)
+        go_on.set()
+        assert isinstance(await anext(events), Message)
+
+
+async def test_an_application_that_takes_nothing_makes_the_server_wait_and_gets_all_when_it_does() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for offset in range(count):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await peer.push(offset, "x" * 60_000)
+                    continue
+            stalled.set()
+            await peer.push(offset, "x" * 60_000)
+        await peer.stay()
+
+    count, stalled = 400, asyncio.Event()  # 24 MB: more than the kernel takes
+    settings = Settings(events_most=10, reload=False)
+    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
+        await stalled.wait()
+        told = {event.id async for event in _first(chat, count)}
+    assert len(told) == count
+
+
+async def _first(chat: Client, count: int) -> AsyncIterator[Message]:
+    async for message in chat.messages():
+        yield message
+        count -= 1
+        if not count:
+            return
+
+
+async def test_no_more_than_the_bound_is_sent_without_an_answer_and_the_next_one_waits() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for offset in (1, 2, 3):
+            await go_on.wait()
+            await peer.accept(offset)
+        await peer.stay()
+
+    go_on = asyncio.Event()
+    settings = Settings(unfinished_most=2, reload=False)
+    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
+        sending = [asyncio.create_task(chat.send(f"text {n}", to="bob")) for n in range(3)]
+        await chat.wait_connected()
+        assert [draft.content for draft in chat.state.unfinished.values()] == ["text 0", "text 1"]
+        go_on.set()
+        assert [sent.id for sent in await asyncio.gather(*sending)] == ["m1", "m2", "m3"]
+
+
+async def test_who_sends_and_never_takes_events_is_told_before_memory_runs_full() -> None:
+    chat = Client("ws://127.0.0.1:1/ws", token="t")
+    chat.state.known.ids = {str(number): Position(1, number, 0) for number in range(TOLD_MOST)}
+    with pytest.raises(TooManyUnmarked):
+        await chat.send("hi", to="bob")
+    assert not chat.state.unfinished
+
+
+async def test_closed_it_ends_iterations_and_sends_and_keeps_what_had_no_answer() -> None:
+    async with serving(Peer.welcome) as url, Client(url, token="t", settings=_QUICK) as chat:
+        sending = asyncio.create_task(chat.send("hi", to="bob"))
+        taking = asyncio.create_task(_all(chat))
+        await chat.wait_connected()
+        await chat.close()
+        assert await taking == []
+        with pytest.raises(Closed):
+            await sending
+        with pytest.raises(Closed):
+            await chat.send("again", to="bob")
+    assert [draft.content for draft in chat.state.unfinished.values()] == ["hi"]
+
+
+async def _all(chat: Client) -> list[object]:
+    return [event async for event in chat.events()]
+
+
+async def test_without_reloading_a_reset_is_the_applications() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        body = {"conversations": ["one"], "why": "archive_behind", "at_least": token_of(5)}
+        await peer.write({"t": "reset", "d": body})
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        assert await anext(chat.events()) == Reset(("one",), "archive_behind", token_of(5), reloading=False)
+
+
+async def test_two_tasks_may_not_take_events_at_once() -> None:
+    async with Client("ws://127.0.0.1:1/ws", token="t", settings=_QUICK) as chat:
+        first = asyncio.create_task(_all(chat))
+        await asyncio.sleep(0)  # it has begun
+        with pytest.raises(RuntimeError, match="two tasks"):
+            await anext(chat.events())
+        await chat.close()
+        assert await first == []
+
+
+@pytest.mark.parametrize("url", ["http://chat.example/ws", "chat.example", "wss:///ws"])
+def test_what_is_no_address_of_a_websocket_is_a_value_error(url: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        Client(url, token="t")
