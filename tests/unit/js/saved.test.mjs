@@ -88,6 +88,20 @@ test('a page that was taken in part when the state was saved comes again as stat
   assert.deepEqual(stage.told, ['state text 8', 'state text 7', `loaded ${CONVERSATION}`]);
 });
 
+test('after a restore a reset is as good as before: what was given then counts for nothing', async () => {
+  const stage = new Stage({}, { [HISTORY]: { results: [message(10)], next: null } }).listen();
+  (await stage.start()).say(reset(5), mark(5), mark(9), push(10));
+  await settle();
+  (await stage.reconnect()).say(mark(20), push(21));
+  await settle();
+  const restored = await restore(stage);
+  stage.seen.length = 0;
+  restored.say(reset(22), mark(22));
+  stage.pages[HISTORY] = { results: [message(21), message(10)], next: null };
+  await settle();
+  assert.deepEqual(stage.told.slice(1, 3), ['state text 21', 'state text 10']);
+});
+
 test('a saved state is a copy that the chat no longer changes', async () => {
   const stage = new Stage().listen();
   const socket = await stage.start();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientIds } from '../../../klatsch/web/static/klatsch/sends.js';
-import { CONVERSATION, NOW_MS, pass, push, settle, Stage } from './fake.mjs';
+import { CONVERSATION, mark, NOW_MS, pass, push, settle, Stage } from './fake.mjs';
 
 function send(stage, content, more = {}) {
   const promise = stage.chat.send({ conversation: CONVERSATION, content, ...more });
@@ -149,6 +149,7 @@ test('no more wait for an answer than the window and the limit of the server all
     const stage = new Stage({ window });
     await settle();
     stage.socket.welcome({ limits: { unanswered, frame: 65_536, text: 4_000 } });
+    stage.socket.say(mark(0));
     for (let number = 0; number < 9; number += 1) send(stage, `text ${number}`);
     assert.equal(stage.socket.sends.length, 3);
     stage.socket.ok('text 1', 4);
@@ -156,13 +157,15 @@ test('no more wait for an answer than the window and the limit of the server all
   }
 });
 
-test('nothing is written before hello is answered', async () => {
+test('nothing is written before hello is answered and the first mark is there', async () => {
   const stage = new Stage();
   await settle();
   send(stage, 'early');
   stage.socket.onopen({});
   assert.deepEqual(stage.socket.sends, []);
   stage.socket.welcome();
+  assert.deepEqual(stage.socket.sends, []);
+  stage.socket.say(mark(0));
   assert.deepEqual(contents(stage.socket), ['early']);
 });
 

@@ -53,7 +53,8 @@ const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'ty
  */
 
 /**
- * Somebody's chat: it connects by itself, and again, until `close`.
+ * Somebody's chat: it connects by itself, and again, until `close`. Without a state its events begin with its first mark; what
+ * was before is in the history. With one they go on where the state was saved.
  *
  * Take its events, in one loop, also if you only send. When `queue` of them wait, what comes is not kept, and the socket is
  * closed unless a send needs it; when those are taken, it resumes from the last mark among them, and nothing is missed.
@@ -197,10 +198,10 @@ export class Chat {
     if (!this.#error) this.onstatus('lost', code);
   }
 
-  /** Writes what may go, and comes again when a pause ends. */
+  /** Writes what may go, and comes again when a pause ends. Before the first mark nothing does: no token would cover it. */
   #pump() {
     clearTimeout(this.#pumping);
-    if (!this.#connection.isOpen) return;
+    if (!this.#connection.isOpen || this.#known.token === null) return;
     const wait = this.#sends.pausedUntil - Date.now();
     if (wait > 0) this.#pumping = setTimeout(() => this.#pump(), wait);
     for (const next of this.#sends.due(Date.now())) {
@@ -212,7 +213,10 @@ export class Chat {
 
   /** @param {ChatEvent} event */
   #tell(event) {
-    if (event.t === 'mark' && this.#known.token === null) this.#known.mark(event.resume ?? '', { forget: true });
+    if (event.t === 'mark' && this.#known.token === null) {
+      this.#known.mark(event.resume ?? '', { forget: true }); // the stream begins here
+      this.#pump();
+    }
     const last = this.#queue.length - 1;
     if (event.t === 'mark' && this.#queue[last]?.t === 'mark' && !this.#isFull) this.#queue[last] = event;
     else if (!this.#isFull && (last + 1 < this.#queueMost || this.#makeRoom())) this.#queue.push(event);

@@ -45,7 +45,9 @@ function furtherToken(one, other) {
 }
 
 /** @typedef {{changed: string, generation: number}} Given */
-/** @typedef {{token: string | null, given: Record<string, Given>, resets: Record<string, number>}} SavedKnown */
+/**
+ * @typedef {{token: string | null, given: Record<string, Given>, resets: Record<string, number>, generation: number}} SavedKnown
+ */
 
 export class Known {
   /** @type {string | null} */
@@ -65,7 +67,7 @@ export class Known {
     if (saved?.token) this.#setToken(saved.token);
     this.#given = new Map(Object.entries(saved?.given ?? {}));
     this.#resets = new Map(Object.entries(saved?.resets ?? {}));
-    this.#generation = Math.max(0, ...this.#resets.values());
+    this.#generation = saved?.generation ?? 0;
   }
 
   /** The last mark that the application has taken. */
@@ -137,6 +139,7 @@ export class Known {
       token: this.#token,
       given: Object.fromEntries(this.#given),
       resets: Object.fromEntries(this.#resets),
+      generation: this.#generation,
     };
   }
 }

@@ -13,7 +13,7 @@ const PAUSE_MOST_MS = 15_000;
 /** @typedef {Draft & {client_id: string}} SavedSend */
 /** @typedef {{client_id: string, id: string, position: string, duplicate: boolean}} Sent */
 /** @typedef {{draft: SavedSend, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void}} Send */
-/** @typedef {{t: 'sent' | 'refused', d: any}} Outcome what the application is told: `d` has the draft and the answer */
+/** @typedef {{t: 'sent' | 'refused', pos?: string, d: any}} Outcome what the application is told: the draft with its answer */
 
 /** Names for messages: UUIDv7 by the server's clock, each above the one before. */
 export class ClientIds {
@@ -120,7 +120,7 @@ export class Sends {
     if (!send || !this.#unfinished.has(send.draft.client_id)) return null; // a push has told it already
     if (ok) {
       this.#finish(send).resolve({ client_id: send.draft.client_id, ...ok });
-      return { t: 'sent', d: { ...send.draft, ...ok, changed: ok.position } };
+      return { t: 'sent', pos: ok.position, d: { ...send.draft, ...ok, changed: ok.position } };
     }
     if (err.temporary || err.code === 'unknown') {
       this.#pause(err.retry_after, now);

@@ -1,0 +1,30 @@
+// A chat in the terminal: what is typed goes to one person, and what anybody writes is shown.
+//   TOKEN=… node examples/chat.mjs http://localhost:8000 bob
+// The state is kept in a file, so that a second run sends what the first could not, and shows what was missed.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Chat } from '../klatsch/web/static/klatsch/client.js';
+
+const [url, to, file = 'chat-state.json'] = process.argv.slice(2);
+const state = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+const chat = new Chat({ url, token: process.env.TOKEN, window: 1, state });
+const save = () => writeFileSync(file, JSON.stringify(chat.save()));
+
+chat.onstatus = (status) => console.log(`(${status})`);
+
+const typed = createInterface({ input: process.stdin });
+typed.on('line', (content) => {
+  chat.send({ to, content }).catch((error) => console.log(`(not sent: ${error.code}) ${content}`));
+});
+typed.on('close', () => {
+  save();
+  chat.close();
+});
+
+for await (const { t, d } of chat.events()) {
+  if (t === 'message' || t === 'message_changed') console.log(`${d.sender}: ${d.content}`);
+  else if (t === 'state' && d.kind === 'message') console.log(`${d.sender}: ${d.content} (${d.sent_at})`);
+  else if (t === 'sent') console.log(`${chat.user}: ${d.content}`);
+  else if (t === 'reset') console.log('(something was missed: all is loaded anew)');
+  if (t === 'mark') save();
+}
