@@ -30,6 +30,12 @@ class Stream:
     acknowledged: set[str] = field(default_factory=set)
     last: dict[str, int] = field(default_factory=dict)
 
+    def floor(self, conversation: str, partition: int) -> int:
+        """What stands before is shown again: the presented token, unless a reset begins even earlier."""
+        assert self.presented is not None
+        presented = self.presented.offsets[partition]
+        return min(presented, self.begin(conversation, partition)) if conversation in self.resets else presented
+
     def begin(self, conversation: str, partition: int) -> int:
         """The first offset of a conversation that this connection owes."""
         if conversation in self.resets:
@@ -68,7 +74,7 @@ def _push(stream: Stream, event: Pushed) -> Iterator[Contradiction]:
     _, partition, offset = place(event.position)
     if event.id in stream.pushed or event.id in stream.acknowledged:
         yield Contradiction("I5", "doubled", f"{stream.name}: shown twice: {event}")
-    elif stream.presented is not None and offset < stream.presented.offsets[partition]:
+    elif stream.presented is not None and offset < stream.floor(event.conversation, partition):
         yield Contradiction("I5", "doubled", f"{stream.name}: shown again, before the presented token: {event}")
     else:
         yield from _in_order(stream, event.conversation, offset, str(event))

@@ -34,7 +34,9 @@ def swap_two_pushes(evidence: Evidence, rng: random.Random) -> Evidence | None:
         by_stream.setdefault((client, push.connection, push.conversation), []).append((client, number, push))
     pairs = [(a, b) for found in by_stream.values() for a, b in pairwise(found)]
     histories = evidence.histories
-    pairs = [(a, b) for a, b in pairs if not any(isinstance(e, Marked) for e in histories[a[0]][a[1] : b[1]])]
+    pairs = [
+        (a, b) for a, b in pairs if not any(isinstance(e, Marked | Answered) for e in histories[a[0]][a[1] : b[1]])
+    ]
     if not pairs:
         return None
     (client, first, earlier), (_, second, later) = rng.choice(pairs)
