@@ -33,7 +33,7 @@ async def _postgres(injection: Injection, end: Callable[[], None]) -> Bite:
     world = injection.world
     logged = sum(_complaints(injection).values())
     there = await _down(injection, world.postgres, end)
-    complaints = sum((await asyncio.to_thread(_complaints, injection)).values()) - logged
+    complaints = max(0, sum((await asyncio.to_thread(_complaints, injection)).values()) - logged)
     return Bite("postgres", bool(there), f"{there}; {complaints} lines of our processes say so")
 
 
