@@ -12,6 +12,7 @@ from tests.e2e.process import GatewayProcess
 
 _LARGE = "🎉" * 3_900  # 15.6 kB
 _SLOW_CLOSED_S = 25.0
+_TICK_S = 0.005
 _DEAD_CLOSED_S = 20.0
 
 
@@ -98,9 +99,9 @@ async def _stops_reading(injection: Injection) -> Bite:
 async def _flood(peer: Client) -> None:
     [conversation, *_] = peer.person.conversations
     while True:
-        if peer.is_ready and not peer.sends.is_full:
+        while peer.is_ready and not peer.sends.is_full:
             await peer.say(Send(conversation, _LARGE))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(_TICK_S)
 
 
 def _closed_as_slow(gateway: GatewayProcess) -> list[object]:

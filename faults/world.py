@@ -30,7 +30,7 @@ _SETTINGS = {
     # Shorter than in production, so that minutes hold many faults.
     "KLATSCH_ANSWER_DEADLINE_MS": "3000",
     "KLATSCH_MARK_SECONDS": "2",
-    "KLATSCH_PING_SECONDS": "4",
+    "KLATSCH_PING_SECONDS": "6",  # a client that stops reading is to be found slow before it is found dead
     "KLATSCH_STALL_SECONDS": "3",
     "KLATSCH_OUTBOX_BYTES": "262144",
     "KLATSCH_RECHECK_SECONDS": "5",
