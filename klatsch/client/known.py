@@ -17,7 +17,8 @@ class Known:
       conversation (`floors`) says: all up to here was told, however much that is.
     - What comes in no promised order is remembered by id, with the position of its last change (`ids`): what is
       replayed before its mark, one's own messages that an `ok` told of, and messages of a history that were changed
-      later than they were written. The next mark covers it, and it is forgotten.
+      later than they were written. The next mark covers it, and it is forgotten. A server replays a bounded number of
+      changes before it resets, and `posting.TOLD_MOST` bounds one's own.
 
     A gateway may be behind another one: its marks then lie before `covered`, which never goes back. Only where the
     server has gone back to an earlier epoch, nothing is known any more.
