@@ -295,6 +295,35 @@ test('a send at the bound of the queue opens a socket for itself, whose pushes a
   assert.deepEqual(stage.told, ['message text 1', 'message text 2', 'message text 3', 'message text 51']);
 });
 
+test('at the bound of the queue nothing is dropped for known while a reset waits in it', async () => {
+  const stage = new Stage({ queue: 3 }, { [HISTORY]: { results: [], next: null } });
+  const socket = await stage.start();
+  const events = stage.chat.events();
+  socket.say(push(100));
+  for (const expected of ['mark', 'message']) assert.equal((await events.next()).value.t, expected);
+  socket.say(reset(90), push(100), mark(101), push(102));
+  stage.listen();
+  await settle();
+  assert.equal(stage.told[0], `reset ${CONVERSATION}`);
+  assert.ok(stage.told.includes('message text 100'));
+});
+
+test('a page that was asked for before another reset is not what that one gets', async () => {
+  const asked = [];
+  const stage = new Stage({}, { [HISTORY]: (url) => new Promise((answer) => asked.push({ url, answer })) }).listen();
+  const socket = await stage.start();
+  socket.say(reset(9), mark(9));
+  await settle();
+  (await stage.reconnect(1006, { resumed: false })).say(reset(20), mark(20));
+  await settle();
+  asked[0].answer({ results: [message(8)], next: null });
+  await settle();
+  assert.equal(asked[1].url.searchParams.get('at_least'), token(20));
+  asked[1].answer({ results: [message(15), message(8)], next: null });
+  await settle();
+  assert.deepEqual(stage.told.slice(2), ['state text 15', 'state text 8', `loaded ${CONVERSATION}`]);
+});
+
 test('marks that nobody takes wait as one', async () => {
   const stage = new Stage({ queue: 4 });
   const socket = await stage.start();

@@ -60,12 +60,27 @@ test('after unknown the push is as good as the answer, and an answer after it is
   assert.equal(socket.sends.length, 2);
 });
 
+test('a push while the pause after unknown lasts ends the send: it is not written again', async () => {
+  const stage = new Stage().listen();
+  const socket = await stage.start();
+  const sent = send(stage, 'hi');
+  socket.err('hi', 'unknown', { temporary: true, retry_after: 1 });
+  socket.say(push(4, { sender: 'ana', client_id: socket.sends[0].client_id }));
+  assert.equal((await sent).id, 'm4');
+  await pass(60_000);
+  assert.equal(socket.sends.length, 1);
+});
+
 test("somebody else's message with the same client_id settles nothing", async () => {
   const stage = new Stage().listen();
   const socket = await stage.start();
   send(stage, 'hi', { client_id: 'one' });
   socket.say(push(4, { sender: 'bob', client_id: 'one' }));
   socket.say(push(5, { sender: 'ana', client_id: 'one', conversation: 'another' }));
+  stage.chat.send({ to: 'bob', content: 'hi', client_id: 'two' });
+  socket.say(push(6, { sender: 'ana', client_id: 'two', receiver: 'carol' }));
+  assert.equal(stage.chat.save().sends.length, 2);
+  socket.say(push(7, { sender: 'ana', client_id: 'two', receiver: 'bob' }));
   assert.equal(stage.chat.save().sends.length, 1);
 });
 
