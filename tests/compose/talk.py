@@ -1,0 +1,107 @@
+"""People who talk through the proxy: over REST, and with the Python client, which never gives up."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from klatsch.client import Client, Settings, State
+from tests.compose.stack import Stack
+
+_QUICK = Settings(reconnect_first_s=0.1, reconnect_most_s=1.0)
+
+
+def rest(stack: Stack, person: dict[str, str], **more: Any) -> httpx.Client:
+    """Somebody's REST client."""
+    headers = {"Authorization": f"Bearer {person['token']}"}
+    return httpx.Client(base_url=f"{stack.url}/api/v1/", headers=headers, timeout=30, trust_env=False, **more)
+
+
+def history(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
+    """Number, id and text of all that two have said, oldest first."""
+    with rest(stack, person) as http:
+        page = http.get(f"users/{other['username']}/messages", params={"limit": 100}).json()
+        rows = page["results"]
+        while page["next"]:
+            page = http.get(page["next"]).json()
+            rows += page["results"]
+    return [(row["seq"], row["id"], row["content"]) for row in rows[::-1]]
+
+
+def archived(stack: Stack, person: dict[str, str], other: dict[str, str]) -> int:
+    """The number of the last message of two in the archive."""
+    with rest(stack, person) as http:
+        rows = http.get(f"users/{other['username']}/messages", params={"limit": 1}).json()["results"]
+    return int(rows[0]["seq"]) if rows else 0
+
+
+async def until(condition: Callable[[], object], what: str, deadline_s: float = 90) -> None:
+    """Returns when the condition holds; fails saying what did not come to be."""
+    until_s = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < until_s, f"not within {deadline_s} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """`writer` says numbers one after the other; what was acknowledged and what `reader` was told is kept, in order."""
+
+    writer: Client
+    reader: Client
+    to: str
+    acknowledged: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    async def write(self, stop: asyncio.Event) -> None:
+        """Says more until told to stop; each until it stands in the log."""
+        while not stop.is_set():
+            text = f"number {len(self.acknowledged)}"
+            await self.writer.send(text, to=self.to)
+            self.acknowledged.append(text)
+            await asyncio.sleep(0.01)
+
+    async def read(self) -> None:
+        async for event in self.reader.messages():
+            self.told.append(event.content)
+
+    async def drain(self) -> None:
+        """One's own events have to be taken too."""
+        async for _ in self.writer.events():
+            pass
+
+
+@asynccontextmanager
+async def conversation(stack: Stack) -> AsyncIterator[Conversation]:
+    """Two people connected, the writer writing all the while; at the end all that was acknowledged has been told once.
+
+    Compares with the archive too: nothing lost, nothing twice, in the order in which it was said.
+    """
+    ana, bob = await asyncio.to_thread(stack.people, 2)
+    stop = asyncio.Event()
+    async with (
+        Client(stack.socket_url, token=ana["token"], state=State(), settings=_QUICK) as writer,
+        Client(stack.socket_url, token=bob["token"], state=State(), settings=_QUICK) as reader,
+    ):
+        talk = Conversation(writer, reader, bob["username"])
+        reading, taking = asyncio.create_task(talk.read()), asyncio.create_task(talk.drain())
+        await reader.wait_connected()
+        writing = asyncio.create_task(talk.write(stop))
+        try:
+            await until(lambda: len(talk.told) >= 5, "five messages have arrived")
+            yield talk
+            stop.set()
+            await asyncio.wait_for(writing, 90)
+            await until(lambda: len(talk.told) >= len(talk.acknowledged), "all have arrived")
+        finally:
+            for task in (reading, taking, writing):
+                task.cancel()
+    assert talk.told == talk.acknowledged
+    await until(lambda: archived(stack, ana, bob) >= len(talk.acknowledged), "all are archived")
+    rows = await asyncio.to_thread(history, stack, ana, bob)
+    assert [text for _, _, text in rows] == talk.acknowledged
+    assert [number for number, _, _ in rows] == list(range(1, len(rows) + 1))

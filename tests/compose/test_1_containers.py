@@ -1,0 +1,103 @@
+"""What runs is what compose.yaml says: who it runs as, what it may do, what it tells, and how large it is."""
+
+import json
+
+import pytest
+
+from tests.compose.stack import IMAGE, Stack
+
+LASTING = ["postgres", "kafka", "gateway", "api", "persister", "proxy"]
+ONCE = ["roles", "migrate", "grants", "topics"]
+_MOST_BYTES = 250_000_000
+
+
+def test_a_fresh_copy_comes_up_healthy_and_what_runs_once_has_ended_well(stack: Stack) -> None:
+    assert all(stack.healthy(service) for service in LASTING)
+    for service in ONCE:
+        [container] = stack.containers(service)
+        assert (container["State"]["Status"], container["State"]["ExitCode"]) == ("exited", 0)
+
+
+@pytest.mark.parametrize("service", LASTING)
+def test_nothing_runs_as_root_or_with_a_capability_or_can_write_its_own_files(stack: Stack, service: str) -> None:
+    [container] = stack.containers(service)
+    status = dict(line.split(":\t", 1) for line in stack.inside(service, "cat", "/proc/1/status").splitlines())
+    assert "0" not in status["Uid"].split()
+    assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+    assert container["HostConfig"]["ReadonlyRootfs"]
+    for folder in ("/", "/opt", "/etc", "/usr", "/home"):
+        said = stack.inside(service, "sh", "-c", f"(: > {folder}/try) 2>&1 || true")
+        assert "Read-only" in said or "denied" in said or "nonexistent" in said, said
+
+
+@pytest.mark.parametrize("service", LASTING)
+def test_every_container_is_bounded_by_the_engine(stack: Stack, service: str) -> None:
+    [container] = stack.containers(service)
+    host = container["HostConfig"]
+    assert host["Memory"] > 0
+    assert host["NanoCpus"] > 0
+    assert host["PidsLimit"] > 0
+    assert host["LogConfig"]["Config"].keys() == {"max-size", "max-file"}
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+def test_only_the_proxy_can_be_reached_from_outside(stack: Stack) -> None:
+    published = {}
+    for service in LASTING:
+        [container] = stack.containers(service)
+        published[service] = [one for found in container["NetworkSettings"]["Ports"].values() for one in found or []]
+    assert published.pop("proxy") == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
+    assert not any(published.values())
+
+
+def test_what_is_behind_reaches_nothing_outside(stack: Stack) -> None:
+    """The network of stores has no way out; the proxy has none to them."""
+    routes = [line.split() for line in stack.inside("postgres", "cat", "/proc/net/route").splitlines()[1:]]
+    assert all(int(destination, 16) for _, destination, *_ in routes)
+    assert "unreachable" in stack.inside("proxy", "sh", "-c", "getent hosts postgres || echo unreachable")
+
+
+def test_no_secret_is_in_a_log_an_environment_or_a_command(stack: Stack) -> None:
+    secrets = [file.read_text().strip() for file in (stack.folder / "secrets").iterdir() if file.is_file()]
+    secrets = [text.rsplit("@", 1)[0].rsplit(":", 1)[-1] for text in secrets if text != "consolemail://"]
+    seen = stack.logs() + json.dumps([stack.containers(service) for service in LASTING + ONCE])
+    assert len(secrets) == 13
+    assert [text for text in secrets if text in seen] == []
+
+
+def test_the_image_is_small_has_its_labels_and_no_tools_to_build_with(stack: Stack) -> None:
+    [ours], [base] = (json.loads(stack.run("docker", "image", "inspect", name)) for name in (IMAGE, _base(stack)))
+    assert ours["Size"] - base["Size"] < _MOST_BYTES, ours["Size"] - base["Size"]
+    assert ours["Config"]["User"] == "10001:10001"
+    assert ours["Config"]["Labels"]["org.opencontainers.image.title"] == "Klatsch"
+    assert "Healthcheck" in ours["Config"]
+    tools = stack.inside("api", "sh", "-c", "command -v gcc cc make git cargo || true")
+    assert tools == ""
+    assert stack.inside("api", "sh", "-c", "ls /opt/klatsch/venv/bin | grep -c pip || true").strip() == "0"
+
+
+def _base(stack: Stack) -> str:
+    [name] = [image for image in stack.images() if image.startswith("python:")]
+    return name
+
+
+def test_each_role_in_postgresql_has_its_own_rights(stack: Stack) -> None:
+    def refused(role: str, statement: str) -> bool:
+        try:
+            stack.sql(statement, role=role)
+        except AssertionError as error:
+            return "permission denied" in str(error) or "read-only transaction" in str(error)
+        return False
+
+    assert stack.sql("SELECT count(*) >= 0 FROM accounts_user", role="app") == "t\n"
+    assert stack.sql("SELECT count(username) >= 0 FROM accounts_user", role="persister") == "t\n"
+    assert stack.sql("SELECT count(*) >= 0 FROM messaging_message", role="readonly") == "t\n"
+    assert refused("app", "CREATE TABLE mine ()")
+    assert refused("app", "DELETE FROM django_migrations")
+    for role in ("persister", "readonly"):
+        assert refused(role, "SELECT password FROM accounts_user")
+        assert refused(role, "SELECT email FROM accounts_user")
+        assert refused(role, "SELECT * FROM knox_authtoken")
+    assert refused("persister", "UPDATE accounts_user SET is_staff = true")
+    assert refused("readonly", "DELETE FROM messaging_message")
