@@ -143,6 +143,10 @@ SPECTACULAR_SETTINGS = {
         },
     }""",
     "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "klatsch.api.sync_schema.add_sync",
+    ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "TAGS": [
         {"name": "auth", "description": "Come in and go: people, sessions, tokens, tickets, passwords."},
@@ -150,6 +154,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "users", "description": "Others, and what one writes to them."},
         {"name": "conversations", "description": "Conversations, their members and their messages."},
         {"name": "messages", "description": "All that one may read."},
+        {"name": "sync", "description": "What comes, without a WebSocket."},
     ],
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is required

@@ -11,7 +11,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from klatsch.api.async_page import page_of
-from klatsch.api.errors import Problem, answer_problem
+from klatsch.api.errors import answer_problem
+from klatsch.core.problems import Problem
 
 Answer = Callable[[HttpRequest], HttpResponse]
 _MEDIA_TYPE = "application/vnd.aai.asyncapi+yaml;version=3.0.0"

@@ -11,7 +11,7 @@ from klatsch.accounts.credentials import Token, find_by_token
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import Person
 from klatsch.accounts.records import credential_digest
-from klatsch.api.errors import CHALLENGE
+from klatsch.core.problems import CHALLENGE
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # knox has no types

@@ -1,9 +1,6 @@
 """Every refusal under /api/ is an `application/problem+json` (RFC 9457), whatever raised it; nothing inside leaks."""
 
-import math
 import sys
-from dataclasses import asdict, dataclass
-from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -14,9 +11,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
+from klatsch.core.problems import CONTENT_TYPE, Problem
 
-CONTENT_TYPE = "application/problem+json"
-CHALLENGE = 'Bearer realm="klatsch"'
 DATABASE_AWAY_RETRY_S = 2
 
 _CODES = {
@@ -31,36 +27,6 @@ _CODES = {
     415: "unsupported_media_type",
     429: "rate_limited",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is answered instead of what was asked for. `retry_after` is in seconds."""
-
-    status: int
-    code: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-    retry_after: float | None = None
-
-    def body(self) -> dict[str, Any]:
-        """The members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
-        return {
-            "type": f"/problems/{self.code}",
-            "title": self.code.replace("_", " ").capitalize(),
-            "status": self.status,
-            "code": self.code,
-            "detail": self.detail,
-            "errors": [asdict(error) for error in self.errors],
-        } | ({} if self.retry_after is None else {"retry_after": self.retry_after})
-
-    def headers(self) -> dict[str, str]:
-        headers = {}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(math.ceil(self.retry_after))
-        if self.status == HTTPStatus.UNAUTHORIZED:
-            headers["WWW-Authenticate"] = CHALLENGE
-        return headers
 
 
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
@@ -87,7 +53,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 def problem_of(error: BaseException | None) -> Problem | None:
     """The answer to an exception that is one; None for those that are a fault of ours."""
     if isinstance(error, KlatschError):
-        return Problem(error.status, error.code, error.detail, error.fields, error.retry_after)
+        return Problem.of(error)
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     return next((problem for kinds, problem in _KNOWN if isinstance(error, kinds)), None)

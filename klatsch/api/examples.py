@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
 
-from klatsch.api.errors import CONTENT_TYPE, Problem
 from klatsch.core.errors import FieldError
+from klatsch.core.problems import CONTENT_TYPE, Problem
 
 _ANA: Final = {"id": "0a000000-0000-4000-8000-00000000000a", "username": "ana"}
 _BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}

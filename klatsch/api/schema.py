@@ -10,8 +10,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
-from klatsch.api.errors import CONTENT_TYPE
 from klatsch.api.examples import answer_examples, problem_example, request_example
+from klatsch.core.problems import CONTENT_TYPE
 
 F = TypeVar("F", bound=Callable[..., Any])
 

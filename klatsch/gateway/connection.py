@@ -141,7 +141,14 @@ class ChatConnection(AsyncConsumer):
         """As long as it takes: a replay is bounded by what it may hold and by how slow the peer may be."""
         started = time.monotonic()
         try:
-            await self._gateway.catch_up(person, self.outbox, greeting)
+            await self._gateway.catch_up(
+                person,
+                self.outbox,
+                greeting.d.resume,
+                lambda resumed: self.outbox.answer(
+                    protocol.ok(greeting.id, self._gateway.welcome(person, resumed=resumed))
+                ),
+            )
         except Unavailable as error:
             self.outbox.close(Close.NOT_READY, error.detail)
         _log.debug("hello", user=person.user_id, seconds=round(time.monotonic() - started, 4))

@@ -21,12 +21,16 @@ class NoSubprotocol(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One of the three ways to say who one is. Its repr shows none of them."""
+    """One of the three ways to say who one is. Its repr shows none of them.
+
+    `own_page` says that no other site's page can have sent it, so that its origin need not be asked.
+    """
 
     ticket: str | None
     bearer: str | None
     cookies: str | None
     origin: str | None
+    own_page: bool = False
 
     def __repr__(self) -> str:
         return "Credentials()"
@@ -59,7 +63,7 @@ def session_key(credentials: Credentials, *, cookie_name: str, origins: list[str
         cookie = None
     if cookie is None:
         raise NotAuthenticated("Sign in: a ticket, a bearer token or a session cookie is needed.")
-    if not is_allowed(credentials.origin, origins):
+    if not credentials.own_page and not is_allowed(credentials.origin, origins):
         raise Forbidden("This page's origin may not use the session cookie here.")
     return str(cookie.value)
 

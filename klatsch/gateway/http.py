@@ -7,6 +7,7 @@ from typing import Any
 from a2wsgi import WSGIMiddleware
 
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+from klatsch.gateway.sync import PATH, Sync
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -14,8 +15,8 @@ Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class GatewayHttp:
-    """Answers `/readyz` with the feed's part added, and `/metrics` on the event loop, where all that it reads lives;
-    everything else is the api's, as measured faster through WSGI.
+    """Answers `/readyz` with the feed's part added, `/metrics` on the event loop, where all that it reads lives, and
+    `sync`; everything else is the api's, as measured faster through WSGI.
     """
 
     def __init__(
@@ -25,7 +26,9 @@ class GatewayHttp:
         ready: Callable[[], Awaitable[dict[str, str]]],
         fold: Callable[[], None],
         metrics_token: str,
+        sync: Sync,
     ) -> None:
+        self._sync = sync
         self._api = WSGIMiddleware(wsgi, workers=threads)
         self._ready = ready
         self._fold = fold
@@ -36,6 +39,8 @@ class GatewayHttp:
             await self._answer_ready(send)
         elif scope["path"] == "/metrics":
             await self._answer_metrics(scope, send)
+        elif scope["path"] == PATH and scope["method"] == "GET":
+            await self._sync(scope, receive, send)
         else:
             await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
 

@@ -1,7 +1,7 @@
 """The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -135,6 +135,18 @@ def wire(payload: bytes) -> bytes:
     if length < _EIGHT_BYTES_FROM:
         return b"\x81\x7e" + length.to_bytes(2, "big") + payload
     return b"\x81\x7f" + length.to_bytes(8, "big") + payload
+
+
+def unwire(frames: bytes) -> Iterator[bytes]:
+    """The payloads of whole frames that `wire` made."""
+    at = 0
+    while at < len(frames):
+        length, at = frames[at + 1], at + 2
+        if length >= _TWO_BYTES_FROM:
+            digits = 2 if length == _TWO_BYTES_FROM else 8
+            length, at = int.from_bytes(frames[at : at + digits], "big"), at + digits
+        yield frames[at : at + length]
+        at += length
 
 
 def frame_id(re: int | str | None) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from klatsch.gateway.feed import Feed
 from klatsch.gateway.handshake import Credentials, session_key
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Hello, Token
+from klatsch.gateway.protocol import Token
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays
 from klatsch.gateway.sending import Sending
@@ -130,11 +130,15 @@ class Gateway:
         person.departed.clear()
         person.loaded = True
 
-    async def catch_up(self, person: Person, outbox: Outbox, frame: Hello) -> None:
-        """Answers a hello: `ok`, what was missed since its token, `mark`; raises Unavailable where nobody can say."""
-        resume = frame.d.resume
+    async def catch_up(
+        self, person: Person, outbox: Outbox, resume: str | None, answer: Callable[[bool], object]
+    ) -> None:
+        """Calls `answer` with whether the token could be used, and tells what was missed since, until the mark.
+
+        Raises Unavailable where nobody can say.
+        """
         token = None if resume is None else await self._usable(resume, person)
-        outbox.answer(protocol.ok(frame.id, self._welcome(person, resumed=token is not None)))
+        answer(token is not None)
         if token is not None:
             await self.replays.run(person, outbox, token.offsets)
         elif resume is not None:
@@ -152,7 +156,8 @@ class Gateway:
             await asyncio.sleep(_LOOK_S)
         return token
 
-    def _welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
+    def welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
+        """What `hello` is answered with."""
         return {
             "user": person.username,
             "resumed": resumed,

@@ -39,6 +39,7 @@ from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
 from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
+from klatsch.gateway.sync import Sync
 from klatsch.messaging import store
 from klatsch.messaging.archive_progress import ArchiveProgress
 from klatsch.processes import wiring
@@ -198,7 +199,8 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     async def ready() -> dict[str, str]:
         return gateway.not_ready() | await asyncio.to_thread(with_fresh_connections, lambda: find_not_ready(checks))
 
-    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"])
+    sync = Sync(gateway, stall_s=env["KLATSCH_STALL_SECONDS"], cors_origins=env["KLATSCH_CORS_ORIGINS"])
+    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"], sync)
     application: Any = build_application(gateway, http)
     return uvicorn.Config(
         application,

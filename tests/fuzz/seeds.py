@@ -62,6 +62,8 @@ class Seeds:
         for name in ("cursor", "at_least"):
             case.query.pop(name, None)
         case.headers.pop("Idempotency-Key", None)
+        if operation == "sync":
+            case.query.pop("since", None)
         if isinstance(case.body, dict) and operation in self._named:
             case.body.pop("client_id", None)  # two names would contradict each other, and the same name is a conflict
             if "client_id" in case.path_parameters:

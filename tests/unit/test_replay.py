@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Entry, Record
+from klatsch.gateway import protocol
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Hello, HelloBody
 from klatsch.messaging.changes import Changes, MemberState
 from klatsch.messaging.queries import MessageView
 from tests.contract.gateway_parts import REPLAY, Parts, signed_in, standing_of
@@ -58,7 +58,12 @@ class Client:
     async def catch_up(self, resume: str | None = None) -> None:
         assert self.outbox is not None
         assert self.person is not None
-        await self.parts.gateway.catch_up(self.person, self.outbox, Hello(id=1, d=HelloBody(resume or self.token)))
+        await self.parts.gateway.catch_up(self.person, self.outbox, resume or self.token, self._answer)
+
+    def _answer(self, resumed: bool) -> None:  # noqa: FBT001 - as the gateway calls it
+        assert self.outbox is not None
+        assert self.person is not None
+        self.outbox.answer(protocol.ok(1, self.parts.gateway.welcome(self.person, resumed=resumed)))
 
     async def come(self, resume: str | None = None) -> Frames:
         """Signs in and resumes; returns what came until the mark."""

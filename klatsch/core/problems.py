@@ -1,0 +1,45 @@
+"""The one shape of a refusal over HTTP: `application/problem+json` (RFC 9457)."""
+
+import math
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from klatsch.core.errors import FieldError, KlatschError
+
+CONTENT_TYPE: Final = "application/problem+json"
+CHALLENGE: Final = 'Bearer realm="klatsch"'
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is answered instead of what was asked for. `retry_after` is in seconds."""
+
+    status: int
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after: float | None = None
+
+    @classmethod
+    def of(cls, error: KlatschError) -> "Problem":
+        return cls(error.status, error.code, error.detail, error.fields, error.retry_after)
+
+    def body(self) -> dict[str, Any]:
+        """The members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
+        return {
+            "type": f"/problems/{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [asdict(error) for error in self.errors],
+        } | ({} if self.retry_after is None else {"retry_after": self.retry_after})
+
+    def headers(self) -> dict[str, str]:
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(math.ceil(self.retry_after))
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = CHALLENGE
+        return headers
