@@ -28,8 +28,8 @@ _BODY = {
         "pushes": {"type": "array", "items": {"type": "object"}, "description": "In their order."},
         "resume": {**_TOKEN, "description": "The token that counts from here on."},
     },
-    "example": {"resumed": True, "pushes": [], "resume": _TOKEN["example"]},
 }
+_NOTHING = {"resumed": True, "pushes": [], "resume": _TOKEN["example"]}
 _STREAM = 'id: 1.0123456789abcdef.0:12.1:7\ndata: {"t":"mark","resume":"1.0123456789abcdef.0:12.1:7"}\n\n'
 
 
@@ -39,6 +39,7 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
     refusals = {
         status: answer for status, answer in neighbour["responses"].items() if CONTENT_TYPE in answer.get("content", {})
     }
+    result["components"]["schemas"]["Sync"] = _BODY
     result["paths"]["/api/v1/sync"] = {
         "get": {
             "operationId": "sync",
@@ -54,8 +55,11 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
                 "200": {
                     "description": "What there is.",
                     "content": {
-                        "application/json": {"schema": _BODY},
-                        "text/event-stream": {"schema": {"type": "string", "example": _STREAM}},
+                        "application/json": {
+                            "schema": {"$ref": "#/components/schemas/Sync"},
+                            "examples": {"Nothing": {"value": _NOTHING}},
+                        },
+                        "text/event-stream": {"schema": {"type": "string"}, "examples": {"Mark": {"value": _STREAM}}},
                     },
                 },
                 **refusals,

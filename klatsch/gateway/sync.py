@@ -32,8 +32,8 @@ _SINCE_MOST: Final = 16_384
 
 
 class Sync:
-    """Answers both kinds, by `Accept`. `stall_s` is how long a stream's peer may take nothing; pages of `cors_origins`
-    may read the answers.
+    """Answers both kinds, by what `Accept` names first. `stall_s` is how long a stream's peer may take nothing; pages
+    of `cors_origins` may read the answers.
     """
 
     def __init__(self, gateway: Gateway, *, stall_s: float, cors_origins: list[str]) -> None:
@@ -57,7 +57,7 @@ class Sync:
         try:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
             user = await self._gateway.authenticate(_credentials(headers))
-            if _EVENTS in headers.get("accept", ""):
+            if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
                 await self._stream(user, since, answer)
             else:
                 await self._poll(user, since, wait_s, answer)
