@@ -129,6 +129,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         await asyncio.to_thread(reporting.close, _CLOSE_S)
         database.close()
         progress.close()
+        await asyncio.to_thread(wiring.close_pool)
     if failures:
         raise failures[0]
 

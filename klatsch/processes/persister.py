@@ -55,6 +55,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
         tail.stop()
         relay.join(_DRAIN_S)
         writer.close(_DRAIN_S)
+        wiring.close_pool()
 
 
 def _ends(tail: KafkaTail) -> dict[int, int]:

@@ -83,6 +83,12 @@ def connect_archive(role: str) -> psycopg.Connection[Any]:
     return connection
 
 
+def close_pool() -> None:
+    """Ends Django's pool: Python 3.13 would wait 5 s for each of its threads, which it no longer runs by then."""
+    django_connection.close()
+    django_connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
+
+
 def make_ports() -> Ports:
     """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
     epoch = known_log()

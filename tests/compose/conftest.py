@@ -1,6 +1,6 @@
 """Fixtures of `make test-compose`: an engine, base images, one installation for all tests and a cluster for its own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -9,6 +9,7 @@ from tests.compose.stack import Stack
 from tests.compose.standins import BaseImages
 
 _SAID = pytest.StashKey[list[str]]()
+_STACKS = pytest.StashKey[list[Stack]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +23,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """What was not the real thing."""
     for line in config.stash.get(_SAID, []):
         terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the containers have logged."""
+    report = yield
+    if report.failed:
+        for stack in item.config.stash.get(_STACKS, []):
+            report.sections.append((f"containers of {stack.project}", stack.compose("ps", "--all")))
+            report.sections.append(("their logs", stack.compose("logs", "--tail", "60", "--no-color")))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -49,27 +63,34 @@ def images(
 
 
 @pytest.fixture(scope="session")
-def stack(engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """All of compose.yaml, up and healthy from a fresh copy of the repository."""
     stack = Stack(engine, tmp_path_factory.mktemp("klatsch"))
-    yield from _brought_up(stack, images)
+    yield from _brought_up(request, stack, images)
 
 
 @pytest.fixture(scope="session")
-def cluster(engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def cluster(
+    request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """The same with compose.cluster.yaml."""
     files = ("compose.yaml", "compose.cluster.yaml")
-    yield from _brought_up(Stack(engine, tmp_path_factory.mktemp("cluster"), files=files), images)
+    yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("cluster"), files=files), images)
 
 
-def _brought_up(stack: Stack, images: BaseImages) -> Iterator[Stack]:
+def _brought_up(request: pytest.FixtureRequest, stack: Stack, images: BaseImages) -> Iterator[Stack]:
     stack.prepare()
     try:
         images.prepare(stack.images() - {"grafana/grafana:12.1.0"})
     except NotPossible as reason:
         pytest.fail(f"Nothing was tested: {reason}", pytrace=False)
+    stacks = request.config.stash.setdefault(_STACKS, [])
+    stacks.append(stack)
     try:
         stack.up("--build")
         yield stack
     finally:
+        stacks.remove(stack)
         stack.down("--volumes", "--remove-orphans")

@@ -29,7 +29,7 @@ class BaseImages:
     def prepare(self, images: Iterable[str]) -> None:
         """Returns when each is there; raises NotPossible where one can neither be had nor be stood in for."""
         for image in sorted(images):
-            if self._is_there(image) or self._pull(image):
+            if image in self.stand_ins or self._is_there(image) or self._pull(image):
                 continue
             recipe = _OF_IMAGE.get(image.partition(":")[0])
             if recipe is None:

