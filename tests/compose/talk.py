@@ -22,10 +22,10 @@ def rest(stack: Stack, person: dict[str, str], **more: Any) -> httpx.Client:
     return httpx.Client(base_url=f"{stack.url}/api/v1/", headers=headers, timeout=30, trust_env=False, **more)
 
 
-def ask(http: httpx.Client, path: str, limit: int) -> dict[str, Any]:
+def ask(http: httpx.Client, path: str) -> dict[str, Any]:
     """A page, asked for again as long as the answer is "come again later"."""
     until_s = time.monotonic() + _PATIENCE_S
-    while (answer := http.get(path, params={"limit": limit})).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+    while (answer := http.get(path)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
         assert time.monotonic() < until_s, answer.text
         time.sleep(0.2)
     assert answer.status_code == httpx.codes.OK, answer.text
@@ -36,10 +36,10 @@ def ask(http: httpx.Client, path: str, limit: int) -> dict[str, Any]:
 def history(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
     """Number, id and text of all that two have said, oldest first."""
     with rest(stack, person) as http:
-        page = ask(http, f"users/{other['username']}/messages", 100)
+        page = ask(http, f"users/{other['username']}/messages?limit=100")
         rows = page["results"]
         while page["next"]:
-            page = ask(http, page["next"], 100)
+            page = ask(http, page["next"])
             rows += page["results"]
     return [(row["seq"], row["id"], row["content"]) for row in rows[::-1]]
 
@@ -47,7 +47,7 @@ def history(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list
 def archived(stack: Stack, person: dict[str, str], other: dict[str, str]) -> int:
     """The number of the last message of two in the archive."""
     with rest(stack, person) as http:
-        rows = ask(http, f"users/{other['username']}/messages", 1)["results"]
+        rows = ask(http, f"users/{other['username']}/messages?limit=1")["results"]
     return int(rows[0]["seq"]) if rows else 0
 
 
