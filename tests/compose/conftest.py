@@ -75,7 +75,9 @@ def stack(
 def cluster(
     request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The same with compose.cluster.yaml."""
+    """The same with compose.cluster.yaml; what else runs is stopped, as three brokers need the machine."""
+    for other in request.config.stash.get(_STACKS, []):
+        other.compose("stop")
     files = ("compose.yaml", "compose.cluster.yaml")
     yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("cluster"), files=files), images)
 
