@@ -84,8 +84,7 @@ class ChatConnection(AsyncConsumer):
 
     async def _authenticate(self, credentials: Credentials) -> bool:
         try:
-            self._user = await self._gateway.authenticate(credentials)
-            self.outbox.credential = self._user.credential
+            self._arrival = await self._gateway.authenticate(credentials)
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
         except Forbidden as error:
@@ -130,7 +129,7 @@ class ChatConnection(AsyncConsumer):
         if self._person is not None:
             raise BadRequest("There was a hello already.")
         try:
-            self._person = await self._gateway.hello(self._user, self.outbox)
+            self._person = await self._gateway.hello(self._arrival, self.outbox)
             self._greeting = frame
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)

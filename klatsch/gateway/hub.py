@@ -1,12 +1,15 @@
 """The connections of this process by conversation, and the people behind them (D9, D10)."""
 
+from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from klatsch.conversations.access import Access
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
+
+_ENDINGS_MOST: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +40,30 @@ class Standing(Protocol):
     def active(self) -> bool: ...
 
 
+class Endings:
+    """The last credentials that ended, for those who were found to be somebody before and have not joined yet.
+
+    It holds `_ENDINGS_MOST`; should more end while one connection signs in, it is found by `Recheck` a minute later.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last: deque[tuple[int, str, Literal["all"] | Collection[str]]] = deque(maxlen=_ENDINGS_MOST)
+
+    def add(self, user_id: str, credentials: Literal["all"] | Collection[str]) -> None:
+        self.count += 1
+        self._last.append((self.count, user_id, credentials))
+
+    def has_ended(self, since: int, user_id: str, credential: str) -> bool:
+        """Whether that credential of theirs ended after there had been `since` endings."""
+        for number, whose, credentials in reversed(self._last):
+            if number <= since:
+                break
+            if whose == user_id and (credentials == "all" or credential in credentials):
+                return True
+        return False
+
+
 class Hub:
     """Who is to get what. `audiences` maps a conversation's key to the outboxes of its connected members."""
 
@@ -44,6 +71,7 @@ class Hub:
         self.audiences: dict[bytes, set[Outbox]] = {}
         self.people: dict[str, Person] = {}
         self.dirty: list[Outbox] = []
+        self.endings = Endings()
 
     def join(self, user_id: str, username: str, outbox: Outbox) -> Person:
         """Adds a connection: from here on it gets what its person is known to belong to."""
@@ -104,7 +132,8 @@ class Hub:
                 person.departed.add(username)
 
     def end(self, user_id: str, credentials: Literal["all"] | Collection[str], reason: str) -> None:
-        """Closes the connections of a person that came with these credentials."""
+        """Closes the connections of a person that came with these credentials, and those that are on their way."""
+        self.endings.add(user_id, credentials)
         person = self.people.get(user_id)
         if person is not None:
             for outbox in list(person.outboxes):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from klatsch.accounts.credentials import Held, find_live
 from klatsch.accounts.services import SignedIn, authenticate_connection
 from klatsch.conversations.queries import Standing, load_person
 from klatsch.core.clock import Clock, timestamp
@@ -40,6 +39,14 @@ class Limits:
     origins: list[str]
     secret: str = field(repr=False)
     replay: ReplayLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who somebody was found to be, and how many endings of credentials the feed had read when that was asked."""
+
+    user: SignedIn
+    endings: int
 
 
 class Gateway:
@@ -86,29 +93,33 @@ class Gateway:
         self.feed.apply(records, time.monotonic())
         self.feed.tally.measure(time.monotonic(), self._clock())
 
-    async def authenticate(self, credentials: Credentials) -> SignedIn:
+    async def authenticate(self, credentials: Credentials) -> Arrival:
         """Who it is; raises NotAuthenticated, Forbidden, Unavailable."""
         self._check_ready()
         key: str | None = None
         if credentials.ticket is None and credentials.bearer is None:
             key = session_key(credentials, cookie_name=self.limits.session_cookie, origins=self.limits.origins)
-        return await self._database.run(
+        endings = self.hub.endings.count
+        user = await self._database.run(
             lambda: authenticate_connection(ticket=credentials.ticket, bearer=credentials.bearer, session_key=key)
         )
+        return Arrival(user, endings)
 
-    async def hello(self, user: SignedIn, outbox: Outbox) -> Person:
+    async def hello(self, arrival: Arrival, outbox: Outbox) -> Person:
         """Joins the hub first and reads then, so that nothing falls between; `catch_up` goes on from there."""
         self._check_ready()
+        user = arrival.user
+        if self.hub.endings.has_ended(arrival.endings, str(user.id), user.credential):
+            raise NotAuthenticated("This credential has ended.")
+        outbox.credential = user.credential
         outbox.deaf = True
-        person = self.hub.join(str(user.id), user.username, outbox)
+        person = self.hub.join(str(user.id), user.username, outbox)  # what ends from here on finds the connection there
         try:
-            # After the join: what ends from here on finds this connection in the hub, and what ended before is seen.
-            load = not person.loaded
-            standings = await self._database.run(lambda: _look_again(user, load=load))
+            standings = [] if person.loaded else await self._database.run(lambda: load_person(user.id))
         except BaseException:  # the deadline of a hello cancels it
             self.hub.leave(person, outbox)
             raise
-        if load:
+        if not person.loaded:
             self._take(person, standings)
         self.recheck.watch(user.id, outbox, time.monotonic())
         return person
@@ -182,10 +193,3 @@ class Gateway:
     def _check_ready(self) -> None:
         if not self.ready:
             raise Unavailable("This gateway is not ready. Reconnect.", retry_after=1)
-
-
-def _look_again(user: SignedIn, *, load: bool) -> list[Standing]:
-    """Where somebody belongs, if that is asked; raises NotAuthenticated when their credential has ended meanwhile."""
-    if user.credential not in find_live([Held(user.id, user.credential)]):
-        raise NotAuthenticated("This credential has ended.")
-    return load_person(user.id) if load else []

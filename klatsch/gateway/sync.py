@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from klatsch.accounts.services import SignedIn
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS, REFUSED
 from klatsch.core.problems import CONTENT_TYPE, Problem
@@ -16,7 +15,7 @@ from klatsch.gateway.handshake import Credentials
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
-from klatsch.gateway.service import Gateway
+from klatsch.gateway.service import Arrival, Gateway
 from klatsch.gateway.sinks import EventSocket, PollSocket
 
 Headers = list[tuple[bytes, bytes]]
@@ -56,18 +55,18 @@ class Sync:
     async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: "_Answer") -> None:
         try:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
-            user = await self._gateway.authenticate(_credentials(headers))
+            arrival = await self._gateway.authenticate(_credentials(headers))
             if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
-                await self._stream(user, since, answer)
+                await self._stream(arrival, since, answer)
             else:
-                await self._poll(user, since, wait_s, answer)
+                await self._poll(arrival, since, wait_s, answer)
         except KlatschError as error:
             await answer.refuse(error)
 
-    async def _poll(self, user: SignedIn, since: str | None, wait_s: float, answer: "_Answer") -> None:
+    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: "_Answer") -> None:
         socket = PollSocket()
         resumed: list[bool] = []
-        async with self._joined(user, socket) as (person, outbox):
+        async with self._joined(arrival, socket) as (person, outbox):
             await self._gateway.catch_up(person, outbox, since, resumed.append)
             if since is not None and not socket.pushes:
                 with contextlib.suppress(TimeoutError):
@@ -80,9 +79,9 @@ class Sync:
         body = {"resumed": resumed == [True], "pushes": [msgspec.Raw(p) for p in socket.pushes], "resume": token}
         await answer.whole(200, "application/json", msgspec.json.encode(body))
 
-    async def _stream(self, user: SignedIn, since: str | None, answer: "_Answer") -> None:
+    async def _stream(self, arrival: Arrival, since: str | None, answer: "_Answer") -> None:
         socket = EventSocket()
-        async with self._joined(user, socket) as (person, outbox):
+        async with self._joined(arrival, socket) as (person, outbox):
             await answer.start(200, _EVENTS, [(b"x-accel-buffering", b"no")])
             replaying = asyncio.ensure_future(self._replay(person, outbox, socket, since))
             try:
@@ -115,13 +114,12 @@ class Sync:
                 return
 
     @contextlib.asynccontextmanager
-    async def _joined(self, user: SignedIn, socket: PollSocket | EventSocket) -> AsyncIterator[tuple[Person, Outbox]]:
+    async def _joined(self, arrival: Arrival, socket: PollSocket | EventSocket) -> AsyncIterator[tuple[Person, Outbox]]:
         """In the hub, like a WebSocket, for as long as the block runs."""
         hub = self._gateway.hub
         outbox = Outbox(socket, hub.dirty, self._gateway.limits.outbox_bytes)
-        outbox.credential = user.credential
         socket.resumed = outbox.flush
-        person = await self._gateway.hello(user, outbox)
+        person = await self._gateway.hello(arrival, outbox)
         CONNECTIONS.inc()
         try:
             yield person, outbox

@@ -11,6 +11,7 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway import protocol
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.service import Arrival
 from klatsch.messaging.changes import Changes, MemberState
 from klatsch.messaging.queries import MessageView
 from tests.contract.gateway_parts import REPLAY, Parts, signed_in, standing_of
@@ -51,9 +52,7 @@ class Client:
         self.outbox = Outbox(self.peer, self.parts.hub.dirty, 2**20)
         if self.somebody.user_id not in self.parts.hub.people:
             self.parts.database.answers.append(self.standings)
-        else:
-            self.parts.database.answers.append([])
-        self.person = await self.parts.gateway.hello(signed_in(self.somebody), self.outbox)
+        self.person = await self.parts.gateway.hello(Arrival(signed_in(self.somebody), 0), self.outbox)
 
     async def catch_up(self, resume: str | None = None) -> None:
         assert self.outbox is not None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from klatsch.core.errors import NotAuthenticated, NotFound
+from klatsch.core.errors import NotFound
 from klatsch.gateway.protocol import Close
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.talk import ANA, BOB, CLEO, Somebody, direct, ended, fresh_client_id, in_group, records_of
@@ -13,10 +13,10 @@ from tests.unit.test_connection import SocketPeer, connected, send_frame
 
 
 async def all_say_hello(parts: Parts, *peers: SocketPeer) -> None:
-    """All have just begun to connect."""
+    """All have just begun to connect: ana twice, whose second connection asks nothing more, and bob."""
+    await until(lambda: not parts.database.answers)
+    parts.database.answers = [[], []]
     for peer in peers:
-        parts.database.answers.append([])
-        await until(lambda: not parts.database.answers[1:])
         peer.say({"id": 1, "op": "hello", "d": {}})
         await peer.reads(2)
 
@@ -63,12 +63,34 @@ async def test_what_was_written_after_the_end_of_its_credential_is_not_appended(
 
 async def test_a_credential_that_ended_between_sign_in_and_hello_closes_with_4401_and_leaves_nobody() -> None:
     parts = Parts()
-    parts.database.answers = [signed_in(ANA), NotAuthenticated("This credential has ended.")]
+    parts.database.answers = [signed_in(ANA)]
     async with connected(parts) as peer:
+        await until(lambda: not parts.database.answers)
+        parts.gateway.apply(records_of(ended(ANA, "laptop")))
         peer.say({"id": 1, "op": "hello", "d": {}})
         await until(lambda: peer.closed)
     assert codes(peer) == [Close.NOT_AUTHENTICATED]
     assert parts.hub.people == {}
+
+
+async def test_what_ended_before_somebody_signed_in_does_not_keep_them_out() -> None:
+    parts = Parts()
+    parts.gateway.apply(records_of(ended(ANA), ended(ANA, "laptop")))
+    async with connected(parts) as peer:
+        await say_hello(parts, peer)
+    assert codes(peer) == []
+
+
+async def test_what_ended_of_others_or_with_another_credential_keeps_nobody_out() -> None:
+    parts = Parts()
+    parts.database.answers = [signed_in(ANA)]
+    async with connected(parts) as peer:
+        await until(lambda: not parts.database.answers)
+        parts.gateway.apply(records_of(ended(BOB), ended(ANA, "phone")))
+        parts.database.answers = [[]]
+        peer.say({"id": 1, "op": "hello", "d": {}})
+        await peer.reads(2)
+    assert codes(peer) == []
 
 
 async def test_a_record_that_comes_while_hello_is_read_finds_its_socket() -> None:

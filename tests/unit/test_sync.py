@@ -69,7 +69,7 @@ async def asked(parts: Parts, query: str = "", answers: Any = None, **headers: s
     """A request that runs until the block ends or it is answered."""
     first = not parts.hub.people
     parts.database.answers += (
-        [signed_in(ANA), [standing_of(in_group(ANA))] if first else []] if answers is None else answers
+        [signed_in(ANA), *([[standing_of(in_group(ANA))]] if first else [])] if answers is None else answers
     )
     request = Request(parts)
     sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in (BEARER | headers).items() if value]
