@@ -171,13 +171,16 @@ def newcomer() -> OpenNewcomer:
 
 @pytest.fixture
 def own_postgres(system: System) -> Iterator[EmbeddedPostgres]:
-    """PostgreSQL to stop and start; running again after the test, which Django's pool of this process is told."""
+    """PostgreSQL to stop and start; running again after the test, of which nobody keeps a connection."""
     if system.postgres is None:
         pytest.skip("DATABASE_URL names a server that is not ours to stop")
     yield system.postgres
     if not system.postgres.ready():
         system.postgres.start()
         system.postgres.wait_ready()
+    for gateway in (system.gateway_a, system.gateway_b):  # whoever gets one of its connections next would be refused
+        if gateway.is_running():
+            gateway.stop()
     for connection in connections.all(initialized_only=True):
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it

@@ -94,9 +94,6 @@ class Run:
 @pytest.fixture
 def run(system: System, own_postgres: EmbeddedPostgres, persister: PersisterProcess) -> Iterator[Run]:
     persister.stop()
-    for gateway in (system.gateway_a, system.gateway_b):  # else they keep connections to what is stopped here
-        if gateway.is_running():
-            gateway.stop()
     run = Run(system)
     system.others += run.processes
     for process in run.processes:
