@@ -16,7 +16,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-.PHONY: help up compose-env test test-compose fuzz faults check admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose fuzz faults bugs check admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -64,6 +64,9 @@ bench: $(DEV_READY) ## measure what is running (beside `make up`; ARGS= for its 
 
 faults: $(DEV_READY) ## hurt a Klatsch of its own under load by a seed, and check what must be true (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)
+
+bugs: $(DEV_READY) ## plant bugs into a Klatsch of its own, one at a time, and see each found (ARGS="a_name" for some)
+	$(BIN)/python -m faults bugs $(ARGS)
 
 format: $(DEV_READY) ## put the code in shape
 	$(BIN)/ruff format

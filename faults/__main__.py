@@ -6,47 +6,60 @@ import argparse
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import uvloop
-
+from faults.bugs.catalogue import BUGS, BY_NAME
+from faults.bugs.hunt import hunt
 from faults.checker import Verdict, check
 from faults.evidence import load_evidence
 from faults.ledger import read_ledger, recount, shortcomings
-from faults.run import KINDS, Run
-from faults.world import World
+from faults.run import KINDS
+from faults.trial import Trial, hold
 
 _LEDGER = "faults-ledger.jsonl"
+_MINUTES = 5.0
+_BUGS_MINUTES = 0.3
+_BUGS_SEED = 1
+_NAMES = {"run": (0, 0), "bugs": (0, len(BUGS)), "recount": (0, 1), "check": (1, 1)}
 _SHOWN = 20
 
 
 def main() -> int:
     arguments = _arguments()
     if arguments.what == "recount":
-        return _recount(Path(arguments.path or _default_ledger()))
+        return _recount(Path(arguments.names[0]) if arguments.names else _default_ledger())
     if arguments.what == "check":
-        return _tell(check(load_evidence(Path(arguments.path))))
-    return _run(arguments)
+        return _tell(check(load_evidence(Path(arguments.names[0]))))
+    return _hunt(arguments) if arguments.what == "bugs" else _run(arguments)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["run", "recount", "check"], default="run",
-        help="run (the default); recount the ledger PATH; check the evidence in the folder PATH again",
+        "what", nargs="?", choices=["run", "bugs", "recount", "check"], default="run",
+        help="run (the default); plant all or some bugs, each of which must be found; recount the ledger of that name; "
+        "check the evidence in that folder again",
     )  # fmt: skip
-    parser.add_argument("path", nargs="?", help="the ledger, or the folder")
+    parser.add_argument("names", nargs="*", metavar="name", help="the bugs, the ledger, or the folder")
     parser.add_argument("--seed", type=int, default=None, help="of the plan; by default a new one, which is printed")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long faults come (5)")
+    parser.add_argument(
+        "--minutes", type=float, help=f"how long faults come ({_MINUTES:g}; for each bug {_BUGS_MINUTES:g})"
+    )
     parser.add_argument("--talks", type=int, default=24, help="conversations of two, beside four groups (24)")
     parser.add_argument("--rate", type=float, default=300.0, help="messages a second, over all (300)")
     parser.add_argument("--ledger", type=Path, default=None, help=f"default: {_LEDGER} in KLATSCH_DATA")
+    parser.add_argument("--brokers", type=int, choices=[1, 3], default=1, help="1 (the default) or 3")
     parser.add_argument("--only", help=f"some kinds, separated by commas, of: {', '.join(KINDS)}")
     parser.add_argument("--keep", action="store_true", help="keep the histories and dumps of a run without fault, too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    least, most = _NAMES[arguments.what]
+    if not least <= len(arguments.names) <= most:
+        parser.error(f"{arguments.what} takes {least} to {most} names")
+    if arguments.what == "bugs" and (unknown := set(arguments.names) - BY_NAME.keys()):
+        parser.error(f"no such bug: {', '.join(sorted(unknown))}; there are: {', '.join(BY_NAME)}")
+    return arguments
 
 
 def _default_ledger() -> Path:
@@ -54,22 +67,26 @@ def _default_ledger() -> Path:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    seed = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
-    ledger = arguments.ledger or _default_ledger()
+    trial = Trial(
+        seed=random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed,
+        minutes=_MINUTES if arguments.minutes is None else arguments.minutes,
+        talks=arguments.talks,
+        per_second=arguments.rate,
+        ledger=arguments.ledger or _default_ledger(),
+        only=tuple(arguments.only.split(",")) if arguments.only else None,
+        brokers=arguments.brokers,
+    )
     folder = Path(tempfile.mkdtemp(prefix="klatsch-faults-"))
     folder.chmod(0o755)
-    print(f"seed {seed}, {arguments.minutes:g} minutes, ledger {ledger}, in {folder}", flush=True)
-    world = World(folder)
+    print(f"seed {trial.seed}, {trial.minutes:g} minutes, ledger {trial.ledger}, in {folder}", flush=True)
     holds = False
     try:
-        world.start_servers()
-        verdict, short = uvloop.run(_go(world, arguments, seed, ledger))
-        status = _tell(verdict)
+        outcome = hold(trial, folder)
+        status, short = _tell(outcome.verdict), outcome.shortcomings
         for sentence in short:
             print(sentence)
         holds = status == 0 and not short
     finally:
-        world.close_servers()
         if holds and not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
         else:
@@ -77,16 +94,17 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0 if holds else 1
 
 
-async def _go(world: World, arguments: argparse.Namespace, seed: int, ledger: Path) -> tuple[Verdict, list[str]]:
-    await world.fill(arguments.talks)
-    run = Run(world, seed=seed, per_second=arguments.rate, ledger=ledger, commit=_commit())
-    try:
-        verdict = await run.go(arguments.minutes * 60, arguments.only)
-    finally:
-        for proxy in world.proxies:
-            proxy.close()
-        await world.rest.close()
-    return verdict, list(shortcomings(run.lines))
+def _hunt(arguments: argparse.Namespace) -> int:
+    bugs = [BY_NAME[name] for name in arguments.names] or BUGS
+    seed = _BUGS_SEED if arguments.seed is None else arguments.seed
+    print(f"seed {seed}, bugs: {', '.join(bug.name for bug in bugs)}", flush=True)
+    count = wrong = 0
+    for said, is_right in hunt(bugs, seed, _BUGS_MINUTES if arguments.minutes is None else arguments.minutes):
+        print(said, flush=True)
+        count += 1
+        wrong += not is_right
+    print(f"{count} runs, {wrong} of them not as they must be")
+    return 1 if wrong else 0
 
 
 def _tell(verdict: Verdict) -> int:
@@ -106,11 +124,6 @@ def _recount(ledger: Path) -> int:
     for sentence in found:
         print(sentence)
     return 1 if found or not lines else 0
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ def check(evidence: Evidence) -> Verdict:
 def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     """Each once; none where the invariants hold."""
     yield from lost(evidence, truth)
+    for one, other in truth.named_twice():
+        yield Contradiction("I3", "doubled", f"one client_id, two messages: {one}, {other}")
     yield from in_archive(evidence.archive, truth)
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from faults.client import Client
+from faults.cluster import Cluster
 from faults.plan import Planned
 from faults.world import GATEWAYS, World
 
@@ -36,6 +37,11 @@ class Injection:
     def gateway(self) -> int:
         return self.planned.target % GATEWAYS
 
+    @property
+    def cluster(self) -> Cluster:
+        assert isinstance(self.world.kafka, Cluster)
+        return self.world.kafka
+
     def felt(self) -> None:
         self.in_force_at = time.monotonic()
         self.in_force.set()
@@ -49,7 +55,7 @@ class Injection:
 class Kind:
     """`concerns` are the clients whose sends and answers count for it; `archive` says that the archive must catch up.
 
-    `cuts` says that those clients lose their connection.
+    `cuts` says that those clients lose their connection. With `brokers` it comes only where there are so many.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Kind:
     limit_s: float
     archive: bool = False
     cuts: bool = False
+    brokers: int | None = None
 
 
 def at_gateway(world: World, planned: Planned) -> list[Client]:

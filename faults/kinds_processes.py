@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import psutil
 
@@ -77,13 +78,27 @@ async def _persister_killed(injection: Injection) -> Bite:
     return Bite(persister.name, gone and held > 0, f"pid {pid} gone, which held {held} partitions")
 
 
+async def _persister_killed_within(injection: Injection) -> Bite:
+    """Killed while its transaction waits in the middle: what it has done so far must be undone, and done again."""
+    world = injection.world
+    persister = world.persisters[injection.planned.target % 2]
+    pid = persister.pid
+    caught = await asyncio.to_thread(_hurt_with_a_batch, world.system, persister.kill)
+    injection.felt()
+    await asyncio.sleep(injection.between(0.1, 3.0))
+    gone = not psutil.pid_exists(pid)
+    await asyncio.to_thread(start_again, persister)
+    within = "within its transaction" if caught else "and it was in no transaction"
+    return Bite(persister.name, gone and caught, f"pid {pid} gone, {within}")
+
+
 async def _persister_zombie(injection: Injection) -> Bite:
     """Stopped in the middle of a transaction, until all its partitions are another's; then continued."""
     world = injection.world
     zombie, heir = world.persisters[:: 1 if injection.planned.target % 2 else -1]
     process = psutil.Process(zombie.pid)
     fenced = len(zombie.events("fenced"))
-    caught = await asyncio.to_thread(_stop_with_a_batch, world.system, process)
+    caught = await asyncio.to_thread(_hurt_with_a_batch, world.system, process.suspend)
     injection.felt()
     heired = await until_in_thread(lambda: len(heir.partitions()) == _PARTITIONS, _REBALANCED_S)
     ends = await asyncio.to_thread(world.ends)
@@ -101,8 +116,8 @@ async def _persister_zombie(injection: Injection) -> Bite:
     return Bite(zombie.name, caught and heired and went_on and seen and shared, ", ".join(said))
 
 
-def _stop_with_a_batch(system: System, process: psutil.Process) -> bool:
-    """All persisters wait for a lock, each in its transaction; then one is stopped, and the lock is given back."""
+def _hurt_with_a_batch(system: System, hurt: Callable[[], None]) -> bool:
+    """All persisters wait for a lock, each in its transaction; then one is hurt, and the lock is given back."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name = 'klatsch-persister' AND wait_event_type = 'Lock'"
@@ -111,7 +126,7 @@ def _stop_with_a_batch(system: System, process: psutil.Process) -> bool:
         until_s = time.monotonic() + _BLOCKED_S
         while (blocked := system.rows(query)[0][0]) < 2 and time.monotonic() < until_s:  # noqa: PLR2004 - both of them
             time.sleep(0.02)
-        process.suspend()
+        hurt()
     return bool(blocked == 2)  # noqa: PLR2004 - both of them
 
 
@@ -137,10 +152,18 @@ KINDS = (
     Kind("gateway stopped", _gateway_stopped, at_gateway, frozenset({"gateway"}), 5),
     Kind("persister killed", _persister_killed, everybody, frozenset({"persister"}), 15, archive=True),
     Kind(
+        "persister killed within",
+        _persister_killed_within,
+        everybody,
+        _ALL_THAT_ARCHIVES,
+        15,
+        archive=True,
+    ),
+    Kind(
         "persister a zombie",
         _persister_zombie,
         everybody,
-        frozenset({"persister", "postgres", "kafka"}),
+        _ALL_THAT_ARCHIVES,
         15,
         archive=True,
     ),

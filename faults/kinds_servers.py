@@ -69,24 +69,29 @@ async def _connections_ended(injection: Injection) -> Bite:
 async def _kafka(injection: Injection, end: Callable[[], None]) -> Bite:
     world = injection.world
     unknown = sum(client.counts["unknown"] + client.counts["unavailable"] for client in world.clients)
-    there = await _down(injection, world.kafka, end)
+    there = await _down(injection, _broker(injection), end)
     unknown = sum(client.counts["unknown"] + client.counts["unavailable"] for client in world.clients) - unknown
     held = sum(len(client.sends.pending) + len(client.sends.waiting) for client in world.clients)
     return Bite("kafka", bool(there), f"{there}; {held} sends waiting, {unknown} times unknown or unavailable")
 
 
 async def _kafka_restarted(injection: Injection) -> Bite:
-    return await _kafka(injection, injection.world.kafka.stop)
+    return await _kafka(injection, _broker(injection).stop)
 
 
 async def _kafka_killed(injection: Injection) -> Bite:
-    return await _kafka(injection, injection.world.kafka.kill)
+    return await _kafka(injection, _broker(injection).kill)
+
+
+def _broker(injection: Injection) -> EmbeddedKafka:
+    assert isinstance(injection.world.kafka, EmbeddedKafka)
+    return injection.world.kafka
 
 
 KINDS = (
     Kind("postgres restarted", _postgres_restarted, everybody, frozenset({"postgres"}), 15, archive=True),
     Kind("postgres killed", _postgres_killed, everybody, frozenset({"postgres"}), 15, archive=True),
     Kind("postgres connections ended", _connections_ended, everybody, frozenset({"postgres"}), 15, archive=True),
-    Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True),
-    Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True),
+    Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
+    Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
 )

@@ -14,23 +14,28 @@ class Planned(NamedTuple):
     strength: float
 
 
-Pair = tuple[Planned, Planned]
+Pair = tuple[Planned, ...]
 DELAY_MOST_S = 1.5
 """Between the beginnings of the two faults of a pair: shorter than any fault lasts."""
 
 
 def make_plan(seed: int, uses: Mapping[str, frozenset[str]]) -> Iterator[Pair]:
-    """Pairs without end. Each kind comes once before any comes again; two of a pair do not use the same thing."""
+    """Pairs without end. Each kind comes once before any comes again; two of a pair do not use the same thing.
+
+    A kind comes alone where there is none that it could be paired with.
+    """
     rng = random.Random(seed)
     waiting: list[str] = []
     while True:
         first = _take(rng, waiting, uses, frozenset())
-        second = _take(rng, waiting, uses, uses[first])
         target = rng.randrange(1_000)
-        yield (
-            Planned(first, 0.0, target, rng.random()),
-            Planned(second, round(rng.uniform(0.0, DELAY_MOST_S), 2), target + 1, rng.random()),
-        )
+        alone = Planned(first, 0.0, target, rng.random())
+        if any(not used & uses[first] for used in uses.values()):
+            second = _take(rng, waiting, uses, uses[first])
+            delay_s = round(rng.uniform(0.0, DELAY_MOST_S), 2)
+            yield alone, Planned(second, delay_s, target + 1, rng.random())
+        else:
+            yield (alone,)
 
 
 def _take(rng: random.Random, waiting: list[str], uses: Mapping[str, frozenset[str]], taken: frozenset[str]) -> str:

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from faults import kinds_network, kinds_people, kinds_processes, kinds_servers
+from faults import kinds_cluster, kinds_network, kinds_people, kinds_processes, kinds_servers
 from faults.checker import Verdict, check
 from faults.client import Client
 from faults.dumps import dump_about, dump_archive, dump_log
@@ -22,7 +22,13 @@ from faults.world import World
 
 KINDS = {
     kind.name: kind
-    for kind in (*kinds_processes.KINDS, *kinds_servers.KINDS, *kinds_network.KINDS, *kinds_people.KINDS)
+    for kind in (
+        *kinds_processes.KINDS,
+        *kinds_servers.KINDS,
+        *kinds_cluster.KINDS,
+        *kinds_network.KINDS,
+        *kinds_people.KINDS,
+    )
 }
 _IN_FLIGHT_S = 8.0
 _RECOVERED_S = 90.0
@@ -60,10 +66,9 @@ class Run:
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.lines: list[FaultLine | RunLine] = []
 
-    async def go(self, seconds: float, only: str | None = None) -> Verdict:
+    async def go(self, seconds: float, only: Sequence[str] | None = None) -> Verdict:
         """Faults for so long, and the verdict."""
-        kinds = {name: kind for name, kind in KINDS.items() if only is None or name in only.split(",")}
-        plan = make_plan(self._seed, {name: kind.uses for name, kind in kinds.items()})
+        plan = make_plan(self._seed, uses_of(self.world.brokers, only))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task) for task in self._everybody()]
             await self._all_ready()
@@ -104,9 +109,9 @@ class Run:
             faults.append(_Fault(self.faults, KINDS[planned.kind], planned))
         await asyncio.gather(*(self._cause(fault) for fault in faults))
         over = max(fault.healed for fault in faults)
-        for fault, other in zip(faults, reversed(faults), strict=True):
-            overlaps = other.began < fault.healed and fault.began < other.healed
-            self._note(_line(self.name, self._began, fault, other.number if overlaps else None, over))
+        for fault in faults:
+            overlapped = (f.number for f in faults if f is not fault and _overlap(f, fault))
+            self._note(_line(self.name, self._began, fault, next(overlapped, None), over))
 
     async def _cause(self, fault: _Fault) -> None:
         await asyncio.sleep(fault.planned.delay_s)
@@ -218,6 +223,14 @@ class Run:
         save_dumps(world.evidence, dump_about(world.system.database_url), log, archive)
 
 
+def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozenset[str]]:
+    """The kinds that can come where there are so many brokers, with what each uses."""
+    return {
+        name: kind.uses for name, kind in KINDS.items()
+        if kind.brokers in {None, brokers} and (only is None or name in only)
+    }  # fmt: skip
+
+
 def _in_flight(clients: list[Client]) -> tuple[int, int]:
     """Sends without an answer, and clients that are just connecting."""
     return (
@@ -237,6 +250,10 @@ def _has_come_to(client: Client, ends: dict[int, int]) -> bool:
     return client.token is not None and all(
         Token.parse(client.token).offsets[partition] >= end for partition, end in ends.items()
     )
+
+
+def _overlap(one: _Fault, other: _Fault) -> bool:
+    return one.began < other.healed and other.began < one.healed
 
 
 def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float) -> FaultLine:

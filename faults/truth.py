@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -46,6 +46,14 @@ class Truth:
     standings: dict[tuple[str, str], list[Standing]] = field(default_factory=dict)
     copies: int = 0
     voided: set[str] = field(default_factory=set)
+
+    def named_twice(self) -> Iterator[tuple[Message, Message]]:
+        """What one sender called by one name in a conversation, and is there as two messages."""
+        first: dict[tuple[str, str, str], Message] = {}
+        for message in self.messages.values():
+            named = message.conversation, message.sender_id, message.client_id
+            if first.setdefault(named, message) is not message:
+                yield first[named], message
 
     def position(self, message: Message) -> str:
         return f"{self.epoch}:{message.partition}:{message.offset}"

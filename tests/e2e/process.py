@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,12 @@ def unread_bytes(port: int, pid: int) -> int:
 
 
 class Process:
-    """`manage.py ARGUMENTS`, started, killed and stopped for real; it ends with the test run, however that ends."""
+    """`manage.py ARGUMENTS`, started, killed and stopped for real; it ends with the test run, however that ends.
+
+    `program` is what takes the arguments.
+    """
+
+    program: Sequence[str] = (sys.executable, str(ROOT / "manage.py"))
 
     def __init__(self, name: str, arguments: list[str], env: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -79,7 +84,7 @@ class Process:
         """Starts it anew and waits until it is ready; `changed` are settings for this run."""
         assert not self.is_running()
         self._starts += 1
-        argv = [sys.executable, str(ROOT / "manage.py"), *self._arguments]
+        argv = [*self.program, *self._arguments]
         with self.log.open("wb") as output:
             self._child = child.spawn(argv, env={**self._env, **changed}, output=output, cwd=ROOT)
         child.wait_until(self.is_ready, self._child, _START_S, self.name, self.log)

@@ -132,11 +132,11 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
 
 
 def test_nothing_that_matters_is_left_to_a_default() -> None:
-    text = server_properties(log_folder=Path("/x"), port=1, controller_port=2)
+    text = server_properties(log_folder=Path("/x"), port=1, controller_port=2, changed={})
     for line in ("auto.create.topics.enable=false", "min.insync.replicas=1", "unclean.leader.election.enable=false"):
         assert line in text.splitlines()
 
 
 def test_a_folder_name_of_any_script_is_written_as_java_reads_it() -> None:
-    text = server_properties(log_folder=Path("/a\\b/ü/𝄞"), port=1, controller_port=2)
+    text = server_properties(log_folder=Path("/a\\b/ü/𝄞"), port=1, controller_port=2, changed={})
     assert "log.dirs=/a\\\\b/\\u00fc/\\ud834\\udd1e" in text.splitlines()

@@ -16,6 +16,7 @@ from faults.history import (
     Loaded,
     Pushed,
     Refused,
+    Unanswered,
     place,
 )
 from faults.truth import judge_log
@@ -95,6 +96,31 @@ def archive_one_twice(evidence: Evidence, rng: random.Random) -> Evidence | None
     last = sum(other.conversation == row.conversation for other in evidence.archive)
     again = structs.replace(row, seq=last + 1, position="1:0:999999")
     return replace(evidence, archive=[*evidence.archive, again])
+
+
+def store_a_retry_as_a_message(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    """Two messages of one sender in a conversation have one `client_id`, in the log and in the archive."""
+    messages = judge_log(1, evidence.log).messages.values()
+    pairs = [
+        (one, other) for one in messages for other in messages
+        if (one.conversation, one.sender_id) == (other.conversation, other.sender_id) and one.offset < other.offset
+    ]  # fmt: skip
+    if not pairs:
+        return None
+    first, again = rng.choice(pairs)
+    log = [structs.replace(r, client_id=first.client_id) if r.client_id == again.client_id else r for r in evidence.log]
+    archive = [structs.replace(r, client_id=first.client_id) if r.id == again.id else r for r in evidence.archive]
+    histories = {
+        client: [_renamed(event, again.client_id, first.client_id) for event in events]
+        for client, events in evidence.histories.items()
+    }
+    return replace(evidence, log=log, archive=archive, histories=histories)
+
+
+def _renamed(event: Event, before: str, after: str) -> Event:
+    if isinstance(event, Invoked | Answered | Refused | Unanswered) and event.client_id == before:
+        return structs.replace(event, client_id=after)
+    return event
 
 
 def archive_a_void_one(evidence: Evidence, _: random.Random) -> Evidence | None:

@@ -22,6 +22,7 @@ SPOILS: dict[spoil.Spoil, set[str]] = {
     spoil.drop_an_acknowledged_record: {"I1"},
     spoil.archive_one_twice: {"I2", "I3"},
     spoil.archive_a_void_one: {"I2"},
+    spoil.store_a_retry_as_a_message: {"I3"},
     spoil.acknowledge_at_two_positions: {"I3"},
     spoil.refuse_what_is_in_force: {"I3"},
     spoil_shown.push_another_text: {"I3"},

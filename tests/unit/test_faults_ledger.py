@@ -10,9 +10,9 @@ from msgspec import structs
 
 from faults.ledger import FaultLine, Line, RunLine, append_line, read_ledger, recount, shortcomings
 from faults.plan import DELAY_MOST_S, make_plan
-from faults.run import KINDS
+from faults.run import uses_of
 
-USES = {name: kind.uses for name, kind in KINDS.items()}
+USES = uses_of(1)
 FAULT = FaultLine(
     run="r", number=1, kind="gateway killed", target="gateway-a", at_s=1.0, lasted_s=3.0, overlaps=2, sends_in_flight=4,
     reconnects_in_flight=0, evidence="pid 7 gone", bit=True, recovered_s=2.0, after_heal_s=0.0, limit_s=5.0,
@@ -25,7 +25,8 @@ RUN = RunLine(
 
 
 def test_there_are_at_least_twelve_kinds_of_faults() -> None:
-    assert len(KINDS) >= 12
+    assert len(USES) >= 12
+    assert len(uses_of(3)) >= 12
 
 
 @given(st.integers(0, 10**6))
@@ -40,10 +41,17 @@ def test_two_of_a_pair_use_nothing_in_common_and_begin_close_to_each_other(seed:
         assert second.delay_s - first.delay_s <= DELAY_MOST_S
 
 
+def test_a_kind_that_cannot_be_paired_comes_alone() -> None:
+    uses = {"one": frozenset({"all"}), "other": frozenset({"all"})}
+    planned = list(islice(make_plan(1, uses), 4))
+    assert [len(pair) for pair in planned] == [1, 1, 1, 1]
+    assert {kind for [(kind, *_)] in planned} == {"one", "other"}
+
+
 @given(st.integers(0, 10**6))
 def test_no_kind_comes_much_more_often_than_another(seed: int) -> None:
     kinds = [planned.kind for pair in islice(make_plan(seed, USES), 90) for planned in pair]
-    counts = [kinds.count(kind) for kind in KINDS]
+    counts = [kinds.count(kind) for kind in USES]
     assert max(counts) - min(counts) <= 3
 
 

@@ -1,0 +1,230 @@
+"""What each bug replaces: a function for each, named as in `catalogue`, to be called once Django is set up."""
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from klatsch.core.ids import uuid_text
+from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.eventlog.kafka_writer import KafkaWriter
+from klatsch.eventlog.log import Entry, Record, Report
+from klatsch.gateway import protocol, replay
+from klatsch.gateway.feeding import Feeding
+from klatsch.gateway.hub import Hub
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.recent import Recent
+from klatsch.gateway.ring import Ring
+from klatsch.gateway.sending import Sending
+from klatsch.gateway.socket import ChatSocket
+from klatsch.gateway.tokens import Tokens
+from klatsch.messaging import services, store
+from klatsch.messaging.events import judged_id, judged_sender
+from klatsch.messaging.judge import Memberships
+from klatsch.persister.archive import Archive
+from klatsch.processes import wiring
+
+_ONE_IN = 40
+_PAUSE_S = 0.05
+
+
+def offsets_before_rows() -> None:
+    commit = Archive._commit
+
+    def offsets_first(self: Any, batch: Any, expected: Mapping[int, int], *rest: Any) -> None:
+        with self._connection.transaction():
+            moved = store.move_offsets(self._connection, self._epoch, expected, batch.next_offsets)
+            store.check_moved(moved, len(batch.next_offsets))
+        commit(self, batch, batch.next_offsets, *rest)
+
+    _replace(Archive, "_commit", offsets_first)
+
+
+def no_compare_and_set() -> None:
+    for name, condition in (
+        ("_MOVE_OFFSETS", " AND held.next_offset = move.expected"),
+        ("_UPDATE_STATES", " AND stored.last_seq = new.expected"),
+    ):
+        statement = getattr(store, name)
+        assert condition in statement
+        _replace(store, name, statement.replace(condition, ""))
+
+
+def copies_are_moved() -> None:
+    ours = "ON CONFLICT (id) DO NOTHING"
+    assert ours in store._INSERT_MESSAGES
+    moved = 'ON CONFLICT (id) DO UPDATE SET "offset" = excluded."offset", seq = excluded.seq'
+    _replace(store, "_INSERT_MESSAGES", store._INSERT_MESSAGES.replace(ours, moved))
+
+
+def persister_judges_nobody() -> None:
+    """And gateways go on appending, which they may: then there is something to judge."""
+    if _is_gateway():
+        _keep_writing_after_removal()
+    else:
+        _replace(Memberships, "is_removed", _nobody_is)
+
+
+def replay_begins_one_early() -> None:
+    _shift_replays(-1)
+
+
+def replay_begins_one_late() -> None:
+    _shift_replays(+1)
+
+
+def _shift_replays(by: int) -> None:
+    since = Recent.since
+
+    def shifted(self: Any, keys: Any, offsets: Sequence[int]) -> Any:
+        return since(self, keys, [max(0, offset + by) for offset in offsets])
+
+    _replace(Recent, "since", shifted)
+
+
+def replay_pauses_before_live() -> None:
+    run = replay._Replay.run
+
+    async def paused(self: Any) -> None:
+        begin = self.parts.begin
+        late: list[Any] = []
+        self.parts = _Parts(self.parts, late)
+        await run(self)
+        await asyncio.sleep(_PAUSE_S)
+        for arguments in late:
+            begin(*arguments)
+
+    _replace(replay._Replay, "run", paused)
+
+
+class _Parts:
+    """A replay's parts, of which `begin` waits."""
+
+    def __init__(self, parts: Any, late: list[Any]) -> None:
+        self._parts = parts
+        self.begin = lambda *arguments: late.append(arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parts, name)
+
+
+def marks_one_ahead() -> None:
+    def ahead(self: Any) -> str:
+        return protocol.token_tail([offset + 1 for offset in self._feed.offsets])
+
+    _replace(Tokens, "tail", ahead)
+
+
+def outbox_drops() -> None:
+    def add(self: Any, frame: bytes) -> None:
+        if not self.closed and self._size + len(frame) <= self._bytes_most:
+            self._frames.append(frame)
+            self._size += len(frame)
+
+    _replace(Outbox, "_add", add)
+    pause = ChatSocket.pause_writing
+
+    def pause_without_end(self: Any) -> None:
+        pause(self)
+        self._forget_stall()
+
+    _replace(ChatSocket, "pause_writing", pause_without_end)
+
+
+def batches_are_dropped() -> None:
+    apply, number = Feeding.apply, itertools.count(1)
+
+    def dropping(self: Any, records: Sequence[Record]) -> None:
+        apply(self, records if next(number) % _ONE_IN else [])
+
+    _replace(Feeding, "apply", dropping)
+
+
+def partition_by_sender() -> None:
+    append = KafkaWriter.append
+
+    def astray(self: Any, entry: Entry, report: Any = None) -> None:
+        if entry.judge:
+            entry = Entry(entry.key, entry.value, entry.judge, judged_sender(entry.judge), entry.trace)
+        append(self, entry, report)
+
+    _replace(KafkaWriter, "append", astray)
+
+
+def removal_is_not_heard() -> None:
+    _replace(Hub, "expel", lambda *_: None)
+
+
+def removal_is_not_judged() -> None:
+    if _is_gateway():
+        _keep_writing_after_removal()
+        _replace(Memberships, "is_removed", _nobody_is)
+
+
+def copies_are_shown() -> None:
+    if _is_gateway():
+        _replace(Ring, "find", lambda *_: None)
+
+
+def retries_are_new() -> None:
+    _replace(services, "message_id", lambda *_: os.urandom(16))
+
+
+def leader_answers_alone() -> None:
+    """Reading back would have saved it: a reader sees nothing that only the leader has."""
+    producer = KafkaConnection.producer
+
+    def careless(self: Any) -> dict[str, Any]:
+        return producer(self) | {"acks": 1, "enable.idempotence": False}
+
+    _replace(KafkaConnection, "producer", careless)
+    answers_come_early()
+
+
+def answers_come_early() -> None:
+    writer = wiring.log_writer
+    _replace(wiring, "log_writer", lambda partitions, **rest: writer(partitions, **rest | {"reports": "all"}))
+    lost = Sending.lost
+    epoch = wiring.known_log().epoch if _is_gateway() else 0
+
+    def answer(self: Any, report: Report) -> None:
+        if report.error is not None:
+            lost(self, report)
+            return
+        self._on_loop(lambda: tell(self, report))
+
+    def tell(self: Any, report: Report) -> None:
+        message_id = judged_id(report.entry.judge)
+        for waiter in self._pending.take(message_id):
+            place = f"{epoch}:{report.partition}:{report.offset}"
+            waiter.outbox.answer(protocol.ok_sent(waiter.re, uuid_text(message_id), place, duplicate=False))
+
+    _replace(Sending, "lost", answer)
+
+
+def _replace(owner: object, name: str, by: object) -> None:
+    """Fails where there is nothing of that name any more: a bug that replaces nothing would be found by nobody."""
+    assert hasattr(owner, name)
+    setattr(owner, name, by)
+
+
+def _is_gateway() -> bool:
+    return "gateway" in sys.argv
+
+
+def _nobody_is(*_: object) -> bool:
+    return False
+
+
+def _keep_writing_after_removal() -> None:
+    expel = Hub.expel
+
+    def stale(self: Any, person: Any, key: bytes, version: int) -> None:
+        writable = person.writable.get(key)
+        expel(self, person, key, version)
+        if writable is not None:
+            person.writable[key] = writable
+
+    _replace(Hub, "expel", stale)
