@@ -55,7 +55,7 @@ class Client:
         self.ready_at = 0.0
         self.acknowledged = 0
         self.acknowledged_at = 0.0
-        self.invoked_and_acknowledged_at = 0.0
+        self.acknowledged_begun_at = 0.0  # when the last send left that was acknowledged, and was no repeat
         self.slowest_s = 0.0
         self.counts: Counter[str] = Counter()
         self.closes: list[tuple[float, int, int | None]] = []
@@ -163,7 +163,8 @@ class Client:
             )
             self.acknowledged += 1
             self.acknowledged_at = now
-            self.invoked_and_acknowledged_at = max(self.invoked_and_acknowledged_at, send.invoked)
+            if not ok["duplicate"]:
+                self.acknowledged_begun_at = max(self.acknowledged_begun_at, send.invoked)
             self.counts["duplicate"] += ok["duplicate"]
             self.slowest_s = max(self.slowest_s, now - send.invoked)
             return

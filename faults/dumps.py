@@ -1,7 +1,7 @@
 """Reads the log and the archive for the checker, through clients of its own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -17,11 +17,9 @@ _ARCHIVE = """
     FROM messaging_message ORDER BY conversation_id, epoch, "offset" """
 
 
-def dump_log(bootstrap_servers: str, topic: str) -> list[LogRecord]:
-    """Every record, each partition in its order."""
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap_servers, "group.id": "faults-dump", "enable.auto.commit": False}
-    )
+def dump_log(brokers: Mapping[str, Any], topic: str) -> list[LogRecord]:
+    """Every record, each partition in its order; `brokers` is how a consumer finds them, and who it is."""
+    consumer = Consumer({"group.id": "faults-dump", "enable.auto.commit": False, **brokers})
     try:
         partitions = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
         places = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_ASK_S) for p in partitions}

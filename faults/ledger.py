@@ -31,7 +31,10 @@ class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="run"):
-    """What became of a run: contradictions by what they come to, and numbers of what was seen."""
+    """What became of a run: contradictions by what they come to, and numbers of what was seen.
+
+    `undrained` says what did not come to an end, empty where all did.
+    """
 
     run: str
     seed: int
@@ -46,6 +49,7 @@ class RunLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="
     strangers: int
     mixed_up: int
     seen: dict[str, int]
+    undrained: str = ""
 
 
 Line = FaultLine | RunLine
@@ -73,6 +77,8 @@ def shortcomings(lines: Iterable[Line]) -> Iterator[str]:
             faults[line.run] += 1
             yield from _short_of(line)
     for run in runs:
+        if run.undrained:
+            yield f"run {run.run}: {run.undrained}"
         if run.acknowledged == 0:
             yield f"run {run.run}: nothing was acknowledged"
         if faults[run.run] != run.faults or not run.faults:

@@ -9,7 +9,7 @@ import httpx
 
 _ASK_S = 6.0
 _PAUSE_S = 0.3
-_WAITS = {429, 500, 502, 503}
+_WAITS = {429, 500, 502, 503, 504}
 
 
 class Refusal(Exception):

@@ -11,9 +11,9 @@ from pathlib import Path
 from faults import kinds_cluster, kinds_network, kinds_people, kinds_processes, kinds_servers
 from faults.checker import Verdict, check
 from faults.client import Client
+from faults.draining import NotDrained, drain
 from faults.dumps import dump_about, dump_archive, dump_log
 from faults.evidence import load_evidence, save_dumps
-from faults.history import Token
 from faults.injection import Bite, Injection, Kind, until, until_in_thread
 from faults.ledger import FaultLine, RunLine, append_line, tell
 from faults.load import Load
@@ -32,7 +32,6 @@ KINDS = {
 }
 _IN_FLIGHT_S = 8.0
 _RECOVERED_S = 90.0
-_DRAINED_S = 90.0
 _PAUSE_S = 1.5
 
 
@@ -61,6 +60,7 @@ class Run:
         self._seed = seed
         self._ledger = ledger
         self._commit = commit
+        self._undrained = ""
         self._load = Load(world.speakers, per_second)
         self._began = time.monotonic()
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -77,7 +77,11 @@ class Run:
             while time.monotonic() < until_s:
                 await self._pair(next(plan))
                 await self._go_home()
-            await self._drain()
+            self._load.is_on = False
+            try:
+                await drain(self.world)
+            except NotDrained as error:  # there is something to be judged all the same
+                self._undrained = str(error)
             for task in tasks:
                 task.cancel()
         return await self._judge()
@@ -162,34 +166,6 @@ class Run:
         append_line(self._ledger, line)
         print(tell(line), flush=True)
 
-    async def _drain(self) -> None:
-        """Nothing new is said; all that was is answered, shown, archived and loaded."""
-        self._load.is_on = False
-        clients = self.world.clients
-        if not await until(lambda: all(c.is_ready and c.sends.is_empty for c in clients), _DRAINED_S):
-            raise RuntimeError("not everybody had all answers")
-        ends = await asyncio.to_thread(self.world.ends)
-        if not await until(lambda: all(_has_come_to(client, ends) for client in clients), _DRAINED_S):
-            raise RuntimeError("not everybody was told all")
-        if not await until_in_thread(lambda: self.world.has_archived(ends), _DRAINED_S):
-            raise RuntimeError("the archive did not catch up")
-        if not await until(lambda: all(client.reloading.is_done for client in clients), _DRAINED_S):
-            raise RuntimeError("not everybody could load what was reset")
-        await self._load_histories()
-
-    async def _load_histories(self) -> None:
-        """Every conversation once, whole, by one who belongs to it."""
-        readers: dict[str, Client] = {}
-        for client in self.world.speakers:
-            for conversation in client.person.conversations:
-                readers.setdefault(conversation, client)
-        pairs = list(readers.items())
-        for begin in range(0, len(pairs), 4):
-            await asyncio.gather(*(
-                client.reloading.load(conversation, 0, client.token or "")
-                for conversation, client in pairs[begin : begin + 4]
-            ))  # fmt: skip
-
     async def _judge(self) -> Verdict:
         world = self.world
         for client in world.clients:
@@ -212,13 +188,14 @@ class Run:
                 strangers=verdict.count("strangers"),
                 mixed_up=verdict.count("mixed up"),
                 seen=dict(sorted(counts.items())),
+                undrained=self._undrained,
             )
         )
         return verdict
 
     def _dump(self) -> None:
         world = self.world
-        log = dump_log(world.kafka.bootstrap_servers, world.system.log.topic)
+        log = dump_log({"bootstrap.servers": world.kafka.bootstrap_servers}, world.system.log.topic)
         archive = dump_archive(world.system.database_url)
         save_dumps(world.evidence, dump_about(world.system.database_url), log, archive)
 
@@ -244,12 +221,6 @@ def _goes_on(client: Client, injection: Injection, fault: _Fault, connection: in
     if not client.is_ready or (fault.kind.cuts and client.connection == connection):
         return False
     return client.acknowledged_at > injection.in_force_at or not client.name.endswith("#0")
-
-
-def _has_come_to(client: Client, ends: dict[int, int]) -> bool:
-    return client.token is not None and all(
-        Token.parse(client.token).offsets[partition] >= end for partition, end in ends.items()
-    )
 
 
 def _overlap(one: _Fault, other: _Fault) -> bool:

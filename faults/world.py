@@ -15,8 +15,8 @@ from confluent_kafka import KafkaException
 from faults.bugs.catalogue import Bug
 from faults.client import Client
 from faults.cluster import Cluster
-from faults.evidence import history_file
-from faults.history import Changed, Changing, History
+from faults.company import Company
+from faults.history import Changed, Changing
 from faults.person import Group, Person
 from faults.proxy import Proxy
 from faults.rest import Rest
@@ -75,8 +75,7 @@ class World:
                 process.program = (sys.executable, "-m", "faults.bugs.planted", bug.name)
         self.proxies = [Proxy(gateway.port) for gateway in self.gateways]
         self.rest = Rest([gateway.url for gateway in self.gateways])
-        self.clients: list[Client] = []
-        self.groups: list[Group] = []
+        self.company = Company(self.proxies, self.rest, self.evidence)
 
     def start_servers(self) -> None:
         """All processes, ready; blocks for some seconds."""
@@ -95,19 +94,15 @@ class World:
         people = [Person(p.username, p.token) for p in await asyncio.to_thread(self.system.take_people, 2 * talks)]
         for number in range(_WITH_PASSWORDS):
             people[2 * number] = await self._register(number)
-        partitions: dict[str, int] = {}
         for one, other in zip(people[::2], people[1::2], strict=True):
-            said = await self.rest.ask("POST", f"users/{other.username}/messages", token=one.token, body=_first())
-            self._join(said, [one, other], partitions)
+            await self.company.talk(one, other)
         for number in range(_GROUPS):
-            await self._found_group(
-                [people[(number * 7 + step * 5 + 1) % len(people)] for step in range(4)], partitions
-            )
+            await self.company.found_group([people[(number * 7 + step * 5 + 1) % len(people)] for step in range(4)])
         ids: dict[str, str] = dict(await asyncio.to_thread(self.rows, "SELECT username, id::text FROM accounts_user"))
         for number, person in enumerate(people):
             person.user_id = ids[person.username]
             for device in range(2 if number < 2 * _SECOND_DEVICES and number % 2 else 1):
-                self._add_client(person, device, number + device, partitions)
+                self.company.add_client(person, device, number + device)
 
     async def _register(self, number: int) -> Person:
         name, password = f"dora-{number}-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
@@ -116,35 +111,20 @@ class World:
         made = await self.rest.ask("POST", "auth/tokens", body={"username": name, "password": password})
         return Person(name, made["token"], password=password)
 
-    async def _found_group(self, people: list[Person], partitions: dict[str, int]) -> None:
-        names = [person.username for person in people[1:]]
-        made = await self.rest.ask(
-            "POST", "conversations", token=people[0].token, body={"title": "faults", "members": names}
-        )
-        path = f"conversations/{made['id']}/messages"
-        self._join(await self.rest.ask("POST", path, token=people[0].token, body=_first()), people, partitions)
-        self.groups.append(Group(made["id"], people[0], people[-1]))
-
-    @staticmethod
-    def _join(said: dict[str, str], people: list[Person], partitions: dict[str, int]) -> None:
-        partitions[said["conversation"]] = int(said["position"].split(":")[1])
-        for person in people:
-            person.conversations.append(said["conversation"])
-
-    def _add_client(self, person: Person, device: int, home: int, partitions: dict[str, int]) -> None:
-        name = f"{person.username}#{device}"
-        written = History(history_file(self.evidence, name))
-        client = Client(name, person, self.proxies, home % GATEWAYS, written, self.rest)
-        client.reloading.partitions = partitions
-        self.clients.append(client)
-
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.system.rows(query)
 
     @property
+    def clients(self) -> list[Client]:
+        return self.company.clients
+
+    @property
+    def groups(self) -> list[Group]:
+        return self.company.groups
+
+    @property
     def speakers(self) -> list[Client]:
-        """First devices speak; second ones listen."""
-        return [client for client in self.clients if client.name.endswith("#0")]
+        return self.company.speakers
 
     def clients_at(self, gateway: int) -> list[Client]:
         """Those whose connection is, or is being, made there."""
@@ -207,7 +187,3 @@ def patiently(ask: Callable[[], dict[int, int]], deadline_s: float = 60.0) -> di
             if time.monotonic() > until:
                 raise
             time.sleep(0.2)
-
-
-def _first() -> dict[str, str]:
-    return {"content": "first"}

@@ -79,6 +79,10 @@ def test_a_ledger_in_which_all_is_well_has_no_shortcomings_and_can_be_recounted(
         ([FAULT, OTHER], "run r has no verdict"),
         ([structs.replace(RUN, faults=0)], "0 faults are in the ledger, and 0 were made"),
         ([FAULT, OTHER, structs.replace(RUN, acknowledged=0)], "nothing was acknowledged"),
+        (
+            [FAULT, OTHER, structs.replace(RUN, undrained="the archive did not catch up")],
+            "the archive did not catch up",
+        ),
         ([FAULT, OTHER, structs.replace(RUN, lost=1)], "1 lost"),
         ([FAULT, OTHER, structs.replace(RUN, doubled=2)], "2 doubled"),
         ([FAULT, OTHER, structs.replace(RUN, reordered=1)], "1 reordered"),

@@ -1,0 +1,57 @@
+"""Who talks in a run: people, their conversations, and a client for each of their devices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from faults.client import Client
+from faults.evidence import history_file
+from faults.history import History
+from faults.person import Group, Person
+from faults.proxy import Proxy
+from faults.rest import Rest
+
+_FIRST = {"content": "first"}
+
+
+class Company:
+    """`evidence` is the folder into which each client writes what it does and sees."""
+
+    def __init__(self, proxies: Sequence[Proxy], rest: Rest, evidence: Path) -> None:
+        self.clients: list[Client] = []
+        self.groups: list[Group] = []
+        self._proxies = proxies
+        self._rest = rest
+        self._evidence = evidence
+        self._partitions: dict[str, int] = {}
+
+    @property
+    def speakers(self) -> list[Client]:
+        """First devices speak; second ones listen."""
+        return [client for client in self.clients if client.name.endswith("#0")]
+
+    async def talk(self, one: Person, other: Person) -> None:
+        """These two have a conversation from now on."""
+        said = await self._rest.ask("POST", f"users/{other.username}/messages", token=one.token, body=_FIRST)
+        self._join(said, [one, other])
+
+    async def found_group(self, people: Sequence[Person]) -> None:
+        """The first owns it; the last is who may be removed."""
+        owner, *others = people
+        body = {"title": "faults", "members": [person.username for person in others]}
+        made = await self._rest.ask("POST", "conversations", token=owner.token, body=body)
+        path = f"conversations/{made['id']}/messages"
+        self._join(await self._rest.ask("POST", path, token=owner.token, body=_FIRST), people)
+        self.groups.append(Group(made["id"], owner, others[-1]))
+
+    def add_client(self, person: Person, device: int, home: int) -> None:
+        """One more device, whose gateway is `home`."""
+        name = f"{person.username}#{device}"
+        written = History(history_file(self._evidence, name))
+        client = Client(name, person, self._proxies, home % len(self._proxies), written, self._rest)
+        client.reloading.partitions = self._partitions
+        self.clients.append(client)
+
+    def _join(self, said: dict[str, str], people: Sequence[Person]) -> None:
+        self._partitions[said["conversation"]] = int(said["position"].split(":")[1])
+        for person in people:
+            person.conversations.append(said["conversation"])
