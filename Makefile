@@ -53,7 +53,7 @@ check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and sc
 admin: $(RUN_READY) ## make a person who may use the admin pages (beside `make up`)
 	@$(EMBEDDED) run -- manage.py createsuperuser $(ARGS)
 
-demo: $(RUN_READY) ## people, conversations and messages to look at (beside `make up`)
+demo: $(RUN_READY) ## make two people with random passwords, and print a line for curl (beside `make up`)
 	@$(EMBEDDED) run -- manage.py demo $(ARGS)
 
 tail: $(RUN_READY) ## print the log's records as they come (beside `make up`)

@@ -1,7 +1,9 @@
 """Every setting by name, typed; a bad or missing value stops the process with a sentence that names it."""
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 _REQUIRED = object()
+_PORT = r"(:[0-9]{1,5})?"
+# As browsers send it (RFC 6454, 6.2). No wildcard: whoever is named here may use people's session cookies.
+_ORIGIN = rf"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]){_PORT}"
 
 
 class BadSetting(SystemExit):
@@ -20,6 +25,7 @@ class BadSetting(SystemExit):
 class Variable:
     """One environment variable. `effect` is what a reader of the settings page needs; bounds are inclusive.
 
+    `shape` is what the whole text, or each part of a list, has to match; `must_be` says so to people.
     A `secret` may also stand in a file, whose path is in `NAME_FILE`: containers get theirs so.
     """
 
@@ -31,6 +37,8 @@ class Variable:
     most: int | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
+    shape: str = ""
+    must_be: str = ""
 
     @property
     def required(self) -> bool:
@@ -39,10 +47,23 @@ class Variable:
 
 VARIABLES: tuple[Variable, ...] = (
     Variable(
-        "KLATSCH_SECRET_KEY", str, _REQUIRED, "Signs sessions and tokens; 50 random characters or more.", secret=True
+        "KLATSCH_SECRET_KEY",
+        str,
+        _REQUIRED,
+        "Signs sessions and tokens; 50 random characters or more.",
+        secret=True,
+        shape=r"(?s).{50,}",
+        must_be="50 characters or more",
     ),
     Variable("DATABASE_URL", str, _REQUIRED, "The archive: postgresql://user:password@host:port/name.", secret=True),
-    Variable("KAFKA_BOOTSTRAP_SERVERS", str, _REQUIRED, "The log's brokers: host:port, separated by commas."),
+    Variable(
+        "KAFKA_BOOTSTRAP_SERVERS",
+        str,
+        _REQUIRED,
+        "The log's brokers: host:port, separated by commas.",
+        shape=r"[^\s,]+:[0-9]{1,5}(\s*,\s*[^\s,]+:[0-9]{1,5})*",
+        must_be="host:port, separated by commas",
+    ),
     Variable(
         "KAFKA_SECURITY_PROTOCOL",
         str,
@@ -66,12 +87,16 @@ VARIABLES: tuple[Variable, ...] = (
         list,
         [],
         "Origins (scheme://host:port) whose pages may use the session cookie, for REST and WebSocket.",
+        shape=_ORIGIN,
+        must_be="origins such as https://chat.example.org, without a path or a *",
     ),
     Variable(
         "KLATSCH_CORS_ORIGINS",
         list,
         [],
         "Origins (scheme://host:port) of pages served elsewhere that may use REST, with bearer tokens.",
+        shape=_ORIGIN,
+        must_be="origins such as https://chat.example.org, without a path or a *",
     ),
     Variable(
         "KLATSCH_INSECURE_COOKIES",
@@ -88,7 +113,14 @@ VARIABLES: tuple[Variable, ...] = (
         0,
         10,
     ),
-    Variable("KLATSCH_TOPIC", str, "klatsch.events", "The topic of everything durable."),
+    Variable(
+        "KLATSCH_TOPIC",
+        str,
+        "klatsch.events",
+        "The topic of everything durable.",
+        shape=r"[A-Za-z0-9._-]{1,249}",
+        must_be="1 to 249 letters, digits, dots, dashes and underscores",
+    ),
     Variable("KLATSCH_PARTITIONS", int, 12, "Partitions of the topic; fixed when it is created.", 1, 1000),
     Variable("KLATSCH_REPLICATION", int, 1, "Copies of each partition; 3 in production.", 1, 7),
     Variable(
@@ -170,7 +202,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("KLATSCH_MAIL_FROM", str, "klatsch@localhost", "The sender of e-mails."),
     Variable(
-        "KLATSCH_PUBLIC_URL", str, "http://localhost:8000", "Where people reach this server: links begin with it."
+        "KLATSCH_PUBLIC_URL",
+        str,
+        "http://localhost:8000",
+        "Where people reach this server: links begin with it.",
+        shape=r"https?://[^\s/?#@]+(/[^\s?#]*)?",
+        must_be="an address such as https://chat.example.org",
     ),
     Variable("KLATSCH_LINK_MINUTES", int, 60, "How long a link in an e-mail works (min).", 5, 7 * 24 * 60),
     Variable(
@@ -225,9 +262,31 @@ def load(source: Mapping[str, str]) -> dict[str, Any]:
             values[variable.name] = _value(variable, source)
         except ValueError as error:
             wrong.append(f"{variable.name} {error}")
+    wrong += _missing_for_sasl(values)
     if wrong:
         raise BadSetting("Klatsch cannot start: " + "; ".join(wrong) + ". See .env.example, or run `make up`.")
     return values
+
+
+def _missing_for_sasl(values: Mapping[str, Any]) -> Iterator[str]:
+    if str(values.get("KAFKA_SECURITY_PROTOCOL", "")).startswith("SASL"):
+        for name in ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
+            if values.get(name) == "":
+                yield f"{name} is missing (KAFKA_SECURITY_PROTOCOL is a SASL protocol)"
+
+
+def stand_in_for_missing(environment: MutableMapping[str, str]) -> None:
+    """Gives what is needed and missing a value that leads nowhere: `--help` takes no settings."""
+    for name, value in _NOWHERE.items():
+        if not environment.get(name) and not environment.get(f"{name}_FILE"):
+            environment[name] = value
+
+
+_NOWHERE = {
+    "KLATSCH_SECRET_KEY": "-" * 50,
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+}
 
 
 def _value(variable: Variable, source: Mapping[str, str]) -> Any:
@@ -254,6 +313,9 @@ def _text(variable: Variable, source: Mapping[str, str]) -> str:
 def _check(variable: Variable, value: Any) -> Any:
     if variable.choices and value not in variable.choices:
         raise ValueError(f"must be one of {', '.join(variable.choices)}")
+    parts = value if variable.kind is list else [value]
+    if variable.shape and not all(re.fullmatch(variable.shape, part) for part in parts):
+        raise ValueError(f"must be {variable.must_be}")
     if variable.least is not None and value < variable.least:
         raise ValueError(f"must be at least {variable.least}")
     if variable.most is not None and value > variable.most:
@@ -283,9 +345,14 @@ _READ: dict[type, Callable[[str], Any]] = {
 
 def database(url: str) -> dict[str, Any]:
     """Django's entry for a PostgreSQL URL; raises BadSetting for any other database."""
-    config: dict[str, Any] = dict(environ.Env.db_url_config(url))
-    if config.get("ENGINE") != "django.db.backends.postgresql":
-        raise BadSetting("Klatsch cannot start: DATABASE_URL must begin with postgresql://. See .env.example.")
+    config: dict[str, Any] = {}
+    if url.startswith(("postgresql://", "postgres://")):  # of others environ warns with all that they say
+        with contextlib.suppress(ValueError):  # such as a port that is no number
+            config = dict(environ.Env.db_url_config(url))
+    if not config.get("NAME"):
+        raise BadSetting(
+            "Klatsch cannot start: DATABASE_URL must be postgresql://user:password@host:port/name. See .env.example."
+        )
     return config
 
 

@@ -59,6 +59,12 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ("KLATSCH_RING_SECONDS", "129"),
         ("KLATSCH_INSECURE_COOKIES", "maybe"),
         ("KAFKA_SECURITY_PROTOCOL", "plaintext"),
+        ("KLATSCH_SECRET_KEY", "k" * 49),
+        ("KAFKA_BOOTSTRAP_SERVERS", "localhost"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b"),
+        ("KLATSCH_TOPIC", "klatsch events"),
+        ("KLATSCH_PUBLIC_URL", "chat.example.org"),
+        ("KLATSCH_PUBLIC_URL", "https://chat.example.org/?q"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_never_shown(name: str, value: str) -> None:
@@ -69,13 +75,58 @@ def test_a_bad_value_is_refused_by_name_and_never_shown(name: str, value: str) -
     assert not text.endswith(value)
 
 
+@pytest.mark.parametrize("name", ["KLATSCH_ORIGINS", "KLATSCH_CORS_ORIGINS"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "chat.example.org",
+        "https://chat.example.org/",
+        "https://*.example.org",
+        "https://.example.org",
+        "https://Chat.example.org",
+        "https://ana@example.org",
+        "null",
+    ],
+)
+def test_an_origin_that_no_browser_sends_or_that_is_more_than_one_is_refused_by_name(name: str, origin: str) -> None:
+    assert f"{name} must be origins" in refusal(**{name: f"https://good.example.org,{origin}"})
+
+
+def test_origins_may_have_ports_and_be_addresses() -> None:
+    origins = ["https://chat.example.org", "http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
+    assert env.load(GOOD | {"KLATSCH_ORIGINS": ",".join(origins)})["KLATSCH_ORIGINS"] == origins
+
+
+def test_a_sasl_protocol_needs_a_name_and_a_password() -> None:
+    text = refusal(KAFKA_SECURITY_PROTOCOL="SASL_SSL")
+    assert "KAFKA_SASL_USERNAME is missing" in text
+    assert "KAFKA_SASL_PASSWORD is missing" in text
+    who = {"KAFKA_SASL_USERNAME": "api", "KAFKA_SASL_PASSWORD": "hunter2"}
+    assert env.load(GOOD | who | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"})["KAFKA_SASL_USERNAME"] == "api"
+
+
 def test_a_secret_is_not_in_the_refusal() -> None:
     assert "hunter2" not in refusal(KLATSCH_HASHERS="x", DATABASE_URL="postgresql://u:hunter2@localhost/klatsch")
 
 
-def test_a_database_that_is_not_postgresql_is_refused() -> None:
-    with pytest.raises(env.BadSetting, match="DATABASE_URL must begin with postgresql://"):
-        env.database("sqlite:///klatsch.db")
+@pytest.mark.parametrize(
+    "url", ["sqlite:///klatsch.db", "u:hunter2@db/klatsch", "postgresql://", "postgresql://u:hunter2@db:port/klatsch"]
+)
+def test_a_database_that_is_not_postgresql_is_refused_by_name(url: str) -> None:
+    with pytest.raises(env.BadSetting, match="DATABASE_URL must be postgresql://") as caught:
+        env.database(url)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_needed_and_missing_is_made_up_for_help_alone() -> None:
+    environment = {"KLATSCH_SECRET_KEY": "k" * 60, "DATABASE_URL_FILE": "/run/secrets/url"}
+    env.stand_in_for_missing(environment)
+    assert environment["KLATSCH_SECRET_KEY"] == "k" * 60
+    assert "DATABASE_URL" not in environment
+    nothing: dict[str, str] = {}
+    env.stand_in_for_missing(nothing)
+    assert env.load(nothing)["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:1"
 
 
 def test_a_postgresql_url_becomes_djangos_entry() -> None:

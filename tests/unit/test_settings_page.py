@@ -7,7 +7,11 @@ import pytest
 from klatsch import env
 from klatsch.processes.settings_page import settings_page
 
-NEEDED = {variable.name: "x" for variable in env.VARIABLES if variable.required}
+NEEDED = {
+    "KLATSCH_SECRET_KEY": "k" * 50,
+    "DATABASE_URL": "postgresql:///k",
+    "KAFKA_BOOTSTRAP_SERVERS": "localhost:9092",
+}
 SECRETS = [variable.name for variable in env.VARIABLES if variable.secret]
 
 
@@ -34,10 +38,11 @@ def test_whatever_names_a_password_a_key_or_a_token_is_a_secret() -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("from the file\n")
+    content = "from the file, and long enough for a secret key: 1234567890"
+    file.write_text(f"{content}\n")
     source = {**NEEDED, f"{name}_FILE": str(file)}
     source.pop(name, None)
-    assert env.load(source)[name] == "from the file"
+    assert env.load(source)[name] == content
 
 
 def test_a_file_that_cannot_be_read_or_comes_beside_a_value_stops_the_process_and_is_named(tmp_path: Path) -> None:
