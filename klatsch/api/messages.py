@@ -1,5 +1,6 @@
 """Messages over REST: send them, read histories."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -29,9 +30,10 @@ from klatsch.conversations.queries import check_member, get_access, get_direct_i
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import BadRequest, FieldError
 from klatsch.core.ids import uuid7
+from klatsch.messaging.outcomes import refusals_counted
 from klatsch.messaging.posting import Route, post_message
 from klatsch.messaging.queries import list_own_messages
-from klatsch.messaging.services import Draft, check_draft
+from klatsch.messaging.services import Draft, check_draft, check_rate
 
 MessagePage = paged(MessageSerializer, "MessagePage")
 _SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."
@@ -45,7 +47,7 @@ class DirectMessages(APIView):
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request, username: str) -> HttpResponse:
         person = person_of(request)
@@ -77,7 +79,7 @@ class ConversationMessages(APIView):
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         return _send(request, lambda: _access(request, conversation_id))
@@ -103,7 +105,7 @@ class NamedMessage(APIView):
         request=MessageBody,
         parameters=(CLIENT_ID_IN_PATH,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def put(self, request: Request, conversation_id: UUID, client_id: str) -> HttpResponse:
         return _send(request, lambda: _access(request, conversation_id), client_id)
@@ -140,10 +142,14 @@ def _access(request: Request, conversation_id: UUID) -> Access:
 
 def _send(request: Request, find_access: Callable[[], Access], client_id: str | None = None) -> HttpResponse:
     """Posts the body's message; a draft that is refused makes no conversation."""
-    now_ms = ports_of(request).clock()
-    draft = _read_draft(request, client_id, now_ms)
-    check_draft(draft)
-    posted = post_message(route=_route(request), access=find_access(), draft=draft, now_ms=now_ms)
+    ports = ports_of(request)
+    now_ms = ports.clock()
+    with refusals_counted():
+        check_rate(ports.rates, str(person_of(request).id), time.monotonic())
+        draft = _read_draft(request, client_id, now_ms)
+        check_draft(draft)
+        access = find_access()
+    posted = post_message(route=_route(request), access=access, draft=draft, now_ms=now_ms)
     return bytes_response(posted.message, status=201 if posted.archived else 202)
 
 

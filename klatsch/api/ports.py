@@ -10,6 +10,7 @@ import structlog
 from django.db import connections
 from django.http import HttpRequest
 
+from klatsch.core.bucket import Buckets
 from klatsch.core.clock import Clock
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError, LogWriter
@@ -24,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """`log` is a writer that reports.
+    """`log` is a writer that reports. `rates` says how often a person may send through this process.
 
     `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise.
     """
@@ -33,6 +34,7 @@ class Ports:
     ends: LogEnds
     progress: Progress
     clock: Clock
+    rates: Buckets
     check_log: Callable[[float], None] | None = None
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from klatsch.conversations.access import Access
-from klatsch.core.bucket import TokenBucket
+from klatsch.core.bucket import Buckets
 from klatsch.core.clock import Clock
 from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
 from klatsch.core.ids import uuid_text
@@ -18,7 +18,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.protocol import Send
 from klatsch.messaging.events import judged_id
-from klatsch.messaging.services import Draft, LookUpFirst, identify, send_message
+from klatsch.messaging.services import Draft, LookUpFirst, check_rate, identify, send_message
 
 FEED_BEHIND_S = 5.0
 """A feed that is so far behind cannot say in time what became of a send (D4)."""
@@ -37,7 +37,7 @@ class Sending:
         lookups: Lookups,
         clock: Clock,
         answer_s: float,
-        per_second: int,
+        rates: Buckets,
         on_loop: Callable[[Callable[[], None]], object],
     ) -> None:
         self._hub = hub
@@ -47,10 +47,9 @@ class Sending:
         self._lookups = lookups
         self._clock = clock
         self._answer_s = answer_s
-        self._per_second = per_second
+        self._rates = rates
         self._on_loop = on_loop
         self._appended = 0
-        self._buckets: dict[str, TokenBucket] = {}
 
     async def send(self, person: Person, outbox: Outbox, frame: Send) -> None:
         """Appends what was written; the feed answers when it reads it back. After KlatschError nothing was appended."""
@@ -83,8 +82,7 @@ class Sending:
         if outbox.unanswered >= protocol.UNANSWERED_MOST:
             raise RateLimited(f"{protocol.UNANSWERED_MOST} sends wait for their answer already.", retry_after=0.1)
         now_s = time.monotonic()
-        if wait_s := self._bucket(person.user_id, now_s).take(now_s):
-            raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
+        check_rate(self._rates, person.user_id, now_s)
         if self.is_behind(now_s):
             raise Unavailable("The log does not answer. Try again.", retry_after=1)
 
@@ -92,12 +90,6 @@ class Sending:
         """Whether the log is too slow in giving back what was appended here."""
         oldest_s = self._pending.oldest_s()
         return oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S
-
-    def _bucket(self, user_id: str, now_s: float) -> TokenBucket:
-        bucket = self._buckets.get(user_id)
-        if bucket is None:
-            bucket = self._buckets[user_id] = TokenBucket(self._per_second, now_s)
-        return bucket
 
     @staticmethod
     def _known_access(person: Person, frame: Send) -> Access | None:

@@ -1,7 +1,8 @@
 """Counts what becomes of sends that wait for their answer, as `gateway.tally` does for sockets."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, Protocol, TypeVar
 
 from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotAMember, Unknown
@@ -22,6 +23,16 @@ class _Posted(Protocol):
 
 P = ParamSpec("P")
 T = TypeVar("T", bound=_Posted)
+
+
+@contextmanager
+def refusals_counted() -> Iterator[None]:
+    """Counts what is refused within, where nothing has been appended yet."""
+    try:
+        yield
+    except KlatschError as error:
+        REFUSED.labels(error.code).inc()
+        raise
 
 
 def counted(post: Callable[P, T]) -> Callable[P, T]:

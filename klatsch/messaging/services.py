@@ -6,8 +6,9 @@ from collections.abc import Callable
 import msgspec
 
 from klatsch.conversations.access import Access
+from klatsch.core.bucket import Buckets
 from klatsch.core.clock import timestamp
-from klatsch.core.errors import BadRequest, FieldError, InvalidContent, TooLong, Unavailable
+from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited, TooLong, Unavailable
 from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.messaging import events
@@ -33,6 +34,12 @@ class SentMessage(msgspec.Struct, frozen=True, gc=False):
 
 class LookUpFirst(Exception):
     """The `client_id` may be older than what feeds remember: see `lookup.find_earlier`, then send with `looked_up`."""
+
+
+def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
+    """Raises RateLimited when this person sends more than one process takes, by sockets and REST together (D16)."""
+    if wait_s := rates.take(sender_id, now_s):
+        raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
 
 
 def check_draft(draft: Draft) -> None:

@@ -17,6 +17,7 @@ from prometheus_client import REGISTRY
 from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
+from klatsch.core.bucket import Buckets
 from klatsch.core.failures import log_loop_failure, log_uncaught
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
@@ -105,10 +106,11 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     progress = ArchiveProgress()
     lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
-    gateway = build_gateway(epoch, start, writer, tail, lookups, database, loop)
+    rates = wiring.rates()
+    gateway = build_gateway(epoch, start, writer, tail, lookups, database, rates, loop)
     feeding = Feeding(gateway, start.ends, loop)
     server = Server(
-        _config(gateway, wiring.ports(reporting, tail, progress)),
+        _config(gateway, wiring.ports(reporting, tail, progress, rates)),
         lambda: drain(gateway, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     tail.start(start.begin, feeding.deliver, failed)
@@ -141,6 +143,7 @@ def build_gateway(
     tail: KafkaTail,
     lookups: Lookups,
     database: DatabaseThreads,
+    rates: Buckets,
     loop: asyncio.AbstractEventLoop,
 ) -> Gateway:
     env = settings.ENV
@@ -165,7 +168,7 @@ def build_gateway(
         lookups=lookups,
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
-        per_second=env["KLATSCH_MESSAGES_PER_SECOND"],
+        rates=rates,
         on_loop=loop.call_soon_threadsafe,
     )
     limits = Limits(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection as django_connection
 
 from klatsch.api.ports import Ports
+from klatsch.core.bucket import Buckets
 from klatsch.eventlog.epochs import check_topic
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
@@ -92,14 +93,19 @@ def close_pool() -> None:
 def make_ports() -> Ports:
     """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
     epoch = known_log()
-    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), ArchiveProgress())
+    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), ArchiveProgress(), rates())
 
 
-def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress) -> Ports:
+def rates() -> Buckets:
+    """How often people may send through this process, by whatever door."""
+    return Buckets(settings.ENV["KLATSCH_MESSAGES_PER_SECOND"])
+
+
+def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
     """The same, over parts that the process has already."""
     topics = KafkaTopics(kafka_connection())
 
     def check_log(deadline_s: float) -> None:
         check_topic(topics.find(deadline_s))
 
-    return Ports(log=log, ends=tail, progress=progress, clock=clock_ms, check_log=check_log)
+    return Ports(log=log, ends=tail, progress=progress, clock=clock_ms, rates=rates, check_log=check_log)

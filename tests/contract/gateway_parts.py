@@ -8,6 +8,7 @@ from klatsch.accounts.records import credential_digest
 from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
+from klatsch.core.bucket import Buckets
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
@@ -108,7 +109,7 @@ class Parts:
             lookups=Lookups(self.writer, MemoryTail(self.log), NoProgress(), 1.0),
             clock=lambda: NOW_MS,
             answer_s=answer_s,
-            per_second=per_second,
+            rates=Buckets(per_second),
             on_loop=self.on_loop.append,
         )
         self.gateway = Gateway(

@@ -10,6 +10,7 @@ from django.test import Client
 from klatsch.accounts.models import User
 from klatsch.api.ports import Ports
 from klatsch.conversations.access import Access
+from klatsch.core.bucket import Buckets
 from klatsch.core.errors import NotArchivedYet
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -32,6 +33,7 @@ class Chat:
     def __init__(self) -> None:
         self.log = MemoryLog(PARTITIONS)
         self.writer = MemoryWriter(self.log)
+        self.rates = Buckets(0)
         self.archiving = True
         self.archived = False
         self.asked_for: list[str] = []
@@ -49,7 +51,7 @@ class Chat:
     def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Somebody's request under /api/v1/; headers as `idempotency_key`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
-        ports = Ports(self.writer, MemoryTail(self.log), self, lambda: NOW_MS)
+        ports = Ports(self.writer, MemoryTail(self.log), self, lambda: NOW_MS, self.rates)
         return Client().generic(
             method,
             path if path.startswith("http") else f"/api/v1/{path}",

@@ -10,6 +10,7 @@ from django.test import Client, RequestFactory
 
 from klatsch.api import health
 from klatsch.api.ports import Ports, WithPorts, ports_of
+from klatsch.core.bucket import Buckets
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -30,7 +31,7 @@ class NoProgress:
 
 
 def ports(check_log: Any = None) -> Ports:
-    return Ports(MemoryWriter(log := MemoryLog()), MemoryTail(log), NoProgress(), lambda: 0, check_log)
+    return Ports(MemoryWriter(log := MemoryLog()), MemoryTail(log), NoProgress(), lambda: 0, Buckets(0), check_log)
 
 
 def refuse(_: float) -> None:

@@ -8,7 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
 from klatsch.conversations.models import Conversation
+from klatsch.core.bucket import Buckets
 from klatsch.core.ids import uuid7
+from klatsch.core.metrics import REFUSED
 from tests.integration.chat import NOW_MS, Chat, read_pages
 from tests.integration.people import problem
 
@@ -256,4 +258,32 @@ def test_a_send_and_a_page_cost_three_statements_with_sign_in(chat: Chat) -> Non
         ("GET", "users"): 3,
         ("GET", "conversations"): 2,
         ("GET", "messages"): 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "users/bob/messages"), ("PUT", "conversations/{tea}/messages/x")]
+)
+def test_who_sends_too_fast_is_429_with_the_time_to_wait_and_others_are_not(
+    chat: Chat, tea: str, method: str, path: str
+) -> None:
+    chat.rates = Buckets(0.01)
+    path = path.format(tea=tea)
+    assert chat.ask("ana", method, path, {"content": "hi"}).status_code == 201
+
+    refused = chat.ask("ana", method, path, {"content": "hi"})
+
+    assert problem(refused) == (429, "rate_limited")
+    assert 90 < int(refused["Retry-After"]) <= 100
+    assert chat.ask("bob", "POST", "users/ana/messages", {"content": "hi"}).status_code == 201
+    assert len(chat.messages()) == 2
+
+
+def test_what_is_refused_before_it_is_appended_is_counted_by_its_code(chat: Chat) -> None:
+    before = {code: REFUSED.labels(code)._value.get() for code in ("too_long", "not_found")}
+    chat.ask("ana", "POST", "users/bob/messages", {"content": "x" * 4_001})
+    chat.ask("ana", "POST", "users/nobody-at-all/messages", {"content": "hi"})
+    assert {code: REFUSED.labels(code)._value.get() - count for code, count in before.items()} == {
+        "too_long": 1,
+        "not_found": 1,
     }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.core.bucket import TokenBucket
+from klatsch.core.bucket import Buckets, TokenBucket
 
 rates = st.floats(0.01, 5)
 pauses = st.lists(st.floats(0, 0.5), max_size=60)
@@ -66,3 +66,25 @@ def test_after_the_told_seconds_there_is_a_token(per_second: float, waits: list[
         if told := bucket.take(now_s):
             now_s += told * (1 + 1e-9) + 1e-9
             assert bucket.take(now_s) == 0.0
+
+
+def test_everybody_has_a_bucket_of_their_own() -> None:
+    buckets = Buckets(1)
+    assert [buckets.take("ana", 0), buckets.take("ana", 0), buckets.take("bob", 0)] == [0.0, 0.0, 0.0]
+    assert buckets.take("ana", 0) == pytest.approx(1)
+
+
+def test_who_sent_nothing_for_a_while_is_forgotten_and_who_is_short_of_tokens_is_not() -> None:
+    buckets = Buckets(1)
+    while not buckets.take("ana", 99.9):
+        pass
+    for number in range(100_000):
+        buckets.take(f"person {number}", number / 1_000)  # a thousand new people a second, for 100 s
+    assert len(buckets) < 6_000
+    assert buckets.take("ana", 100) > 0
+
+
+def test_without_a_limit_nobody_is_remembered() -> None:
+    buckets = Buckets(0)
+    assert buckets.take("ana", 0) == 0.0
+    assert len(buckets) == 0
