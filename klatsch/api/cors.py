@@ -8,7 +8,7 @@ from django.utils.cache import patch_vary_headers
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _HEADERS = "Authorization, Content-Type, Idempotency-Key, X-Request-ID"
-_SHOWN = "Retry-After, X-Request-ID"
+_SHOWN = "Link, Location, Retry-After, X-Request-ID"
 _PREFLIGHT_S = "600"
 
 
