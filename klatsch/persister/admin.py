@@ -11,6 +11,8 @@ from klatsch.persister.dead_letters import retry_dead_letter
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+    """Looking takes the right to view dead letters; a retry, which makes a message of one, that to change them."""
+
     list_display = ("position", "reason", "detail", "created_at", "retried_at")
     list_filter = ("reason", ("retried_at", admin.EmptyFieldListFilter), "partition")
     search_fields = ("reason", "detail")
@@ -31,7 +33,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
     def value_text(self, letter: DeadLetter) -> str:
         return bytes(letter.value).decode(errors="backslashreplace")
 
-    @admin.action(description="Try again to store the selected dead letters", permissions=["view"])
+    @admin.action(description="Try again to store the selected dead letters", permissions=["retry"])
     def retry(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         for letter in letters.order_by("epoch", "partition", "offset"):
             try:
@@ -41,7 +43,17 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
             else:
                 self.message_user(request, f"{self.position(letter)} is stored.", messages.SUCCESS)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
+        # A page of the list is a hundred records of up to a megabyte; what one holds is read where it is shown.
+        return super().get_queryset(request).defer("key", "value", "judge")  # type: ignore[no-any-return]  # its stub is generic
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("messaging.change_deadletter")
+
     def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:

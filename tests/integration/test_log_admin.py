@@ -1,6 +1,7 @@
 """Staff look at the log's epochs, at what waits for it, and at what could not be stored."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -67,3 +68,36 @@ def test_staff_retry_dead_letters_and_are_told_of_each_why_it_cannot_be_stored(s
     ).content.decode()
     assert answer.count("It still cannot be read") == 2
     assert not DeadLetter.objects.exclude(retried_at=None).exists()
+
+
+def with_right(name: str) -> Client:
+    person = make_person(f"staff-{name.replace('_', '-')}", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename=name))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_who_may_only_look_at_dead_letters_cannot_retry_them() -> None:
+    letters(1)
+    chosen = {"action": "retry", "_selected_action": list(DeadLetter.objects.values_list("pk", flat=True))}
+    said = {}
+    for right in ("view_deadletter", "change_deadletter"):
+        answer = with_right(right).post("/admin/messaging/deadletter/", chosen, follow=True)
+        assert answer.status_code == 200
+        said[right] = "It still cannot be read" in answer.content.decode()
+    assert said == {"view_deadletter": False, "change_deadletter": True}
+
+
+def test_a_dead_letter_shows_what_it_holds_and_cannot_be_changed(staff: Client) -> None:
+    letters(1)
+    path = f"/admin/messaging/deadletter/{DeadLetter.objects.get().pk}/change/"
+    assert "\\xff" in staff.get(path).content.decode()
+    assert staff.post(path, {"reason": "none"}).status_code == 403
+
+
+def test_a_list_of_dead_letters_does_not_read_what_they_hold(staff: Client) -> None:
+    letters(2)
+    with CaptureQueriesContext(connection) as captured:
+        staff.get("/admin/messaging/deadletter/")
+    assert not [query["sql"] for query in captured if '"value"' in query["sql"]]
