@@ -42,6 +42,9 @@ class KafkaConnection:
             # A broker that comes back is found within a second, not within ten.
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1_000,
+            # The default, "rebootstrap", heeds neither while all brokers are down: forty attempts and eighty lines a
+            # second from each consumer (librdkafka 2.15). The addresses of bootstrap.servers are kept without it too.
+            "metadata.recovery.strategy": "none",
         }
         if self.security_protocol.startswith("SASL"):
             config["sasl.mechanism"] = self.sasl_mechanism
