@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.core.management.base import CommandError
+from django.db import OperationalError, ProgrammingError, connection
+
+from klatsch.eventlog.log import LogError
+from klatsch.processes.sentences import told_in_a_sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 _SET = ("KLATSCH_", "KAFKA_", "DATABASE_", "EMAIL_")
@@ -39,3 +45,44 @@ def test_a_process_with_a_bad_setting_ends_with_one_sentence_that_names_it(proce
     assert "KLATSCH_SECRET_KEY must be" in said.stderr
     assert "hunter2" not in said.stderr
     assert said.stderr.count("\n") == 1
+
+
+NOWHERE = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
+
+
+def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence() -> None:
+    said = manage("demo", KLATSCH_SECRET_KEY="k" * 50, DATABASE_URL=NOWHERE, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert said.returncode == 1
+    assert "PostgreSQL does not answer (DATABASE_URL)" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert "hunter2" not in said.stderr
+
+
+@pytest.mark.parametrize("error", [OperationalError("down"), psycopg.OperationalError("down")])
+def test_a_process_that_loses_postgresql_at_its_start_ends_with_a_sentence(error: Exception) -> None:
+    with (
+        pytest.raises(CommandError, match=r"the gateway does not go on: PostgreSQL does not answer"),
+        told_in_a_sentence("the gateway does not go on: "),
+    ):
+        raise error
+
+
+def test_a_log_that_does_not_answer_is_told_in_its_own_words() -> None:
+    with pytest.raises(CommandError, match="the log does not answer"), told_in_a_sentence():
+        raise LogError("the log does not answer")
+
+
+@pytest.mark.django_db
+def test_tables_that_are_not_there_yet_are_told_with_what_makes_them() -> None:
+    with (
+        pytest.raises(CommandError, match=r"run manage\.py migrate"),
+        told_in_a_sentence(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT epoch FROM eventlog_epoch_of_tomorrow")
+
+
+@pytest.mark.django_db
+def test_a_statement_that_is_wrong_is_a_fault_of_ours_and_no_sentence() -> None:
+    with pytest.raises(ProgrammingError), told_in_a_sentence(), connection.cursor() as cursor:
+        cursor.execute("SELEKT 1")

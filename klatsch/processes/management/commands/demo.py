@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 
 from klatsch.accounts.services import create_token, register_person
+from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -15,7 +16,8 @@ class Command(BaseCommand):
         run = secrets.token_hex(2)
         port = os.environ.get("KLATSCH_PORT", "8000")
         names = [f"ana-{run}", f"bob-{run}"]
-        tokens = [self._make(name) for name in names]
+        with told_in_a_sentence():
+            tokens = [self._make(name) for name in names]
         self.stdout.write(
             f"\ncurl -H 'Authorization: Bearer {tokens[0]}' -H 'Content-Type: application/json' "
             f'-d \'{{"content": "hello"}}\' http://localhost:{port}/api/v1/users/{names[1]}/messages'

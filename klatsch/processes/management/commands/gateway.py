@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.eventlog.log import LogError
 from klatsch.processes.gateway import run
+from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -17,8 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            run(host=options["host"], port=options["port"])
-        except LogError as error:
-            raise CommandError(f"the gateway does not go on: {error}") from error
+            with told_in_a_sentence("the gateway does not go on: "):
+                run(host=options["host"], port=options["port"])
         except OSError as error:
             raise CommandError(f"port {options['port']} cannot be listened on: {error.strerror}") from error

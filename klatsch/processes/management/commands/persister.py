@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.eventlog.log import LogError
 from klatsch.processes.persister import run
+from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -27,8 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
-        except LogError as error:
-            raise CommandError(f"the persister does not go on: {error}") from error
+            with told_in_a_sentence("the persister does not go on: "):
+                run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
         except OSError as error:
             raise CommandError(f"port {options['metrics_port']} cannot be listened on: {error.strerror}") from error

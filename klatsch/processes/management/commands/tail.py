@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.log import LogError, Record
 from klatsch.processes import wiring
+from klatsch.processes.sentences import told_in_a_sentence
 
 _WAITING_MOST = 100
 _LOOK_UP_S = 0.2
@@ -24,11 +25,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            epoch = wiring.known_log()
-            with _records(wiring.log_tail(epoch.partitions), from_start=options["from_start"]) as batches:
-                self._show(epoch.epoch, batches, options["records"])
-        except LogError as error:
-            raise CommandError(str(error)) from error
+            with told_in_a_sentence():
+                epoch = wiring.known_log()
+                with _records(wiring.log_tail(epoch.partitions), from_start=options["from_start"]) as batches:
+                    self._show(epoch.epoch, batches, options["records"])
         except KeyboardInterrupt:
             self.stderr.write("")
 

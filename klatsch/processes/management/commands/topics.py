@@ -1,11 +1,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from klatsch.eventlog.log import LogError
 from klatsch.eventlog.topics import KafkaTopics
 from klatsch.processes import wiring
+from klatsch.processes.sentences import told_in_a_sentence
 from klatsch.processes.topics import adopt_topic, create_topic, verify_topic
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         topics, plan = KafkaTopics(wiring.kafka_connection()), wiring.topic_plan()
-        try:
+        with told_in_a_sentence():
             if options["action"] == "verify":
                 said = verify_topic(topics, plan)
             else:
@@ -34,6 +34,4 @@ class Command(BaseCommand):
                         said = adopt_topic(topics, tail)
                 finally:
                     tail.stop()
-        except LogError as error:
-            raise CommandError(str(error)) from error
         self.stdout.write(said)
