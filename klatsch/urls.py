@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 
 from klatsch.api.async_docs import async_docs, async_schema
 from klatsch.gateway.asyncapi.document import async_document, async_yaml
+from klatsch.web import pages
 
 handler400 = "klatsch.api.errors.bad_request"
 handler403 = "klatsch.api.errors.forbidden"
@@ -23,5 +24,7 @@ urlpatterns: list[Any] = [
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")),
     path("api/async-schema", async_schema(async_yaml), name="async-schema"),
     path("api/async-docs", async_docs(async_document), name="async-docs"),
+    path("reset", pages.reset),
+    path("confirm", pages.confirm),
     path("admin/", admin.site.urls),
 ]
