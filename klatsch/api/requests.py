@@ -1,4 +1,4 @@
-"""What every request has: an id in its log lines and its answer, and its place in the counts."""
+"""What every request has: an id in its log lines and its answer, its place in the counts, and no place in a cache."""
 
 import time
 from collections.abc import Callable
@@ -25,6 +25,9 @@ class RequestIds:
         with bound_contextvars(request=request_id):
             response = self._get_response(request)
         response.headers[HEADER] = request_id
+        if request.path_info.startswith("/api/v1/"):
+            # What somebody may read is nothing for a cache to keep: not a proxy's, not a shared browser's.
+            response.headers.setdefault("Cache-Control", "no-store")
         method = request.method if request.method in _METHODS else "other"  # anybody may invent more
         REQUESTS.labels(method, str(response.status_code)).inc()
         REQUEST_SECONDS.observe(time.perf_counter() - started_s)

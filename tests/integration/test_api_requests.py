@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import pytest
 from django.conf import settings
 from django.test import Client, override_settings
 
@@ -34,3 +35,9 @@ def test_an_api_process_shows_its_metrics_to_whoever_has_the_token(client: Clien
     with override_settings(ENV=settings.ENV | {"KLATSCH_METRICS_TOKEN": "a-token"}):
         assert client.get("/metrics").status_code == 401
         assert client.get("/metrics", headers={"Authorization": "Bearer a-token"}).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/nowhere", "/api/v1/auth/login"])
+def test_no_cache_keeps_an_answer_of_the_api(client: Client, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "no-store"
