@@ -15,7 +15,7 @@ from knox.models import AuthToken
 
 from klatsch.accounts.credentials import find_by_session, find_by_token
 from klatsch.accounts.devices import device_of
-from klatsch.accounts.models import Ticket, TokenUse, User
+from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.queries import Person, Profile, profile_of
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.sessions import DEVICE
@@ -75,8 +75,12 @@ def check_credentials(*, http: HttpRequest, username: str, password: str) -> Per
 
 
 def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
-    """Opens a session under a new key, and sets its cookies on the answer to `http`; raises NotAuthenticated."""
+    """Opens a session under a new key, and sets its cookies on the answer to `http`; raises NotAuthenticated.
+
+    The person's expired ones go, so that nothing piles up.
+    """
     user = _authenticate(http, username, password)
+    Session.objects.filter(user=user, expire_date__lt=Now()).delete()
     if auth.SESSION_KEY in http.session:
         # Django keeps the key when the same person signs in again; a key that has leaked must end here.
         http.session.flush()

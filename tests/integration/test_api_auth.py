@@ -117,6 +117,16 @@ class TestLogIn:
         assert client.cookies["sessionid"].value != first
         assert not Session.objects.filter(pk=first).exists()
 
+    def test_ones_expired_sessions_go_at_login_and_those_of_others_and_live_ones_stay(self, client: Client) -> None:
+        ana, bob = make_person_with_password(), make_person("bob")
+        for person in (ana, bob, ana):
+            Client().force_login(person)
+        gone, others, stays = Session.objects.order_by("created_at").values_list("pk", flat=True)
+        Session.objects.filter(pk__in=[gone, others]).update(expire_date=timezone.now() - timedelta(seconds=1))
+        log_in(client)
+        assert {others, stays} < set(Session.objects.values_list("pk", flat=True))
+        assert not Session.objects.filter(pk=gone).exists()
+
     def test_a_key_that_was_planted_before_login_is_not_the_sessions(self, client: Client) -> None:
         make_person_with_password()
         client.cookies["sessionid"] = "a" * 32
