@@ -11,7 +11,7 @@ _OPEN_S = 20
 
 
 class Socket(asyncio.Protocol):
-    """One connection. `on_text(payload)` gets each text frame; a close from the server is an error of the run."""
+    """One connection. `on_text(payload)` gets each text frame, and `on_lost(reason)` is told once of the end."""
 
     def __init__(self, host: str, token: str) -> None:
         self._host, self._token = host, token
@@ -19,6 +19,7 @@ class Socket(asyncio.Protocol):
         self._open = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_text: Callable[[bytes], None] = lambda _payload: None
+        self.on_lost: Callable[[str], None] = lambda _reason: None
         self.closed: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,12 +66,14 @@ class Socket(asyncio.Protocol):
                 self.transport.write(frame(PONG, payload))
             elif opcode == CLOSE:
                 self.closed = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
+                self.transport.close()
         del buffer[:at]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = self.closed or f"connection lost: {exc}"
         if not self.opened.done():
             self.opened.set_exception(RuntimeError(self.closed))
+        self.on_lost(self.closed)
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -80,18 +83,28 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return bytes([0x80 | opcode, 0x80 | 126]) + length.to_bytes(2, "big") + b"\0\0\0\0" + payload
 
 
+async def open_socket(host: str, port: int, token: str) -> Socket:
+    """A connection that has been accepted and has said nothing yet; raises OSError, RuntimeError."""
+    loop = asyncio.get_running_loop()
+    transport, socket = await loop.create_connection(lambda: Socket(f"{host}:{port}", token), host, port)
+    try:
+        await socket.opened
+    except BaseException:  # whoever waits for this may have a deadline
+        transport.abort()
+        raise
+    return socket
+
+
 async def connect(host: str, port: int, token: str) -> Socket:
     """An open connection that has said hello and has its first mark."""
-    loop = asyncio.get_running_loop()
-    _, socket = await loop.create_connection(lambda: Socket(f"{host}:{port}", token), host, port)
-    marked: asyncio.Future[None] = loop.create_future()
+    marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def greeted(payload: bytes) -> None:
         if payload.startswith(b'{"t":"mark"') and not marked.done():
             marked.set_result(None)
 
     async with asyncio.timeout(_OPEN_S):
-        await socket.opened
+        socket = await open_socket(host, port, token)
         socket.on_text = greeted
         socket.send(b'{"id":0,"op":"hello","d":{"resume":null}}')
         await marked
