@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import psycopg
 
-_LOGGED = re.compile(r"\[\d+\].* LOG:  (?:statement|execute [^:]*): (.*)")
+_LOGGED = re.compile(r"\[\d+\].* LOG:  (?:statement|execute [^:]*): ?(.*)")
 _KINDS = (
     # By a name that only that kind of statement has; the first that fits.
     ("sign-in", "accounts_tokenuse"),

@@ -3,6 +3,7 @@
 A stranger and a conversation that does not exist get the same NotFound.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +20,8 @@ from klatsch.eventlog.log import LogWriter
 
 # LATERAL, so that a direct conversation's other member is one probe of an index, and nobody's of a group are read.
 _STANDINGS = """
-    SELECT c.id, c.kind, mine.active, mine.version, peer.id, peer.username, coalesce(peer.is_active, true),
+    SELECT mine.user_id, c.id, c.kind, mine.active, mine.version, peer.id, peer.username,
+           coalesce(peer.is_active, true),
            EXISTS (SELECT FROM eventlog_outboxentry o
                    WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL)
     FROM conversations_member mine
@@ -28,7 +30,7 @@ _STANDINGS = """
                        WHERE c.kind = 'direct' AND theirs.conversation_id = c.id AND theirs.user_id <> mine.user_id
                        LIMIT 1) other ON true
     LEFT JOIN accounts_user peer ON peer.id = other.user_id
-    WHERE mine.user_id = %s"""
+    WHERE mine.user_id = ANY(%s)"""
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
@@ -71,28 +73,22 @@ class MemberView(msgspec.Struct, frozen=True):
     joined_at: datetime
 
 
-def load_person(user_id: UUID, *, log: LogWriter | None = None) -> list[Standing]:
-    """Where a person belongs or once did, in one statement; for a gateway, which merges it by version.
-
-    With `log`, what still waits for the log is relayed first, so that no standing of the result is `waiting`.
-    """
+def load_people(user_ids: Collection[UUID]) -> dict[UUID, list[Standing]]:
+    """Where each of these people belongs or once did, in one statement; for a gateway, which merges it by version."""
+    people: dict[UUID, list[Standing]] = {user_id: [] for user_id in user_ids}
     with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS, [user_id])
-        standings = [Standing(*row) for row in cursor.fetchall()]
-    if log is None or not any(standing.waiting for standing in standings):
-        return standings
-    for standing in standings:
-        if standing.waiting:
-            outbox.relay_records(log, place=place_of(standing.conversation_id))
-    return load_person(user_id)
+        cursor.execute(_STANDINGS, [list(user_ids)])
+        for user_id, *standing in cursor.fetchall():
+            people[user_id].append(Standing(*standing))
+    return people
 
 
 def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Standing:
     """A member's standing, their membership record being in the log; raises NotFound, Unavailable."""
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [user_id, conversation_id])
+        cursor.execute(_STANDING, [[user_id], conversation_id])
         row = cursor.fetchone()
-    if row is None or not (standing := Standing(*row)).active:
+    if row is None or not (standing := Standing(*row[1:])).active:
         raise no_such_conversation()
     if standing.waiting:
         outbox.relay_records(log, place=place_of(conversation_id))

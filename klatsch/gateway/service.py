@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from klatsch.accounts.services import SignedIn, authenticate_connection
-from klatsch.conversations.queries import Standing, load_person
+from klatsch.accounts.services import SignedIn, authenticate_bearers, authenticate_connection, no_such_credential
+from klatsch.conversations.queries import Standing, load_people
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.eventlog.log import Record
@@ -96,14 +96,19 @@ class Gateway:
     async def authenticate(self, credentials: Credentials) -> Arrival:
         """Who it is; raises NotAuthenticated, Forbidden, Unavailable."""
         self._check_ready()
-        key: str | None = None
-        if credentials.ticket is None and credentials.bearer is None:
-            key = session_key(credentials, cookie_name=self.limits.session_cookie, origins=self.limits.origins)
         endings = self.hub.endings.count
-        user = await self._database.run(
-            lambda: authenticate_connection(ticket=credentials.ticket, bearer=credentials.bearer, session_key=key)
-        )
-        return Arrival(user, endings)
+        return Arrival(await self._find(credentials), endings)
+
+    async def _find(self, credentials: Credentials) -> SignedIn:
+        if credentials.ticket is None and credentials.bearer is not None:
+            user = await self._database.run_together(authenticate_bearers, credentials.bearer)
+            if user is None:
+                raise no_such_credential()
+            return user
+        key: str | None = None
+        if credentials.ticket is None:
+            key = session_key(credentials, cookie_name=self.limits.session_cookie, origins=self.limits.origins)
+        return await self._database.run(lambda: authenticate_connection(ticket=credentials.ticket, session_key=key))
 
     async def hello(self, arrival: Arrival, outbox: Outbox) -> Person:
         """Joins the hub first and reads then, so that nothing falls between; `catch_up` goes on from there."""
@@ -115,12 +120,12 @@ class Gateway:
         outbox.deaf = True
         person = self.hub.join(str(user.id), user.username, outbox)  # what ends from here on finds the connection there
         try:
-            standings = [] if person.loaded else await self._database.run(lambda: load_person(user.id))
+            standings = None if person.loaded else await self._database.run_together(load_people, user.id)
         except BaseException:  # the deadline of a hello cancels it
             self.hub.leave(person, outbox)
             raise
         if not person.loaded:
-            self._take(person, standings)
+            self._take(person, standings or [])
         self.recheck.watch(user.id, outbox, time.monotonic())
         return person
 

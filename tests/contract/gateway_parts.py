@@ -1,6 +1,6 @@
 """A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from klatsch.gateway.service import Gateway, Limits
 from tests.contract.talk import NOW_MS, Somebody
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 SECRET = "0123456789" * 6
 REPLAY = ReplayLimits(each_most=100, most=1_000)
 
@@ -44,6 +46,10 @@ class CannedDatabase(DatabaseThreads):
             raise answer
         given: T = answer
         return given
+
+    async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
+        found: V | None = await self.run(lambda: ask([key]).get(key))
+        return found
 
 
 class NoProgress:

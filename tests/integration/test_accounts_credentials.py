@@ -16,14 +16,16 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from klatsch.accounts.credentials import find_by_token, list_tokens
-from klatsch.accounts.models import Session, Ticket, User
+from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import end_token
 from klatsch.accounts.services import (
     NewTicket,
     SignedIn,
+    authenticate_bearers,
     authenticate_connection,
     create_token,
+    no_such_credential,
     redeem_ticket,
 )
 from klatsch.accounts.services import create_ticket as create_ticket_for
@@ -200,6 +202,16 @@ CREDENTIALS: dict[str, Callable[[User], dict[str, Any]]] = {
 }
 
 
+def sign_in(bearer: str | None = None, **credential: str) -> SignedIn:
+    """As a gateway does, which asks for bearer tokens together."""
+    if bearer is None:
+        return authenticate_connection(**credential)
+    found = authenticate_bearers([bearer]).get(bearer)
+    if found is None:
+        raise no_such_credential()
+    return found
+
+
 @pytest.mark.parametrize("kind", CREDENTIALS)
 def test_a_connection_is_its_persons_at_the_cost_of_two_statements_at_most(
     kind: str, django_assert_max_num_queries: Any
@@ -207,7 +219,7 @@ def test_a_connection_is_its_persons_at_the_cost_of_two_statements_at_most(
     ana = make_person()
     credential = CREDENTIALS[kind](ana)
     with django_assert_max_num_queries(2):
-        signed_in = authenticate_connection(**credential)
+        signed_in = sign_in(**credential)
     assert (signed_in.id, signed_in.username) == (ana.pk, "ana")
 
 
@@ -217,7 +229,7 @@ def test_a_connection_of_somebody_inactive_is_refused(kind: str) -> None:
     credential = CREDENTIALS[kind](ana)
     User.objects.update(is_active=False)
     with pytest.raises(NotAuthenticated):
-        authenticate_connection(**credential)
+        sign_in(**credential)
 
 
 @pytest.mark.parametrize("kind", ["ticket", "bearer", "session_key"])
@@ -225,7 +237,29 @@ def test_a_connection_of_somebody_inactive_is_refused(kind: str) -> None:
 def test_a_connection_with_a_forged_credential_is_refused(kind: str, value: str) -> None:
     make_person()
     with pytest.raises(NotAuthenticated):
-        authenticate_connection(**{kind: value})
+        sign_in(**{kind: value})
+
+
+def test_many_bearers_are_told_apart_in_one_statement_and_each_use_is_noted(
+    django_assert_num_queries: Any,
+) -> None:
+    ana, bob, cleo = (make_person(name) for name in ("ana", "bob", "cleo"))
+    tokens = {person.pk: create_token(person_id=person.pk).token for person in (ana, bob, cleo)}
+    User.objects.filter(pk=cleo.pk).update(is_active=False)
+    long_ago = timezone.now() - timedelta(hours=1)
+    TokenUse.objects.update(last_used_at=long_ago)
+    with django_assert_num_queries(1):
+        found = authenticate_bearers([*tokens.values(), "forged"])
+    assert found.keys() == {tokens[ana.pk], tokens[bob.pk]}
+    assert [(found[tokens[person.pk]].id, found[tokens[person.pk]].username) for person in (ana, bob)] == [
+        (ana.pk, "ana"),
+        (bob.pk, "bob"),
+    ]
+    kept = find_by_token(tokens[ana.pk])
+    assert kept is not None
+    assert found[tokens[ana.pk]].credential == kept[1].credential
+    used = TokenUse.objects.exclude(last_used_at=long_ago)
+    assert set(used.values_list("token__user", flat=True)) == {ana.pk, bob.pk}
 
 
 def test_a_connection_without_any_credential_is_refused() -> None:

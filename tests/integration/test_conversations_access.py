@@ -8,7 +8,7 @@ import pytest
 
 from klatsch.accounts.models import User
 from klatsch.conversations import groups
-from klatsch.conversations.queries import check_member, get_access, get_direct_id, list_members, load_person
+from klatsch.conversations.queries import check_member, get_access, get_direct_id, list_members, load_people
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id
@@ -108,7 +108,7 @@ def test_all_of_a_persons_standings_are_one_statement(
     groups.remove_member(actor_id=ana.pk, conversation_id=tea, username="bob", log=log)
 
     with django_assert_num_queries(1):
-        standings = {standing.conversation_id: standing for standing in load_person(bob.pk)}
+        standings = {standing.conversation_id: standing for standing in load_people([bob.pk])[bob.pk]}
 
     assert set(standings) == {direct, tea}
     assert (standings[direct].active, standings[direct].version, standings[direct].kind) == (True, 1, "direct")
@@ -118,13 +118,22 @@ def test_all_of_a_persons_standings_are_one_statement(
     assert access == get_access(sender_id=bob.pk, sender_username="bob", conversation_id=direct, log=log)
 
 
-def test_what_waits_for_the_log_is_relayed_before_a_person_is_loaded(
-    bob: User, direct: UUID, log: MemoryWriter
-) -> None:
+def test_what_waits_for_the_log_is_said_to_wait(bob: User, direct: UUID) -> None:
     OutboxEntry.objects.update(relayed_at=None)
-    assert [standing.waiting for standing in load_person(bob.pk)] == [True]
+    assert [standing.waiting for standing in load_people([bob.pk])[bob.pk]] == [True]
 
-    assert [standing.waiting for standing in load_person(bob.pk, log=log)] == [False]
+
+def test_many_peoples_standings_are_one_statement_and_each_gets_their_own(
+    ana: User, bob: User, direct: UUID, tea: UUID, django_assert_num_queries: CountsQueries
+) -> None:
+    stranger = uuid4()
+    with django_assert_num_queries(1):
+        people = load_people([ana.pk, bob.pk, stranger])
+    assert people.keys() == {ana.pk, bob.pk, stranger}
+    assert {s.conversation_id for s in people[ana.pk]} == {s.conversation_id for s in people[bob.pk]} == {direct, tea}
+    [of_ana] = [standing for standing in people[ana.pk] if standing.conversation_id == direct]
+    assert of_ana.peer_username == "bob"
+    assert people[stranger] == []
 
 
 def test_the_conversation_with_a_person_is_found_by_name_before_it_was_made(ana: User, bob: User) -> None:

@@ -1,0 +1,118 @@
+"""What is asked of PostgreSQL from the event loop: alone at once, many together, and bounded."""
+
+import asyncio
+import threading
+from collections.abc import Collection, Iterator
+
+import pytest
+
+from klatsch.core.errors import Unavailable
+from klatsch.gateway.database import DatabaseThreads
+from tests.contract.waiting import until
+
+
+class Slow:
+    """Answers a key with its double, when it may; odd ones are nobody's."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.asked: list[list[int]] = []
+
+    def ask(self, keys: Collection[int]) -> dict[int, int]:
+        self.asked.append(sorted(keys))
+        self.may.wait(10)
+        return {key: 2 * key for key in keys if key % 2 == 0}
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseThreads]:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    threads = DatabaseThreads(threads=4, waiting_most=1_000, deadline_s=5)
+    yield threads
+    threads.close()
+
+
+async def test_who_comes_alone_is_asked_for_at_once(database: DatabaseThreads) -> None:
+    slow = Slow()
+    slow.may.set()
+    assert await database.run_together(slow.ask, 4) == 8
+    assert await database.run_together(slow.ask, 5) is None
+    assert slow.asked == [[4], [5]]
+
+
+async def test_those_who_come_while_it_is_busy_are_asked_for_together_and_each_gets_their_own(
+    database: DatabaseThreads,
+) -> None:
+    slow = Slow()
+    ask = slow.ask
+    first = [asyncio.create_task(database.run_together(ask, key)) for key in (0, 2)]
+    await until(lambda: slow.asked)
+    second = asyncio.create_task(database.run_together(ask, 4))
+    await until(lambda: len(slow.asked) == 2)
+    others = [asyncio.create_task(database.run_together(ask, key)) for key in range(100, 200)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(slow.asked) == 2
+    slow.may.set()
+    assert await asyncio.gather(*first, second) == [0, 4, 8]
+    assert await asyncio.gather(*others) == [None if key % 2 else 2 * key for key in range(100, 200)]
+    assert slow.asked == [[0, 2], [4], list(range(100, 200))]
+
+
+async def test_one_question_has_a_bound(database: DatabaseThreads) -> None:
+    slow = Slow()
+    slow.may.set()
+    ask = slow.ask
+    answers = await asyncio.gather(*(database.run_together(ask, key) for key in range(600)))
+    assert answers == [None if key % 2 else 2 * key for key in range(600)]
+    assert [len(keys) for keys in slow.asked] == [250, 250, 100]
+
+
+async def test_who_gives_up_takes_nobody_with_them(database: DatabaseThreads) -> None:
+    slow = Slow()
+    ask = slow.ask
+    gone, stays = (asyncio.create_task(database.run_together(ask, key)) for key in (2, 4))
+    await until(lambda: slow.asked)
+    gone.cancel()
+    slow.may.set()
+    assert await stays == 8
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+
+async def test_a_failure_is_told_to_all_who_asked_together_and_to_nobody_after(database: DatabaseThreads) -> None:
+    fails = [True]
+
+    def ask(keys: Collection[int]) -> dict[int, int]:
+        if fails:
+            raise Unavailable("as PostgreSQL's errors become")
+        return dict.fromkeys(keys, 1)
+
+    for outcome in await asyncio.gather(*(database.run_together(ask, key) for key in range(3)), return_exceptions=True):
+        assert isinstance(outcome, Unavailable)
+    fails.clear()
+    assert await database.run_together(ask, 1) == 1
+
+
+async def test_nobody_waits_longer_than_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    database, slow = DatabaseThreads(threads=1, waiting_most=10, deadline_s=0.05), Slow()
+    with pytest.raises(Unavailable):
+        await database.run_together(slow.ask, 2)
+    slow.may.set()
+    database.close()
+
+
+async def test_beyond_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    database, slow = DatabaseThreads(threads=1, waiting_most=2, deadline_s=5), Slow()
+    ask = slow.ask
+    waiting = [asyncio.create_task(database.run_together(ask, key)) for key in (2, 4)]
+    await until(lambda: slow.asked)
+    with pytest.raises(Unavailable):
+        await database.run_together(ask, 6)
+    with pytest.raises(Unavailable):
+        await database.run(lambda: None)
+    slow.may.set()
+    assert await asyncio.gather(*waiting) == [4, 8]
+    database.close()
