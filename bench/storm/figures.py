@@ -43,7 +43,8 @@ def show_return(
     fresher = sum(stream.presented != record.streams[0].base for record, stream in streams if record.idle)
     print(
         f"  {len(streams):,} of {len(records):,} came back, {sum(s.resumed for _, s in streams):,} with resumed:true "
-        f"({sum(s.resumed for s in idle):,} of them idle before, {fresher:,} of these with a later mark's token), {sum(s.resets for _, s in streams)} resets, "
+        f"({sum(s.resumed for s in idle):,} of them idle before, {fresher:,} of these with a later mark's token), "
+        f"{sum(s.resets for _, s in streams)} resets, "
         f"{sum(len(s.shown) for _, s in streams):,} messages replayed or come since"
     )
     parts = ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in used.items() if seconds >= 0.05)

@@ -45,7 +45,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
         # A page of the list is a hundred records of up to a megabyte; what one holds is read where it is shown.
-        return super().get_queryset(request).defer("key", "value", "judge")  # type: ignore[no-any-return]  # its stub is generic
+        return super().get_queryset(request).defer("key", "value", "judge")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.change_deadletter")
