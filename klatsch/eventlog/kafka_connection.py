@@ -45,6 +45,9 @@ class KafkaConnection:
             # The default, "rebootstrap", heeds neither while all brokers are down: forty attempts and eighty lines a
             # second from each consumer (librdkafka 2.15). The addresses of bootstrap.servers are kept without it too.
             "metadata.recovery.strategy": "none",
+            # A broker that hangs closes no connection: only asking tells who leads its partitions now. By default that
+            # is asked every five minutes, and a reader waits for its answer for one.
+            "topic.metadata.refresh.interval.ms": 1_000,
         }
         if self.security_protocol.startswith("SASL"):
             config["sasl.mechanism"] = self.sasl_mechanism
