@@ -15,8 +15,9 @@ Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class GatewayHttp:
-    """Answers `/readyz` with the feed's part added, `/metrics` on the event loop, where all that it reads lives, and
-    `sync`; everything else is the api's, as measured faster through WSGI.
+    """Answers `/readyz` with the feed's part added; `/metrics` on the event loop, where all that it reads lives;
+    `/livez` there too, as busy threads are no reason to end a process; and `sync`. All else is the api's, as measured
+    faster through WSGI.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class GatewayHttp:
         self._metrics_token = metrics_token
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["path"] == "/readyz":
+        if scope["path"] == "/livez":
+            await _answer(send, 200, "application/json", b'{"alive": true}')
+        elif scope["path"] == "/readyz":
             await self._answer_ready(send)
         elif scope["path"] == "/metrics":
             await self._answer_metrics(scope, send)

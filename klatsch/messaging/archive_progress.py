@@ -59,9 +59,15 @@ class ArchiveProgress:
     """Lets any number of threads wait for the archive of the newest epoch; one connection and one thread serve all.
 
     They are made on first need. While PostgreSQL cannot be reached every wait still ends at its deadline.
+
+    At most `vain_most` wait at once for what may not come soon; others are told at once: threads that wait for it are
+    missing where something could be answered. That is so in a partition from a wait in vain until the archive has what
+    was waited for, and always for what a client names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vain_most: int) -> None:
+        self._vain_most = vain_most
+        self._vain: dict[int, int] = {}
         self._changed = threading.Condition()
         self._epoch: int | None = None
         self._offsets: dict[int, int] = {}
@@ -81,9 +87,18 @@ class ArchiveProgress:
             self._epoch = newest
         return self._epoch
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait just now."""
+        return self._waiting
+
     def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
         """Whether the archive has what stands at `offset`, as soon as it has; False within `deadline_s` (or 0.2 s)."""
-        return self._wait(lambda: self._offsets.get(partition, 0) > offset, deadline_s)
+        behind = self._offsets.get(partition, 0) <= self._vain.get(partition, -1)
+        reached = self._wait(lambda: self._offsets.get(partition, 0) > offset, deadline_s, in_vain=behind)
+        if not reached:
+            self._vain[partition] = max(offset, self._vain.get(partition, -1))
+        return reached
 
     def wait_for_position(self, at_least: str, deadline_s: float) -> None:
         """Returns when the archive holds a position, or all before a resume token; raises BadRequest, NotArchivedYet.
@@ -97,7 +112,7 @@ class ArchiveProgress:
                 return self._epoch is not None and self._epoch > epoch
             return all(self._offsets.get(partition, 0) >= offset for partition, offset in wanted.items())
 
-        if not self._wait(reached, deadline_s):
+        if not self._wait(reached, deadline_s, in_vain=True):
             raise NotArchivedYet("The archive has not come so far yet. Try again.", retry_after=1)
 
     def close(self) -> None:
@@ -109,10 +124,12 @@ class ArchiveProgress:
         if self._thread is not None:
             self._thread.join(1.0)
 
-    def _wait(self, reached: Callable[[], bool], deadline_s: float) -> bool:
+    def _wait(self, reached: Callable[[], bool], deadline_s: float, *, in_vain: bool) -> bool:
         with self._changed:
             if reached():
                 return True
+            if in_vain and self._waiting >= self._vain_most:
+                return False
             self._ensure_thread()
             self._waiting += 1
             try:

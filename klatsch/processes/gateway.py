@@ -42,7 +42,6 @@ from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.sync import Sync
 from klatsch.messaging import store
-from klatsch.messaging.archive_progress import ArchiveProgress
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
@@ -103,7 +102,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     start = await asyncio.to_thread(plan_start, tail, epoch)
     writer = wiring.log_writer(epoch.partitions, reports="errors", failed=failed)
     reporting = wiring.log_writer(epoch.partitions, failed=failed)
-    progress = ArchiveProgress()
+    progress = wiring.archive_progress()
     lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
     rates = wiring.rates()

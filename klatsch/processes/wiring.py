@@ -93,7 +93,12 @@ def close_pool() -> None:
 def make_ports() -> Ports:
     """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
     epoch = known_log()
-    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), ArchiveProgress(), rates())
+    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), archive_progress(), rates())
+
+
+def archive_progress() -> ArchiveProgress:
+    """Half of the threads that answer REST go on answering while the archive does not come on."""
+    return ArchiveProgress(max(1, settings.ENV["KLATSCH_API_THREADS"] // 2))
 
 
 def rates() -> Buckets:

@@ -18,13 +18,14 @@ from tests.integration.archive_rows import archive_up_to, open_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+VAIN_MOST = 2
 LONG_S = 10.0
 """A deadline that no test waits for: its end comes by what the test does."""
 
 
 @pytest.fixture
 def progress() -> Iterator[ArchiveProgress]:
-    progress = ArchiveProgress()
+    progress = ArchiveProgress(VAIN_MOST)
     yield progress
     progress.close()
 
@@ -168,7 +169,7 @@ def test_at_least_is_refused_where_it_is_neither_position_nor_token(progress: Ar
 
 def test_closing_ends_every_wait_and_the_thread_within_a_second() -> None:
     open_epoch()
-    progress = ArchiveProgress()
+    progress = ArchiveProgress(VAIN_MOST)
     progress.wait_for(3, 0, 0)
     [listening] = [thread for thread in threading.enumerate() if thread.name == "archive-progress"]
     with ThreadPoolExecutor(1) as threads:
@@ -179,3 +180,51 @@ def test_closing_ends_every_wait_and_the_thread_within_a_second() -> None:
 
     assert not listening.is_alive()
     assert not progress.wait_for(3, 0, LONG_S)
+
+
+def test_once_a_send_waited_in_vain_few_wait_at_once_until_the_archive_has_it(progress: ArchiveProgress) -> None:
+    open_epoch()
+    archive_up_to(3, 1)
+    archive_up_to(5, 1)
+    with ThreadPoolExecutor(VAIN_MOST + 2) as threads:
+        assert not progress.wait_for(3, 7, 0.3)
+        in_vain = [threads.submit(progress.wait_for, 3, 9, LONG_S) for _ in range(VAIN_MOST)]
+        _until(lambda: progress.waiting == VAIN_MOST)
+        assert seconds_of(lambda: progress.wait_for(3, 9, LONG_S)) < 0.1
+        elsewhere = threads.submit(progress.wait_for, 5, 1, LONG_S)  # of this partition nobody knows anything bad
+        _until(lambda: progress.waiting == VAIN_MOST + 1)
+        _archive(3, 8)  # it comes on, and has not all that was waited for
+        assert seconds_of(lambda: progress.wait_for(3, 9, LONG_S)) < 0.1
+        for partition, end in ((3, 10), (5, 2)):
+            _archive(partition, end)
+        assert all(wait.result() for wait in (*in_vain, elsewhere))
+
+        again = [threads.submit(progress.wait_for, 3, 10, LONG_S) for _ in range(VAIN_MOST + 1)]
+        _until(lambda: progress.waiting == VAIN_MOST + 1)
+        _archive(3, 11)
+        assert all(wait.result() for wait in again)
+
+
+def test_what_clients_name_and_never_comes_holds_up_few(progress: ArchiveProgress) -> None:
+    open_epoch()
+    archive_up_to(3, 1)
+    assert progress.wait_for(3, 0, LONG_S)
+    with ThreadPoolExecutor(VAIN_MOST) as threads:
+        absurd = [threads.submit(progress.wait_for_position, "1:9999:0", 1.0) for _ in range(VAIN_MOST)]
+        _until(lambda: progress.waiting == VAIN_MOST)
+        with pytest.raises(NotArchivedYet):
+            assert seconds_of(lambda: progress.wait_for_position("1:9999:0", LONG_S)) < 0.1
+        progress.wait_for_position("1:3:0", LONG_S)
+        assert all(isinstance(wait.exception(), NotArchivedYet) for wait in absurd)
+
+
+def _archive(partition: int, end: int) -> None:
+    archive_up_to(partition, end)
+    say(f"{partition}:{end}")
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.005)
