@@ -18,7 +18,7 @@ ASGI_APPLICATION = "klatsch.asgi.application"
 # CHANNEL_LAYERS is not set, on purpose: docs/decisions/0002-no-channel-layer.md.
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "klatsch.accounts.staff_app.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

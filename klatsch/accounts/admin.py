@@ -61,13 +61,9 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
         """Another password ends what was there before it; the session of staff who change their own is a new one."""
-        with transaction.atomic():
-            person = User.objects.select_for_update().filter(pk=unquote(id)).first()
-            held = revocation.held_by(person) if person else None
-            answer = super().user_change_password(request, id, form_url)
-            if person and held and User.objects.get(pk=person.pk).password != person.password:
-                revocation.end_credentials(person, held)
-        return answer
+        return revocation.ending_credentials(
+            unquote(id), lambda: super(PersonAdmin, self).user_change_password(request, id, form_url)
+        )
 
 
 admin.site.unregister(AuthToken)

@@ -4,10 +4,11 @@ Every gateway closes the sockets that came with them at that record. A session t
 record in `klatsch.accounts.sessions`. Who promised a record has it relayed at once, or the relay does within seconds.
 """
 
-from collections.abc import Collection
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from knox.models import AuthToken
@@ -17,6 +18,7 @@ from klatsch.accounts.records import UserChanged, credential_digest, encode, use
 from klatsch.core.errors import NotFound
 from klatsch.eventlog import outbox
 
+T = TypeVar("T")
 RECORD_CREDENTIALS_MOST: Final = 500
 """Credentials in one record: 34 kB, well below what a broker takes."""
 
@@ -67,6 +69,24 @@ def end_credentials(person: User, held: Held) -> None:
     Session.objects.filter(pk__in=held.sessions).delete()
     AuthToken.objects.filter(pk__in=held.tokens).delete()
     promise_end(person, {*held.sessions.values(), *held.tokens.values()})
+
+
+def ending_credentials(person_id: str, act: Callable[[], T]) -> T:
+    """Does what may give a person another password; if it has, ends every credential that was there before."""
+    with transaction.atomic():
+        person = _lock_person(person_id)
+        held = held_by(person) if person else None
+        answer = act()
+        if person and held and User.objects.get(pk=person.pk).password != person.password:
+            end_credentials(person, held)
+    return answer
+
+
+def _lock_person(person_id: str) -> User | None:
+    try:
+        return User.objects.select_for_update().filter(pk=person_id).first()
+    except ValidationError:  # no UUID: whoever acts says so
+        return None
 
 
 def deactivate_person(*, person_id: UUID) -> None:

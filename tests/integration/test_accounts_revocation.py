@@ -181,6 +181,24 @@ class TestWhatEndsThem:
         assert staff.post(f"/admin/accounts/user/{root.pk}/password/", words).status_code == 302
         assert staff.get("/admin/").status_code == 200
 
+    def test_staff_who_change_their_own_password_in_the_admin_end_all_else_that_they_have(self) -> None:
+        root = make_person_with_password("root", is_staff=True)
+        staff, of_staff = session_of(root)
+        _, session = session_of(root)
+        _, token = token_of(root)
+        words = {"old_password": PASSWORD, "new_password1": "a good new one", "new_password2": "a good new one"}
+        assert staff.post("/admin/password_change/", words | {"old_password": "wrong"}).status_code == 200
+        assert promised() == []
+        assert staff.post("/admin/password_change/", words).status_code == 302
+        assert ended() == {session, token, of_staff}
+        assert live(root, session, token, of_staff) == set()
+        assert staff.get("/admin/").status_code == 200
+
+    def test_a_password_for_nobody_is_no_fault_of_ours(self) -> None:
+        staff, _ = session_of(make_person("root", is_staff=True, is_superuser=True))
+        for nobody in ("no-uuid", str(uuid.uuid4())):
+            assert staff.get(f"/admin/accounts/user/{nobody}/password/").status_code == 404
+
     def test_a_ticket_ends_with_the_credential_that_it_was_made_with(self) -> None:
         ana = make_person()
         client, digest = session_of(ana)
