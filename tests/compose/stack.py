@@ -44,10 +44,11 @@ class Stack:
     def __init__(self, engine: Engine, folder: Path, *, files: Sequence[str] = ("compose.yaml",)) -> None:
         self.engine = engine
         self.folder = folder
+        self.measured: list[str] = []
         self.project = f"klatsch-test-{os.getpid()}-{len(files)}"
         [self.port] = free_ports(1)
         self._override = folder.parent / f"{folder.name}-build.yaml"
-        self._files = list(files)
+        self.files = list(files)
         self.env = {
             "COMPOSE_FILE": ":".join(files),
             "COMPOSE_PROJECT_NAME": self.project,
@@ -75,6 +76,15 @@ class Stack:
         services = self._config()["services"].values()
         bases = {one["build"]["args"]["PYTHON_IMAGE"] for one in services if "build" in one}
         return bases | {one["image"] for one in services if one["image"] != IMAGE}
+
+    def forget_image(self) -> None:
+        """So that `up` builds it, as at the first start; its layers are kept."""
+        if self.engine.run("docker", "images", "--quiet", IMAGE):
+            self.engine.run("docker", "image", "rm", "--force", IMAGE)
+
+    def note(self, measured: str) -> None:
+        """For the end of the run's output: how large, or how long."""
+        self.measured.append(measured)
 
     def up(self, *arguments: str) -> str:
         """`docker compose up --wait`, to its end."""
@@ -140,4 +150,4 @@ class Stack:
         override: dict[str, Any] = {"services": {name: build for name, one in services.items() if "build" in one}}
         override["secrets"] = {name: {"file": file} for name, file in files.items()}
         self._override.write_text(yaml.safe_dump(override))
-        self.env["COMPOSE_FILE"] = ":".join([*self._files, str(self._override)])
+        self.env["COMPOSE_FILE"] = ":".join([*self.files, str(self._override)])

@@ -4,6 +4,8 @@ import socket
 import ssl
 import subprocess
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -11,6 +13,8 @@ from tests.compose.stack import Stack, wait_until
 from tests.compose.talk import conversation, history, rest
 
 _HEADER_S = 10
+_AT_ONCE, _ASKS = 16, 50
+"""Several times what nginx lets one address ask for: 50 at once in the admin, and 100 a second."""
 
 
 def get(stack: Stack, path: str) -> httpx.Response:
@@ -64,6 +68,17 @@ def test_what_a_client_says_of_its_own_address_is_not_believed(stack: Stack) -> 
     lying = httpx.get(f"{stack.url}/api/v1/me", headers={"X-Forwarded-For": "1.2.3.4"}, trust_env=False)
     assert lying.status_code == 401
     assert '"from":"1.2.3.4"' not in stack.compose("logs", "--no-log-prefix", "proxy")
+
+
+def test_who_asks_too_often_is_told_so_and_served_again_a_moment_later(stack: Stack) -> None:
+    def ask(_: int) -> list[int]:
+        with httpx.Client(base_url=stack.url, trust_env=False, timeout=20) as http:
+            return [http.get("/admin/").status_code for _ in range(_ASKS)]
+
+    with ThreadPoolExecutor(_AT_ONCE) as several:
+        answers = Counter(status for statuses in several.map(ask, range(_AT_ONCE)) for status in statuses)
+    assert answers.keys() == {302, 429}
+    wait_until(lambda: get(stack, "/admin/").status_code == 302, "it is served again", 5)
 
 
 def test_a_body_that_is_too_large_goes_no_further(stack: Stack) -> None:
