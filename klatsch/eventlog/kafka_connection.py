@@ -48,6 +48,9 @@ class KafkaConnection:
             # A broker that hangs closes no connection: only asking tells who leads its partitions now. By default that
             # is asked every five minutes, and a reader waits for its answer for one.
             "topic.metadata.refresh.interval.ms": 1_000,
+            # Where a container or a machine was, nobody refuses a connection: by default it is waited for 30 s, while
+            # the broker has come back under another address.
+            "socket.connection.setup.timeout.ms": 4_000,
         }
         if self.security_protocol.startswith("SASL"):
             config["sasl.mechanism"] = self.sasl_mechanism

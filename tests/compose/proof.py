@@ -109,10 +109,13 @@ class Proof:
         archived = {int(partition): int(end) for partition, end in (row.split("|") for row in rows)}
         return all(archived.get(partition, 0) >= end for partition, end in ends.items())
 
-    def judge(self) -> Verdict:
-        """The checker's word on all that was said and seen."""
+    def close_histories(self) -> None:
         for client in self.clients:
             client.history.close()
+
+    def judge(self) -> Verdict:
+        """The checker's word on all that was said and seen."""
+        self.close_histories()
         self._folder.chmod(0o777)  # for the number under which containers run
         volumes = ("--volume", f"{ROOT / 'faults'}:/opt/klatsch/faults:ro", "--volume", f"{self._folder}:/evidence")
         run = ("run", "--rm", "--no-deps", "-T", *volumes, "--entrypoint", "python", "api")
@@ -128,6 +131,7 @@ async def proven(stack: Stack, folder: Path) -> AsyncIterator[Proof]:
         ending.push_async_callback(proof.rest.close)
         await proof.proxy.start()
         ending.callback(proof.proxy.close)
+        ending.callback(proof.close_histories)
         await proof.fill()
         load = Load(proof.speakers, _PER_SECOND)
         async with asyncio.TaskGroup() as group:
