@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from a2wsgi import WSGIMiddleware
 
+from klatsch.core import problems
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+from klatsch.core.metrics import REFUSED
+from klatsch.core.problems import Problem
 from klatsch.gateway.sync import PATH, Sync
+
+REQUESTS_A_THREAD: Final = 32
+"""That one is at, and those that wait for it: a second's worth, at what a request costs."""
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -31,6 +37,8 @@ class GatewayHttp:
     ) -> None:
         self._sync = sync
         self._api = WSGIMiddleware(wsgi, workers=threads)
+        self._at_work = 0
+        self._at_work_most = threads * REQUESTS_A_THREAD
         self._ready = ready
         self._fold = fold
         self._metrics_token = metrics_token
@@ -44,8 +52,17 @@ class GatewayHttp:
             await self._answer_metrics(scope, send)
         elif scope["path"] == PATH and scope["method"] == "GET":
             await self._sync(scope, receive, send)
+        elif self._at_work >= self._at_work_most:
+            await _refuse(send)
         else:
+            await self._answer_by_thread(scope, receive, send)
+
+    async def _answer_by_thread(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        self._at_work += 1
+        try:
             await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
+        finally:
+            self._at_work -= 1
 
     async def _answer_ready(self, send: Send) -> None:
         missing = await self._ready()
@@ -59,6 +76,14 @@ class GatewayHttp:
             await _answer(send, 200, CONTENT_TYPE, exposition())
         else:
             await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
+
+
+async def _refuse(send: Send) -> None:
+    """What waits for a thread is bounded, too (D12)."""
+    REFUSED.labels("unavailable").inc()
+    problem = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
+    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
+    await _answer(send, 503, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers)
 
 
 async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:

@@ -24,6 +24,7 @@ from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.errors import KlatschError
 from klatsch.core.ids import FRESH_WINDOW_MS
 from klatsch.gateway import protocol
+from klatsch.gateway.http import REQUESTS_A_THREAD
 from klatsch.gateway.sending import FEED_BEHIND_S
 from klatsch.messaging.events import CONTENT_MOST
 from klatsch.messaging.overview import MEMBERS_SHOWN
@@ -240,6 +241,7 @@ def test_the_protocol_shows_every_schema_of_a_record() -> None:
         f"{protocol.FRAME_BYTES_MOST:,} bytes, else 1009",
         f"{BODY_BYTES_MOST:,} bytes, else 413",
         f"{protocol.UNANSWERED_MOST}, else `rate_limited`",
+        f"{REQUESTS_A_THREAD} for each of its threads",
         f"{protocol.MALFORMED_MOST}, then 4400",
         f"| {MEMBERS_MOST:,} |",
         f"1 to {TITLE_MOST} characters, one line",

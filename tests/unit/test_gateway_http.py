@@ -1,9 +1,14 @@
 """What a gateway answers over HTTP without Django's threads."""
 
+import asyncio
 import json
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from klatsch.gateway.http import GatewayHttp
+import httpx
+
+from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp
 
 
 def busy(*_: Any) -> Any:
@@ -32,3 +37,26 @@ async def test_a_process_whose_threads_are_all_busy_is_alive() -> None:
 
 async def test_a_process_that_is_not_ready_says_what_is_missing() -> None:
     assert await ask("/readyz") == (503, {"ready": False, "not_ready": {"log": "does not answer"}})
+
+
+async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_and_those_before_answered() -> None:
+    release = threading.Event()
+
+    def slow(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        release.wait()
+        start("200 OK", [])
+        return [b"done"]
+
+    application: Any = GatewayHttp(slow, 1, ready, busy, "", sync=None)  # type: ignore[arg-type]  # not asked here
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://k") as http:
+        waiting = [asyncio.create_task(http.get("/api/v1/me")) for _ in range(REQUESTS_A_THREAD)]
+        for _ in range(10):  # turns of the loop, until each has come to the application
+            await asyncio.sleep(0)
+        assert application._at_work == REQUESTS_A_THREAD
+        refused = await http.get("/api/v1/me")
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.headers["Retry-After"] == "1"
+        release.set()
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+        assert (await http.get("/api/v1/me")).status_code == 200
