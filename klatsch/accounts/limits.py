@@ -86,7 +86,11 @@ def client_network(http: HttpRequest) -> str:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False))  # noqa: PLR2004
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            return str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False))
+        ip = ip.ipv4_mapped  # as a socket for both families has them: their /64 would be all of IPv4
+    return str(ip)
 
 
 def _count(tries: Sequence[Try], window_s: int) -> None:

@@ -171,6 +171,7 @@ def test_of_many_tries_at_once_no_more_than_allowed_get_through() -> None:
         (2, "6.6.6.6, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
         (2, "203.0.113.9", "192.0.2.1"),
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (1, "::ffff:198.51.100.7", "198.51.100.7"),
     ],
 )
 def test_a_forwarded_address_counts_only_as_far_as_our_own_proxies_said_it(
