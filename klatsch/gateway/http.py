@@ -13,7 +13,9 @@ from klatsch.core.problems import Problem
 from klatsch.gateway.sync import PATH, Sync
 
 REQUESTS_A_THREAD: Final = 32
-"""That one is at, and those that wait for it: a second's worth, at what a request costs."""
+"""That one is at, and those that wait for it: a second's worth, at what a request costs (D12)."""
+_READ_ONLY: Final = Problem(405, "method_not_allowed", "This can only be read.")
+_TOO_MANY: Final = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -52,8 +54,12 @@ class GatewayHttp:
             await self._answer_metrics(scope, send)
         elif scope["path"] == PATH and scope["method"] == "GET":
             await self._sync(scope, receive, send)
+        elif scope["path"] == PATH and scope["method"] != "OPTIONS":
+            await _refuse(
+                send, Problem(405, "method_not_allowed", "This can only be read."), (b"allow", b"GET, OPTIONS")
+            )
         elif self._at_work >= self._at_work_most:
-            await _refuse(send)
+            await _refuse(send, _TOO_MANY)
         else:
             await self._answer_by_thread(scope, receive, send)
 
@@ -78,12 +84,10 @@ class GatewayHttp:
             await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
 
 
-async def _refuse(send: Send) -> None:
-    """What waits for a thread is bounded, too (D12)."""
-    REFUSED.labels("unavailable").inc()
-    problem = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
+async def _refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:
+    REFUSED.labels(problem.code).inc()
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
-    await _answer(send, 503, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers)
+    await _answer(send, problem.status, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers, *more)
 
 
 async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:

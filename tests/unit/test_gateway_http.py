@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
+import pytest
 
 from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp
 
@@ -20,19 +21,25 @@ async def ready() -> dict[str, str]:
     return {"log": "does not answer"}
 
 
-async def ask(path: str) -> tuple[int, Any]:
+async def ask(path: str, method: str = "GET") -> tuple[int, Any]:
     http = GatewayHttp(busy, 1, ready, busy, "", sync=None)  # type: ignore[arg-type]  # not asked here
     sent: list[dict[str, Any]] = []
 
     async def send(part: dict[str, Any]) -> None:
         sent.append(part)
 
-    await http({"type": "http", "path": path, "method": "GET", "headers": []}, busy, send)
+    await http({"type": "http", "path": path, "method": method, "headers": []}, busy, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
 async def test_a_process_whose_threads_are_all_busy_is_alive() -> None:
     assert await ask("/livez") == (200, {"alive": True})
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE"])
+async def test_sync_can_only_be_read(method: str) -> None:
+    status, body = await ask("/api/v1/sync", method)
+    assert (status, body["code"]) == (405, "method_not_allowed")
 
 
 async def test_a_process_that_is_not_ready_says_what_is_missing() -> None:
