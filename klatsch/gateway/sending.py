@@ -13,6 +13,7 @@ from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway import protocol
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
@@ -38,6 +39,7 @@ class Sending:
         clock: Clock,
         answer_s: float,
         rates: Buckets,
+        lag: Lag,
         on_loop: Callable[[Callable[[], None]], object],
     ) -> None:
         self._hub = hub
@@ -48,6 +50,7 @@ class Sending:
         self._clock = clock
         self._answer_s = answer_s
         self._rates = rates
+        self._lag = lag
         self._on_loop = on_loop
         self._appended = 0
 
@@ -87,9 +90,11 @@ class Sending:
             raise Unavailable("The log does not answer. Try again.", retry_after=1)
 
     def is_behind(self, now_s: float) -> bool:
-        """Whether the log is too slow in giving back what was appended here."""
+        """Whether the feed is too late with what was appended here, or anywhere, to answer a send in time."""
         oldest_s = self._pending.oldest_s()
-        return oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S
+        if oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S:
+            return True
+        return self._lag.seconds > FEED_BEHIND_S
 
     @staticmethod
     def _known_access(person: Person, frame: Send) -> Access | None:
@@ -135,6 +140,7 @@ class Sending:
         self._appended = 0
 
     def tick(self) -> None:
-        """Called twice a second: gives up what has waited too long."""
+        """Called twice a second: gives up what has waited too long, and sees how far the feed is."""
+        self._lag.look(time.monotonic())
         for message_id in self._pending.overdue(time.monotonic() - self._answer_s):
             self.give_up(message_id)

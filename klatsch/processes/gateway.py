@@ -30,6 +30,7 @@ from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.gauges import GatewayGauges
 from klatsch.gateway.http import GatewayHttp
 from klatsch.gateway.hub import Hub
+from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
 from klatsch.gateway.protocol import FRAME_BYTES_MOST
@@ -168,6 +169,7 @@ def build_gateway(
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
         rates=rates,
+        lag=Lag(feed, tail.known_ends),
         on_loop=loop.call_soon_threadsafe,
     )
     limits = Limits(

@@ -13,6 +13,7 @@ from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.hub import Hub
+from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.pending import Pending
 from klatsch.gateway.recheck import Recheck
@@ -106,6 +107,7 @@ class Parts:
             ring=Ring(150, now_s=0),
             recent_bytes=recent_bytes,
         )
+        self.lag = Lag(self.feed, MemoryTail(self.log).ends)
         self.on_loop: list[Callable[[], None]] = []
         self.sending = Sending(
             hub=self.hub,
@@ -116,6 +118,7 @@ class Parts:
             clock=lambda: NOW_MS,
             answer_s=answer_s,
             rates=Buckets(per_second),
+            lag=self.lag,
             on_loop=self.on_loop.append,
         )
         self.gateway = Gateway(

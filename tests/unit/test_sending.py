@@ -8,6 +8,7 @@ import pytest
 
 from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschError, NotFound, RateLimited, Unavailable
 from klatsch.core.ids import message_id, uuid_text
+from klatsch.eventlog.log import Entry
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Waiter
@@ -150,6 +151,24 @@ async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> Non
 
     assert caught.value.temporary
     assert chat.appended == 0
+
+
+async def test_a_feed_that_lacks_what_others_sent_long_ago_refuses_sends_and_new_people_until_it_has_read_it() -> None:
+    chat = Chat.of()
+    chat.parts.log.append(Entry(b"another's", b"", b""))
+    now_s = time.monotonic()
+    for seconds in (0, FEED_BEHIND_S - 1):
+        chat.parts.lag.look(now_s + seconds)
+        assert chat.parts.gateway.not_ready() == {}
+    chat.parts.lag.look(now_s + FEED_BEHIND_S + 1)
+    assert chat.parts.gateway.not_ready() == {"feed": "is behind the log"}
+    with pytest.raises(Unavailable):
+        await chat.send()
+
+    chat.parts.read_log()
+    chat.parts.lag.look(now_s + FEED_BEHIND_S + 2)
+    assert chat.parts.gateway.not_ready() == {}
+    await chat.send()
 
 
 async def test_a_full_log_is_unavailable_and_nothing_waits_for_an_answer() -> None:
