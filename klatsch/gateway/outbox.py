@@ -69,7 +69,12 @@ class Outbox:
             self._socket.write(b"".join(frames))
 
     async def stream(self, frames: Sequence[bytes]) -> None:
-        """Writes many frames as fast as the peer takes them, past the bound: nothing of theirs is queued here."""
+        """Writes many frames as fast as the peer takes them, past the bound: nothing of theirs is queued here.
+
+        With nothing to write it still waits for a peer that takes nothing: whoever repeats this holds up nobody.
+        """
+        if not frames:
+            await self._socket.drain()
         chunk, size = [], 0
         for number, frame in enumerate(frames, 1):
             chunk.append(frame)

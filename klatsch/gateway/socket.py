@@ -101,6 +101,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_stall()
         super().connection_lost(exc)
+        if self.paused:  # nobody resumes what is lost, and nobody is to wait for it: what is written now is dropped
+            self.paused = False
+            self.resumed()
 
     def _forget_stall(self) -> None:
         if self._stalled is not None:

@@ -356,6 +356,26 @@ async def test_a_peer_that_stalls_in_a_replay_holds_up_nobody_and_gets_it_all_wh
     assert kinds(frames)[-1] == "mark"
 
 
+async def test_a_peer_that_stalls_when_all_has_been_replayed_holds_up_nobody() -> None:
+    parts = Parts()
+    client = Client(parts)
+    await client.come()
+    client.go()
+    texts = [f"{number} " + "x" * 3_000 for number in range(60)]
+    say(parts, *(message(in_group(BOB), text) for text in texts))
+    await client.sign_in()
+    client.peer.stalls_after = 5  # the answer, and all four parts: nothing is left to be replayed
+    coming = asyncio.ensure_future(client.catch_up())
+    await until(lambda: client.peer.paused)
+    assert not coming.done()
+    client.peer.stalls_after, client.peer.paused = None, False
+    await asyncio.wait_for(coming, 5)
+
+    frames = client.read()
+    assert contents(frames) == texts
+    assert kinds(frames)[-1] == "mark"
+
+
 def view(content: str, position: str) -> MessageView:
     """A message as the archive has it."""
     event = posted(in_group(BOB), content, client_id=fresh_client_id())

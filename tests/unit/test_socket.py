@@ -202,6 +202,17 @@ async def test_a_connection_that_is_lost_while_stalled_leaves_no_timer(chat: Cha
     assert stalled.cancelled()
 
 
+async def test_nobody_waits_for_a_connection_that_is_lost_while_stalled(chat: Chat) -> None:
+    resumed: list[bool] = []
+    chat.socket.resumed = lambda: resumed.append(chat.socket.paused)
+    chat.socket.pause_writing()
+    chat.lose()
+    await asyncio.wait_for(chat.socket.drain(), 5)
+
+    assert not chat.socket.paused
+    assert resumed == [False]
+
+
 async def test_a_ping_is_answered(chat: Chat) -> None:
     chat.client.send_ping(b"ping")
     chat.from_client()
