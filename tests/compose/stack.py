@@ -91,7 +91,7 @@ class Stack:
         return self.compose("up", "--wait", "--wait-timeout", str(_UP_S), *arguments, deadline_s=_UP_S + 60)
 
     def down(self, *arguments: str) -> None:
-        self.compose("down", "--timeout", "40", *arguments)
+        self.compose("--profile", "*", "down", "--timeout", "40", *arguments)
 
     def compose(self, *arguments: str, deadline_s: float = 300) -> str:
         return self.run("docker", "compose", *arguments, deadline_s=deadline_s)
