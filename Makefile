@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-KLATSCH_DATA ?= .klatsch
+# As the environment says it, else `.env`.
+KLATSCH_DATA ?= $(or $(shell sed -n 's/^KLATSCH_DATA=//p' .env 2>/dev/null),.klatsch)
 export KLATSCH_DATA
 
 BIN := $(VENV)/bin
