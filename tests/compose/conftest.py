@@ -78,7 +78,7 @@ def cluster(
 ) -> Iterator[Stack]:
     """The same with compose.cluster.yaml; what else runs is stopped, as three brokers need the machine."""
     for other in request.config.stash.get(_STACKS, []):
-        other.compose("stop")
+        other.compose("--profile", "*", "stop")
     files = ("compose.yaml", "compose.cluster.yaml")
     yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("cluster"), files=files), images)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 import yaml
 
 from tests.compose.stack import ROOT, Stack, wait_until
@@ -18,21 +19,26 @@ def ask(stack: Stack, query: str) -> list[str]:
     return said.splitlines()
 
 
-def test_prometheus_scrapes_each_process_and_knows_the_rules(stack: Stack) -> None:
+@pytest.fixture(scope="module")
+def watched(stack: Stack) -> Stack:
+    """With Prometheus."""
     stack.compose("--profile", "monitoring", "up", "--wait", "--no-deps", "prometheus")
+    return stack
 
+
+def test_prometheus_scrapes_each_process_and_knows_the_rules(watched: Stack) -> None:
     def scraped() -> bool:
-        alive = [line for line in ask(stack, "up == 1") if "=> 1" in line]
+        alive = [line for line in ask(watched, "up == 1") if "=> 1" in line]
         return all(any(f'process="{one}"' in line for line in alive) for one in ("gateway", "api", "persister"))
 
     wait_until(scraped, "gateway, api and persister have been scraped")
-    assert ask(stack, "klatsch_connections")
-    said = stack.inside("prometheus", "promtool", "check", "config", "/etc/klatsch/prometheus/prometheus.yaml")
+    assert ask(watched, "klatsch_connections")
+    said = watched.inside("prometheus", "promtool", "check", "config", "/etc/klatsch/prometheus/prometheus.yaml")
     assert "1 rule files found" in said
     assert "SUCCESS" in said
 
 
-async def test_every_panel_of_the_dashboard_has_something_to_show(stack: Stack) -> None:
+async def test_every_panel_of_the_dashboard_has_something_to_show(watched: Stack) -> None:
     panels = json.loads((ROOT / "deploy" / "grafana" / "klatsch.json").read_text())["panels"]
     queries = {
         target["expr"].replace("$__rate_interval", "1m"): panel["title"]
@@ -41,19 +47,19 @@ async def test_every_panel_of_the_dashboard_has_something_to_show(stack: Stack) 
     }
 
     def empty() -> set[str]:
-        return {title for query, title in queries.items() if not ask(stack, query)}
+        return {title for query, title in queries.items() if not ask(watched, query)}
 
-    async with conversation(stack):
+    async with conversation(watched):
         await asyncio.to_thread(wait_until, lambda: empty() <= _OF_TROUBLE, "each panel shows something", 120)
 
 
-def test_a_killed_prometheus_comes_back_by_itself_and_keeps_what_it_has_seen(stack: Stack) -> None:
-    before = ask(stack, "count_over_time(up[1h])")
-    killed = stack.crash("prometheus")
-    wait_until(lambda: stack.containers("prometheus")[0]["RestartCount"] > 0, "it is started again")
-    wait_until(lambda: stack.healthy("prometheus"), "it is healthy")
-    assert stack.containers("prometheus")[0]["Id"] == killed
-    assert len(ask(stack, "count_over_time(up[1h])")) >= len(before) > 0
+def test_a_killed_prometheus_comes_back_by_itself_and_keeps_what_it_has_seen(watched: Stack) -> None:
+    before = ask(watched, "count_over_time(up[1h])")
+    killed = watched.crash("prometheus")
+    wait_until(lambda: watched.containers("prometheus")[0]["RestartCount"] > 0, "it is started again")
+    wait_until(lambda: watched.healthy("prometheus"), "it is healthy")
+    assert watched.containers("prometheus")[0]["Id"] == killed
+    assert len(ask(watched, "count_over_time(up[1h])")) >= len(before) > 0
 
 
 def test_grafanas_files_lead_to_the_dashboard_and_to_prometheus() -> None:
