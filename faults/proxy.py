@@ -97,7 +97,11 @@ class Proxy:
         raw.setblocking(False)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(raw, (HOST, self._target_port))
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, (HOST, self._target_port))
+        except BaseException:  # also when the run ends
+            raw.close()
+            raise
         return raw
 
     async def _up(self, reader: asyncio.StreamReader, link: Link) -> None:
