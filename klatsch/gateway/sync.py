@@ -7,10 +7,12 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import msgspec
+from structlog.contextvars import bind_contextvars
 
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS, REFUSED
 from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.tracing import accept_id
 from klatsch.gateway.handshake import Credentials
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
@@ -42,7 +44,9 @@ class Sync:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = _Answer(send, self._cors(headers.get("origin")))
+        request_id = accept_id(headers.get("x-request-id", ""))
+        bind_contextvars(request=request_id)  # of this request's task alone
+        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
         answering = asyncio.ensure_future(self._answer(scope, headers, answer))
         gone = asyncio.ensure_future(_gone(receive))
         await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)

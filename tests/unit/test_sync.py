@@ -113,6 +113,12 @@ async def test_a_poll_without_a_token_is_answered_at_once_with_one() -> None:
     assert request.headers["cache-control"] == "no-store"
 
 
+async def test_an_answer_has_the_id_that_the_request_came_with_or_a_new_one() -> None:
+    given_one, made = await answered(Parts(), x_request_id="abc-1"), await answered(Parts(), x_request_id="a b\r\nc")
+    assert given_one.headers["x-request-id"] == "abc-1"
+    assert len(made.headers["x-request-id"]) == 16
+
+
 async def test_a_poll_with_a_token_brings_what_came_since() -> None:
     parts = Parts()
     first = await answered(parts)
