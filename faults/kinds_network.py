@@ -13,6 +13,7 @@ from tests.e2e.process import GatewayProcess
 _LARGE = "🎉" * 3_900  # 15.6 kB
 _SLOW_CLOSED_S = 25.0
 _TICK_S = 0.005
+_ANSWERED_S = 15.0
 _DEAD_CLOSED_S = 20.0
 
 
@@ -53,6 +54,8 @@ async def _slow(injection: Injection) -> Bite:
     proxy.delay_s = delay
     injection.felt()
     await asyncio.sleep(injection.between(4, 8))
+    # Where the other fault of the pair holds up all answers, until the first one that this has made late.
+    await until(lambda: max((client.slowest_s for client in there), default=0.0) > 2 * delay, _ANSWERED_S)
     proxy.delay_s = 0.0
     slowest = max((client.slowest_s for client in there), default=0.0)
     held = proxy.held_bytes - held
