@@ -177,6 +177,9 @@ def _check_open(socket: PollSocket) -> None:
 def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, float]:
     """`since` (or `Last-Event-ID`, which a browser sends of itself) and `wait` in seconds; raises BadRequest."""
     values = parse_qs(query, keep_blank_values=True)
+    for name in ("since", "wait"):
+        if len(values.get(name, ())) > 1:
+            raise BadRequest(f"{name} was given twice.", fields=(FieldError(name, "repeated", "once, or not at all"),))
     since = last_event_id or values.get("since", [""])[0] or None
     if since is not None and len(since) > _SINCE_MOST:
         raise BadRequest("since is no token.", fields=(FieldError("since", "too_long", "a resume token"),))

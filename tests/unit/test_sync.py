@@ -191,6 +191,8 @@ async def test_a_poll_on_a_draining_gateway_is_answered_so_that_the_next_goes_el
         ("wait=61", [], {}, 400),
         ("wait=-1", [], {}, 400),
         ("wait=soon", [], {}, 400),
+        ("wait=1&wait=2", [], {}, 400),
+        ("since=a&since=b", [], {}, 400),
         ("since=" + "1" * 20_000, [], {}, 400),
         ("", [NotAuthenticated("No.")], {}, 401),
         ("", [], {"authorization": ""}, 401),
