@@ -21,7 +21,8 @@ class KafkaWriter:
     """Appends with `acks=all`, idempotently, at most once reported; make it after any fork.
 
     With `reports="errors"` a report comes only for what failed: a gateway learns of success by reading the log back.
-    `failed` is called once when librdkafka can no longer go on; the process should then stop.
+    `failed` is called once when librdkafka can no longer go on; the process should then stop. Once a record has timed
+    out another producer takes over, as that one may never send again; what still waited is reported as failed.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class KafkaWriter:
         self._topic = connection.topic
         self._partitions = partitions
         self._failed = failed
-        self._producer = Producer(
+        self._config = (
             connection.producer()
             | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}
             | LOGGED
         )
+        self._producer = Producer(self._config)
+        self._timed_out = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="log-writer", daemon=True)
         self._thread.start()
@@ -53,7 +56,7 @@ class KafkaWriter:
                 entry.value,
                 entry.key,
                 headers=_headers(entry),
-                on_delivery=functools.partial(_reported, entry, report) if report else None,
+                on_delivery=functools.partial(self._reported, entry, report),
                 partition=_ANY if place is None else partition_of(place, self._partitions),
             )
         except BufferError as error:
@@ -71,6 +74,28 @@ class KafkaWriter:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._producer.poll(_POLL_S)
+            if self._timed_out:
+                self._renew()
+
+    def _renew(self) -> None:
+        """Each at most once in the time after which records time out: before, none of the new one's can have."""
+        _log.warning("log_writer_renewed")
+        old, self._producer = self._producer, Producer(self._config)
+        old.purge()
+        old.flush(_POLL_S)  # their reports
+        self._timed_out = False  # those said so too
+
+    def _reported(
+        self, entry: Entry, report: Callable[[Report], None] | None, error: KafkaError | None, message: Message
+    ) -> None:
+        if error is not None and error.code() == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - confluent's public name
+            self._timed_out = True
+        if report is None:
+            return
+        if error is not None:
+            report(Report(entry, -1, -1, str(error)))
+        else:
+            report(Report(entry, message.partition() or 0, message.offset() or 0, None))
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
@@ -86,10 +111,3 @@ def _headers(entry: Entry) -> list[tuple[str, str | bytes | None]]:
     if entry.trace:
         return [("judge", entry.judge), ("trace", entry.trace)]
     return [("judge", entry.judge)] if entry.judge else []
-
-
-def _reported(entry: Entry, report: Callable[[Report], None], error: KafkaError | None, message: Message) -> None:
-    if error is not None:
-        report(Report(entry, -1, -1, str(error)))
-    else:
-        report(Report(entry, message.partition() or 0, message.offset() or 0, None))

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klatsch.embedded.kafka import EmbeddedKafka
+from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, LogFull, LogWriter, Record, Report
 from klatsch.eventlog.partitions import partition_of
 from tests.contract.logs import (
@@ -22,6 +24,7 @@ from tests.contract.logs import (
     values_in,
 )
 from tests.contract.waiting import wait_until
+from tests.e2e.process import stopped
 
 
 def read_all(log: LogUnderTest, count: int) -> Delivered:
@@ -111,8 +114,43 @@ def test_a_full_queue_raises_log_full_and_the_entry_is_not_appended(log: LogUnde
     assert appended.reports == []
 
 
+class Hasty(KafkaConnection):
+    def producer(self) -> dict[str, str | int | float | bool]:
+        return super().producer() | {"message.timeout.ms": 1_000}
+
+
+def test_once_a_record_has_timed_out_another_producer_takes_over(own_kafka: EmbeddedKafka) -> None:
+    assert own_kafka.process is not None
+    with contextlib.closing(KafkaUnderTest()) as log:
+        writer = KafkaWriter(Hasty(log.connection.bootstrap_servers, log.connection.topic), PARTITIONS)
+
+        def is_heard() -> bool:
+            """Whether a record is in the log; the first ones may time out while a producer signs in."""
+            appended = Appended()
+            writer.append(Entry(key_in(0), b"value"), appended.reports.append)
+            wait_until(lambda: appended.reports)
+            return appended.reports[0].error is None
+
+        wait_until(is_heard)
+        wait_until(lambda: not writer._timed_out)
+        first, lost = writer._producer, Appended()
+        with stopped(own_kafka.process.pid):
+            writer.append(Entry(key_in(0), b"lost"), lost.reports.append)
+            wait_until(lambda: writer._producer is not first)
+        wait_until(is_heard)
+        assert [report.error is None for report in lost.reports] == [False]
+        assert writer.close(10) == 0
+
+
 Headers = list[tuple[str, str | bytes | None]]
 keys = st.lists(st.binary(min_size=1, max_size=60) | st.uuids().map(lambda u: str(u).encode()), min_size=1, max_size=40)
+
+
+@pytest.fixture
+def own_kafka(kafka: EmbeddedKafka | None) -> EmbeddedKafka:
+    if kafka is None:
+        pytest.skip("KAFKA_BOOTSTRAP_SERVERS names a broker that is not ours to stop")
+    return kafka
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ class SignedIn:
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Leaves out addresses of 32 KiB and more: those beyond 64 KiB are none of ours, as the HTTP parser refuses them."""
+    """Leaves out addresses of 32 KiB and more: those beyond 64 KiB the HTTP parser refuses, and we never see."""
     return len(urlencode(case.query or {}, doseq=True)) < _ADDRESS_MOST
 
 
