@@ -51,6 +51,8 @@ class KafkaConnection:
             # Where a container or a machine was, nobody refuses a connection: by default it is waited for 30 s, while
             # the broker has come back under another address.
             "socket.connection.setup.timeout.ms": 4_000,
+            # What a broker that hangs was asked is given up, with its connection, after this and not after a minute.
+            "socket.timeout.ms": 10_000,
         }
         if self.security_protocol.startswith("SASL"):
             config["sasl.mechanism"] = self.sasl_mechanism
