@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
@@ -58,8 +58,12 @@ def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dic
 
 
 def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The fields of `shape` from the query; raises ValidationError naming each that is wrong."""
-    return _read(shape(data=request.query_params))
+    """The fields of `shape` from the query; raises ValidationError naming each that is wrong, or is given twice."""
+    query = shape(data=request.query_params)
+    repeated = [name for name in map(str, query.fields) if len(request.query_params.getlist(name)) > 1]
+    if repeated:
+        raise ValidationError({name: ["Give it once, or not at all."] for name in repeated}, code="repeated")
+    return _read(query)
 
 
 def _read(serializer: serializers.Serializer[Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 import pytest
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from klatsch.api.bodies import read_query
 from klatsch.api.pages import Page, PageQuery, Window, cut, links, page_response, read_window
 from klatsch.core.errors import BadRequest
 
@@ -123,3 +125,10 @@ def test_a_list_without_neighbours_has_no_link_header() -> None:
     response = page_response(Request(APIRequestFactory().get("/x")), Page([1], None, None), [1])
     assert response.data == {"results": [1], "next": None, "previous": None}
     assert "Link" not in response.headers
+
+
+def test_a_parameter_that_is_given_twice_is_refused_by_name() -> None:
+    request = Request(APIRequestFactory().get("/", {"limit": ["a", "5"]}))
+    with pytest.raises(ValidationError) as refused:
+        read_query(request, PageQuery)
+    assert refused.value.get_codes() == {"limit": ["repeated"]}
