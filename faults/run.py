@@ -115,9 +115,7 @@ class Run:
         over = max(fault.healed for fault in faults)
         for fault in faults:
             overlapped = (f.number for f in faults if f is not fault and _overlap(f, fault))
-            # Nobody is answered before what the other fault has hurt is whole again, too.
-            limit_s = max(f.kind.limit_s for f in faults)
-            self._note(_line(self.name, self._began, fault, next(overlapped, None), over, limit_s))
+            self._note(_line(self.name, self._began, fault, next(overlapped, None), over))
 
     async def _cause(self, fault: _Fault) -> None:
         await asyncio.sleep(fault.planned.delay_s)
@@ -229,7 +227,7 @@ def _overlap(one: _Fault, other: _Fault) -> bool:
     return one.began < other.healed and other.began < one.healed
 
 
-def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float, limit_s: float) -> FaultLine:
+def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float) -> FaultLine:
     recovered = fault.recovered
     return FaultLine(
         run=run,
@@ -245,5 +243,5 @@ def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: flo
         bit=fault.bite.bit,
         recovered_s=None if recovered is None else round(recovered - fault.began, 2),
         after_heal_s=None if recovered is None else round(max(0.0, recovered - over), 2),
-        limit_s=limit_s,
+        limit_s=fault.kind.limit_s,
     )

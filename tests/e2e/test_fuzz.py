@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess
 from tests.e2e.system import System
 
-_SECONDS = int(os.environ.get("KLATSCH_FUZZ_SECONDS", "15"))
+_SECONDS = int(os.environ.get("KLATSCH_FUZZ_SECONDS", "25"))
 """Of requests; the start of the fuzzer and of the gateway comes on top. `make fuzz` gives it more."""
 _LIMITS = (
     "KLATSCH_SIGN_IN_FAILURES",
