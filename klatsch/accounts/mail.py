@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from klatsch.accounts.models import User
 from klatsch.core.errors import Unavailable
+from klatsch.outages import note_failure
 
 _log = structlog.get_logger(__name__)
 _WAITING_MOST = 200
@@ -35,8 +36,10 @@ class Mailer:
     def _run(self, job: Callable[[], None]) -> None:
         try:
             job()
-        except (OSError, smtplib.SMTPException, DatabaseError, InterfaceError) as error:
+        except (OSError, smtplib.SMTPException) as error:
             _log.warning("mail_not_sent", error=type(error).__name__)
+        except (DatabaseError, InterfaceError) as error:
+            note_failure("mail_not_sent", error)
         finally:
             self._room.release()
             connections.close_all()  # this thread's: no request ends here that would

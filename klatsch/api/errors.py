@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
 from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.outages import is_outage
 
 DATABASE_AWAY_RETRY_S = 2
 
@@ -35,10 +36,9 @@ _KNOWN: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
     ((RequestDataTooBig,), Problem(413, "too_large", "The request is too large.")),
     # PostgreSQL refuses as data only what came with the request: a NUL in a cookie, a number beyond all bounds.
     ((SuspiciousOperation, DataError), Problem(400, "bad_request", "The request cannot be understood.")),
-    (
-        (OperationalError, InterfaceError),
-        Problem(503, "unavailable", "The archive cannot be reached. Try again.", retry_after=DATABASE_AWAY_RETRY_S),
-    ),
+)
+_DATABASE_AWAY = Problem(
+    503, "unavailable", "The archive cannot be reached. Try again.", retry_after=DATABASE_AWAY_RETRY_S
 )
 
 
@@ -56,6 +56,8 @@ def problem_of(error: BaseException | None) -> Problem | None:
         return Problem.of(error)
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
+    if is_outage(error):
+        return _DATABASE_AWAY
     return next((problem for kinds, problem in _KNOWN if isinstance(error, kinds)), None)
 
 

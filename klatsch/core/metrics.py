@@ -65,6 +65,11 @@ VOID = Counter("klatsch_void", "Records out of force: their sender had been remo
 SKIPPED = Counter("klatsch_skipped", "Records that are none of ours, as the gateway saw them.")
 PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
 DEAD_LETTERS = Counter("klatsch_dead_letters", "Records that could not be stored, by reason.", ["reason"])
+STATEMENTS_REFUSED = Counter(
+    "klatsch_statements_refused",
+    "Statements that PostgreSQL refused as wrong, in what is tried again, by SQLSTATE.",
+    ["sqlstate"],
+)
 FENCED = Counter("klatsch_fenced", "Batches undone because another persister had stored them.")
 REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
 REQUEST_SECONDS = Histogram("klatsch_request_seconds", "How long Django took for a request.", buckets=BOUNDS_S)

@@ -11,6 +11,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from klatsch.core.errors import Unavailable
+from klatsch.outages import is_outage
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -32,7 +33,10 @@ class DatabaseThreads:
         self._questions: dict[Any, _Questions] = {}
 
     async def run(self, function: Callable[[], T]) -> T:
-        """The function's result; raises Unavailable when PostgreSQL does not answer, or too many wait already."""
+        """The function's result; raises Unavailable when PostgreSQL does not answer, or too many wait already.
+
+        A statement that PostgreSQL refuses as wrong is a fault of ours, and raised as it is.
+        """
         with self._waiting():
             return await self._run(function)
 
@@ -72,6 +76,8 @@ class DatabaseThreads:
         except TimeoutError as error:
             raise _no_answer() from error
         except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
             _log.warning("archive_unavailable", error=type(error).__name__)
             raise Unavailable("The archive cannot be reached. Try again.", retry_after=1) from error
 

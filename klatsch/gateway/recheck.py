@@ -13,12 +13,14 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.db import DatabaseError, InterfaceError
 
 from klatsch.accounts.credentials import Held, find_live
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
+from klatsch.outages import note_failure
 
 _log = structlog.get_logger(__name__)
 BATCH_MOST: Final = 500
@@ -90,7 +92,9 @@ class Recheck:
             return await self._database.run(lambda: self._find(held))
         except Unavailable:
             _log.warning("recheck_unanswered", connections=len(due))
-            return None
+        except (DatabaseError, InterfaceError) as error:  # a fault of ours is no revocation either
+            note_failure("recheck_unanswered", error, connections=len(due))
+        return None
 
     def _judge(self, watched: _Watched, live: set[str] | None, now_s: float) -> None:
         if live is None:

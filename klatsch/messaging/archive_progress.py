@@ -9,15 +9,13 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import psycopg
-import structlog
 from django.db import connection
 
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.models import Epoch
 from klatsch.messaging.at_least import parse_at_least
 from klatsch.messaging.store import ARCHIVED_CHANNEL
-
-_log = structlog.get_logger(__name__)
+from klatsch.outages import note_failure
 
 READ_EVERY_S: Final = 1.0
 """How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""
@@ -168,7 +166,7 @@ class ArchiveProgress:
                         pause_s = BACKOFF_S[0]
                         self._listen(listening, woken)
                 except psycopg.Error as error:
-                    _log.warning("archive_progress_lost", error=type(error).__name__, again_in_s=pause_s)
+                    note_failure("archive_progress_lost", error, again_in_s=pause_s)
                     self._closing.wait(pause_s)
                     pause_s = min(pause_s * 2, BACKOFF_S[1])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
 from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
@@ -19,6 +19,7 @@ from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.queries import MessageView, Verdict, find_verdict
 from klatsch.messaging.services import Draft, LookUpFirst, SentMessage, identify, send_message
+from klatsch.outages import is_outage
 
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +116,9 @@ def _read_archived(route: Route, sent: SentMessage, position: Position) -> Messa
         return None
     try:
         verdict = find_verdict(message_id=sent.id, position=position)
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError) as error:
+        if not is_outage(error):
+            raise
         return None  # PostgreSQL went away just now: the message is safe in the log
     if verdict.message is not None:
         return _check_same(verdict.message, verdict.digest, sent)

@@ -14,6 +14,7 @@ from klatsch.eventlog.log import LogGroup, Record
 from klatsch.messaging import store
 from klatsch.messaging.judge import Memberships
 from klatsch.messaging.store import Connection, Fenced
+from klatsch.outages import note_failure
 from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, MessageRow, sort_records
 
@@ -115,13 +116,17 @@ class Worker:
         return offsets
 
     def _insist(self, act: Callable[[Archive], T]) -> T:
-        """Does it until PostgreSQL lets it: a full disk, a restart or a deadlock is no reason to lose a record."""
+        """Does it until PostgreSQL lets it: a full disk, a restart or a deadlock is no reason to lose a record.
+
+        Nor is a statement that does not fit the tables: it fits once they are migrated, and until then is logged as a
+        fault each time and counted (docs/decisions/0028-what-is-an-outage.md).
+        """
         wait_s = 0.05
         while True:
             try:
                 return act(self._open())
             except psycopg.Error as error:
-                _log.warning("archive_unavailable", error=type(error).__name__, retry_in_s=wait_s)
+                note_failure("archive_unavailable", error, retry_in_s=wait_s)
                 self._drop()
                 if self._stopping.wait(wait_s):
                     raise Stopped from error

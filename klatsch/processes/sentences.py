@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from django.core.management.base import CommandError
-from django.db import OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError
 
 from klatsch.eventlog.log import LogError
+from klatsch.outages import is_outage, sqlstate_of
+
+_LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.UndefinedColumn.sqlstate}
 
 
 @contextmanager
@@ -17,9 +21,9 @@ def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
         yield
     except LogError as error:
         raise CommandError(f"{beginning}{error}") from error
-    except (OperationalError, psycopg.OperationalError) as error:
-        raise CommandError(f"{beginning}PostgreSQL does not answer (DATABASE_URL)") from error
-    except ProgrammingError as error:
-        if not isinstance(error.__cause__, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+    except (DatabaseError, InterfaceError, psycopg.Error) as error:
+        if is_outage(error):
+            raise CommandError(f"{beginning}PostgreSQL does not answer (DATABASE_URL)") from error
+        if sqlstate_of(error) not in _LACKING:
             raise
         raise CommandError(f"{beginning}PostgreSQL lacks tables of this version: run manage.py migrate") from error

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from klatsch.conversations.models import Conversation
-from klatsch.core.metrics import FENCED
+from klatsch.core.metrics import FENCED, STATEMENTS_REFUSED
 from klatsch.eventlog.log import Entry, LogError, OffsetGone, Record
 from klatsch.eventlog.memory import MemoryGroup, MemoryLog
 from klatsch.eventlog.partitions import partition_of
@@ -233,6 +233,23 @@ def test_a_connection_that_is_cut_loses_nothing_and_repeats_nothing(log: MemoryL
         await_stored(30)
 
     assert stored() == [(number + 1, str(number)) for number in range(30)]
+
+
+def test_tables_of_another_version_are_waited_for_and_told_with_their_sqlstate(log: MemoryLog, start: Start) -> None:
+    undefined_column = STATEMENTS_REFUSED.labels("42703")
+    refused = undefined_column._value.get()
+    with connect_archive("migration") as migration:
+        migration.autocommit = True
+        migration.execute("ALTER TABLE messaging_message RENAME COLUMN seq TO number")
+        try:
+            start()
+            say(log, "1")
+            wait_until(lambda: undefined_column._value.get() > refused)
+        finally:
+            migration.execute("ALTER TABLE messaging_message RENAME COLUMN number TO seq")
+    await_stored(1)
+
+    assert stored() == [(1, "1")]
 
 
 def test_a_stop_while_postgresql_is_away_ends_the_worker(log: MemoryLog, start: Start) -> None:

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Collection, Iterator
 
 import pytest
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedColumn
 
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
@@ -116,3 +118,15 @@ async def test_beyond_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) ->
     slow.may.set()
     assert await asyncio.gather(*waiting) == [4, 8]
     database.close()
+
+
+async def test_an_outage_is_unavailable_and_a_wrong_statement_is_raised_as_it_is(database: DatabaseThreads) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    with pytest.raises(Unavailable):
+        await database.run(lambda: fail(OperationalError("the connection was cut")))
+    wrong = ProgrammingError("column does not exist")
+    wrong.__cause__ = UndefinedColumn()
+    with pytest.raises(ProgrammingError):
+        await database.run(lambda: fail(wrong))

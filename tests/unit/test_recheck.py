@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from django.db import ProgrammingError
+
 from klatsch.accounts.credentials import Held
 from klatsch.accounts.records import credential_digest
 from klatsch.core.errors import Unavailable
@@ -73,6 +75,14 @@ async def test_no_answer_closes_nobody_until_there_has_been_none_for_too_long() 
         assert watch.closed() == []
     await watch.tick(GIVE_UP_S + EVERY_S, AWAY)
     assert watch.closed() == [Close.NOT_AUTHENTICATED] * BATCH_MOST * 2
+
+
+async def test_a_wrong_statement_closes_nobody_and_does_not_end_the_recheck() -> None:
+    watch = Watch()
+    await watch.tick(EVERY_S, ProgrammingError("column does not exist"))
+    assert watch.closed() == []
+    await watch.tick(2 * EVERY_S, set())
+    assert watch.closed() == [Close.NOT_AUTHENTICATED]
 
 
 async def test_an_answer_makes_the_time_begin_anew() -> None:
