@@ -179,7 +179,14 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process.", 1, 64),
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
-    Variable("KLATSCH_SIGN_IN_FAILURES", int, 10, "Failed sign-ins for one account before the cool-off.", 1, 10**6),
+    Variable(
+        "KLATSCH_SIGN_IN_FAILURES",
+        int,
+        10,
+        "Failed sign-ins for one name or e-mail address before the cool-off.",
+        1,
+        10**6,
+    ),
     Variable(
         "KLATSCH_SIGN_IN_FAILURES_ADDRESS", int, 100, "Failed sign-ins from one address before the cool-off.", 1, 10**6
     ),

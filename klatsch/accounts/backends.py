@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 class UsernameOrEmailBackend(ModelBackend):
     """Finds an active person by username or e-mail address, in any case; an unknown name costs the same work.
 
-    With a request, too many failures for an account (known or not) or from a place raise RateLimited.
+    With a request, too many failures for a name (known or not) or from a place raise RateLimited.
     """
 
     def authenticate(
@@ -29,7 +29,7 @@ class UsernameOrEmailBackend(ModelBackend):
         if username is None or password is None:
             return None
         user = find_by_login(username)
-        tries = sign_in_tries(request, str(user.pk) if user else username.lower()) if request else []
+        tries = sign_in_tries(request, username.lower()) if request else []
         if tries:
             count_sign_in(tries)
         if user is None:

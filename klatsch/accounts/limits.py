@@ -8,6 +8,7 @@ kept as a keyed digest: the table tells neither names nor addresses, and counts 
 import ipaddress
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -17,6 +18,8 @@ from django.utils.crypto import salted_hmac
 from klatsch.core.errors import RateLimited
 
 _HOUR_S: Final = 3_600
+_OWN_PASSWORD_CREDENTIALS: Final = 5
+"""How many of a person's credentials have to be closed to guesses before all are: each can make others."""
 _IPV6_PREFIX: Final = 64
 """What one subscriber has of IPv6: a limit by single address would be none."""
 _COUNT = """
@@ -29,7 +32,8 @@ _COUNT = """
     RETURNING what, count, extract(epoch FROM since - clock_timestamp())::float8 + %(window)s"""
 _FORGET = "DELETE FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'"
 _TAKE_BACK = """
-    UPDATE accounts_attempts SET count = CASE what WHEN 'sign_in' THEN 0 ELSE greatest(count - 1, 0) END
+    UPDATE accounts_attempts
+    SET count = CASE WHEN what IN ('sign_in', 'own_password') THEN 0 ELSE greatest(count - 1, 0) END
     WHERE (what, who) IN (SELECT * FROM unnest(%(whats)s::text[], %(whos)s::text[]))"""
 
 
@@ -41,12 +45,27 @@ class Try(NamedTuple):
     most: int
 
 
-def sign_in_tries(http: HttpRequest, account: str) -> list[Try]:
-    """A sign-in, by the account it is for (known or not) and by where it comes from."""
+def sign_in_tries(http: HttpRequest, login: str) -> list[Try]:
+    """A sign-in, by the name or address that was typed (somebody's or nobody's) and by where it comes from.
+
+    Both names of one account are counted apart: a limit that they shared would tell that they are one account.
+    """
     env = settings.ENV
     return [
-        Try("sign_in", _digest(account), env["KLATSCH_SIGN_IN_FAILURES"]),
+        Try("sign_in", _digest(login), env["KLATSCH_SIGN_IN_FAILURES"]),
         Try("sign_in_from", _digest(client_network(http)), env["KLATSCH_SIGN_IN_FAILURES_ADDRESS"]),
+    ]
+
+
+def own_password_tries(person_id: UUID, credential: str) -> list[Try]:
+    """A check of who has signed in already, by their credential and by person: strangers' failures count for neither.
+
+    A stolen credential is closed to guesses long before it closes its owner's others.
+    """
+    most = settings.ENV["KLATSCH_SIGN_IN_FAILURES"]
+    return [
+        Try("own_password", _digest(credential), most),
+        Try("own_password_of", _digest(str(person_id)), _OWN_PASSWORD_CREDENTIALS * most),
     ]
 
 
@@ -56,7 +75,7 @@ def count_sign_in(tries: Sequence[Try]) -> None:
 
 
 def take_back(tries: Sequence[Try]) -> None:
-    """The tries were none: a success. The account begins anew; where it came from only has this one less."""
+    """The tries were none: a success. The name or credential begins anew; the wider counts only have this one less."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_BACK, _parameters(tries))
 

@@ -11,7 +11,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_toke
 from django.db import transaction
 from django.http import HttpRequest
 
-from klatsch.accounts.limits import count_reset, count_sign_in, sign_in_tries, take_back
+from klatsch.accounts.limits import count_reset, count_sign_in, own_password_tries, take_back
 from klatsch.accounts.mail import mailer, send_link
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import find_by_login
@@ -32,14 +32,16 @@ class ConfirmationTokens(PasswordResetTokenGenerator):
 confirmation_tokens = ConfirmationTokens()
 
 
-def change_password(*, http: HttpRequest, old_password: str, new_password: str, keep_session: bool) -> None:
+def change_password(
+    *, http: HttpRequest, credential: str, old_password: str, new_password: str, keep_session: bool
+) -> None:
     """Gives the person of `http` another password; raises BadRequest naming the field that is wrong.
 
     Ends every session and token; with `keep_session` that of `http` goes on under a new key.
     """
     user = http.user
     assert isinstance(user, User)
-    check_own_password(http=http, password=old_password, field="old_password")
+    check_own_password(http=http, credential=credential, password=old_password, field="old_password")
     check_new_password(user, new_password, field="new_password")
     hashed = make_password(new_password)
     with transaction.atomic():
@@ -52,11 +54,14 @@ def change_password(*, http: HttpRequest, old_password: str, new_password: str, 
             http.session.save()
 
 
-def check_own_password(*, http: HttpRequest, password: str, field: str) -> None:
-    """Raises BadRequest naming `field` unless it is the password of who asks; RateLimited after too many tries."""
+def check_own_password(*, http: HttpRequest, credential: str, password: str, field: str) -> None:
+    """Raises BadRequest naming `field` unless it is the password of who asks; RateLimited after too many tries.
+
+    `credential` is the digest of what the request came with.
+    """
     user = http.user
     assert isinstance(user, User)
-    tries = sign_in_tries(http, str(user.pk))  # a session that was left open is no way to guess its password
+    tries = own_password_tries(user.pk, credential)  # a session that was left open is no way to guess its password
     count_sign_in(tries)
     if not user.check_password(password):
         raise _wrong(field, "wrong", "This is not your password.")

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from klatsch.accounts import passwords
 from klatsch.accounts.credentials import Token
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, Entrance
-from klatsch.api.authentication import person_of
+from klatsch.api.authentication import credential_of, person_of
 from klatsch.api.bodies import TextField, read_body
 from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import operation
@@ -50,7 +50,7 @@ class Password(APIView):
     def post(self, request: Request) -> Response:
         keep_session = not isinstance(request.auth, Token)
         fields = read_body(request, PasswordChangeSerializer)
-        passwords.change_password(http=request, **fields, keep_session=keep_session)
+        passwords.change_password(http=request, credential=credential_of(request), **fields, keep_session=keep_session)
         relay_affairs(request, person_of(request).id)
         return Response(status=204)
 

@@ -81,7 +81,8 @@ class Deactivate(APIView):
     )
     def post(self, request: Request) -> Response:
         person = person_of(request)
-        passwords.check_own_password(http=request, **read_body(request, OwnPasswordSerializer), field="password")
+        fields = read_body(request, OwnPasswordSerializer)
+        passwords.check_own_password(http=request, credential=credential_of(request), **fields, field="password")
         revocation.deactivate_person(person_id=person.id)
         relay_affairs(request, person.id)
         return Response(status=204)

@@ -57,13 +57,23 @@ def is_limited(answer: Any) -> bool:
     return 0 < int(answer["Retry-After"]) <= 3600
 
 
-def test_an_account_is_closed_to_guesses_from_anywhere_by_any_of_its_names_and_ways() -> None:
+def test_a_name_is_closed_to_guesses_from_anywhere_in_any_case_and_by_all_ways() -> None:
     make_person_with_password()
-    names = ["ana", "ANA", "ana@example.org"]
-    for number, name in enumerate(names):
+    for number, name in enumerate(["ana", "ANA", "Ana"]):
         assert guess(name, path=[LOGIN, TOKENS][number % 2], address=f"192.0.2.{number}").status_code == 401
     assert is_limited(guess(given=PASSWORD, address="192.0.2.9"))
     assert is_limited(guess(given=PASSWORD, path=TOKENS, address="192.0.2.9"))
+
+
+def test_nobody_learns_by_it_that_a_name_and_an_address_are_one_account() -> None:
+    make_person_with_password("ana")
+    make_person_with_password("bob")
+    for number in range(4):
+        guess("ana@example.org", address=f"192.0.2.{number}")
+    answers = [guess(name, address="198.51.100.1") for name in ("ana", "bob", "nobody")]
+    assert [(answer.status_code, answer.json()["detail"]) for answer in answers] == [
+        (401, "Username or password is wrong.")
+    ] * 3
 
 
 def test_the_admins_login_is_limited_too() -> None:
@@ -108,11 +118,32 @@ def test_a_success_takes_its_try_back_and_opens_the_account_anew() -> None:
     assert [guess(f"person{n}").status_code for n in range(2)] == [401, 429]
 
 
+def change_own(headers: dict[str, str], old_password: str, **more: Any) -> Any:
+    body = {"old_password": old_password, "new_password": "another horse battery"}
+    return post(Client(), f"{V1}/auth/password", body, headers=headers, **more)
+
+
 def test_a_session_left_open_is_no_way_to_guess_the_password() -> None:
     headers = bearer(make_person_with_password())
-    body = {"old_password": "wrong", "new_password": "another horse battery"}
-    codes = [post(Client(), f"{V1}/auth/password", body, headers=headers).status_code for _ in range(4)]
-    assert codes == [400, 400, 400, 429]
+    assert [change_own(headers, "wrong").status_code for _ in range(4)] == [400, 400, 400, 429]
+    assert is_limited(post(Client(), f"{V1}/me/deactivate", {"password": PASSWORD}, headers=headers))
+
+
+def test_strangers_failures_do_not_keep_somebody_from_changing_their_password() -> None:
+    headers = bearer(make_person_with_password())
+    answers = [guess(name) for name in ("ana", "ana@example.org") for _ in range(4)]
+    assert {answer.status_code for answer in answers} == {401, 429}
+    assert change_own(headers, PASSWORD, REMOTE_ADDR="192.0.2.1").status_code == 204
+
+
+def test_guesses_by_one_credential_leave_the_others_their_tries_but_not_without_end() -> None:
+    ana = make_person_with_password()
+    stolen = [bearer(ana) for _ in range(5)]
+    for headers in stolen:
+        assert [change_own(headers, "wrong").status_code for _ in range(3)] == [400] * 3
+    assert is_limited(change_own(bearer(ana), PASSWORD))
+    later(minutes=16)
+    assert change_own(bearer(ana), PASSWORD).status_code == 204
 
 
 def test_registrations_from_one_address_are_limited() -> None:
