@@ -9,6 +9,7 @@ from klatsch.client.events import Changed, Draft, Event, Failed, Member, Members
 from klatsch.client.positions import Position
 from klatsch.client.settings import Settings
 from klatsch.client.state import State
+from klatsch.client.status import Status
 
 __all__ = [
     "Changed",
@@ -28,6 +29,7 @@ __all__ = [
     "Sent",
     "Settings",
     "State",
+    "Status",
     "Stopped",
     "TooManyUnmarked",
     "Typing",

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-from klatsch.client.errors import Closed
+from klatsch.client.clock import ServerClock
+from klatsch.client.errors import Closed, Stopped
 from klatsch.client.events import Draft, Message, Sent
 from klatsch.client.frames import Welcome
 from klatsch.client.histories import Histories
@@ -15,8 +15,9 @@ from klatsch.client.inbox import Inbox
 from klatsch.client.keeping import Keeper
 from klatsch.client.posting import Posting
 from klatsch.client.sends import Sends
-from klatsch.client.settings import Settings, api_beside
+from klatsch.client.settings import Settings, api_beside, check_token
 from klatsch.client.state import State
+from klatsch.client.status import Status
 from klatsch.client.taking import Events
 from klatsch.client.uuid7 import Uuid7s
 
@@ -30,18 +31,31 @@ class Client:
     events beside sending: while an application takes none, the server is made to wait, then closes, and is resumed.
     """
 
-    def __init__(self, url: str, *, token: str, state: State | None = None, settings: Settings = _USUAL) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str,
+        state: State | None = None,
+        settings: Settings = _USUAL,
+        on_status: Callable[[Status], None] = lambda _status: None,
+    ) -> None:
+        """`on_status` is told when the connection comes and goes, and why there is none."""
+        check_token(token)
         self.state = State() if state is None else state
+        self.status = Status("connecting")
+        self._on_status = on_status
         histories = Histories(settings.api or api_beside(url), token)
         self._inbox = Inbox(settings.events_most, self.state.token)
-        sends = Sends(window=settings.window)
+        sends = Sends(self.state.unfinished.named, window=settings.window)
         self._events = Events(self.state, self._inbox, histories, settings)
         self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most)
         self._keeper = Keeper(
-            url, token, self._inbox, sends, settings, welcomed=self._welcomed, finished=self._posting.finish
-        )
+            url, token, self._inbox, sends, settings,
+            welcomed=self._welcomed, finished=self._posting.finish, stands=self._stands,
+        )  # fmt: skip
         self._uuids = Uuid7s()
-        self._server_ahead_ms = 0
+        self._clock = ServerClock(wall_ms=_wall_ms, monotonic_ms=_monotonic_ms)
         self._error: Exception | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -79,15 +93,16 @@ class Client:
     ) -> Sent:
         """Sends to a person or into a conversation, and returns when the message stands in the log, for good.
 
-        However often that takes a new try, it is one message, named `client_id`. Raises Refused when it can never be
+        However often that takes a new try, it is one message, named `client_id`; without one it is named when it is
+        first written, or saved with the state. Raises Refused when it can never be
         sent. Stopped and Closed leave it in the state, to be sent later; so does cancelling. Its outcome is an event
         then.
         """
         if (to is None) == (conversation is None):
             raise ValueError("a message goes either to a person or into a conversation")
         await self._posting.wait_room()
-        name = client_id or self._uuids.make(_now_ms() + self._server_ahead_ms)
-        return await self._posting.post(Draft(name, content, to, conversation, reply_to), self._keeper.write_due)
+        draft = Draft(client_id or "", content, to, conversation, reply_to)
+        return await self._posting.post(draft, self._new_name, self._keeper.write_due)
 
     def events(self) -> Events:
         """All that happens; always the same iterator, which may be left and taken up again."""
@@ -101,7 +116,15 @@ class Client:
 
     def _welcomed(self, welcome: Welcome) -> None:
         self.state.belongs_to(welcome.user)
-        self._server_ahead_ms = round(datetime.fromisoformat(welcome.now).timestamp() * 1000) - _now_ms()
+        self._clock.correct(welcome.now_ms)
+        self._stands(Status("open"))
+
+    def _new_name(self) -> str:
+        return self._uuids.make(self._clock.now_ms())
+
+    def _stands(self, status: Status) -> None:
+        self.status = status
+        self._on_status(status)
 
     def _ended(self, running: "asyncio.Task[None]") -> None:
         if not running.cancelled() and (error := running.exception()) is not None:
@@ -114,7 +137,12 @@ class Client:
             self._inbox.end(None if isinstance(error, Closed) else error)
             self._posting.end(error)
             self._keeper.whole.set()
+            self._stands(Status("closed", str(error), error.code if isinstance(error, Stopped) else None))
 
 
-def _now_ms() -> int:
+def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

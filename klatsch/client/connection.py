@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 
@@ -14,7 +15,10 @@ from klatsch.client.events import Failed, Sent
 from klatsch.client.frames import Accepted, Garbled, Push, Rejected, Welcome
 from klatsch.client.inbox import Inbox
 from klatsch.client.sends import Sends
-from klatsch.client.session import Session
+from klatsch.client.session import HELLO_S, Session
+from klatsch.client.status import Status
+
+_log = logging.getLogger("klatsch.client")
 
 _HELLO = "hello"
 _WRITE_S = 20.0
@@ -42,9 +46,10 @@ class Connection:
         self._finished = finished
         self._session = Session()
         self._is_deaf = False
+        self._why = "the connection broke"
 
-    async def run(self) -> None:
-        """Returns when the connection is lost and is to be resumed; raises Stopped when it is not."""
+    async def run(self) -> Status:
+        """Returns why the connection is lost when it is, and is to be resumed; raises Stopped when it is not."""
         self._inbox.emptied = self._reconnect_if_deaf
         writing: asyncio.Task[None] | None = None
         try:
@@ -52,31 +57,42 @@ class Connection:
             writing = asyncio.create_task(self._write())
             await self._read()
         except ConnectionClosed as closed:
-            said = closed.rcvd or closed.sent
-            if said is not None:
-                frames.check_close(said.code, said.reason)
+            return self._closed(closed)
         except TimeoutError:
-            self._abort()  # nothing has come for too long: the other side is gone
-        except Garbled as error:
-            raise Stopped(f"the server does not speak {frames.SUBPROTOCOL}: {error}") from error
+            self._give_up("nothing has come for too long")
         finally:
             self._inbox.emptied = lambda: None
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
+        return Status("lost", self._why)
+
+    def _closed(self, closed: ConnectionClosed) -> Status:
+        said = closed.rcvd or closed.sent
+        if said is None:
+            return Status("lost", self._why)
+        frames.check_close(said.code, said.reason)
+        return Status("lost", said.reason or f"closed with {said.code}", said.code)
 
     async def _read(self) -> None:
+        greeted_by_s = time.monotonic() + HELLO_S
         while True:
             # With nothing to send, what is not read holds up nobody but the server.
             while self._inbox.is_full and not len(self._sends):
                 self._inbox.gate.clear()
                 await self._inbox.gate.wait()
-            async with asyncio.timeout(self._session.silence_most_s):
-                text = await self._socket.recv()
-            self._take(text)
+            is_greeted = self._session.welcome is not None
+            async with asyncio.timeout(self._session.silence_most_s if is_greeted else greeted_by_s - time.monotonic()):
+                said = await self._socket.recv()
+            self._take(said)
 
-    def _take(self, text: str | bytes) -> None:
-        match frames.decode(text):
+    def _take(self, said: str | bytes) -> None:
+        try:
+            frame = frames.decode(said)
+        except Garbled as error:
+            self._drop(error)
+            return
+        match frame:
             case Push() as push:
                 self._take_push(push)
             case Welcome() as welcome:
@@ -87,12 +103,18 @@ class Connection:
             case Rejected(re=re) as refusal if re == _HELLO:
                 if not refusal.temporary:
                     raise Stopped(f"{refusal.code}: {refusal.detail}")
-                self._abort()
+                self._give_up(f"{refusal.code}: {refusal.detail}")
             case Accepted() | Rejected() as answer:
                 outcome = self._sends.take_answer(answer, time.monotonic())
                 if outcome is not None:
                     self._finished(outcome)
                 self.due.set()
+
+    def _drop(self, error: Garbled) -> None:
+        """Goes on without a frame that cannot be read: a stream that stopped at it would stop there again for ever."""
+        if error.re == _HELLO and self._session.welcome is None:
+            raise Stopped(f"the server does not speak {frames.SUBPROTOCOL}: {error}") from error
+        _log.warning("a frame of the server that cannot be read was dropped: %s", error)
 
     def _take_push(self, push: Push) -> None:
         was_whole = self._session.is_whole
@@ -117,19 +139,20 @@ class Connection:
         if self._session.welcome is None:
             return None
         if self._sends.is_overdue(time.monotonic()):
-            self._abort()
+            self._give_up("a send has no answer for too long")
         try:
             for text in self._sends.take_due(time.monotonic()):
                 async with asyncio.timeout(_WRITE_S):
                     await self._socket.send(text)
         except TimeoutError:
-            self._abort()
+            self._give_up("nothing can be written for too long")
         return self._sends.next_due_s()
 
     def _reconnect_if_deaf(self) -> None:
         """The application has taken all that came before the gap."""
         if self._is_deaf:
-            self._abort()
+            self._give_up("events were dropped while the application took none")
 
-    def _abort(self) -> None:
+    def _give_up(self, why: str) -> None:
+        self._why = why
         self._socket.transport.abort()

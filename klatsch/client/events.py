@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from klatsch.client.positions import Position
+from klatsch.client.reading import flag, text, text_or_none, texts, whole, whole_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +29,25 @@ class Message:
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> "Message":
-        """Reads a push's `d` or a row of a history; raises KeyError, TypeError, ValueError."""
-        position = Position.parse(body["position"])
+        """Reads a push's `d` or a row of a history; raises KeyError, TypeError, ValueError, AttributeError."""
+        position = Position.parse(text(body, "position"))
         return cls(
-            id=body["id"],
-            client_id=body["client_id"],
-            conversation=body["conversation"],
-            sender=body["sender"],
-            receiver=body.get("receiver"),
-            content=body["content"],
-            sent_at=body["sent_at"],
+            id=text(body, "id"),
+            client_id=text(body, "client_id"),
+            conversation=text(body, "conversation"),
+            sender=text(body, "sender"),
+            receiver=text_or_none(body, "receiver"),
+            content=text(body, "content"),
+            sent_at=text(body, "sent_at"),
             position=position,
-            changed=Position.parse(body["changed"]) if "changed" in body else position,
-            seq=body.get("seq"),
-            edited_at=body.get("edited_at"),
-            deleted=body.get("deleted", False),
-            reply_to=body.get("reply_to"),
-            reactions=body.get("reactions") or {},
+            changed=Position.parse(text(body, "changed")) if "changed" in body else position,
+            seq=whole_or_none(body, "seq"),
+            edited_at=text_or_none(body, "edited_at"),
+            deleted=flag(body, "deleted") if "deleted" in body else False,
+            reply_to=text_or_none(body, "reply_to"),
+            reactions={
+                emoji: list(texts(users, "reactions")) for emoji, users in (body.get("reactions") or {}).items()
+            },
         )
 
 
@@ -76,9 +79,12 @@ class Members:
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> "Members":
-        """Reads a push's `d`; raises KeyError, TypeError."""
-        members = tuple(Member(m["user"], m["active"], m.get("role"), m["version"]) for m in body["members"])
-        return cls(body["conversation"], body.get("kind"), body.get("title"), members)
+        """Reads a push's `d`; raises KeyError, TypeError, AttributeError."""
+        members = tuple(
+            Member(text(m, "user"), flag(m, "active"), text_or_none(m, "role"), whole(m, "version"))
+            for m in body["members"]
+        )
+        return cls(text(body, "conversation"), text_or_none(body, "kind"), text_or_none(body, "title"), members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,10 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message of one's own that has no final answer yet, to a person or in a conversation."""
+    """A message of one's own that has no final answer yet, to a person or in a conversation.
+
+    `client_id` is empty until the message is first written or saved.
+    """
 
     client_id: str
     content: str

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from klatsch.client.errors import NotAuthenticated, Stopped
 from klatsch.client.events import Draft, Members, Message, Reset, Typing
 from klatsch.client.positions import Position, Token
+from klatsch.client.reading import flag, number, text, texts, whole
 
 SUBPROTOCOL: Final = "klatsch.v1"
 _STOP_STANDARD: Final = frozenset({1002, 1003, 1007, 1008, 1009})
@@ -17,12 +19,12 @@ _NOT_AUTHENTICATED: Final = 4401
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The answer to `hello`; `now` is the server's clock in RFC 3339."""
+    """The answer to `hello`; `now_ms` is the server's clock, in milliseconds since 1970."""
 
     user: str
     resumed: bool
     heartbeat_s: float
-    now: str
+    now_ms: int
     unanswered_most: int
     frame_bytes_most: int
 
@@ -67,7 +69,11 @@ Frame = Welcome | Accepted | Rejected | Push
 
 
 class Garbled(Exception):
-    """A frame that is not as the protocol says."""
+    """A frame that is not as the protocol says. `re` is what it answers, where that much can be read."""
+
+    def __init__(self, detail: str, re: int | str | None = None) -> None:
+        super().__init__(detail)
+        self.re = re
 
 
 def hello(frame_id: str, resume: str | None) -> str:
@@ -79,53 +85,61 @@ def send(frame_id: int, draft: Draft) -> str:
     body = {"client_id": draft.client_id, "content": draft.content}
     optional = {"to": draft.to, "conversation": draft.conversation, "reply_to": draft.reply_to}
     body |= {name: value for name, value in optional.items() if value is not None}
-    text = _text({"id": frame_id, "op": "send", "d": body})
-    text.encode()
-    return text
+    frame = _text({"id": frame_id, "op": "send", "d": body})
+    frame.encode()
+    return frame
 
 
-def decode(text: str | bytes) -> Frame | None:
+def decode(said: str | bytes) -> Frame | None:
     """What a frame says; None for an unknown `t`, as unknown fields are not looked at. Raises Garbled."""
+    frame: Any = None
     try:
-        frame = json.loads(text)
+        frame = json.loads(said)
         if "t" in frame:
             return _push(frame)
         if "err" in frame:
             return _rejected(frame)
-        return _accepted(frame["re"], frame["ok"])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Garbled(f"{type(error).__name__}: {error}") from error
+        return _accepted(_re(frame["re"]), frame["ok"])
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        answered = frame.get("re") if isinstance(frame, dict) else None
+        why = f"{type(error).__name__}: {error}"
+        raise Garbled(why, answered if isinstance(answered, int | str) else None) from error
+
+
+def _re(value: Any) -> int | str:
+    if not isinstance(value, int | str):
+        raise TypeError("re is neither a number nor a text")
+    return value
 
 
 def _accepted(re: int | str, body: Mapping[str, Any]) -> Welcome | Accepted:
     if "heartbeat" not in body:
-        return Accepted(re, body["id"], Position.parse(body["position"]), body["duplicate"])
+        return Accepted(re, text(body, "id"), Position.parse(text(body, "position")), flag(body, "duplicate"))
     limits = body["limits"]
     return Welcome(
-        user=body["user"],
-        resumed=body["resumed"],
-        heartbeat_s=float(body["heartbeat"]),
-        now=body["now"],
-        unanswered_most=limits["unanswered"],
-        frame_bytes_most=limits["frame"],
+        user=text(body, "user"),
+        resumed=flag(body, "resumed"),
+        heartbeat_s=number(body, "heartbeat"),
+        now_ms=round(datetime.fromisoformat(text(body, "now")).timestamp() * 1000),
+        unanswered_most=max(1, whole(limits, "unanswered")),
+        frame_bytes_most=whole(limits, "frame"),
     )
 
 
 def _rejected(frame: Mapping[str, Any]) -> Rejected:
     body = frame["err"]
-    retry_after = body.get("retry_after")
     return Rejected(
-        frame.get("re"),
-        body["code"],
-        body.get("detail", ""),
-        body["temporary"],
-        None if retry_after is None else float(retry_after),
+        None if frame.get("re") is None else _re(frame["re"]),
+        text(body, "code"),
+        text(body, "detail") if "detail" in body else "",
+        flag(body, "temporary"),
+        None if body.get("retry_after") is None else number(body, "retry_after"),
     )
 
 
 def _push(frame: Mapping[str, Any]) -> Push | None:
     kind, position = frame["t"], frame.get("pos")
-    at = None if position is None else Position.parse(position)
+    at = None if position is None else Position.parse(text(frame, "pos"))
     match kind:
         case "message" | "message_changed":
             return Push(Message.read(frame["d"]), at)
@@ -134,7 +148,7 @@ def _push(frame: Mapping[str, Any]) -> Push | None:
         case "state":
             return _state(frame["d"])
         case "typing":
-            return Push(Typing(frame["d"]["conversation"], frame["d"]["user"]))
+            return Push(Typing(text(frame["d"], "conversation"), text(frame["d"], "user")))
         case _:
             return _token(frame)
 
@@ -142,12 +156,14 @@ def _push(frame: Mapping[str, Any]) -> Push | None:
 def _token(frame: Mapping[str, Any]) -> Push | None:
     match frame["t"]:
         case "mark":
-            Token.parse(frame["resume"])
-            return Push(Mark(frame["resume"]))
+            token = text(frame, "resume")
+            Token.parse(token)
+            return Push(Mark(token))
         case "reset":
             body = frame["d"]
-            Token.parse(body["at_least"])
-            return Push(Reset(tuple(body["conversations"]), body["why"], body["at_least"]))
+            at_least = text(body, "at_least")
+            Token.parse(at_least)
+            return Push(Reset(texts(body["conversations"], "conversations"), text(body, "why"), at_least))
         case _:
             return None
 

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from klatsch.client import reasons
 from klatsch.client.connection import Connection
 from klatsch.client.errors import Stopped
 from klatsch.client.events import Failed, Sent
@@ -17,6 +18,7 @@ from klatsch.client.inbox import Inbox
 from klatsch.client.retries import Backoff
 from klatsch.client.sends import Sends
 from klatsch.client.settings import Settings
+from klatsch.client.status import Status
 
 _log = logging.getLogger("klatsch.client")
 
@@ -24,8 +26,24 @@ _OPEN_S = 10.0
 _CLOSE_S = 2
 _FRAME_BYTES_MOST: Final = 8 * 2**20
 """Of a frame from the server: a reset names all of one's conversations."""
-_LATER_STATUS: Final = frozenset({408, 425, 429})
-_CLIENT_ERRORS: Final = range(400, 500)
+
+
+class _NoRedirects(ClientConnection):
+    """websockets before 14 would take the token along to wherever a redirect leads; later ones go there without it."""
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as refused:
+            raise _Refused(refused) from refused
+
+
+class _Refused(Exception):
+    """An HTTP answer that opens no WebSocket."""
+
+    def __init__(self, refused: InvalidStatus) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class Keeper:
@@ -41,6 +59,7 @@ class Keeper:
         *,
         welcomed: Callable[[Welcome], None],
         finished: Callable[[Sent | Failed], None],
+        stands: Callable[[Status], None],
     ) -> None:
         self.whole = asyncio.Event()
         self._url = url
@@ -50,23 +69,27 @@ class Keeper:
         self._backoff = Backoff(settings.reconnect_first_s, settings.reconnect_most_s)
         self._welcomed = welcomed
         self._finished = finished
+        self._stands = stands
         self._connection: Connection | None = None
 
     async def run(self) -> None:
         """Goes on until it is cancelled; raises Stopped when something has to be mended first."""
         while True:
-            try:
-                await self._connect()
-            except InvalidStatus as refused:
-                status = refused.response.status_code
-                if status in _CLIENT_ERRORS and status not in _LATER_STATUS:
-                    raise Stopped("the WebSocket was refused", status) from refused
-                _log.info("no connection: HTTP %s", status)
-            except (OSError, TimeoutError, EOFError, InvalidHandshake) as error:
-                _log.info("no connection: %s: %s", type(error).__name__, error)
+            status = await self._try()
+            _log.info("no connection: %s", status.reason)
             self.whole.clear()
             self._sends.lose_connection()
+            self._stands(status)
             await asyncio.sleep(self._backoff.next_s())
+
+    async def _try(self) -> Status:
+        """One connection from its beginning to its end; why it ended, if that can heal."""
+        try:
+            return await self._connect()
+        except _Refused as answered:
+            return reasons.lost(answered.refused, self._url)
+        except (OSError, TimeoutError, EOFError, WebSocketException) as error:
+            return reasons.lost(error, self._url)
 
     def write_due(self) -> None:
         """There is something to send."""
@@ -74,17 +97,28 @@ class Keeper:
         if self._connection is not None:
             self._connection.due.set()
 
-    async def _connect(self) -> None:
-        async with connect(
-            self._url,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            additional_headers={"Authorization": f"Bearer {self._token}"},
-            compression=None,
-            max_size=_FRAME_BYTES_MOST,
-            ping_interval=None,  # marks tell that the server lives; a slow application would not see pongs
-            open_timeout=_OPEN_S,
-            close_timeout=_CLOSE_S,
-        ) as socket:
+    async def _open(self) -> ClientConnection:
+        try:
+            return await connect(
+                self._url,
+                create_connection=_NoRedirects,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                additional_headers={"Authorization": f"Bearer {self._token}"},
+                compression=None,
+                max_size=_FRAME_BYTES_MOST,
+                ping_interval=None,  # marks tell that the server lives; a slow application would not see pongs
+                open_timeout=_OPEN_S,
+                close_timeout=_CLOSE_S,
+            )
+        except ValueError as error:  # such as a host that no name can have
+            if isinstance(error, OSError):  # as certificate errors are both
+                raise
+            raise Stopped(f"no address of a WebSocket: {error}") from error
+
+    async def _connect(self) -> Status:
+        async with await self._open() as socket:
+            if socket.subprotocol != SUBPROTOCOL:
+                raise Stopped(f"{self._url}: {reasons.NOT_KLATSCH}")
             self._connection = Connection(
                 socket,
                 self._inbox,
@@ -94,7 +128,7 @@ class Keeper:
                 finished=self._finished,
             )
             try:
-                await self._connection.run()
+                return await self._connection.run()
             finally:
                 self._connection = None
 

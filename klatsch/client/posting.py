@@ -23,10 +23,10 @@ class Posting:
         self._inbox = inbox
         self._most = most
         self._error: Exception | None = None
-        self._waiting: dict[str, asyncio.Future[Sent | Failed]] = {}
+        self._waiting: dict[int, asyncio.Future[Sent | Failed]] = {}
         self._room = asyncio.Event()
-        for draft in state.unfinished.values():
-            sends.add(draft)
+        for number, draft in state.unfinished.items():
+            sends.add(number, draft)
 
     async def wait_room(self) -> None:
         """Returns when one more may be sent; raises what the client ended with."""
@@ -36,14 +36,19 @@ class Posting:
             await self._room.wait()
             self._check()
 
-    async def post(self, draft: Draft, due: Callable[[], None]) -> Sent:
-        """Returns when the message stands in the log; `due` is called when there is something to write."""
-        future = self._begin(draft)
+    async def post(self, draft: Draft, new_name: Callable[[], str], due: Callable[[], None]) -> Sent:
+        """Returns when the message stands in the log; `due` is called when there is something to write.
+
+        `new_name` makes the name of a draft without one, when it is first written or saved.
+        """
+        number = self._begin(draft, new_name)
+        future: asyncio.Future[Sent | Failed] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         due()
         try:
             outcome = await future
         except asyncio.CancelledError:
-            self._waiting.pop(draft.client_id, None)
+            self._waiting.pop(number, None)
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._inbox.put_outcome(future.result())
             raise
@@ -56,7 +61,8 @@ class Posting:
     def finish(self, outcome: Sent | Failed) -> None:
         """A send has its final answer."""
         self._room.set()
-        future = self._waiting.pop(outcome.draft.client_id, None)
+        number = self._state.unfinished.number(outcome.draft.client_id)
+        future = None if number is None else self._waiting.pop(number, None)
         if future is None or future.done():
             self._inbox.put_outcome(outcome)
         else:
@@ -71,16 +77,20 @@ class Posting:
                 future.set_exception(error)
         self._waiting.clear()
 
-    def _begin(self, draft: Draft) -> "asyncio.Future[Sent | Failed]":
+    def _begin(self, draft: Draft, new_name: Callable[[], str]) -> int:
+        """Takes the draft up, or one of its name from an earlier run; returns its number."""
         self._check()
         if len(self._state.known.ids) >= TOLD_MOST:
             raise TooManyUnmarked(f"{TOLD_MOST} messages were told since the last mark was taken: take the events")
-        if draft.client_id in self._waiting or self._state.unfinished.get(draft.client_id, draft) != draft:
+        unfinished = self._state.unfinished
+        number = unfinished.number(draft.client_id)
+        if number is not None and (number in self._waiting or unfinished.get(number) != draft):
             raise ValueError("another send of this client_id has no answer yet")
-        self._sends.add(draft)
-        self._state.unfinished[draft.client_id] = draft
-        future = self._waiting[draft.client_id] = asyncio.get_running_loop().create_future()
-        return future
+        self._sends.check(draft)
+        if number is None:
+            number = unfinished.add(draft, new_name)
+        self._sends.add(number, draft)
+        return number
 
     def _check(self) -> None:
         if self._error is not None:

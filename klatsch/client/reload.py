@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from klatsch.client.events import Changed, Message, Reset
 from klatsch.client.known import Known
 from klatsch.client.positions import Token
+from klatsch.client.reading import text_or_none
 
 _ROWS = 100
 
@@ -64,12 +65,20 @@ class Reload:
             self._older, self._bottom = 0, None
         return PageRequest(self._left[0], self._down or self._up or "")
 
-    def take_page(self, body: Mapping[str, Any] | None) -> None:
-        """The page of `next_request`; None if there is no such history, or not for this person any more."""
+    def take_page(self, body: Mapping[str, Any] | None) -> int:
+        """The page of `next_request`; None if there is no such history, or not for this person any more.
+
+        Returns how many of its rows cannot be read, and are left out. Raises KeyError, TypeError for no page at all.
+        """
         if body is None:
             self._finish()
-            return
-        page = _Page([Message.read(row) for row in body["results"]], _query(body["next"]), _query(body["previous"]))
+            return 0
+        rows = [row for row in map(_row, _list(body["results"])) if row is not None]
+        page = _Page(rows, _query(text_or_none(body, "next")), _query(text_or_none(body, "previous")))
+        self._take(page)
+        return len(body["results"]) - len(rows)
+
+    def _take(self, page: _Page) -> None:
         if self._down is None:
             self._begin(page)
             return
@@ -92,6 +101,19 @@ class Reload:
         """Of this conversation there is no further page."""
         self._left.popleft()
         self._down = self._up = None
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("results is no list")
+    return value
+
+
+def _row(row: Any) -> Message | None:
+    try:
+        return Message.read(row)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _query(address: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -18,12 +18,14 @@ _FRAME_BYTES_MOST: Final = 65_536
 _FIRST_PAUSE_S: Final = 0.1
 _PAUSE_MOST_S: Final = 5.0
 _WINDOW_USUAL: Final = 64
+_NAME_CHARACTERS: Final = 36
 
 
 @dataclass(slots=True)
 class _Try:
     """How a draft stands: `frame` while it waits for an answer that must come before `due_s`, else due then."""
 
+    number: int
     draft: Draft
     due_s: float = 0.0
     tries: int = 0
@@ -37,12 +39,19 @@ class Sends:
     the order is kept but around what had to be tried again.
     """
 
-    def __init__(self, *, window: int | None = None, uniform: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(
+        self,
+        named: Callable[[int], Draft],
+        *,
+        window: int | None = None,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._named = named
         self._asked = window
         self._window = _WINDOW_USUAL if window is None else window
         self._frame_bytes_most = _FRAME_BYTES_MOST
         self._uniform = uniform
-        self._open: dict[str, _Try] = {}
+        self._open: dict[int, _Try] = {}
         self._by_frame: dict[int, _Try] = {}
         self._last_frame = 0
 
@@ -54,15 +63,19 @@ class Sends:
         """How many wait for an answer."""
         return len(self._by_frame)
 
-    def add(self, draft: Draft) -> None:
-        """From here on it is tried; raises Refused for what no frame can carry."""
+    def check(self, draft: Draft) -> None:
+        """Raises Refused for what no frame can carry."""
+        name = draft.client_id or "x" * _NAME_CHARACTERS
         try:
-            size = len(frames.send(2**31, draft).encode())
+            size = len(frames.send(2**31, replace(draft, client_id=name)).encode())
         except UnicodeEncodeError as error:
             raise Refused("invalid_content", "The text is not valid Unicode.") from error
         if size > self._frame_bytes_most:
             raise Refused("too_long", f"The frame would be larger than {self._frame_bytes_most} bytes.")
-        self._open.setdefault(draft.client_id, _Try(draft))
+
+    def add(self, number: int, draft: Draft) -> None:
+        """Tries the draft of that number from here on; `named` is asked for it when it is to be written."""
+        self._open.setdefault(number, _Try(number, draft))
 
     def limited(self, unanswered_most: int, frame_bytes_most: int) -> None:
         """What the server takes at most."""
@@ -77,6 +90,7 @@ class Sends:
                 self._last_frame += 1
                 one.frame, one.due_s = self._last_frame, now_s + ANSWER_S
                 self._by_frame[self._last_frame] = one
+                one.draft = self._named(one.number)
                 taken.append(frames.send(self._last_frame, one.draft))
         return taken
 
@@ -98,7 +112,7 @@ class Sends:
             pause_s = jitter_s(one.tries, first_s=_FIRST_PAUSE_S, most_s=_PAUSE_MOST_S, uniform=self._uniform)
             one.tries, one.due_s = one.tries + 1, now_s + (answer.retry_after_s or 0) + pause_s
             return None
-        del self._open[one.draft.client_id]
+        del self._open[one.number]
         if isinstance(answer, Rejected):
             return Failed(one.draft, answer.code, answer.detail)
         return Sent(one.draft, answer.id, answer.position, answer.duplicate)

@@ -1,10 +1,13 @@
 """One connection's stream of pushes, from `hello` on. No I/O."""
 
+from typing import Final
+
 from klatsch.client.frames import Mark, Push, Welcome
 
 _SILENCE_MARKS = 2
 _GRACE_S = 10.0
-_HELLO_S = 15.0
+HELLO_S: Final = 15.0
+"""A connection whose `hello` has no answer for so long is dead, whatever else comes."""
 
 
 class Session:
@@ -22,7 +25,7 @@ class Session:
     @property
     def silence_most_s(self) -> float:
         """A connection on which nothing comes for so long is dead: a mark is due at every heartbeat."""
-        return _HELLO_S if self.welcome is None else _SILENCE_MARKS * self.welcome.heartbeat_s + _GRACE_S
+        return HELLO_S if self.welcome is None else _SILENCE_MARKS * self.welcome.heartbeat_s + _GRACE_S
 
     def take(self, push: Push) -> list[tuple[Push, bool]]:
         """What is to be told now, each with whether it is in the log's order behind a mark."""

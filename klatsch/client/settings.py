@@ -32,6 +32,12 @@ def api_beside(url: str) -> str:
     """The REST interface beside a WebSocket's address; raises ValueError for no such address."""
     address = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(address.scheme)
-    if scheme is None or not address.netloc:
-        raise ValueError(f"no address of a WebSocket: {url}")
+    if scheme is None or not address.hostname or address.port == 0:  # asking for a port that is none raises, too
+        raise ValueError(f"no address of a WebSocket, such as ws://localhost:8000/ws: {url}")
     return address._replace(scheme=scheme, path=address.path.removesuffix("/ws") + "/api/v1", query="").geturl()
+
+
+def check_token(token: str) -> None:
+    """Raises ValueError for what no header can hold, such as a token with the end of the line it was read from."""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("no bearer token: it is one word of printable ASCII, without spaces or line ends")

@@ -9,6 +9,7 @@ from klatsch.client.events import Changed, Draft, Failed, Members, Message, Rese
 from klatsch.client.frames import Mark, Push
 from klatsch.client.known import Known
 from klatsch.client.positions import Token
+from klatsch.client.unfinished import Unfinished
 
 _VERSION: Final = 1
 
@@ -29,13 +30,16 @@ class State:
         self.user: str | None = None
         self.token: str | None = None
         self.known = Known()
-        self.unfinished: dict[str, Draft] = {}
+        self.unfinished = Unfinished()
 
     def to_json(self) -> str:
-        """All of it, for `from_json`; as short as what happened since the last mark."""
+        """All of it, for `from_json`; as short as what happened since the last mark.
+
+        What was never written gets its name now at the latest, and keeps it.
+        """
         unfinished = [
             {name: getattr(draft, name) for name in Draft.__slots__ if getattr(draft, name) is not None}
-            for draft in self.unfinished.values()
+            for draft in self.unfinished.all_named()
         ]
         data = {"v": _VERSION, "user": self.user, "token": self.token, **self.known.to_data(), "unfinished": unfinished}
         return json.dumps(data, ensure_ascii=False)
@@ -58,8 +62,7 @@ class State:
         state = cls()
         state.user, state.token = data["user"], data["token"]
         state.known = Known(data)
-        drafts = [Draft(**draft) for draft in data["unfinished"]]
-        state.unfinished = {draft.client_id: draft for draft in drafts}
+        state.unfinished = Unfinished(Draft(**draft) for draft in data["unfinished"])
         return state
 
     def belongs_to(self, user: str) -> None:
@@ -91,7 +94,7 @@ class State:
 
     def finish(self, outcome: Sent | Failed) -> bool:
         """A send has its final answer, and the application has it; False when that was known."""
-        if self.unfinished.pop(outcome.draft.client_id, None) is None:
+        if not self.unfinished.finish(outcome.draft.client_id):
             return False
         if isinstance(outcome, Sent):
             self.known.add_own(outcome.id, outcome.position)

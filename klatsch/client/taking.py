@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 from klatsch.client.errors import Closed
 from klatsch.client.events import Event, Failed, Reset, Sent
@@ -70,17 +69,26 @@ class Events:
             if (request := self._reload.next_request()) is None:
                 self._reload = None
             else:
-                self._reload.take_page(await self._load(request))
+                await self._load(self._reload, request)
         return None
 
-    async def _load(self, request: PageRequest) -> Mapping[str, Any] | None:
-        """The page, as soon as it can be had."""
+    async def _load(self, reload: Reload, request: PageRequest) -> None:
+        """Takes the page, as soon as it can be had."""
         backoff = Backoff(self._settings.reconnect_first_s, self._settings.reconnect_most_s)
         while True:
             try:
-                return await self._histories.load_page(request)
+                dropped = reload.take_page(await self._histories.load_page(request))
             except NotNow as why:
-                if self._inbox.is_ended:
-                    raise Closed("the client was closed while a history was loaded") from why
-                _log.info("a history cannot be loaded now: %s", why)
-                await asyncio.sleep(why.retry_after_s + backoff.next_s())
+                await self._wait(why, why.retry_after_s + backoff.next_s())
+            except (KeyError, TypeError) as why:  # what answers is not Klatsch, such as the page of a proxy
+                await self._wait(why, backoff.next_s())
+            else:
+                if dropped:
+                    _log.warning("%d messages of %s cannot be read and were dropped", dropped, request.conversation)
+                return
+
+    async def _wait(self, why: Exception, pause_s: float) -> None:
+        if self._inbox.is_ended:
+            raise Closed("the client was closed while a history was loaded") from why
+        _log.info("a history cannot be loaded now: %r", why)
+        await asyncio.sleep(pause_s)

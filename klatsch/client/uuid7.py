@@ -1,15 +1,22 @@
-"""Names for messages: UUIDv7 (RFC 9562), by the server's clock as far as that is known."""
+"""Names for messages: UUIDv7 (RFC 9562)."""
 
 import secrets
 from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
+FRESH_MS: Final = 60_000
+"""A server looks a name up in its archive that lies further from its clock."""
 _RANDOM_BITS = 74
 _TAIL_BITS = 62
 
 
 class Uuid7s:
-    """Makes UUIDs each of which sorts after the one before, whatever the clock does."""
+    """Makes UUIDs each of which sorts after the one before.
+
+    A last one further ahead than `FRESH_MS` was made by a clock that was wrong: it is forgotten, as all that followed
+    it would have to be looked up.
+    """
 
     def __init__(self, random_bits: Callable[[int], int] = secrets.randbits) -> None:
         self._random_bits = random_bits
@@ -17,8 +24,8 @@ class Uuid7s:
         self._last_random = 0
 
     def make(self, now_ms: int) -> str:
-        """A new one of that time, or of a moment after the last one's where the clock stands or goes back."""
-        if now_ms > self._last_ms:
+        """A new one of that time, or of a moment after the last one's where the clock stands or goes back a little."""
+        if now_ms > self._last_ms or self._last_ms - now_ms > FRESH_MS:
             self._last_ms = now_ms
             self._last_random = self._random_bits(_RANDOM_BITS)
         else:

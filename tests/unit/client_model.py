@@ -11,7 +11,7 @@ from klatsch.client.reload import PageRequest
 
 CONVERSATIONS = ("one", "two", "three")
 PARTITIONS = 2
-WELCOME = Welcome("ana", True, 25, "2026-11-24T00:00:00.000Z", 64, 65_536)
+WELCOME = Welcome("ana", True, 25, 0, 64, 65_536)
 _MOMENT = "2026-11-24T00:00:00.000Z"
 
 

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import http
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 _DEADLINE_S = 10
+NOW = "2026-11-24T00:00:00.000Z"
+NOW_MS = 1_795_478_400_000
 Script = Callable[["Peer"], Awaitable[None]]
 
 
@@ -35,7 +38,7 @@ class Peer:
         hello = await self.read()
         self.resume = hello["d"]["resume"]
         limits = {"unanswered": 64, "frame": 65_536, "text": 4_000}
-        ok = {"user": "ana", "resumed": True, "heartbeat": heartbeat, "now": "2026-11-24T00:00:00.000Z"}
+        ok = {"user": "ana", "resumed": True, "heartbeat": heartbeat, "now": NOW}
         await self.write({"re": hello["id"], "ok": ok | {"limits": limits}})
         await self.mark(token)
 
@@ -61,12 +64,27 @@ class Peer:
 
 
 @contextlib.asynccontextmanager
-async def serving(script: Script, refuse: list[http.HTTPStatus] | None = None) -> AsyncIterator[str]:
+async def serving(
+    script: Script,
+    refuse: list[http.HTTPStatus] | None = None,
+    *,
+    location: str | None = None,
+    speaks: str = "klatsch.v1",
+    port: int = 0,
+) -> AsyncIterator[str]:
     """A server that plays the script with every connection; those of `refuse` are answered before, each once."""
     count = 0
 
     def check(socket: ServerConnection, _request: Request) -> Response | None:
-        return socket.respond(refuse.pop(0), "") if refuse else None
+        if not refuse:
+            return None
+        response = socket.respond(refuse.pop(0), "")
+        if location is not None:
+            response.headers["Location"] = location
+        return response
+
+    def select(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        return Subprotocol(speaks) if speaks in offered else None
 
     async def play(socket: ServerConnection) -> None:
         nonlocal count
@@ -74,7 +92,7 @@ async def serving(script: Script, refuse: list[http.HTTPStatus] | None = None) -
         with contextlib.suppress(ConnectionClosed):
             await script(Peer(socket, count))
 
-    async with serve(play, "127.0.0.1", 0, subprotocols=["klatsch.v1"], process_request=check) as server:  # type: ignore[list-item]  # a NewType of str
+    async with serve(play, "127.0.0.1", port, select_subprotocol=select, process_request=check) as server:
         [socket] = server.sockets
         async with asyncio.timeout(_DEADLINE_S):
             yield f"ws://127.0.0.1:{socket.getsockname()[1]}/ws"

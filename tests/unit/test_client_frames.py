@@ -5,15 +5,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klatsch.client import frames
+from klatsch.client.clock import ServerClock
 from klatsch.client.errors import NotAuthenticated, Stopped
 from klatsch.client.events import Member, Members, Message, Reset, Typing
 from klatsch.client.frames import Accepted, Garbled, Mark, Push, Rejected, Welcome
 from klatsch.client.positions import Position, Token
 from klatsch.client.retries import Backoff
+from klatsch.client.sends import Sends
+from klatsch.client.session import Session
+from klatsch.client.state import State
 from klatsch.client.uuid7 import Uuid7s
 from klatsch.core.ids import is_fresh
 from klatsch.gateway.asyncapi.messages import FRAMES
@@ -38,7 +42,7 @@ def test_answers_are_read_with_fields_that_are_not_known_yet() -> None:
         "now": "2026-11-24T00:00:00.000Z",
         "limits": limits,
     }
-    assert _decode({"re": "hello", "ok": ok, "x": 1}) == Welcome("ana", True, 25, ok["now"], 64, 65_536)
+    assert _decode({"re": "hello", "ok": ok, "x": 1}) == Welcome("ana", True, 25, 1_795_478_400_000, 64, 65_536)
     sent = {"id": "m", "position": "1:2:3", "duplicate": True, "x": 1}
     assert _decode({"re": 1, "ok": sent}) == Accepted(1, "m", Position(1, 3, 2), duplicate=True)
     err = {"code": "rate_limited", "detail": "slow", "temporary": True, "retry_after": 1.5, "errors": []}
@@ -87,6 +91,52 @@ def test_what_is_no_frame_is_garbled(text: str) -> None:
         frames.decode(text)
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["1:2:3", _TOKEN]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@st.composite
+def _spoiled(draw: st.DrawFn) -> str:
+    """A frame that the server may say, in which some field, somewhere, is another."""
+    spoken = draw(st.sampled_from([spoken for spoken in FRAMES if spoken.source == "server"]))
+    frame = place = json.loads(json.dumps(spoken.example))
+    while True:
+        name = draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else draw(st.integers(0, len(place) - 1))
+        if isinstance(place[name], dict | list) and place[name] and draw(st.booleans()):
+            place = place[name]
+            continue
+        place[name] = draw(_JSON)
+        return json.dumps(frame)
+
+
+@settings(max_examples=150)
+@given(st.lists(_spoiled(), max_size=8), st.sampled_from([None, Welcome("ana", True, 25, 0, 64, 65_536)]))
+def test_whatever_the_server_says_is_read_or_garbled_and_the_state_goes_on(
+    said: list[str], welcome: Welcome | None
+) -> None:
+    session, state = Session(), State()
+    sends = Sends(state.unfinished.named)
+    session.welcome = welcome
+    for text in said:
+        try:
+            frame = frames.decode(text)
+        except Garbled:
+            continue
+        match frame:
+            case Push() as push:
+                for one, in_order in session.take(push):
+                    state.take(one, in_order=in_order)
+            case Welcome() as again:
+                sends.limited(again.unanswered_most, again.frame_bytes_most)
+                assert sends.take_due(0) == []
+            case Accepted() | Rejected() as answer:
+                sends.take_answer(answer, 0)
+    assert State.from_json(state.to_json()).token == state.token
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4301, 4302, 4303, 4304, 4399, 4500])
 def test_these_close_codes_mean_resume(code: int) -> None:
     frames.check_close(code, "")
@@ -115,13 +165,36 @@ def test_a_token_covers_what_lies_before_its_offsets_and_all_of_earlier_epochs()
     assert str(token.joined(Token.parse("2.x.0:6.1:1"))) == "2.x.0:6.1:7"
 
 
-@given(st.lists(st.integers(0, 2**48 - 1), min_size=1, max_size=50))
-def test_names_are_uuids_of_version_7_that_grow_whatever_the_clock_does(times_ms: list[int]) -> None:
+@given(st.lists(st.integers(0, 2**48 - 1) | st.integers(10**12, 10**12 + 100_000), min_size=1, max_size=50))
+def test_names_are_uuids_of_version_7_of_the_servers_minute_that_grow_where_the_clock_goes_back_by_less(
+    times_ms: list[int],
+) -> None:
     uuids = Uuid7s()
     made = [uuids.make(ms) for ms in times_ms]
-    assert made == sorted(set(made))
+    assert len(set(made)) == len(made)
     assert {(UUID(name).version, UUID(name).variant) for name in made} == {(7, "specified in RFC 4122")}
-    assert is_fresh(made[0], times_ms[0])
+    assert all(is_fresh(name, ms) for name, ms in zip(made, times_ms, strict=True))
+    grown = [one < other or not is_fresh(one, ms) for one, other, ms in zip(made, made[1:], times_ms[1:], strict=False)]
+    assert all(grown)
+
+
+def test_a_last_name_that_a_wrong_clock_made_more_than_a_minute_ahead_is_forgotten() -> None:
+    uuids = Uuid7s()
+    hour_ms, now_ms = 3_600_000, 1_795_478_400_000
+    ahead = uuids.make(now_ms + hour_ms)
+    names = [uuids.make(now_ms), uuids.make(now_ms)]
+    assert not is_fresh(ahead, now_ms)
+    assert [is_fresh(name, now_ms) for name in names] == [True, True]
+    assert names == sorted(names)
+
+
+def test_the_servers_time_goes_on_by_the_monotonic_clock_whatever_the_wall_clock_does() -> None:
+    wall, monotonic = [7_200_000], [500]
+    clock = ServerClock(wall_ms=lambda: wall[0], monotonic_ms=lambda: monotonic[0])
+    assert clock.now_ms() == 7_200_000
+    clock.correct(1_000_000)
+    wall[0], monotonic[0] = -9_999_999, 2_500
+    assert clock.now_ms() == 1_002_000
 
 
 def test_names_grow_even_where_the_random_bits_of_a_millisecond_are_used_up() -> None:

@@ -13,6 +13,9 @@ from klatsch.client.events import Draft, Failed, Sent
 from klatsch.client.frames import Accepted, Rejected
 from klatsch.client.positions import Position
 from klatsch.client.sends import ANSWER_S, Sends
+from klatsch.client.state import State
+from klatsch.client.unfinished import Unfinished
+from klatsch.client.uuid7 import Uuid7s
 
 
 def _longest(_low: float, high: float) -> float:
@@ -20,9 +23,10 @@ def _longest(_low: float, high: float) -> float:
 
 
 def _sends(count: int, window: int | None) -> Sends:
-    sends = Sends(window=window, uniform=_longest)
-    for number in range(count):
-        sends.add(Draft(f"c{number}", f"text {number}", to="bob"))
+    drafts = [Draft(f"c{number}", f"text {number}", to="bob") for number in range(count)]
+    sends = Sends(lambda number: drafts[number], window=window, uniform=_longest)
+    for number, draft in enumerate(drafts):
+        sends.add(number, draft)
     return sends
 
 
@@ -41,8 +45,9 @@ def _err(frame: int, code: str, *, temporary: bool, after_s: float | None = None
 
 
 def test_what_is_written_is_what_the_protocol_asks_for() -> None:
-    sends = Sends()
-    sends.add(Draft("c", "grüße", conversation="one", reply_to="m"))
+    draft = Draft("c", "grüße", conversation="one", reply_to="m")
+    sends = Sends(lambda _number: draft)
+    sends.add(0, draft)
     body = {"client_id": "c", "content": "grüße", "conversation": "one", "reply_to": "m"}
     assert [json.loads(text) for text in sends.take_due(0)] == [{"id": 1, "op": "send", "d": body}]
 
@@ -103,13 +108,60 @@ def test_an_answer_that_does_not_come_in_time_is_overdue() -> None:
 
 
 def test_what_no_frame_can_carry_is_refused_at_once_and_not_sent() -> None:
-    sends = Sends()
+    sends = _sends(0, window=None)
     with pytest.raises(Refused) as too_long:
-        sends.add(Draft("c", "x" * 65_536, to="bob"))
+        sends.check(Draft("c", "x" * 65_536, to="bob"))
     with pytest.raises(Refused) as invalid:
-        sends.add(Draft("c", "\ud800", to="bob"))
+        sends.check(Draft("c", "\ud800", to="bob"))
     assert (too_long.value.code, invalid.value.code) == ("too_long", "invalid_content")
-    assert len(sends) == 0
+
+
+def test_the_name_that_a_draft_gets_later_has_room_in_a_frame() -> None:
+    names = Uuid7s()
+    for size in range(65_300, 65_536):
+        unfinished = Unfinished()
+        sends = Sends(unfinished.named)
+        draft = Draft("", "x" * size, to="bob")
+        try:
+            sends.check(draft)
+        except Refused:
+            break
+        sends.add(unfinished.add(draft, lambda: names.make(0)), draft)
+        [text] = sends.take_due(0)
+        assert len(text.encode()) <= 65_536
+    else:
+        pytest.fail("nothing was too long")
+
+
+def test_a_draft_is_named_when_it_is_first_written_and_keeps_that_name_through_every_new_try() -> None:
+    unfinished, names = Unfinished(), iter(["first", "second"])
+    sends = Sends(unfinished.named, window=1, uniform=_longest)
+    for text in ("one", "two"):
+        draft = Draft("", text, to="bob")
+        sends.add(unfinished.add(draft, lambda: next(names)), draft)
+    assert [draft.client_id for draft in unfinished] == ["", ""]
+    assert _due(sends) == [(1, "first")]
+    sends.lose_connection()
+    assert _due(sends) == [(2, "first")]
+    assert sends.take_answer(_err(2, "unknown", temporary=True), 0) is None
+    assert _due(sends, 10) == [(3, "first")]
+    outcome = sends.take_answer(_ok(3), 10)
+    assert isinstance(outcome, Sent)
+    assert outcome.draft == Draft("first", "one", to="bob")
+    assert [draft.client_id for draft in unfinished] == ["first", ""]
+    assert unfinished.finish("first")
+    assert not unfinished.finish("first")
+    assert _due(sends, 10) == [(4, "second")]
+
+
+def test_a_draft_that_is_saved_before_it_is_written_is_named_then_and_written_under_that_name() -> None:
+    state, names = State(), iter(["first", "second"])
+    sends = Sends(state.unfinished.named)
+    draft = Draft("", "hi", to="bob")
+    sends.add(state.unfinished.add(draft, lambda: next(names)), draft)
+    saved = State.from_json(state.to_json())
+    assert [draft.client_id for draft in saved.unfinished] == ["first"]
+    assert _due(sends) == [(1, "first")]
 
 
 @given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 12))

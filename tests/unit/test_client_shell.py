@@ -2,16 +2,29 @@
 
 import asyncio
 import contextlib
-import http
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from klatsch.client import Client, Closed, Failed, Message, Reset, Sent, Settings, State, Stopped, TooManyUnmarked
+from klatsch.client import (
+    Client,
+    Closed,
+    Failed,
+    Message,
+    Reset,
+    Sent,
+    Settings,
+    State,
+    Stopped,
+    TooManyUnmarked,
+    connection,
+)
 from klatsch.client.positions import Position
 from klatsch.client.posting import TOLD_MOST
-from tests.unit.client_peer import Peer, serving, token_of
+from klatsch.core.ids import is_fresh
+from tests.unit.client_peer import NOW_MS, Peer, serving, token_of
 
 _QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
 
@@ -75,15 +88,6 @@ async def test_a_hello_that_is_refused_or_garbled_stops_it_and_one_that_is_for_l
             await chat.send("hi", to="bob")
 
 
-async def test_an_address_without_a_websocket_stops_it_and_a_server_that_is_away_does_not() -> None:
-    statuses = [http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.NOT_FOUND]
-    async with serving(Peer.stay, statuses) as url, Client(url, token="t", settings=_QUICK) as chat:
-        with pytest.raises(Stopped) as stopped:
-            await chat.wait_connected()
-    assert stopped.value.code == 404
-    assert not statuses
-
-
 async def test_what_had_no_answer_is_sent_again_under_the_same_name() -> None:
     names: list[str] = []
 
@@ -104,6 +108,76 @@ async def test_what_had_no_answer_is_sent_again_under_the_same_name() -> None:
         assert (sent.id, sent.position, sent.draft.client_id) == ("m5", Position(1, 5, 0), names[0])
         assert names == [names[0]] * 3
         assert not chat.state.unfinished
+
+
+async def test_a_client_whose_clock_is_an_hour_ahead_names_what_it_writes_by_the_servers_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await go_on.wait()
+        await peer.welcome()
+        names.extend([(await peer.accept(offset))["client_id"] for offset in range(1, 5)])
+        await peer.stay()
+
+    go_on = asyncio.Event()
+    monkeypatch.setattr(time, "time_ns", lambda: (NOW_MS + 3_600_000) * 1_000_000)
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        early = [asyncio.create_task(chat.send(f"text {n}", to="bob")) for n in range(2)]
+        await asyncio.sleep(0)  # each has begun, and no server has said what time it is
+        go_on.set()
+        told = [(await one).draft.client_id for one in early]
+        monkeypatch.setattr(time, "time_ns", lambda: (NOW_MS - 3_600_000) * 1_000_000)
+        told += [(await chat.send("later", to="bob")).draft.client_id for _ in range(2)]
+    assert told == names == sorted(names)
+    assert all(is_fresh(name, NOW_MS) for name in names)
+
+
+async def test_frames_that_cannot_be_read_are_dropped_with_a_warning_and_the_stream_goes_on_behind_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    resumed: list[str | None] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(token=peer.number)
+        resumed.append(peer.resume)
+        for poison in poisons:
+            await peer.socket.send(poison)
+        await peer.push(peer.number * 10)
+        await peer.mark(peer.number * 10 + 1)
+        if peer.number == 1:
+            await peer.socket.close(4301)
+        await peer.stay()
+
+    poisons: list[str | bytes] = [
+        "no JSON", b"\xff", "[1]", '{"t":"message","pos":"1:0:5","d":', '{"t":"message","pos":"1:0:5","d":"text"}',
+        '{"t":"message","pos":"1:0:6","d":{"id":["m"],"conversation":{}}}', '{"t":"mark","resume":"1.x.0:none"}',
+        '{"t":"members","pos":"1:0:7","d":{"conversation":"one","members":7}}', '{"re":5,"ok":"yes"}',
+        '{"re":{},"err":7}',
+    ]  # fmt: skip
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        told = [await anext(chat.events()) for _ in range(2)]
+    assert [event.id for event in told if isinstance(event, Message)] == ["m10", "m20"]
+    assert resumed == [None, token_of(11)]
+    warned = [record for record in caplog.records if "cannot be read was dropped" in record.message]
+    assert len(warned) == 2 * len(poisons)
+
+
+async def test_a_server_whose_answer_to_hello_does_not_come_is_given_up_whatever_else_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def script(peer: Peer) -> None:
+        if peer.number == 2:
+            await peer.welcome()
+            await peer.stay()
+        while True:
+            await peer.socket.send("no JSON")
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(connection, "HELLO_S", 0.1)
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        await chat.wait_connected()
 
 
 async def test_the_outcome_of_a_cancelled_send_is_an_event() -> None:
@@ -187,7 +261,7 @@ async def test_no_more_than_the_bound_is_sent_without_an_answer_and_the_next_one
     async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
         sending = [asyncio.create_task(chat.send(f"text {n}", to="bob")) for n in range(3)]
         await chat.wait_connected()
-        assert [draft.content for draft in chat.state.unfinished.values()] == ["text 0", "text 1"]
+        assert [draft.content for draft in chat.state.unfinished] == ["text 0", "text 1"]
         go_on.set()
         assert [sent.id for sent in await asyncio.gather(*sending)] == ["m1", "m2", "m3"]
 
@@ -211,7 +285,7 @@ async def test_closed_it_ends_iterations_and_sends_and_keeps_what_had_no_answer(
             await sending
         with pytest.raises(Closed):
             await chat.send("again", to="bob")
-    assert [draft.content for draft in chat.state.unfinished.values()] == ["hi"]
+    assert [draft.content for draft in chat.state.unfinished] == ["hi"]
 
 
 async def _all(chat: Client) -> list[object]:

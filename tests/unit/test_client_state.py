@@ -15,6 +15,7 @@ from klatsch.client.positions import Position
 from klatsch.client.reload import Reload
 from klatsch.client.session import Session
 from klatsch.client.state import State
+from klatsch.client.unfinished import Unfinished
 from tests.unit.client_model import Server, push
 
 STEPS = ["write", "write", "change", "own", "take", "take", "take", "mark", "cut", "crash", "epoch"]
@@ -70,7 +71,7 @@ class Application:
         what = push(record).what
         assert isinstance(what, Message)
         draft = Draft(what.client_id, what.content)
-        self.state.unfinished[what.client_id] = draft
+        self.state.unfinished.add(draft, str)
         assert self.state.finish(Sent(draft, what.id, what.position, duplicate=False))
         self.view.setdefault(what.id, what)
 
@@ -177,6 +178,30 @@ def test_a_change_is_not_lost_that_is_made_after_its_row_was_loaded_and_before_a
     assert state.take(push({"t": "message", "pos": "1:0:12", "d": _row("newer", 12)}), in_order=True) is None
 
 
+def test_rows_of_a_history_that_cannot_be_read_are_left_out_and_counted_and_what_is_no_page_is_refused() -> None:
+    state = State()
+    reset = state.take(Push(Reset(("one",), "too_far_behind", _token(10))), in_order=False)
+    assert isinstance(reset, Reset)
+    reload = Reload(state.known, reset, older_most=0)
+    reload.next_request()
+    neighbours = {"next": None, "previous": None}
+    pages: list[Any] = [[], {}, {"results": {}}, {"results": [], "next": 7}, {"results": None, **neighbours}]
+    for page in pages:
+        with pytest.raises((KeyError, TypeError)):
+            reload.take_page(page)
+    rows: list[Any] = [
+        _row("new", 5),
+        7,
+        _row("x", 4) | {"position": "x"},
+        _row("y", 3) | {"id": ["y"]},
+        _row("old", 2),
+    ]
+    assert reload.take_page({"results": rows, **neighbours}) == 3
+    told = [reload.next_event(), reload.next_event(), reload.next_event()]
+    assert [event.id for event in told if isinstance(event, Message)] == ["old", "new"]
+    assert reload.next_request() is None
+
+
 def _token(offset: int) -> str:
     return f"1.0123456789abcdef.0:{offset}"
 
@@ -239,5 +264,5 @@ def test_a_saved_state_of_another_version_is_a_value_error() -> None:
 def test_a_saved_state_has_the_unfinished_sends_in_their_order() -> None:
     state = State()
     drafts = [Draft("b", "text", to="bob"), Draft("a", "grüße 🎉", conversation="one", reply_to="m1")]
-    state.unfinished = {draft.client_id: draft for draft in drafts}
-    assert list(State.from_json(state.to_json()).unfinished.values()) == drafts
+    state.unfinished = Unfinished(drafts)
+    assert list(State.from_json(state.to_json()).unfinished) == drafts
