@@ -43,9 +43,9 @@ class ChatConnection(AsyncConsumer):
         self.scope, self.base_send = scope, send
         bind_contextvars(connection=new_id())  # of this task's context alone
         await receive()  # websocket.connect
-        socket: ChatSocket = scope["extensions"][EXTENSION]
-        self.outbox = Outbox(socket, self._gateway.hub.dirty, self._gateway.limits.outbox_bytes)
-        socket.resumed = self.outbox.flush
+        self._socket: ChatSocket = scope["extensions"][EXTENSION]
+        self.outbox = Outbox(self._socket, self._gateway.hub.dirty, self._gateway.limits.outbox_bytes)
+        self._socket.resumed = self.outbox.flush
         CONNECTIONS.inc()
         try:
             await self._serve(receive)
@@ -131,6 +131,7 @@ class ChatConnection(AsyncConsumer):
         try:
             self._person = await self._gateway.hello(self._arrival, self.outbox)
             self._greeting = frame
+            self._socket.allowances = self._gateway.allowances.of(self._person.user_id)
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
         except Unavailable as error:

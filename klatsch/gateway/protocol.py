@@ -1,6 +1,5 @@
 """The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -65,6 +64,7 @@ ClientFrame = Hello | Send
 _OPS: Final = {"hello", "send"}
 _decode: Callable[[str], ClientFrame] = msgspec.json.Decoder(ClientFrame).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -87,7 +87,7 @@ def decode_frame(text: str | None) -> ClientFrame:
         raise _refusal(text, error) from error
     # A key given twice needs more colons than the fields have; most texts have none of their own.
     if text.count(":") > _colons(frame):
-        _check_keys_once(text, frame.id)
+        _check_keys_once(text.encode(), frame.id)
     return frame
 
 
@@ -99,15 +99,24 @@ def _colons(frame: ClientFrame) -> int:
     return 2 if frame.d.resume is None else 4
 
 
-def _check_keys_once(text: str, re: int | str) -> None:
-    def once(pairs: list[tuple[str, Any]]) -> None:
-        if len({key for key, _ in pairs}) < len(pairs):
-            raise BadFrame(re, BadRequest("A key is given twice."))
+def _check_keys_once(text: bytes, re: int | str) -> None:
+    body = _fields_once(text, re).get("d")
+    if body is not None:
+        _fields_once(bytes(body), re)
 
-    try:
-        json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise BadFrame(re, BadRequest("The frame is not JSON.")) from error
+
+def _fields_once(text: bytes, re: int | str) -> dict[str, msgspec.Raw]:
+    """The fields of an object that was decoded before, as they stand in its text.
+
+    Each has one colon and those of its value. To count them is as fast as decoding; objects made in Python of a text
+    that is full of small ones took 6 ms. So what stands within fields that are not ours is not looked at.
+    """
+    fields = _decode_fields(text)
+    if ":" in "".join(fields):
+        raise BadFrame(re, BadRequest("No field has a colon in its name."))
+    if text.count(b":") > len(fields) + b"".join(fields.values()).count(b":"):
+        raise BadFrame(re, BadRequest("A key is given twice."))
+    return fields
 
 
 def _refusal(text: str, error: Exception) -> BadFrame:

@@ -12,6 +12,7 @@ from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
+from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.handshake import Credentials, session_key
@@ -62,6 +63,7 @@ class Gateway:
         database: DatabaseThreads,
         clock: Clock,
         limits: Limits,
+        allowances: Allowances,
     ) -> None:
         self.tokens = Tokens(feed, limits.secret)
         self.replays = Replays(feed, self.tokens, database, limits.replay)
@@ -70,6 +72,7 @@ class Gateway:
         self.sending = sending
         self.recheck = recheck
         self.limits = limits
+        self.allowances = allowances
         self.ready = False
         self._database = database
         self._clock = clock

@@ -1,5 +1,5 @@
-"""uvicorn's WebSocket protocol with its sending end in our hands: frames made once go straight to the transport, and
-a peer that takes nothing is cut off (D12, D14).
+"""uvicorn's WebSocket protocol with both ends in our hands: frames made once go straight to the transport, a peer that
+takes nothing is cut off, and what a peer sends is counted and handed on in turns of the loop (D12, D14).
 """
 
 import asyncio
@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from klatsch.core.metrics import CLOSED
+from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance
 from klatsch.gateway.protocol import Close
 
 _log = structlog.get_logger(__name__)
@@ -19,12 +20,20 @@ EXTENSION = "klatsch.socket"
 _WRITE_BUFFER_BYTES = 65_536
 _LAST_WORDS_S = 1.0
 """How long a closing socket may still take what was written to it before it is cut off."""
+_PIECE_BYTES = 4_096
+"""Parsed in one go, and then counted: at most 682 frames, 7 ms."""
+_TURN_BYTES = 65_536
+_TURN_FRAMES = 256
+"""After so much of one peer's the loop turns to others. A message ends a turn too: more waits until that is taken."""
+_FRAGMENTS_MOST = 256
+"""Of one message. The parser bounds their bytes, but not how many are empty."""
 
 
 class ChatSocket(WebSocketsSansIOProtocol):
     """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object would need.
 
-    `stall_s` is how long a peer may take nothing; the connection finds this object in its scope's extensions.
+    `stall_s` is how long a peer may take nothing; the connection finds this object in its scope's extensions, and sets
+    its `allowances` once it knows whose it is.
     """
 
     stall_s: ClassVar[float] = 8.0
@@ -33,11 +42,92 @@ class ChatSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.paused = False
         self.resumed: Callable[[], None] = lambda: None
+        self.allowances: tuple[Allowance, ...] = (Allowance(BEFORE_HELLO),)
         self._stalled: asyncio.TimerHandle | None = None
+        self._waiting = bytearray()
+        self._turn: asyncio.Handle | None = None
+        self._is_over = False
+        self._pong = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Hands on what came: at once where that is little, else in turns, and nothing more is read meanwhile."""
+        if len(data) <= _PIECE_BYTES and not self._waiting:
+            self._parse(data)
+        else:
+            self._waiting += data
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        size = frames = 0
+        while self._waiting and self._is_heard() and size < _TURN_BYTES and frames < _TURN_FRAMES:
+            piece = bytes(self._waiting[:_PIECE_BYTES])
+            del self._waiting[:_PIECE_BYTES]
+            size += len(piece)
+            frames += self._parse(piece)
+        if self.transport.is_closing():
+            self._waiting.clear()
+        elif self._waiting:
+            self._stop_reading()
+            if self._is_heard():
+                self._turn = self.loop.call_soon(self._take_turn)
+        elif self._is_heard():
+            self._read_on()
+
+    def _is_heard(self) -> bool:
+        """Whether the application has taken all messages; after our close it takes none, and nothing waits for it."""
+        return self.close_sent or self.queue.empty()
+
+    def _stop_reading(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self.read_paused and not self._is_over:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _parse(self, data: bytes) -> int:
+        """Counts the frames of some bytes, then hands them on; returns how many there were."""
+        conn, size, is_allowed = self.conn, len(data), True
+        conn.receive_data(data)
+        frames = len(conn.events)
+        for allowance in self.allowances:
+            is_allowed &= allowance.take(frames, size)
+        if conn.parser_exc is not None:
+            self.handle_parser_exception()
+        elif is_allowed or conn.close_rcvd is not None:
+            self.handle_events()
+        else:
+            self._flooded("too many frames, or too many bytes")
+        return frames
+
+    def _flooded(self, reason: str) -> None:
+        """Closes, and reads no more: what the peer still sends costs nothing but the kernel's buffer, for a second."""
+        self.conn.data_to_send()  # no pong for what is dropped
+        self.conn.events_received()
+        self._waiting.clear()
+        self._is_over = True
+        if not self.handshake_complete:
+            self.transport.abort()
+            return
+        self.end(Close.FLOODING, reason)
+        self._stop_reading()
+
+    async def receive(self) -> Any:
+        """The next event for the application; what waits behind the last one is handed on then."""
+        event = await self.queue.get()
+        if self.read_paused and not self.close_sent and self.queue.empty():
+            if not self._waiting:
+                self._read_on()
+            elif self._turn is None:
+                self._turn = self.loop.call_soon(self._take_turn)
+        return event
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -76,7 +166,12 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.stop_keepalive()
-        self.transport.resume_reading()
+        self.allowances = (Allowance(LAST_WORDS),)
+        self._pong = b""
+        if self._waiting:
+            self._turn = self._turn or self.loop.call_soon(self._take_turn)
+        else:
+            self._read_on()
         self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
 
     def pause_writing(self) -> None:
@@ -88,18 +183,33 @@ class ChatSocket(WebSocketsSansIOProtocol):
         super().resume_writing()
         self.paused = False
         self._forget_stall()
+        if self._pong:
+            self.transport.write(self._pong)
+            self._pong = b""
         self.resumed()
 
     def handle_ping(self) -> None:
-        """Pongs are not queued without bound for a peer that pings and never reads."""
-        if self.paused:
-            self.conn.data_to_send()
-            self.end(Close.FLOODING, "pings without reading")
-        else:
+        """Answers the last of the pings that came together (RFC 6455, 5.5.3), and later if the peer takes nothing."""
+        if self.conn.close_rcvd is not None:  # its answer is among the pongs
             super().handle_ping()
+            return
+        pongs = self.conn.data_to_send()
+        if not pongs or self.close_sent:
+            return
+        if self.paused:
+            self._pong = pongs[-1]
+        else:
+            self.transport.write(pongs[-1])
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= _FRAGMENTS_MOST:
+            self._flooded("too many fragments of one message")
+        else:
+            super().handle_cont(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_stall()
+        self._waiting.clear()
         super().connection_lost(exc)
         if self.paused:  # nobody resumes what is lost, and nobody is to wait for it: what is written now is dropped
             self.paused = False

@@ -23,6 +23,7 @@ from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
+from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
 from klatsch.gateway.feed import Feed
@@ -191,6 +192,7 @@ def build_gateway(
         database=database,
         clock=wiring.clock_ms,
         limits=limits,
+        allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
     )
 
 

@@ -10,6 +10,7 @@ from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.core.bucket import Buckets
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.hub import Hub
@@ -136,6 +137,7 @@ class Parts:
                 secret=SECRET,
                 replay=REPLAY,
             ),
+            allowances=Allowances(per_second),
         )
         self.gateway.open()
 

@@ -17,6 +17,7 @@ from channels.consumer import AsyncConsumer
 from klatsch.core.errors import Forbidden, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS
 from klatsch.gateway import protocol
+from klatsch.gateway.allowance import Allowance
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.protocol import Close
 from klatsch.gateway.socket import EXTENSION
@@ -54,6 +55,7 @@ class SocketPeer(Peer):
         super().__init__()
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.resumed: Callable[[], None] = lambda: None
+        self.allowances: tuple[Allowance, ...] = ()
         self.sent: list[dict[str, Any]] = []
 
     def end(self, code: Close, reason: str) -> None:

@@ -220,14 +220,6 @@ async def test_a_ping_is_answered(chat: Chat) -> None:
     assert [(frame.opcode, bytes(frame.data)) for frame in chat.frames()] == [(Opcode.PONG, b"ping")]
 
 
-async def test_pings_of_a_peer_that_never_reads_are_flooding(chat: Chat) -> None:
-    chat.socket.pause_writing()
-    chat.client.send_ping(b"ping")
-    chat.from_client()
-
-    assert chat.close_code() == 4429
-
-
 @pytest.mark.parametrize("paused", [False, True])
 async def test_a_peer_that_has_closed_first_can_be_ended_any_time(chat: Chat, *, paused: bool) -> None:
     """Its outbox may overflow or stall between its close frame and the loss of its connection."""

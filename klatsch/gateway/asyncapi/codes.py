@@ -30,7 +30,7 @@ CLOSE_MEANINGS: Final[dict[Close, str]] = {
     Close.MALFORMED: "No `klatsch.v1` was offered, or ten malformed frames in a row.",
     Close.NOT_AUTHENTICATED: "There is no valid credential, or it has ended.",
     Close.FORBIDDEN: "This page's origin may not use the session cookie.",
-    Close.FLOODING: "Pings without reading.",
+    Close.FLOODING: "Flooding: more frames, bytes or fragments than a connection or a person may send.",
 }
 _RESUME: Final = "reconnect with jitter and resume"
 _STOP: Final = "stop: fix something first"
