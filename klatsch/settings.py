@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from klatsch import env
+from klatsch.core.http_limits import BODY_BYTES_MOST
 from klatsch.core.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -185,7 +186,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV["KLATSCH_PROXY_TLS"] else None
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_BYTES_MOST
 
 LOGGING_CONFIG = None
 LOGGING = logging_config(level=ENV["KLATSCH_LOG_LEVEL"], style=ENV["KLATSCH_LOG_FORMAT"])

@@ -9,8 +9,7 @@ from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
-BODY_BYTES_MOST = 256 * 1024
-"""64 times the longest message in UTF-8 escapes; beyond it is no request of ours."""
+from klatsch.core.http_limits import BODY_BYTES_MOST
 
 
 class TextField(serializers.CharField):

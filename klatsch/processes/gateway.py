@@ -30,6 +30,7 @@ from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.gauges import GatewayGauges
 from klatsch.gateway.http import GatewayHttp
+from klatsch.gateway.http_protocol import BoundedHttp
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
@@ -212,7 +213,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         ws=ChatSocket,
-        http="httptools",
+        http=BoundedHttp,
         interface="asgi3",
         lifespan="off",
         ws_max_size=FRAME_BYTES_MOST,

@@ -7,9 +7,9 @@ from django.test import Client
 from rest_framework.exceptions import Throttled
 
 from klatsch.accounts import queries
-from klatsch.api.bodies import BODY_BYTES_MOST
 from klatsch.api.errors import problem_of
 from klatsch.core.errors import RateLimited
+from klatsch.core.http_limits import BODY_BYTES_MOST
 from tests.integration.people import bearer, make_person, post, problem, wrong_fields
 
 pytestmark = pytest.mark.django_db

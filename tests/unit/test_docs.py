@@ -16,12 +16,12 @@ from drf_spectacular.generators import SchemaGenerator
 from klatsch import env
 from klatsch.accounts.models import User
 from klatsch.api import errors as api_errors
-from klatsch.api.bodies import BODY_BYTES_MOST
 from klatsch.api.pages import ROWS_MOST
 from klatsch.conversations.groups import MEMBERS_MOST
 from klatsch.conversations.rights import TITLE_MOST
 from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.errors import KlatschError
+from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, HEAD_TOO_LARGE, TOO_SLOW
 from klatsch.core.ids import FRESH_WINDOW_MS
 from klatsch.gateway import protocol
 from klatsch.gateway.http import REQUESTS_A_THREAD
@@ -218,7 +218,8 @@ def test_the_protocol_lists_every_error_with_its_status() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", PROTOCOL, re.MULTILINE)
     assert dict(rows) == {error.code: str(error.status) for error in KlatschError.__subclasses__()}
     of_rest_alone = {(code, status) for status, code in api_errors._CODES.items() if code not in dict(rows)} | {
-        ("internal_error", 500)
+        ("internal_error", 500),
+        *((problem.code, problem.status) for problem in (HEAD_TOO_LARGE, TOO_SLOW)),
     }
     listed = re.findall(r"`(\w+)` \((\d{3})\)", PROTOCOL)
     assert {(code, int(status)) for code, status in listed} == of_rest_alone
@@ -239,7 +240,8 @@ def test_the_protocol_shows_every_schema_of_a_record() -> None:
     [
         f"1 to {CONTENT_MOST:,} characters",
         f"{protocol.FRAME_BYTES_MOST:,} bytes, else 1009",
-        f"{BODY_BYTES_MOST:,} bytes, else 413",
+        f"{BODY_BYTES_MOST:,} bytes, else 413; within {BODY_S:.0f} s, else 408",
+        f"{HEAD_BYTES_MOST:,} bytes, else 431; within {HEAD_S:.0f} s, else 408",
         f"{protocol.UNANSWERED_MOST}, else `rate_limited`",
         f"{REQUESTS_A_THREAD} for each of its threads",
         f"{protocol.MALFORMED_MOST}, then 4400",

@@ -1,0 +1,31 @@
+"""The bounds of a request over HTTP: of both doors, gateway and api, and of the proxy in front (deploy/nginx)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from klatsch.core.problems import Problem
+
+HEAD_BYTES_MOST: Final = 16 * 1024
+"""Request line and headers: cookies, a resume token and an address of 8 KiB go in."""
+BODY_BYTES_MOST: Final = 256 * 1024
+"""64 times the longest message in UTF-8 escapes; beyond it is no request of ours."""
+HEAD_S: Final = 10.0
+"""How long a head may take to come; nginx's client_header_timeout is the same."""
+BODY_S: Final = 30.0
+"""How long a body may take to come: 9 KB/s for the longest."""
+
+HEAD_TOO_LARGE: Final = Problem(431, "head_too_large", f"A request's head has at most {HEAD_BYTES_MOST} bytes.")
+BODY_TOO_LARGE: Final = Problem(413, "too_large", f"A body has at most {BODY_BYTES_MOST} bytes.")
+TOO_SLOW: Final = Problem(408, "request_timeout", "The request took too long to come.")
+
+
+def is_a_name(header: bytes | str) -> bool:
+    """Whether a header's name means one thing only: WSGI writes `X_Forwarded_For` and `X-Forwarded-For` alike."""
+    return (b"_" if isinstance(header, bytes) else "_") not in header  # type: ignore[operator]  # the same kind
+
+
+def declared_length(lengths: Iterable[bytes]) -> int | None:
+    """What Content-Length says; None without one, and where it is no number."""
+    for length in lengths:
+        return int(length) if length.isdigit() else None
+    return None

@@ -1,0 +1,250 @@
+"""uvicorn's HTTP protocol with a bound on all that a peer may send before anybody knows who it is (D12).
+
+uvicorn keeps a head without end, and every request of a pipeline, in memory: 2 GiB in 5 s were seen.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from klatsch.core import problems
+from klatsch.core.http_limits import (
+    BODY_BYTES_MOST,
+    BODY_S,
+    BODY_TOO_LARGE,
+    HEAD_BYTES_MOST,
+    HEAD_S,
+    HEAD_TOO_LARGE,
+    TOO_SLOW,
+    declared_length,
+    is_a_name,
+)
+from klatsch.core.metrics import REFUSED
+from klatsch.core.problems import Problem
+
+PIPELINE_MOST: Final = 16
+"""Requests of one connection that are parsed and wait for the one before them; the bytes of others are left unread."""
+_SLICE_BYTES: Final = 1_024
+"""What is parsed in one go: no more small requests than fit in here are made beyond PIPELINE_MOST."""
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 1024 * 1024
+"""After a refusal, what still comes is dropped for so long, and so much: a socket that is closed on unread bytes is
+reset, and its peer may never see why.
+"""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Refuses heads beyond HEAD_BYTES_MOST (431), bodies beyond BODY_BYTES_MOST (413) and what comes too slowly (408).
+
+    Headers whose names hold an underscore are dropped, and so are trailers. HTTP/1.0 is answered without chunks.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = True  # also before the first byte of it
+        self._is_begun = False
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._messages = 0
+        self._held = b""
+        self._over = False  # refused, or a WebSocket by now
+        self._dropped_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._awaited: tuple[bool, int] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # a server's transport both reads and writes
+        self.flow = self._reading = _Flow(self.transport)
+        self._await((True, self._messages))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._held = b""
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._over:
+            self._drop(data)
+        elif self._held:
+            self._held += data
+        else:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        for start in range(0, len(data), _SLICE_BYTES):
+            if len(self.pipeline) >= PIPELINE_MOST:
+                self._hold(data[start:])
+                return
+            self._feed_slice(data[start : start + _SLICE_BYTES])
+            if self._over:
+                return
+        self._await_rest()
+
+    def _feed_slice(self, piece: bytes) -> None:
+        messages = self._messages
+        super().data_received(piece)
+        if self._in_head and not self._over and (self._is_begun or self._messages == messages):
+            self._head_bytes += len(piece)
+            if self._head_bytes > HEAD_BYTES_MOST + _SLICE_BYTES:  # some may have been of the request before
+                self._refuse(HEAD_TOO_LARGE)
+
+    def _hold(self, data: bytes) -> None:
+        """Keeps bytes unparsed, and reads no more, until those before them are answered."""
+        self._held = data
+        self.flow.pause_reading()
+        self._reading.held = True
+        self._await(None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._held and len(self.pipeline) < PIPELINE_MOST and not self.transport.is_closing():
+            held, self._held = self._held, b""
+            self._reading.held = False
+            self._feed(held)
+            self.flow.resume_reading()
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        self._is_begun = True
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head and is_a_name(name):
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
+        if self._over:
+            return
+        if head_bytes > HEAD_BYTES_MOST:
+            self._refuse(HEAD_TOO_LARGE)
+        elif (declared_length(v for name, v in self.headers if name == b"content-length") or 0) > BODY_BYTES_MOST:
+            self._refuse(BODY_TOO_LARGE)
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._over:
+            return
+        if self._body_bytes > BODY_BYTES_MOST:
+            self._refuse(BODY_TOO_LARGE)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._is_begun = True, False
+        self._messages += 1
+        if not self._over:
+            super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._over = True
+        self._await(None)
+        super().handle_websocket_upgrade()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.scope["http_version"] == "1.0":
+            app = _WithoutChunks(cycle, app)
+        super()._start_asgi_task(cycle, app)
+
+    # What takes too long.
+
+    def _await_rest(self) -> None:
+        """What has begun to come has to come in its time; between two requests uvicorn's keep-alive counts."""
+        has_come = not self._in_head or self._head_bytes > 0  # an empty line before a request is something, too
+        self._await((self._in_head, self._messages) if has_come else None)
+
+    def _await(self, part: tuple[bool, int] | None) -> None:
+        if part == self._awaited:
+            return
+        self._awaited = part
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if part is not None:
+            self._deadline = self.loop.call_later(HEAD_S if part[0] else BODY_S, self._give_up)
+
+    def _give_up(self) -> None:
+        part, self._awaited = self._awaited, None
+        if self.flow.read_paused:  # we do not read: it is no fault of the peer's
+            self._await(part)
+        elif self._in_head and not self._is_begun:
+            self.transport.close()
+        else:
+            self._refuse(TOO_SLOW)
+
+    # What is refused.
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(Problem(400, "bad_request", msg))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answers instead of whatever is coming, takes nothing more, and closes."""
+        self._over = True
+        self._await(None)
+        REFUSED.labels(problem.code).inc()
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._say(problem)
+        elif not cycle.more_body:  # earlier requests are still being answered: their answers are the last
+            cycle.keep_alive = False
+        elif cycle.response_started or self.pipeline:
+            self.transport.close()
+        else:  # the body of the one request that is at work
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._say(problem)
+
+    def _say(self, problem: Problem) -> None:
+        body = json.dumps(problem.body()).encode()
+        head = f"content-type: {problems.CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _drop(self, data: bytes) -> None:
+        self._dropped_bytes += len(data)
+        if self._dropped_bytes > _LINGER_BYTES:
+            self.transport.abort()
+
+
+class _Flow(FlowControl):
+    """uvicorn's flow control, which reads on for nobody while bytes are held."""
+
+    held = False
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
+class _WithoutChunks:
+    """An ASGI application for HTTP/1.0, which knows no chunks: a body without a length ends with the connection."""
+
+    def __init__(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._cycle = cycle
+        self._app = app
+        self._has_length = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        async def send_plain(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self._has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", []))
+                if not self._has_length:
+                    self._cycle.chunked_encoding = False
+            elif not self._has_length:  # uvicorn demands that what was promised is sent: there is more, or there is not
+                more = int(message.get("more_body", False))
+                self._cycle.expected_content_length = len(message.get("body", b"")) + more
+            await send(message)
+
+        await self._app(scope, receive, send_plain)

@@ -1,0 +1,285 @@
+"""BoundedHttp: what a peer may send before anybody knows who it is has a bound, and an answer at the bound (D12)."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST
+from klatsch.gateway import http_protocol
+from klatsch.gateway.http_protocol import PIPELINE_MOST, BoundedHttp
+from klatsch.gateway.socket import ChatSocket
+from tests.contract.waiting import until
+
+HELLO = b"GET /hello HTTP/1.1\r\nHost: k\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what was written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw = b""
+        self.closing = self.aborted = self.ended = False
+        self.reading = True
+        self.protocol: Any = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 8000)}.get(name, default)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def write(self, data: Any) -> None:
+        assert not self.ended
+        self.raw += data
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = self.aborted = True
+
+
+class Peer:
+    """One connection; `scopes` and `bodies` are what the application got, which answers when `may` is set."""
+
+    def __init__(self) -> None:
+        self.wire = Wire()
+        self.scopes: list[Any] = []
+        self.bodies: list[bytes] = []
+        self.may = asyncio.Event()
+        self.may.set()
+        config = uvicorn.Config(
+            self._application, http=BoundedHttp, ws=ChatSocket, interface="asgi3", lifespan="off", log_config=None
+        )
+        config.load()
+        self.protocol = BoundedHttp(config, ServerState(), {})
+        self.protocol.connection_made(self.wire)
+
+    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scopes.append(scope)
+        if scope["type"] != "http":
+            return
+        body, event = b"", {"more_body": True}
+        while event.get("more_body"):
+            event = await receive()
+            body += event.get("body", b"")
+        self.bodies.append(body)
+        await self.may.wait()
+        length = [(b"content-length", b"2")] if scope["path"] == "/hello" else []
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": b"o", "more_body": True})
+        await send({"type": "http.response.body", "body": b"k"})
+
+    def send(self, data: bytes) -> None:
+        """Arrives as at a server: never more than 256 KiB at once, and nothing while nobody reads."""
+        while data and self.wire.reading and not self.wire.closing:
+            self.protocol.data_received(data[: 256 * 1024])
+            data = data[256 * 1024 :]
+
+    async def upload(self, data: bytes) -> None:
+        """Sends all of it, a piece whenever the server reads."""
+        for start in range(0, len(data), 60_000):
+            await until(lambda: self.wire.reading)
+            self.send(data[start : start + 60_000])
+
+    async def refusal(self) -> tuple[int, str]:
+        await until(lambda: b"\r\n\r\n" in self.wire.raw)
+        head, _, body = self.wire.raw.partition(b"\r\n\r\n")
+        assert b"\r\ncontent-type: application/problem+json\r\n" in head
+        assert head.endswith(b"\r\nconnection: close")
+        return int(head.split()[1]), json.loads(body)["code"]
+
+    def answers(self) -> int:
+        return self.wire.raw.count(b"HTTP/1.1 200 OK")
+
+
+def head_of(size: int) -> bytes:
+    """A whole head whose request target, names and values (with four bytes for each header) come to that size."""
+    start, end = b"GET /hello HTTP/1.1\r\nHost: k\r\nX-Long: ", b"\r\n\r\n"
+    return start + b"a" * (size - len(b"/hello") - len(b"Hostk") - len(b"X-Long") - 2 * 4) + end
+
+
+async def test_a_head_of_16_kib_is_taken_and_one_byte_more_is_431() -> None:
+    peer = Peer()
+    peer.send(head_of(HEAD_BYTES_MOST))
+    await until(lambda: peer.answers() == 1)
+    peer.wire.raw = b""
+    peer.send(head_of(HEAD_BYTES_MOST + 1))
+    assert await peer.refusal() == (431, "head_too_large")
+    assert len(peer.scopes) == 1
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 64,
+        b"GET /" + b"a" * 64,
+        b"GET / HTTP/1.1\r\n" + b"X-A: a\r\n" * 8,
+        b"\r\n" * 32,
+    ],
+    ids=["a value", "an address", "headers", "empty lines"],
+)
+async def test_a_head_without_end_is_431_before_its_end_and_nothing_more_is_kept(endless: bytes) -> None:
+    peer = Peer()
+    more = endless[-64:]
+    peer.send(endless)
+    sent = len(endless)
+    while not peer.wire.raw:
+        assert sent < 2 * HEAD_BYTES_MOST
+        peer.send(more * 16)
+        sent += len(more) * 16
+    assert await peer.refusal() == (431, "head_too_large")
+    assert peer.wire.ended  # and what still comes is read for a while, so that the refusal is not lost by a reset
+    assert not peer.wire.closing
+    peer.send(b"a" * 2_000_000)
+    assert peer.wire.aborted
+
+
+async def test_a_pipeline_is_answered_whole_and_only_its_bytes_wait() -> None:
+    peer = Peer()
+    peer.may.clear()
+    count = 5_000
+    peer.send(HELLO * count)
+    await until(lambda: peer.bodies)
+    assert len(peer.protocol.pipeline) <= PIPELINE_MOST + http_protocol._SLICE_BYTES // len(HELLO)
+    assert not peer.wire.reading
+    assert peer.answers() == 0
+    peer.may.set()
+    await until(lambda: peer.answers() == count)
+    assert peer.wire.reading
+    assert not peer.wire.closing
+
+
+async def test_a_pipeline_goes_on_with_bodies_and_keeps_its_order() -> None:
+    peer = Peer()
+    peer.may.clear()
+    texts = [b"%d" % number * 50 for number in range(200)]
+    peer.send(b"".join(b"POST /hello HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(t), t) for t in texts))
+    peer.may.set()
+    await until(lambda: peer.answers() == len(texts))
+    assert peer.bodies == texts
+
+
+async def test_a_body_that_is_said_to_be_too_long_is_413_before_any_of_it_is_read() -> None:
+    peer = Peer()
+    peer.send(b"POST /hello HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES_MOST + 1))
+    assert await peer.refusal() == (413, "too_large")
+    assert peer.scopes == []
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 100_000])
+async def test_a_body_in_chunks_is_taken_up_to_the_same_length_and_is_413_beyond(size: int) -> None:
+    def chunked(length: int) -> bytes:
+        whole = [b"%x\r\n%b\r\n" % (size, b"a" * size)] * (length // size)
+        return b"".join(whole) + (b"%x\r\n%b\r\n" % (length % size, b"a" * (length % size)) if length % size else b"")
+
+    peer = Peer()
+    peer.send(b"POST /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await peer.upload(chunked(BODY_BYTES_MOST) + b"0\r\n\r\n")
+    await until(lambda: peer.answers() == 1)
+    assert peer.bodies == [b"a" * BODY_BYTES_MOST]
+    peer.wire.raw = b""
+    peer.send(b"POST /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await peer.upload(chunked(BODY_BYTES_MOST) + b"1\r\na\r\n")
+    assert await peer.refusal() == (413, "too_large")
+
+
+async def test_names_with_underscores_and_trailers_are_dropped() -> None:
+    peer = Peer()
+    peer.send(
+        b"POST /hello HTTP/1.1\r\nX-Forwarded-For: real\r\nX_Forwarded_For: false\r\nX_Forwarded-Proto: https\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Forwarded-For: late\r\n\r\n"
+    )
+    await until(lambda: peer.answers() == 1)
+    assert peer.scopes[0]["headers"] == [(b"x-forwarded-for", b"real"), (b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize(
+    ("begun", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: k", 408),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcd", 408),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcd", 408),
+        (b"", None),
+        (HELLO + b"G", 408),
+    ],
+    ids=["a head", "a body", "a chunk", "nothing", "a second head"],
+)
+async def test_what_does_not_come_in_time_is_408_and_who_says_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch, begun: bytes, status: int | None
+) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_S", 0.1)
+    monkeypatch.setattr(http_protocol, "BODY_S", 0.1)
+    peer = Peer()
+    peer.send(begun)
+    if begun.startswith(HELLO):
+        await until(lambda: peer.answers() == 1)
+        peer.wire.raw = b""
+    await until(lambda: peer.wire.raw or peer.wire.closing)
+    if status is None:
+        assert peer.wire.raw == b""
+    else:
+        assert await peer.refusal() == (status, "request_timeout")
+
+
+async def test_who_waits_for_an_answer_has_no_deadline() -> None:
+    peer = Peer()
+    assert peer.protocol._deadline is not None
+    peer.may.clear()
+    peer.send(HELLO)
+    await until(lambda: peer.bodies)
+    assert peer.protocol._deadline is None
+
+
+async def test_a_second_request_that_is_none_does_not_spoil_the_answer_to_the_first() -> None:
+    peer = Peer()
+    peer.may.clear()
+    peer.send(HELLO + b"\0\0\0\r\n\r\n")
+    peer.may.set()
+    await until(lambda: peer.wire.closing)
+    assert peer.wire.raw.endswith(b"\r\n\r\nok")
+    assert b" 400 " not in peer.wire.raw
+
+
+async def test_http_1_0_is_answered_without_chunks_and_ends_with_the_connection() -> None:
+    peer = Peer()
+    peer.send(b"GET /stream HTTP/1.0\r\n\r\n")
+    await until(lambda: peer.wire.closing)
+    head, _, body = peer.wire.raw.partition(b"\r\n\r\n")
+    assert body == b"ok"
+    assert b"transfer-encoding" not in head.lower()
+
+
+async def test_a_websocket_of_a_bounded_head_is_handed_on() -> None:
+    peer = Peer()
+    peer.send(
+        b"GET /ws HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX_Forwarded_For: false\r\n\r\n"
+    )
+    assert isinstance(peer.wire.protocol, ChatSocket)
+    await until(lambda: peer.scopes)
+    assert peer.scopes[0]["type"] == "websocket"
+    assert b"x_forwarded_for" not in dict(peer.scopes[0]["headers"])
