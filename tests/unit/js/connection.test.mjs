@@ -74,7 +74,7 @@ for (const [code, name] of [[1002, 'stopped'], [1003, 'stopped'], [1007, 'stoppe
     assert.equal(stage.sockets.length, 1);
     await assert.rejects(stage.chat.send({ to: 'bob', content: 'more' }), { close: code });
     assert.deepEqual(stage.chat.save().sends.map(({ content }) => content), ['hi']);
-    assert.deepEqual(stage.statuses.at(-1), ['closed', code]);
+    assert.deepEqual(stage.statuses.at(-1), ['closed', code, 'because']);
   });
 }
 
@@ -179,5 +179,5 @@ test('the status tells when the connection comes and goes', async () => {
   await stage.start();
   await stage.reconnect(4301);
   assert.equal(stage.chat.user, 'ana');
-  assert.deepEqual(stage.statuses, [['open'], ['lost', 4301], ['open']]);
+  assert.deepEqual(stage.statuses, [['open'], ['lost', 4301, 'closed with 4301'], ['open']]);
 });

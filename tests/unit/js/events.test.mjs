@@ -131,10 +131,10 @@ test('what stands before a mark is forgotten: what is remembered is bounded by w
   assert.deepEqual(Object.keys(stage.chat.save().known.given), ['m499']);
 });
 
-test('after a reset all pages are loaded with at_least and the bearer token, and followed by path alone', async () => {
+test('after a reset all pages are loaded with at_least and the bearer token, and followed by query alone', async () => {
   const pages = {
     '/api/v1/auth/ticket': { ticket: 'x' },
-    [`${HISTORY}?at_least=${encodeURIComponent(token(9))}&limit=100`]: { results: [message(8), message(7)], next: `http://inside.invalid${HISTORY}?cursor=2` },
+    [`${HISTORY}?at_least=${encodeURIComponent(token(9))}&limit=100`]: { results: [message(8), message(7)], next: `http://inside.invalid/another/path?cursor=2` },
     [`${HISTORY}?cursor=2`]: { results: [message(6)], next: null },
   };
   const stage = new Stage({ token: 'secret' }, pages).listen();

@@ -6,6 +6,9 @@ import { Chat } from '../../../klatsch/web/static/klatsch/client.js';
 export const CONVERSATION = 'c0000000-0000-4000-8000-000000000001';
 export const NOW_MS = Date.parse('2026-11-24T12:00:00.000Z');
 
+let monotonicMs = 0;
+Object.defineProperty(performance, 'now', { value: () => monotonicMs });
+
 /** Lets everything run that waits for no timer. */
 export async function settle() {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -13,6 +16,7 @@ export async function settle() {
 
 /** Moves the time, and lets run what waited for it. */
 export async function pass(ms) {
+  monotonicMs += ms;
   mock.timers.tick(ms);
   await settle();
 }
@@ -42,6 +46,7 @@ class FakeSocket {
   constructor(url, protocols) {
     this.url = String(url);
     this.protocols = protocols;
+    this.protocol = 'klatsch.v1';
     this.written = [];
     this.isClosed = false;
   }
@@ -103,7 +108,9 @@ export class Stage {
     this.sockets = [];
     this.requests = [];
     this.statuses = [];
+    this.warnings = [];
     this.pages = pages;
+    pages['/api/v1/me'] ??= { username: 'ana' };
     this.seen = [];
     this.failed = null;
     this.open(options);
@@ -120,6 +127,7 @@ export class Stage {
     const fetch = (url, init) => this.fetch(url, init);
     this.chat = new Chat({ url: 'https://chat.test', WebSocket, fetch, ...options });
     this.chat.onstatus = (...status) => this.statuses.push(status);
+    this.chat.onwarning = (text) => this.warnings.push(text);
   }
 
   async fetch(url, init) {
@@ -127,6 +135,7 @@ export class Stage {
     this.requests.push({ path, ...init });
     const found = this.pages[path] ?? this.pages[url.pathname];
     const body = typeof found === 'function' ? await found(url) : found;
+    if (body instanceof Response || body instanceof Error) return body instanceof Error ? Promise.reject(body) : body;
     if (body === undefined) return new Response('{"code":"not_found"}', { status: 404 });
     if (typeof body === 'number') return new Response('{"code":"not_archived_yet","retry_after":2}', { status: body });
     return new Response(JSON.stringify(body));

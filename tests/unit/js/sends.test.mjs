@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { ClientIds } from '../../../klatsch/web/static/klatsch/sends.js';
 import { CONVERSATION, mark, NOW_MS, pass, push, settle, Stage } from './fake.mjs';
 
@@ -222,12 +222,51 @@ test('client ids are UUIDv7 by the server\'s clock, each above the one before', 
   assert.equal(parseInt(made[0].slice(0, 8) + made[0].slice(9, 13), 16), NOW_MS + 3_600_000);
 });
 
+function timeOf(id) {
+  return parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 test('a clock that was far ahead does not keep names out of the server\'s minute', async () => {
   new Stage();
   const ids = new ClientIds();
   ids.correct(new Date(NOW_MS + 3_600_000).toISOString());
   ids.next();
   ids.correct(new Date(NOW_MS).toISOString());
-  const id = ids.next();
-  assert.equal(parseInt(id.slice(0, 8) + id.slice(9, 13), 16), NOW_MS);
+  assert.equal(timeOf(ids.next()), NOW_MS);
+});
+
+test('a wall clock that jumps changes no name and no pause: the monotonic clock carries the server\'s time on', async () => {
+  const stage = new Stage().listen();
+  const socket = await stage.start();
+  mock.timers.setTime(NOW_MS + 3_600_000);
+  send(stage, 'one');
+  socket.err('one', 'unavailable', { temporary: true, retry_after: 2 });
+  mock.timers.setTime(NOW_MS - 3_600_000);
+  await pass(2_000);
+  send(stage, 'two');
+  assert.deepEqual(contents(socket), ['one', 'one', 'two']);
+  assert.deepEqual(socket.sends.map(({ client_id }) => timeOf(client_id)), [NOW_MS, NOW_MS, NOW_MS + 2_000]);
+});
+
+test('what is sent before the server has said its time is named when it is written, and keeps that name', async () => {
+  const stage = new Stage();
+  mock.timers.setTime(NOW_MS + 3_600_000);
+  const early = ['one', 'two'].map((content) => send(stage, content));
+  const first = await stage.start();
+  assert.deepEqual(first.sends.map(({ client_id }) => timeOf(client_id)), [NOW_MS, NOW_MS]);
+  first.ok('one', 3);
+  const second = await stage.reconnect();
+  assert.deepEqual(second.sends, first.sends.slice(1));
+  second.ok('two', 4, true);
+  assert.deepEqual((await Promise.all(early)).map(({ client_id }) => client_id), first.sends.map(({ client_id }) => client_id));
+});
+
+test('what is saved before it is written is named then, and written under that name here and after a restore', async () => {
+  const stage = new Stage();
+  send(stage, 'hi');
+  const [{ client_id }] = stage.chat.save().sends;
+  assert.equal(timeOf(client_id), NOW_MS);
+  const socket = await stage.start();
+  assert.deepEqual(socket.sends.map((draft) => draft.client_id), [client_id]);
+  assert.deepEqual(stage.chat.save().sends.map((draft) => draft.client_id), [client_id]);
 });

@@ -2,8 +2,12 @@
  * A client of Klatsch for browsers and Node 22; docs/protocol.md is what it speaks.
  *
  *     const chat = new Chat({ url: location.origin });
+ *     chat.onstatus = (status, code, reason) => show(status, reason);
  *     await chat.send({ to: 'bob', content: 'Hello' });
  *     for await (const event of chat.events()) show(event);
+ *
+ * What a new try cannot heal ends it with a ChatError: a close code 44xx, an address without Klatsch, a ticket that is refused.
+ * All else is tried again, and the status says why: `lost`, with a reason, also for each try that fails.
  *
  * In a browser the session cookie signs in. Elsewhere give `token`, a bearer token, or `ticket`, a function that gets one from
  * `POST /api/v1/auth/ticket` for each socket.
@@ -13,7 +17,7 @@ import { Connection } from './connection.js';
 import { ChatError } from './errors.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
-import { Rest } from './rest.js';
+import { baseOf, checkToken, Rest } from './rest.js';
 import { Sends } from './sends.js';
 
 export { ChatError } from './errors.js';
@@ -41,7 +45,7 @@ const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'ty
 
 /**
  * @typedef {object} Options
- * @property {string | URL} url the server's address
+ * @property {string | URL} url the server's address, with its path where it has one: https://example.org/chat
  * @property {string} [token]
  * @property {() => Promise<string | null>} [ticket]
  * @property {State} [state] what `save` answered
@@ -81,27 +85,37 @@ export class Chat {
   /** @param {Options} options */
   constructor({ url, token, ticket, state, window = 64, queue = 1_000, pages = Infinity, ...platform }) {
     if (state && state.v !== 1) throw new TypeError('This state was saved by another version.');
-    const base = new URL(url);
+    const base = baseOf(url);
+    checkToken(token);
     const { fetch = globalThis.fetch.bind(globalThis), WebSocket = globalThis.WebSocket } = platform;
+    if (!WebSocket) throw new TypeError('There is no WebSocket here: use Node 22, or give one as the option WebSocket.');
     /** @type {string | null} Who one is, once that is known. */
     this.user = null;
-    /** @type {(status: 'open' | 'lost' | 'closed', code?: number) => void} Told when the connection comes and goes. */
+    /**
+     * Told when the connection comes and goes, and why there is none.
+     * @type {(status: 'open' | 'lost' | 'closed', code?: number, reason?: string) => void}
+     */
     this.onstatus = () => {};
+    /** @type {(text: string) => void} Told of what the server says that cannot be read, and is dropped. */
+    this.onwarning = (text) => console.warn(text);
+    const warn = (/** @type {string} */ text) => this.onwarning(text);
     this.#queueMost = queue;
     this.#queue = structuredClone(state?.refused ?? []);
     this.#known = new Known(state?.known);
     this.#sends = new Sends(window, state?.sends);
-    const rest = (this.#rest = new Rest(base, token, fetch));
+    const rest = (this.#rest = new Rest(base, token, fetch, warn));
     const ended = (/** @type {ChatError} */ error) => this.#end(error);
     this.#loads = new Loads(rest, { pages, news: () => this.#news(), ended }, state?.loads);
-    const address = new URL('/ws', base);
+    const address = new URL('ws', base);
     address.protocol = base.protocol.replace('http', 'ws');
     this.#connection = new Connection(address, WebSocket, {
       ticket: ticket ?? (() => rest.ticket()),
       resume: () => this.#resume(),
       greeted: (ok) => this.#greeted(ok),
       frame: (frame) => this.#frame(frame),
-      lost: (code) => this.#lost(code),
+      why: () => rest.whyNoSocket(),
+      warn,
+      lost: (code, reason) => this.#lost(code, reason),
       ended,
     });
   }
@@ -158,7 +172,7 @@ export class Chat {
     this.#rest.close();
     this.#connection.close();
     this.#sends.end(error);
-    this.onstatus('closed', error.close);
+    this.onstatus('closed', error.close, error.message);
     this.#news();
   }
 
@@ -180,7 +194,7 @@ export class Chat {
   /** @param {any} frame */
   #frame(frame) {
     if ('re' in frame) {
-      const outcome = this.#sends.answer(frame, Date.now());
+      const outcome = this.#sends.answer(frame, performance.now());
       if (outcome) this.#tell(outcome);
       this.#pump();
     } else if (PASSED_ON.has(frame.t)) {
@@ -191,20 +205,23 @@ export class Chat {
     }
   }
 
-  /** @param {number} code */
-  #lost(code) {
+  /**
+   * @param {number | undefined} code
+   * @param {string} reason
+   */
+  #lost(code, reason) {
     this.#sends.lost();
     clearTimeout(this.#pumping);
-    if (!this.#error) this.onstatus('lost', code);
+    if (!this.#error) this.onstatus('lost', code, reason);
   }
 
   /** Writes what may go, and comes again when a pause ends. Before the first mark nothing does: no token would cover it. */
   #pump() {
     clearTimeout(this.#pumping);
     if (!this.#connection.isOpen || this.#known.token === null) return;
-    const wait = this.#sends.pausedUntil - Date.now();
+    const wait = this.#sends.pausedUntil - performance.now();
     if (wait > 0) this.#pumping = setTimeout(() => this.#pump(), wait);
-    for (const next of this.#sends.due(Date.now())) {
+    for (const next of this.#sends.due(performance.now())) {
       if (typeof next === 'string') this.#connection.write(next);
       else this.#tell(next);
     }

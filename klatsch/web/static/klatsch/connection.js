@@ -1,14 +1,23 @@
 /** One socket after the other: sign-in, `hello`, silence, close codes, and when to come again. */
 
 import { ChatError, closeError } from './errors.js';
+import { isWelcome, readFrame } from './frames.js';
+import { inWords } from './rest.js';
 
+const PROTOCOL = 'klatsch.v1';
 const HELLO = 1;
 const OPEN_MS = 15_000; // for the handshake and the answer to hello
 const GRACE_MS = 10_000; // beyond two heartbeats without a frame
 const STEADY_MS = 10_000; // who was served for so long begins again with the shortest wait
 const WAIT_MS = 500;
 const WAIT_MOST_MS = 30_000;
+const TICKET_MS = 20_000; // one that opened no socket is tried again for so long: they are good for 30 s
 const LOST = 1006;
+const MALFORMED = 4400;
+const NOT_AUTHENTICATED = 4401;
+const NOT_KLATSCH = `What answers does not speak ${PROTOCOL}.`;
+const PAUSED = 'this side has closed it, to open it again';
+const BROKEN = 'the connection broke';
 
 /**
  * @typedef {object} Handlers
@@ -16,7 +25,9 @@ const LOST = 1006;
  * @property {() => string | null} resume the token that the next `hello` shows
  * @property {(ok: any) => void} greeted `hello` is answered: from here on one may write
  * @property {(frame: any) => void} frame every frame but the answer to `hello`
- * @property {(code: number) => void} lost the socket has ended
+ * @property {() => Promise<string>} why says why no socket opens; rejects with a ChatError where none ever will
+ * @property {(text: string) => void} warn
+ * @property {(code: number | undefined, reason: string) => void} lost the socket has ended, or a try to open one has failed
  * @property {(error: ChatError) => void} ended the server says to stop: there will be no other socket
  */
 
@@ -31,6 +42,10 @@ export class Connection {
   #wake = () => {};
   #isOver = false;
   #isPaused = false;
+  #wasOpened = false;
+
+  /** @type {{text: string | null | undefined, until: number} | null} One that has opened no socket yet. */
+  #ticket = null;
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #silence;
@@ -80,10 +95,10 @@ export class Connection {
         await this.#sleep(null);
         continue;
       }
-      const began = Date.now();
+      const began = performance.now();
       const error = await this.#serve();
       if (error && !error.temporary) return this.on.ended(error);
-      failures = Date.now() - began > STEADY_MS ? 0 : failures + 1;
+      failures = performance.now() - began > STEADY_MS ? 0 : failures + 1;
       if (error && !this.#isOver && !this.#isPaused) await this.#sleep(waitMs(failures, error.retry_after));
     }
   }
@@ -93,42 +108,99 @@ export class Connection {
    * @returns {Promise<ChatError | null>} null where this side has ended it
    */
   async #serve() {
+    const isSpare = this.#ticket !== null && performance.now() < this.#ticket.until;
     try {
-      const ticket = await this.on.ticket();
-      if (this.#isOver || this.#isPaused) return null;
-      const { code, reason } = await this.#talk(ticket ? ['klatsch.v1', `ticket.${ticket}`] : ['klatsch.v1']);
-      this.on.lost(code);
-      if (code === 0) return null;
-      return closeError(code, reason) ?? new ChatError('unavailable', reason, { temporary: true });
+      if (!isSpare) this.#ticket = { text: await this.on.ticket(), until: performance.now() + TICKET_MS };
     } catch (error) {
-      if (error instanceof ChatError) return error;
-      return new ChatError('unavailable', String(error), { temporary: true }); // no network, or the caller's ticket
+      return this.#failed(error);
     }
+    if (this.#isOver || this.#isPaused) return null;
+    let closed;
+    try {
+      closed = await this.#talk(this.#ticket?.text);
+    } catch (error) {
+      return new ChatError('bad_request', `No WebSocket can be made for ${this.url}: ${inWords(error)}`); // nor ever will
+    }
+    return this.#ended(closed, isSpare);
   }
 
   /**
-   * @param {string[]} protocols
+   * No ticket was to be had.
+   * @param {unknown} error
+   */
+  #failed(error) {
+    const known = error instanceof ChatError ? error : new ChatError('unavailable', inWords(error), { temporary: true });
+    if (known.temporary && !this.#isOver) this.on.lost(undefined, known.message); // no network, or the caller's ticket
+    return known;
+  }
+
+  /**
+   * @param {Closed} closed
+   * @param {boolean} isSpare whether the ticket was of an earlier try, whose handshake may have used it up
+   * @returns {Promise<ChatError | null>}
+   */
+  async #ended({ code, reason }, isSpare) {
+    let why = reason || (code === 0 ? PAUSED : code === LOST ? BROKEN : `closed with ${code}`);
+    const isTicketUsedUp = code === NOT_AUTHENTICATED && isSpare;
+    const final = isTicketUsedUp ? null : closeError(code, reason);
+    if (code === LOST && !this.#wasOpened && !this.#isOver) {
+      try {
+        why = await this.on.why();
+      } catch (error) {
+        return /** @type {ChatError} */ (error);
+      }
+    }
+    this.on.lost(code, why);
+    return code === 0 ? null : (final ?? new ChatError('unavailable', why, { temporary: true }));
+  }
+
+  /**
+   * @param {string | null | undefined} ticket
    * @returns {Promise<Closed>}
    */
-  #talk(protocols) {
-    const socket = (this.#socket = new this.WebSocket(this.url, protocols));
-    socket.onopen = () => this.write(JSON.stringify({ id: HELLO, op: 'hello', d: { resume: this.on.resume() } }));
+  #talk(ticket) {
+    const socket = (this.#socket = new this.WebSocket(this.url, ticket ? [PROTOCOL, `ticket.${ticket}`] : [PROTOCOL]));
+    this.#wasOpened = false;
+    socket.onopen = () => this.#opened(socket.protocol);
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#leave(code, reason);
+    socket.onerror = () => {}; // `onclose` follows; packages that are event emitters throw what nobody listens to
     this.#hear(OPEN_MS);
     return new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** @param {string} data */
+  /** @param {string} protocol */
+  #opened(protocol) {
+    this.#wasOpened = true;
+    this.#ticket = null;
+    if (protocol === PROTOCOL) this.write(JSON.stringify({ id: HELLO, op: 'hello', d: { resume: this.on.resume() } }));
+    else this.#leave(MALFORMED, NOT_KLATSCH);
+  }
+
+  /** @param {unknown} data */
   #take(data) {
-    const frame = JSON.parse(data);
-    this.#hear(this.#silenceMs);
-    if (frame.re !== HELLO) this.on.frame(frame);
-    else if (frame.ok) {
-      this.#hear(2_000 * frame.ok.heartbeat + GRACE_MS);
+    if (this.isOpen) this.#hear(this.#silenceMs);
+    let frame;
+    try {
+      frame = readFrame(data, HELLO);
+    } catch (error) {
+      // A stream that stopped at it would stop there again for ever.
+      this.on.warn(`A frame of the server that cannot be read was dropped: ${inWords(error)}`);
+      return;
+    }
+    if (frame.re === HELLO) this.#greet(frame);
+    else this.on.frame(frame);
+  }
+
+  /** @param {any} answer to `hello` */
+  #greet({ ok, err }) {
+    if (this.isOpen) return;
+    if (isWelcome(ok)) {
+      this.#hear(2_000 * ok.heartbeat + GRACE_MS);
       this.isOpen = true;
-      this.on.greeted(frame.ok);
-    } else this.#leave(frame.err.temporary ? LOST : 4400, frame.err.detail);
+      this.on.greeted(ok);
+    } else if (err && typeof err.temporary === 'boolean') this.#leave(err.temporary ? LOST : MALFORMED, String(err.detail));
+    else this.#leave(MALFORMED, NOT_KLATSCH);
   }
 
   /**

@@ -9,7 +9,10 @@ const WAIT_MS = 1_000;
 const WAIT_MOST_MS = 30_000;
 const NOT_ONES_OWN = new Set(['not_found', 'forbidden', 'not_a_member']);
 
-/** @typedef {{conversation: string, at_least: string, next: string | null, pages: number}} Load `pages` are taken already */
+/**
+ * @typedef {{conversation: string, at_least: string, next: string | null, pages: number}} Load `next` is the next page's query,
+ *   `pages` are taken already
+ */
 /** @typedef {{load: Load, messages: any[], next: string | null}} Page */
 
 export class Loads {

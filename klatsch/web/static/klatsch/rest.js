@@ -1,22 +1,26 @@
 /** The requests that a chat makes under /api/v1. */
 
 import { ChatError } from './errors.js';
+import { isMessage } from './frames.js';
 
 const REQUEST_MS = 30_000;
 const PAGE_MESSAGES = 100;
+const LATER = new Set([408, 425, 429]);
 
 export class Rest {
   #aborting = new AbortController();
 
   /**
-   * @param {URL} url
+   * @param {URL} base what the paths of the server begin with; its own path ends with a slash
    * @param {string | undefined} token a bearer token; without one the browser's cookie counts
    * @param {typeof fetch} fetch
+   * @param {(text: string) => void} warn
    */
-  constructor(url, token, fetch) {
-    this.url = url;
+  constructor(base, token, fetch, warn) {
+    this.base = base;
     this.token = token;
     this.fetch = fetch;
+    this.warn = warn;
   }
 
   /**
@@ -24,20 +28,43 @@ export class Rest {
    * @returns {Promise<string | null>}
    */
   async ticket() {
-    return this.token === undefined ? null : (await this.#request('/api/v1/auth/ticket', { method: 'POST' })).ticket;
+    if (this.token === undefined) return null;
+    const { ticket } = await this.#requestOwn('auth/ticket', { method: 'POST' });
+    if (typeof ticket !== 'string') throw notKlatsch(this.base);
+    return ticket;
   }
 
   /**
-   * A page of a conversation's history, newest first, and the next one's path.
+   * Why no socket opens, as a browser does not say it: asks the same server over HTTP. Rejects with a ChatError that is not
+   * temporary where there is no Klatsch at that address.
+   * @returns {Promise<string>}
+   */
+  async whyNoSocket() {
+    try {
+      await this.#requestOwn('me');
+    } catch (error) {
+      if (!(error instanceof ChatError)) return inWords(error);
+      if (error.temporary) return error.message;
+      if (!error.isKlatschs) throw error;
+    }
+    return 'The server answers HTTP, but no WebSocket opens: what stands before it must pass upgrades on.';
+  }
+
+  /**
+   * A page of a conversation's history, newest first, and the query of the next one.
    * @param {{conversation: string, at_least: string, next: string | null}} load
    * @returns {Promise<{messages: any[], next: string | null}>}
    */
   async history({ conversation, at_least, next }) {
     const query = new URLSearchParams({ at_least, limit: String(PAGE_MESSAGES) });
-    const page = await this.#request(next ?? `/api/v1/conversations/${conversation}/messages?${query}`);
-    // Path and query alone: a proxy may show the server another name, and the token goes nowhere else.
-    const following = page.next && new URL(page.next, this.url);
-    return { messages: page.results, next: following ? following.pathname + following.search : null };
+    // The query alone: a proxy may show the server another name or path, and the token goes nowhere else.
+    const search = next === null ? `?${query}` : new URL(next, this.base).search;
+    const page = await this.#request(`conversations/${encodeURIComponent(conversation)}/messages${search}`);
+    if (!Array.isArray(page?.results)) throw notKlatsch(this.base);
+    const messages = page.results.filter(isMessage);
+    const dropped = page.results.length - messages.length;
+    if (dropped > 0) this.warn(`${dropped} messages of ${conversation} cannot be read and were dropped.`);
+    return { messages, next: page.next ? new URL(page.next, this.base).search : null };
   }
 
   /**
@@ -59,7 +86,21 @@ export class Rest {
   }
 
   /**
+   * Asks for what every Klatsch has: where it is not found, there is none.
    * @param {string} path
+   * @param {RequestInit} [init]
+   */
+  async #requestOwn(path, init) {
+    try {
+      return await this.#request(path, init);
+    } catch (error) {
+      if (!(error instanceof ChatError) || error.code !== 'not_found' || !error.isKlatschs) throw error;
+      throw new ChatError('not_found', `There is no Klatsch at ${this.base}: check the path.`);
+    }
+  }
+
+  /**
+   * @param {string} path below api/v1
    * @param {RequestInit} [init]
    * @returns {Promise<any>}
    */
@@ -67,11 +108,63 @@ export class Rest {
     /** @type {Record<string, string>} */
     const headers = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
     const signal = AbortSignal.any([this.#aborting.signal, AbortSignal.timeout(REQUEST_MS)]);
-    const answer = await this.fetch(new URL(path, this.url), { credentials: 'same-origin', headers, signal, ...init });
-    const body = await answer.json().catch(() => ({}));
-    if (answer.ok) return body;
-    const temporary = answer.status >= 500 || answer.status === 408 || answer.status === 429;
-    const { code = 'unavailable', detail = `HTTP ${answer.status}`, retry_after } = body;
-    throw new ChatError(code, detail, { temporary, retry_after });
+    const url = new URL(`api/v1/${path}`, this.base);
+    // A redirect is not followed: it may lead to where the token is none of anybody's business.
+    const answer = await this.fetch(url, { credentials: 'same-origin', headers, signal, redirect: 'manual', ...init });
+    const body = await answer.json().catch(() => null);
+    if (answer.ok) return body ?? {};
+    const temporary = answer.status >= 500 || LATER.has(answer.status);
+    if (typeof body?.code === 'string') {
+      const retry_after = Number.isFinite(body.retry_after) ? body.retry_after : undefined;
+      throw new ChatError(body.code, body.detail, { temporary, retry_after, isKlatschs: true });
+    }
+    const code = temporary ? 'unavailable' : answer.status === 404 ? 'not_found' : 'stopped';
+    throw new ChatError(code, `${url} answers ${inShort(answer)}.`, { temporary });
   }
+}
+
+/**
+ * What answers is another program: perhaps for a while, as the page of a hotel's network that wants to be paid.
+ * @param {URL} base
+ */
+function notKlatsch(base) {
+  return new ChatError('unavailable', `What answers below ${base} is not Klatsch.`, { temporary: true });
+}
+
+/** @param {Response} answer */
+function inShort({ status, type, headers }) {
+  const isRedirect = type === 'opaqueredirect' || (status >= 300 && status < 400);
+  if (isRedirect) return `with a redirect to ${headers.get('Location') ?? 'elsewhere'}: give the address that it leads to`;
+  return `HTTP ${status}${status === 404 ? ': there is no Klatsch at this address' : ''}`;
+}
+
+/**
+ * What went wrong on the way; Node says it in the error's cause.
+ * @param {any} error
+ * @returns {string}
+ */
+export function inWords(error) {
+  const { cause } = error;
+  return cause ? `${error.message}: ${cause.message || cause.code || cause}` : String(error);
+}
+
+/**
+ * What the server's paths begin with. Its path is kept, as a proxy may serve others beside it: they get no token.
+ * @param {string | URL} url
+ */
+export function baseOf(url) {
+  const base = new URL(url);
+  const isFit = ['http:', 'https:'].includes(base.protocol) && !base.username && !base.password;
+  if (!isFit) throw new TypeError(`This is no address of a server, such as https://chat.example: ${url}`);
+  base.search = base.hash = '';
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  return base;
+}
+
+/**
+ * Throws for what no header can hold, such as a token with the end of the line it was read from.
+ * @param {string | undefined} token
+ */
+export function checkToken(token) {
+  if (token !== undefined && !/^[!-~]+$/.test(token)) throw new TypeError('A token is one word of printable ASCII.');
 }

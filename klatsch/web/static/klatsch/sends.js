@@ -11,23 +11,29 @@ const PAUSE_MOST_MS = 15_000;
 
 /** @typedef {{content: string, to?: string, conversation?: string, reply_to?: string | null, client_id?: string}} Draft */
 /** @typedef {Draft & {client_id: string}} SavedSend */
+/** @typedef {Draft & {client_id: string | undefined}} Named a draft that is named when it is first written or saved */
 /** @typedef {{client_id: string, id: string, position: string, duplicate: boolean}} Sent */
-/** @typedef {{draft: SavedSend, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void}} Send */
+/** @typedef {{draft: Named, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void}} Send */
 /** @typedef {{t: 'sent' | 'refused', pos?: string, d: any}} Outcome what the application is told: the draft with its answer */
 
-/** Names for messages: UUIDv7 by the server's clock, each above the one before. */
+/**
+ * Names for messages: UUIDv7 by the server's clock, which the monotonic clock carries on from the last `hello`: a wall clock
+ * that is wrong, or jumps later, changes nothing. Each is above the one before, unless that one was made by a clock that was
+ * more than a minute ahead.
+ */
 export class ClientIds {
-  #offsetMs = 0;
+  /** @type {number | null} The server's time less `performance.now()`. */
+  #offsetMs = null;
   #lastMs = 0;
   #count = 0;
 
   /** @param {string} now the server's time */
   correct(now) {
-    this.#offsetMs = Date.parse(now) - Date.now();
+    this.#offsetMs = Date.parse(now) - performance.now();
   }
 
   next() {
-    const now = Date.now() + this.#offsetMs;
+    const now = this.#offsetMs === null ? Date.now() : Math.floor(performance.now() + this.#offsetMs);
     if (now > this.#lastMs || this.#lastMs - now > FRESH_MS) [this.#lastMs, this.#count] = [now, 0];
     else if (this.#count < COUNT_MOST) this.#count += 1;
     else [this.#lastMs, this.#count] = [this.#lastMs + 1, 0];
@@ -41,8 +47,11 @@ export class ClientIds {
 }
 
 export class Sends {
-  /** @type {Map<string, Send>} By client_id. */
-  #unfinished = new Map();
+  /** @type {Set<Send>} In their order. */
+  #unfinished = new Set();
+
+  /** @type {Map<string, Send>} Those that have a client_id, by it. */
+  #named = new Map();
 
   /** @type {Map<number, Send>} Those that wait for an answer on this connection, by frame. */
   #asked = new Map();
@@ -57,7 +66,7 @@ export class Sends {
     this.window = window;
     this.limits = { unanswered: 1, frame: 65_536 };
     this.ids = new ClientIds();
-    /** Until when nothing goes, in milliseconds of `Date.now()`. */
+    /** Until when nothing goes, in milliseconds of `performance.now()`. */
     this.pausedUntil = 0;
     for (const draft of saved) this.add(draft);
   }
@@ -73,17 +82,33 @@ export class Sends {
    */
   add(draft) {
     checkDraft(draft);
-    const known = this.#unfinished.get(draft.client_id ?? '');
+    const known = this.#named.get(draft.client_id ?? '');
     if (known) return known.promise;
     if (this.#unfinished.size >= UNFINISHED_MOST) {
       throw new ChatError('rate_limited', `${UNFINISHED_MOST} sends are unfinished.`, { temporary: true });
     }
-    const { content, to, conversation, reply_to, client_id = this.ids.next() } = draft;
+    const { content, to, conversation, reply_to, client_id } = draft;
     const send = /** @type {Send} */ ({ draft: { client_id, to, conversation, content, reply_to } });
     send.promise = new Promise((resolve, reject) => Object.assign(send, { resolve, reject }));
     send.promise.catch(() => {}); // nobody may be waiting, as after a restore
-    this.#unfinished.set(send.draft.client_id, send);
+    this.#unfinished.add(send);
+    if (client_id !== undefined) this.#named.set(client_id, send);
     return send.promise;
+  }
+
+  /**
+   * The draft with its name, which it keeps from here on. A name that was made earlier would be by a clock that the server has
+   * not corrected yet, or stale when it is written at last; one that was made after a save would be another after a restore.
+   * @param {Send} send
+   * @returns {SavedSend}
+   */
+  #name(send) {
+    const { draft } = send;
+    if (draft.client_id === undefined) {
+      draft.client_id = this.ids.next();
+      this.#named.set(draft.client_id, send);
+    }
+    return /** @type {SavedSend} */ (draft);
   }
 
   /**
@@ -94,11 +119,11 @@ export class Sends {
   *due(now) {
     if (now < this.pausedUntil) return;
     const asked = new Set(this.#asked.values());
-    for (const send of this.#unfinished.values()) {
+    for (const send of this.#unfinished) {
       if (this.#asked.size >= Math.min(this.window, this.limits.unanswered)) return;
       if (asked.has(send)) continue;
       const number = this.#nextFrame++;
-      const frame = JSON.stringify({ id: number, op: 'send', d: send.draft });
+      const frame = JSON.stringify({ id: number, op: 'send', d: this.#name(send) });
       if (new TextEncoder().encode(frame).length > this.limits.frame) {
         yield this.refuse(send, new ChatError('too_long', `A frame has ${this.limits.frame} bytes at most.`));
       } else {
@@ -117,10 +142,11 @@ export class Sends {
   answer({ re, ok, err }, now) {
     const send = this.#asked.get(re);
     this.#asked.delete(re);
-    if (!send || !this.#unfinished.has(send.draft.client_id)) return null; // a push has told it already
+    if (!send || !this.#unfinished.has(send)) return null; // a push has told it already
     if (ok) {
-      this.#finish(send).resolve({ client_id: send.draft.client_id, ...ok });
-      return { t: 'sent', pos: ok.position, d: { ...send.draft, ...ok, changed: ok.position } };
+      const draft = this.#name(send);
+      this.#finish(send).resolve({ client_id: draft.client_id, ...ok });
+      return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
     }
     if (err.temporary || err.code === 'unknown') {
       this.#pause(err.retry_after, now);
@@ -134,7 +160,7 @@ export class Sends {
    * @param {any} message
    */
   shown(message) {
-    const send = this.#unfinished.get(message.client_id);
+    const send = this.#named.get(message.client_id);
     if (!send || (send.draft.conversation ?? message.conversation) !== message.conversation) return;
     if (send.draft.to && send.draft.to !== message.receiver) return;
     const { id, position, client_id } = message;
@@ -161,17 +187,21 @@ export class Sends {
    * @param {Error} error
    */
   end(error) {
-    for (const send of this.#unfinished.values()) send.reject(error);
+    for (const send of this.#unfinished) send.reject(error);
   }
 
-  /** @returns {SavedSend[]} */
+  /**
+   * What was never written gets its name now at the latest.
+   * @returns {SavedSend[]}
+   */
   save() {
-    return [...this.#unfinished.values()].map((send) => send.draft);
+    return [...this.#unfinished].map((send) => this.#name(send));
   }
 
   /** @param {Send} send */
   #finish(send) {
-    this.#unfinished.delete(send.draft.client_id);
+    this.#unfinished.delete(send);
+    this.#named.delete(send.draft.client_id ?? '');
     this.#refusals = 0;
     return send;
   }
@@ -184,7 +214,7 @@ export class Sends {
   #pause(seconds, now) {
     const most = Math.min(PAUSE_MOST_MS, PAUSE_MS * 2 ** this.#refusals);
     this.#refusals += 1;
-    const milliseconds = seconds === undefined ? Math.random() * most : seconds * 1000;
+    const milliseconds = seconds == null ? Math.random() * most : seconds * 1000;
     this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
   }
 }
