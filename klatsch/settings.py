@@ -146,6 +146,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "klatsch.api.schema.join_blank",
         "klatsch.api.sync_schema.add_sync",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",

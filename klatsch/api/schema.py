@@ -1,6 +1,7 @@
 """What the OpenAPI document says of operations, credentials and errors, kept apart from what they do."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -27,6 +28,8 @@ REFUSALS = {
     429: "Too often; `Retry-After` says when to come again.",
     503: "Not now; `Retry-After` says when to come again.",
 }
+
+_BLANK = {"type": "string", "maxLength": 0}
 
 NEIGHBOURS = OpenApiParameter(
     "Link",
@@ -108,8 +111,30 @@ class TextFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-un
         schema: dict[str, Any] = auto_schema._map_serializer_field(field, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's own extensions do
         if any(isinstance(validator, RegexValidator) for validator in field.validators):
             return schema
-        # drf-spectacular puts the empty text beside the pattern as another choice, of which just one may fit.
-        return schema | {"pattern": r"^[^\x00]+$" if field.allow_blank else r"^[^\x00]*$"}
+        return schema | {"pattern": r"^[^\x00]*$"}
+
+
+def join_blank(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001 - drf-spectacular's signature
+    """Says of a text that may be empty that it is one text; a post-processing hook of drf-spectacular's.
+
+    It makes two of it, of which just one may fit. Both fit where the pattern takes the empty text; generated clients
+    have no type for it, and so no way to clear a field; and a default of '' is not in the first.
+    """
+    for schema in _dicts(result):
+        if isinstance(choices := schema.get("oneOf"), list) and choices[1:] == [_BLANK]:
+            del schema["oneOf"]
+            schema.update(choices[0])
+            if "pattern" in schema:
+                schema["pattern"] = re.sub(r"\+\$\Z", "*$", schema["pattern"])
+    return result
+
+
+def _dicts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in list(parts):
+        yield from _dicts(part)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
+from tests.documents import openapi_errors
 from tests.integration.people import (
     CREDENTIALS,
     V1,
@@ -39,6 +41,24 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def test_the_document_is_valid_and_without_warnings(tmp_path: Any) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
+
+
+def test_a_validator_of_openapi_takes_it_and_refuses_a_default_that_does_not_fit(document: dict[str, Any]) -> None:
+    assert openapi_errors(document) == []
+    spoiled = {"type": "string", "default": "", "pattern": "^[a-z]+$"}
+    schemas = document["components"]["schemas"] | {"Spoiled": spoiled}
+    assert openapi_errors(document | {"components": document["components"] | {"schemas": schemas}}) != []
+
+
+def test_a_text_that_may_be_empty_is_one_text_whose_pattern_takes_it(document: dict[str, Any]) -> None:
+    profile = document["components"]["schemas"]["ProfileChangeRequest"]["properties"]
+    queries = [p["schema"] for _, op in operations(document) for p in op.get("parameters", ()) if p["in"] == "query"]
+    texts = [schema for schema in [*profile.values(), *queries] if schema.get("type") == "string"]
+    assert {name: schema["type"] for name, schema in profile.items()} == {"display_name": "string", "about": "string"}
+    assert not any("oneOf" in schema for schema in queries)
+    assert len(texts) > 10
+    for schema in texts:
+        assert "pattern" not in schema or re.search(schema["pattern"], "")
 
 
 def test_it_is_openapi_3_1_and_describes_every_operation_of_the_accounts(document: dict[str, Any]) -> None:

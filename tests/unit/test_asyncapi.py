@@ -19,6 +19,7 @@ from klatsch.gateway.protocol import Close
 from klatsch.messaging.events import encode
 from klatsch.messaging.schemas import RECORDS
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
+from tests.documents import asyncapi_errors
 from tests.frames import check_payload, check_received, check_written, is_described, is_taken
 
 DOCUMENT = async_document()
@@ -53,6 +54,15 @@ def test_it_is_asyncapi_3_0_and_every_reference_in_it_leads_somewhere() -> None:
     found = references(DOCUMENT)
     assert found
     assert all(resolve(reference) for reference in found)
+
+
+def test_the_json_schema_of_asyncapi_takes_it_and_refuses_what_openapi_calls_a_discriminator() -> None:
+    assert asyncapi_errors(DOCUMENT) == []
+    state = DOCUMENT["components"]["schemas"]["State"]
+    body = state["properties"]["d"] | {"discriminator": {"propertyName": "kind"}}
+    schemas = DOCUMENT["components"]["schemas"] | {"State": state | {"properties": {"d": body}}}
+    spoiled = DOCUMENT | {"components": DOCUMENT["components"] | {"schemas": schemas}}
+    assert "discriminator" in str(asyncapi_errors(spoiled))
 
 
 @pytest.mark.parametrize("name", MESSAGES)

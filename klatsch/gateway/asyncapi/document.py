@@ -61,12 +61,22 @@ class _Plain(yaml.SafeDumper):
 
 
 def schemas() -> dict[str, Any]:
-    """The JSON Schema of every struct that a frame or record is made of, by name."""
+    """The JSON Schema of every struct that a frame or record is made of, by name.
+
+    Without `discriminator`, which is an object in OpenAPI and the name of a schema in AsyncAPI: the tags say it.
+    """
     shapes = {spoken.shape for spoken in (*FRAMES, *RECORDS)}
     _, components = msgspec.json.schema_components(
         sorted(shapes, key=lambda shape: shape.__name__), ref_template="#/components/schemas/{name}"
     )
-    return dict(sorted(components.items()))
+    return {name: _without_discriminators(schema) for name, schema in sorted(components.items())}
+
+
+def _without_discriminators(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {name: part for name, part in value.items() if name != "discriminator" or "propertyName" not in part}
+        return {name: _without_discriminators(part) for name, part in kept.items()}
+    return [_without_discriminators(part) for part in value] if isinstance(value, list) else value
 
 
 def _servers() -> dict[str, Any]:
