@@ -1,5 +1,6 @@
 """Exceptions in the log: what failed and where, without what it failed on."""
 
+import os
 import sys
 import threading
 import traceback
@@ -44,19 +45,29 @@ def _safe_text(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or "")
 
 
-def log_uncaught() -> None:
-    """From here on what ends the process or a thread is a log line too, and no longer Python's own text on stderr."""
+def end_on_uncaught() -> None:
+    """From here on what escapes a thread ends the process, and is a log line, as what ends the process anyhow is.
+
+    A thread that ends in silence leaves a process that looks well and no longer does its work.
+    """
 
     def of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _log.critical("uncaught", exc_info=(kind, error, trace))
 
     def of_thread(given: threading.ExceptHookArgs) -> None:
-        if given.exc_value is not None:
+        if given.exc_value is not None and not isinstance(given.exc_value, SystemExit):
             name = given.thread.name if given.thread else ""
             _log.critical("uncaught", thread=name, exc_info=(given.exc_type, given.exc_value, given.exc_traceback))
+            os._exit(1)
 
     sys.excepthook = of_process
     threading.excepthook = of_thread
+
+
+def end_process(why: str) -> None:
+    """Ends it at once, to be started again: for where a thread does not return, and nobody can take its place."""
+    _log.critical("process_ended", why=why)
+    os._exit(1)
 
 
 def log_loop_failure(_loop: Any, context: dict[str, Any]) -> None:

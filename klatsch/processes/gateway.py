@@ -18,12 +18,13 @@ from klatsch.api.health import check_database, check_log, check_migrations, find
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
-from klatsch.core.failures import log_loop_failure, log_uncaught
+from klatsch.core.failures import end_on_uncaught, log_loop_failure
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.allowance import Allowances
+from klatsch.gateway.background import run_in_background
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
 from klatsch.gateway.feed import Feed
@@ -79,7 +80,7 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
 
 def run(*, host: str, port: int) -> None:
     """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
-    log_uncaught()
+    end_on_uncaught()
     epoch = wiring.known_log()
     listening = listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -89,16 +90,16 @@ def run(*, host: str, port: int) -> None:
 
 async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    failures: list[LogError] = []
+    failures: list[BaseException] = []
     server: Server | None = None
 
-    def fail(error: LogError) -> None:
-        _log.error("log_failed", error=str(error))
+    def fail(error: BaseException) -> None:
         failures.append(error)
         if server is not None:
             server.should_exit = True
 
     def failed(error: LogError) -> None:
+        _log.error("log_failed", error=str(error))
         loop.call_soon_threadsafe(fail, error)
 
     tail = wiring.log_tail(epoch.partitions)
@@ -118,9 +119,9 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     tail.start(start.begin, feeding.deliver, failed)
     feeding.deliver([])  # an empty log is read up already
     ticking = [
-        loop.create_task(_every(_TICK_S, gateway.sending.tick)),
-        loop.create_task(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark)),
-        loop.create_task(gateway.recheck.run()),
+        run_in_background(_every(_TICK_S, gateway.sending.tick), "tick", fail),
+        run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark), "marks", fail),
+        run_in_background(gateway.recheck.run(), "recheck", fail),
     ]
     try:
         await server.serve([listening])

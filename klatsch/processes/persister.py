@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import REGISTRY
 
-from klatsch.core.failures import log_uncaught
+from klatsch.core.failures import end_on_uncaught
 from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaTail
 from klatsch.eventlog.log import LogError
 from klatsch.persister.gauges import PersisterGauges
@@ -27,7 +27,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
 
     With `metrics_port` 0 it answers no HTTP; raises OSError when that port cannot be had.
     """
-    log_uncaught()
+    end_on_uncaught()
     stopping = _stopping_on_signals()
     if metrics_port:
         serve_metrics(metrics_host, metrics_port, settings.ENV["KLATSCH_METRICS_TOKEN"])

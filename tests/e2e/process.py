@@ -80,14 +80,24 @@ class Process:
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def status(self) -> int | None:
+        """With which it has ended."""
+        return None if self._child is None else self._child.poll()
+
     def start(self, **changed: str) -> None:
         """Starts it anew and waits until it is ready; `changed` are settings for this run."""
+        process = self.launch(**changed)
+        child.wait_until(self.is_ready, process, _START_S, self.name, self.log)
+
+    def launch(self, **changed: str) -> "subprocess.Popen[bytes]":
+        """Starts it anew, and waits for nothing."""
         assert not self.is_running()
         self._starts += 1
         argv = [*self.program, *self._arguments]
         with self.log.open("wb") as output:
             self._child = child.spawn(argv, env={**self._env, **changed}, output=output, cwd=ROOT)
-        child.wait_until(self.is_ready, self._child, _START_S, self.name, self.log)
+        return self._child
 
     def is_running(self) -> bool:
         return self._child is not None and self._child.poll() is None

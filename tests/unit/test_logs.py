@@ -19,14 +19,22 @@ SECRET = "what-nobody-may-read"
 
 def lines(program: str) -> list[dict[str, object]]:
     """What a process of its own logs; each line must be JSON."""
-    start = "import logging, threading, structlog\nfrom klatsch.core.failures import log_uncaught\n"
-    start += (
-        "from klatsch.core.logs import logging_config\nlogging_config(level='DEBUG', style='json')\nlog_uncaught()\n"
+    return ended(program)[1]
+
+
+def ended(program: str) -> tuple[int, list[dict[str, object]]]:
+    """The status with which that process ends, and what it logs."""
+    start = (
+        "import logging, threading, structlog\n"
+        "from klatsch.core.failures import end_on_uncaught, end_process\n"
+        "from klatsch.core.logs import logging_config\n"
+        "logging_config(level='DEBUG', style='json')\n"
+        "end_on_uncaught()\n"
     )
     argv = [sys.executable, "-c", start + textwrap.dedent(program)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
     assert done.stdout == ""
-    return [json.loads(line) for line in done.stderr.splitlines()]
+    return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
 
 
 def described(error: BaseException) -> str:
@@ -79,19 +87,33 @@ def test_the_lines_of_a_logger_of_the_standard_library_have_the_same_form_and_id
     assert (theirs["event"], theirs["request"], theirs["logger"]) == ("a broker is gone", "r-1", "librdkafka")
 
 
-def test_what_ends_a_thread_or_the_process_is_one_line_without_its_text() -> None:
-    thread, process = lines(f"""
+def test_what_escapes_a_thread_ends_the_process_and_is_one_line_without_its_text() -> None:
+    status, [line] = ended(f"""
         def fail():
             raise ValueError("{SECRET}")
-        threading.Thread(target=fail, name="tail").start()
-        for other in threading.enumerate():
-            if other is not threading.current_thread():
-                other.join()
-        fail()
+        threading.Thread(target=fail, name="relay", daemon=True).start()
+        threading.Event().wait()
     """)
-    assert (thread["event"], thread["thread"], process["event"]) == ("uncaught", "tail", "uncaught")
-    assert "ValueError" in str(process["exception"])
-    assert SECRET not in str([thread, process])
+    assert status == 1
+    assert (line["event"], line["thread"]) == ("uncaught", "relay")
+    assert "ValueError" in str(line["exception"])
+    assert SECRET not in str(line)
+
+
+def test_what_ends_the_process_is_one_line_without_its_text() -> None:
+    status, [line] = ended(f"raise ValueError('{SECRET}')")
+    assert status == 1
+    assert line["event"] == "uncaught"
+    assert SECRET not in str(line)
+
+
+def test_a_thread_that_cannot_be_helped_takes_the_process_with_it() -> None:
+    status, [line] = ended("""
+        threading.Thread(target=end_process, args=("it does not return",), daemon=True).start()
+        threading.Event().wait()
+    """)
+    assert status == 1
+    assert (line["event"], line["why"]) == ("process_ended", "it does not return")
 
 
 def test_whoever_tells_addresses_is_silent_at_every_level() -> None:
