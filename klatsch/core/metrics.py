@@ -71,6 +71,11 @@ STATEMENTS_REFUSED = Counter(
     ["sqlstate"],
 )
 FENCED = Counter("klatsch_fenced", "Batches undone because another persister had stored them.")
+LOG_CLIENTS_REPLACED = Counter(
+    "klatsch_log_clients_replaced",
+    "Clients of the log that did not go on and were replaced, by what they do.",
+    ["client"],
+)
 REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
 REQUEST_SECONDS = Histogram("klatsch_request_seconds", "How long Django took for a request.", buckets=BOUNDS_S)
 ANSWER_SECONDS = Durations(

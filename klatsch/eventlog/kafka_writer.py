@@ -10,11 +10,31 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from klatsch.eventlog.kafka_connection import LOGGED, KafkaConnection
 from klatsch.eventlog.log import Entry, LogError, LogFull, Report
 from klatsch.eventlog.partitions import partition_of
+from klatsch.eventlog.pulse import CallWatch, Pulse, WritingWatch
+from klatsch.eventlog.watch import LogWatch, Told, count_replaced
 
 _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
+_FINISHED_S = 10.0
+"""Within so long, which is beyond its own time-out, a producer has sent or given up what was queued."""
 _ANY = -1
 """librdkafka's RD_KAFKA_PARTITION_UA: the partitioner decides."""
+
+
+class _Producing:
+    """One producer, the thread that polls it, and what its watch sees of both.
+
+    Threads may lose a count of `queued` between them, which makes it seem that less was finished: what counts is that
+    it grows.
+    """
+
+    def __init__(self, producer: Producer) -> None:
+        self.producer = producer
+        self.thread = threading.current_thread()
+        self.pulse, self.calls, self.stalls = Pulse(), CallWatch(), WritingWatch(_FINISHED_S)
+        self.queued = 0
+        self.timed_out = False
+        self.is_replaced = False
 
 
 class KafkaWriter:
@@ -22,7 +42,8 @@ class KafkaWriter:
 
     With `reports="errors"` a report comes only for what failed: a gateway learns of success by reading the log back.
     `failed` is called once when librdkafka can no longer go on; the process should then stop. Once a record has timed
-    out another producer takes over, as that one may never send again; what still waited is reported as failed.
+    out another producer takes over, as that one may never send again; what still waited is reported as failed. With a
+    `watch` one also takes over from a producer that finishes nothing, and from a thread that does not return.
     """
 
     def __init__(
@@ -32,6 +53,7 @@ class KafkaWriter:
         *,
         reports: str = "all",
         failed: Callable[[LogError], None] | None = None,
+        watch: LogWatch | None = None,
     ) -> None:
         self._topic = connection.topic
         self._partitions = partitions
@@ -41,61 +63,76 @@ class KafkaWriter:
             | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}
             | LOGGED
         )
-        self._producer = Producer(self._config)
-        self._timed_out = False
+        self._watch = watch
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="log-writer", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._current = self._begin()
+        if watch is not None:
+            watch.add(self)
 
     def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
         """Queues one entry; raises LogFull when 100,000 entries or 64 MiB wait already."""
-        place = entry.place
+        place, current = entry.place, self._current
         try:
-            self._producer.produce(
+            current.producer.produce(
                 self._topic,
                 entry.value,
                 entry.key,
                 headers=_headers(entry),
-                on_delivery=functools.partial(self._reported, entry, report),
+                on_delivery=functools.partial(_reported, current, entry, report),
                 partition=_ANY if place is None else partition_of(place, self._partitions),
             )
         except BufferError as error:
             raise LogFull("the queue of unsent records is full") from error
         except KafkaException as error:
             raise LogError(f"the log refused an entry: {error.args[0]}") from error
+        current.queued += 1
 
     def close(self, deadline_s: float) -> int:
         """Sends what is queued; returns how many entries were still unsent at the deadline."""
-        unsent: int = self._producer.flush(deadline_s)
+        if self._watch is not None:
+            self._watch.remove(self)
+        current = self._current
+        unsent: int = current.producer.flush(deadline_s)
         self._stopping.set()
-        self._thread.join(_POLL_S * 10)
+        current.thread.join(_POLL_S * 10)
         return unsent
 
-    def _serve(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(_POLL_S)
-            if self._timed_out:
-                self._renew()
+    def look(self, told: Told, now_s: float) -> None:
+        """Lets another producer take over where this one does not go on; called by the watch."""
+        current = self._current
+        if current.calls.is_overdue(current.pulse, now_s):
+            self._renew(current, "a call did not return")
+        elif not told.ends:
+            current.stalls = WritingWatch(_FINISHED_S)  # the log is away: that is no producer's fault
+        elif current.stalls.is_stalled(current.queued, len(current.producer), now_s):
+            self._renew(current, "it finishes nothing")
 
-    def _renew(self) -> None:
-        """Each at most once in the time after which records time out: before, none of the new one's can have."""
-        _log.warning("log_writer_renewed")
-        old, self._producer = self._producer, Producer(self._config)
-        old.purge()
-        old.flush(_POLL_S)  # their reports
-        self._timed_out = False  # those said so too
+    def _begin(self) -> "_Producing":
+        current = _Producing(Producer(self._config))
+        current.thread = threading.Thread(target=self._serve, args=(current,), name="log-writer", daemon=True)
+        current.thread.start()
+        return current
 
-    def _reported(
-        self, entry: Entry, report: Callable[[Report], None] | None, error: KafkaError | None, message: Message
-    ) -> None:
-        if error is not None and error.code() == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - confluent's public name
-            self._timed_out = True
-        if report is None:
-            return
-        if error is not None:
-            report(Report(entry, -1, -1, str(error)))
-        else:
-            report(Report(entry, message.partition() or 0, message.offset() or 0, None))
+    def _serve(self, current: "_Producing") -> None:
+        """Until another takes over; what waits by then is reported as failed."""
+        while not self._stopping.is_set() and not current.is_replaced:
+            current.pulse.enter()
+            current.producer.poll(_POLL_S)
+            current.pulse.leave()
+            if current.timed_out:
+                self._renew(current, "a record timed out")
+        if current.is_replaced:
+            current.producer.purge()
+            current.producer.flush(_POLL_S)  # their reports
+
+    def _renew(self, current: "_Producing", why: str) -> None:
+        with self._lock:
+            if not current.is_replaced:
+                current.is_replaced = True
+                self._current = self._begin()
+                count_replaced("writer")
+                _log.warning("log_client_replaced", client="writer", why=why)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
@@ -104,6 +141,23 @@ class KafkaWriter:
                 self._failed(LogError(f"the log's producer cannot go on: {error}"))
         else:
             _log.warning("log_writer", error=str(error))
+
+
+def _reported(
+    current: _Producing,
+    entry: Entry,
+    report: Callable[[Report], None] | None,
+    error: KafkaError | None,
+    message: Message,
+) -> None:
+    if error is not None and error.code() == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - confluent's public name
+        current.timed_out = True
+    if report is None:
+        return
+    if error is not None:
+        report(Report(entry, -1, -1, str(error)))
+    else:
+        report(Report(entry, message.partition() or 0, message.offset() or 0, None))
 
 
 def _headers(entry: Entry) -> list[tuple[str, str | bytes | None]]:

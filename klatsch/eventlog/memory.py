@@ -4,10 +4,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from klatsch.eventlog.log import Entry, LogError, LogFull, OffsetGone, Record, Report
+from klatsch.eventlog.log import Entry, LogFull, OffsetGone, Record, Report
 from klatsch.eventlog.partitions import partition_of
+from klatsch.eventlog.pulse import PATIENCE_S
+from klatsch.eventlog.tailing import ReplaceableTail
+from klatsch.eventlog.watch import LogWatch, Told
 
 _WAIT_S = 0.05
+_LOOK_S = 0.05
 
 
 @dataclass(slots=True)
@@ -86,13 +90,11 @@ class MemoryWriter:
         return 0
 
 
-class MemoryTail:
+class MemoryAsker:
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def ends(self) -> dict[int, int]:
+    def ends(self, deadline_s: float = 0.0) -> dict[int, int]:  # noqa: ARG002 - it knows at once
         return {p: len(records) for p, records in enumerate(self._log.records)}
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
@@ -101,34 +103,42 @@ class MemoryTail:
             for p, times in enumerate(self._log.times)
         }
 
-    def start(
-        self,
-        offsets: Mapping[int, int],
-        deliver: Callable[[Sequence[Record]], None],
-        failed: Callable[[LogError], None],
-    ) -> None:
-        self._thread = threading.Thread(target=self._serve, args=(dict(offsets), deliver, failed), daemon=True)
-        self._thread.start()
+    def ask(self) -> Told:
+        return Told(self.ends(), dict.fromkeys(range(self._log.partitions), 0))
 
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread:
-            self._thread.join()
+    def close(self) -> None:
+        """Nothing is held."""
 
-    def _serve(
-        self,
-        positions: dict[int, int],
-        deliver: Callable[[Sequence[Record]], None],
-        failed: Callable[[LogError], None],
-    ) -> None:
-        try:
-            while not self._stopping.is_set():
-                if records := self._log.read(positions, 1_000, _WAIT_S):
-                    deliver(records)
-        except LogError as error:
-            failed(error)
-        except BaseException as error:  # noqa: BLE001 - as KafkaTail does
-            failed(LogError(f"the log's reader cannot go on: {error!r}"))
+
+class MemorySource:
+    """Reads on from `offsets`; `deaf` names partitions of which it is given nothing more, as a driver may have it."""
+
+    def __init__(self, log: MemoryLog, offsets: Mapping[int, int]) -> None:
+        self._log = log
+        self._positions = dict(offsets)
+        self.deaf: set[int] = set()
+
+    def read(self, limit: int) -> Sequence[Record]:
+        heard = {p: offset for p, offset in self._positions.items() if p not in self.deaf}
+        records = self._log.read(heard, limit, _WAIT_S)
+        self._positions |= heard
+        return records
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryTail(ReplaceableTail):
+    """`sources` are those that it has opened, the last of which it reads."""
+
+    def __init__(self, log: MemoryLog, patience_s: float = PATIENCE_S) -> None:
+        super().__init__(LogWatch(MemoryAsker(log), _LOOK_S), patience_s)
+        self.sources: list[MemorySource] = []
+        self._log = log
+
+    def open_source(self, offsets: Mapping[int, int]) -> MemorySource:
+        self.sources.append(MemorySource(self._log, offsets))
+        return self.sources[-1]
 
 
 class MemoryGroup:

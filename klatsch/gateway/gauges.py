@@ -13,7 +13,7 @@ from klatsch.gateway.ring import ENTRY_BYTES, Ring
 
 
 class GatewayGauges(Collector):
-    """To be scraped on the event loop, as all that it reads lives there. `ends` asks nobody but librdkafka's memory."""
+    """To be scraped on the event loop, as all that it reads lives there. `ends` asks nobody."""
 
     def __init__(self, feed: Feed, pending: Pending, ring: Ring, ends: Callable[[], Mapping[int, int]]) -> None:
         self._feed = feed

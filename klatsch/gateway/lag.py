@@ -6,7 +6,7 @@ from klatsch.gateway.feed import Feed
 
 
 class Lag:
-    """`look` twice a second. `ends` are the log's, as reading has shown them, and ask nobody.
+    """`look` twice a second. `ends` are the log's as another client than the feed's was told them, and ask nobody.
 
     The log has no transactions, whose markers stand at an end and are read by nobody.
     """

@@ -104,8 +104,8 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
 
     tail = wiring.log_tail(epoch.partitions)
     start = await asyncio.to_thread(plan_start, tail, epoch)
-    writer = wiring.log_writer(epoch.partitions, reports="errors", failed=failed)
-    reporting = wiring.log_writer(epoch.partitions, failed=failed)
+    writer = wiring.log_writer(tail, epoch.partitions, reports="errors", failed=failed)
+    reporting = wiring.log_writer(tail, epoch.partitions, failed=failed)
     progress = wiring.archive_progress()
     lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
@@ -160,7 +160,7 @@ def build_gateway(
         ring=ring,
         recent_bytes=env["KLATSCH_RING_BYTES"],
     )
-    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.known_ends))
+    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends))
     for conversation, user_id, version, active in start.removals:
         feed.memberships.load(conversation, user_id, version, active=active)
     sending = Sending(
@@ -172,7 +172,7 @@ def build_gateway(
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
         rates=rates,
-        lag=Lag(feed, tail.known_ends),
+        lag=Lag(feed, tail.watch.known_ends),
         on_loop=loop.call_soon_threadsafe,
     )
     limits = Limits(

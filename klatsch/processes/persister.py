@@ -32,7 +32,8 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     if metrics_port:
         serve_metrics(metrics_host, metrics_port, settings.ENV["KLATSCH_METRICS_TOKEN"])
     epoch = wiring.known_log()
-    writer = wiring.log_writer(epoch.partitions)
+    tail = wiring.log_tail(epoch.partitions)
+    writer = wiring.log_writer(tail, epoch.partitions)
     relay = threading.Thread(target=run_relay, args=(writer, stopping), name="relay", daemon=True)
     relay.start()
     worker = Worker(lambda: wiring.connect_archive("persister"), epoch.epoch, stopping, wiring.clock_ms)
@@ -41,8 +42,8 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
         settings.ENV["KLATSCH_GROUP"],
         assigned=worker.assigned,
         revoked=worker.revoked,
+        watch=tail.watch,
     )
-    tail = wiring.log_tail(epoch.partitions)
     REGISTRY.register(PersisterGauges(lambda: _ends(tail), lambda: worker.stored))
     _log.info("persister_started", epoch=epoch.epoch, partitions=epoch.partitions)
     try:

@@ -55,9 +55,10 @@ def known_log() -> Epoch:
 
 
 def log_writer(
-    partitions: int, *, reports: str = "all", failed: Callable[[LogError], None] | None = None
+    tail: KafkaTail, partitions: int, *, reports: str = "all", failed: Callable[[LogError], None] | None = None
 ) -> KafkaWriter:
-    return KafkaWriter(kafka_connection(), partitions, reports=reports, failed=failed)
+    """A producer that the tail's watch watches."""
+    return KafkaWriter(kafka_connection(), partitions, reports=reports, failed=failed, watch=tail.watch)
 
 
 def log_tail(partitions: int) -> KafkaTail:
@@ -93,7 +94,8 @@ def close_pool() -> None:
 def make_ports() -> Ports:
     """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
     epoch = known_log()
-    return ports(log_writer(epoch.partitions), log_tail(epoch.partitions), archive_progress(), rates())
+    tail = log_tail(epoch.partitions)
+    return ports(log_writer(tail, epoch.partitions), tail, archive_progress(), rates())
 
 
 def archive_progress() -> ArchiveProgress:

@@ -5,23 +5,26 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from klatsch.eventlog.kafka_asker import KafkaAsker
 from klatsch.eventlog.kafka_connection import KafkaConnection
-from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaTail
+from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaSource, KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, LogError, LogGroup, LogTail, LogWriter, Record, Report
 from klatsch.eventlog.memory import MemoryGroup, MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
+from klatsch.eventlog.watch import LogWatch
 from tests.contract.waiting import wait_until
 
 PARTITIONS = 3
 _CLOSE_S = 10.0
+_PATIENCE_S = 1.0
 
 
 def clock_ms() -> int:
@@ -108,6 +111,9 @@ class LogUnderTest(Protocol):
     def drop_before(self, partition: int, offset: int) -> None:
         """Does what retention does."""
 
+    def make_deaf(self, tail: LogTail, partition: int) -> None:
+        """The tail's present reader is given nothing more of that partition, and nobody is told."""
+
     def close(self) -> None: ...
 
 
@@ -125,7 +131,7 @@ class MemoryUnderTest:
         return writer
 
     def tail(self) -> MemoryTail:
-        self._tails.append(MemoryTail(self.log))
+        self._tails.append(MemoryTail(self.log, _PATIENCE_S))
         return self._tails[-1]
 
     def group(
@@ -140,6 +146,10 @@ class MemoryUnderTest:
     def drop_before(self, partition: int, offset: int) -> None:
         self.log.drop_before(partition, offset)
 
+    def make_deaf(self, tail: LogTail, partition: int) -> None:
+        assert isinstance(tail, MemoryTail)
+        tail.sources[-1].deaf.add(partition)
+
     def close(self) -> None:
         for tail in self._tails:
             tail.stop()
@@ -150,13 +160,38 @@ def broker(topic: str = "nowhere") -> KafkaConnection:
     return KafkaConnection(os.environ["KAFKA_BOOTSTRAP_SERVERS"], topic)
 
 
+class DeafSource(KafkaSource):
+    """Can be made to fetch nothing of a partition any more; from its own thread, as from another it never returns."""
+
+    deaf: int | None = None
+
+    def read(self, limit: int) -> Sequence[Record]:
+        if self.deaf is not None:
+            self.consumer.pause([TopicPartition(self.topic, self.deaf)])
+            self.deaf = None
+        return super().read(limit)
+
+
+class OpenTail(KafkaTail):
+    """Remembers the sources that it has opened, the last of which it reads."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        super().__init__(connection, PARTITIONS, _PATIENCE_S)
+        self.sources: list[DeafSource] = []
+
+    def open_source(self, offsets: Mapping[int, int]) -> KafkaSource:
+        self.sources.append(DeafSource(self.connection, offsets, self.watch))
+        return self.sources[-1]
+
+
 class KafkaUnderTest:
     def __init__(self) -> None:
         self.connection = broker(f"contract-{uuid4().hex}")
         KafkaTopics(self.connection).create(TopicPlan(PARTITIONS, replication=1, retention_hours=1))
         self._writers: list[KafkaWriter] = []
-        self._tails: list[KafkaTail] = []
+        self._tails: list[OpenTail] = []
         self._groups: list[KafkaGroup] = []
+        self._watch = LogWatch(KafkaAsker(self.connection, PARTITIONS))
 
     def writer(self, *, reports: str = "all") -> KafkaWriter:
         self._writers.append(KafkaWriter(self.connection, PARTITIONS, reports=reports))
@@ -172,8 +207,8 @@ class KafkaUnderTest:
                 break
         return writer
 
-    def tail(self) -> KafkaTail:
-        self._tails.append(KafkaTail(self.connection, PARTITIONS))
+    def tail(self) -> OpenTail:
+        self._tails.append(OpenTail(self.connection))
         return self._tails[-1]
 
     def group(
@@ -184,13 +219,18 @@ class KafkaUnderTest:
         revoked: Callable[[Sequence[int]], None],
     ) -> KafkaGroup:
         unique = f"{name}-{self.connection.topic}"
-        self._groups.append(KafkaGroup(self.connection, unique, assigned=assigned, revoked=revoked))
+        given: dict[str, Any] = {"assigned": assigned, "revoked": revoked, "patience_s": _PATIENCE_S}
+        self._groups.append(KafkaGroup(self.connection, unique, watch=self._watch, **given))
         return self._groups[-1]
 
     def drop_before(self, partition: int, offset: int) -> None:
         admin = AdminClient({"bootstrap.servers": self.connection.bootstrap_servers})
         for future in admin.delete_records([TopicPartition(self.connection.topic, partition, offset)]).values():
             future.result(_CLOSE_S)
+
+    def make_deaf(self, tail: LogTail, partition: int) -> None:
+        assert isinstance(tail, OpenTail)
+        tail.sources[-1].deaf = partition
 
     def close(self) -> None:
         for group in self._groups:
@@ -199,6 +239,7 @@ class KafkaUnderTest:
             tail.stop()
         for writer in self._writers:
             writer.close(_CLOSE_S)
+        self._watch.close()
 
 
 def append_all(writer: LogWriter, entries: Sequence[Entry]) -> list[tuple[int, int]]:

@@ -132,11 +132,11 @@ def test_once_a_record_has_timed_out_another_producer_takes_over(own_kafka: Embe
             return appended.reports[0].error is None
 
         wait_until(is_heard)
-        wait_until(lambda: not writer._timed_out)
-        first, lost = writer._producer, Appended()
+        wait_until(lambda: not writer._current.timed_out)
+        first, lost = writer._current, Appended()
         with stopped(own_kafka.process.pid):
             writer.append(Entry(key_in(0), b"lost"), lost.reports.append)
-            wait_until(lambda: writer._producer is not first)
+            wait_until(lambda: writer._current is not first)
         wait_until(is_heard)
         assert [report.error is None for report in lost.reports] == [False]
         assert writer.close(10) == 0
