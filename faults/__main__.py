@@ -15,6 +15,7 @@ from faults.bugs.hunt import hunt
 from faults.checker import Verdict, check
 from faults.evidence import load_evidence
 from faults.ledger import read_ledger, recount, shortcomings
+from faults.restarts import Restarts
 from faults.run import KINDS
 from faults.trial import Trial, hold
 
@@ -22,7 +23,7 @@ _LEDGER = "faults-ledger.jsonl"
 _MINUTES = 5.0
 _BUGS_MINUTES = 0.3
 _BUGS_SEED = 1
-_NAMES = {"run": (0, 0), "bugs": (0, len(BUGS)), "recount": (0, 1), "check": (1, 1)}
+_NAMES = {"run": (0, 0), "bugs": (0, len(BUGS)), "recount": (0, 1), "check": (1, 1), "restarts": (2, 2)}
 _SHOWN = 20
 
 
@@ -32,17 +33,19 @@ def main() -> int:
         return _recount(Path(arguments.names[0]) if arguments.names else _default_ledger())
     if arguments.what == "check":
         return _tell(check(load_evidence(Path(arguments.names[0]))))
+    if arguments.what == "restarts":
+        return _restart(arguments)
     return _hunt(arguments) if arguments.what == "bugs" else _run(arguments)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["run", "bugs", "recount", "check"], default="run",
+        "what", nargs="?", choices=list(_NAMES), default="run",
         help="run (the default); plant all or some bugs, each of which must be found; recount the ledger of that name; "
-        "check the evidence in that folder again",
+        "check the evidence in that folder again; restart the broker under readers alone: ROUNDS READERS",
     )  # fmt: skip
-    parser.add_argument("names", nargs="*", metavar="name", help="the bugs, the ledger, or the folder")
+    parser.add_argument("names", nargs="*", metavar="name", help="the bugs, the ledger, the folder, or numbers")
     parser.add_argument("--seed", type=int, default=None, help="of the plan; by default a new one, which is printed")
     parser.add_argument(
         "--minutes", type=float, help=f"how long faults come ({_MINUTES:g}; for each bug {_BUGS_MINUTES:g})"
@@ -92,6 +95,12 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             print(f"All of it is kept in {folder}; check it again with: python -m faults check {folder / 'evidence'}")
     return 0 if holds else 1
+
+
+def _restart(arguments: argparse.Namespace) -> int:
+    rounds, readers = map(int, arguments.names)
+    with tempfile.TemporaryDirectory(prefix="klatsch-restarts-", ignore_cleanup_errors=True) as folder:
+        return Restarts(Path(folder), readers, arguments.seed or 1, arguments.brokers).run(rounds)
 
 
 def _hunt(arguments: argparse.Namespace) -> int:

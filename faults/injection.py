@@ -42,6 +42,11 @@ class Injection:
         assert isinstance(self.world.kafka, Cluster)
         return self.world.kafka
 
+    @property
+    def again_s(self) -> float | None:
+        """After how long something is hurt again, 2 to 9 s, in the stronger half of the faults; else None."""
+        return None if self.planned.strength < 0.5 else self.between(-5.0, 9.0)  # noqa: PLR2004 - half
+
     def felt(self) -> None:
         self.in_force_at = time.monotonic()
         self.in_force.set()

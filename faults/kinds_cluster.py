@@ -32,6 +32,22 @@ async def _leader_killed(injection: Injection) -> Bite:
     return Bite(f"{len(killed)} leaders", whole and all(killed), evidence + ("" if whole else "; copies are missing"))
 
 
+async def _leader_killed_again(injection: Injection) -> Bite:
+    """Half of the times twice, some seconds apart, each time whoever leads then. The last one counts."""
+    killed: list[str] = []
+    if (again_s := injection.again_s) is not None:
+        leader = await asyncio.to_thread(_leader, injection)
+        killed.append(await _kill(leader))
+        await asyncio.to_thread(leader.start)
+        await asyncio.sleep(again_s)
+    leader = await asyncio.to_thread(_leader, injection)
+    killed.append(await _kill(leader))
+    injection.felt()
+    whole = await _back(injection, [leader])
+    evidence = ", then ".join(killed) + ("" if whole else "; copies are missing")
+    return Bite(f"{len(killed)} leaders", whole and all(killed), evidence)
+
+
 async def _leader_killed_ahead(injection: Injection) -> Bite:
     """What it has taken while its followers stood still, and nobody else has, is gone with it."""
     leader = await asyncio.to_thread(_leader, injection)
@@ -120,6 +136,7 @@ def _refused(injection: Injection) -> int:
 _USED = frozenset({"kafka"})
 KINDS = (
     Kind("leader killed", _leader_killed, everybody, _USED, 12, archive=True, brokers=_BROKERS),
+    Kind("leader killed again", _leader_killed_again, everybody, _USED, 15, archive=True, brokers=_BROKERS),
     Kind("leader killed ahead", _leader_killed_ahead, everybody, _USED, 12, archive=True, brokers=_BROKERS),
     Kind("leader paused", _leader_paused, everybody, _USED, 12, archive=True, brokers=_BROKERS),
     Kind("two brokers down", _two_down, everybody, _USED, 12, archive=True, brokers=_BROKERS),

@@ -83,6 +83,18 @@ async def _kafka_killed(injection: Injection) -> Bite:
     return await _kafka(injection, _broker(injection).kill)
 
 
+async def _kafka_killed_again(injection: Injection) -> Bite:
+    """Half of the times twice, some seconds apart: before, while or after readers come back. The last one counts."""
+    broker, before = _broker(injection), ""
+    if (again_s := injection.again_s) is not None:
+        await asyncio.to_thread(broker.kill)
+        await asyncio.to_thread(broker.start)
+        await asyncio.sleep(again_s)
+        before = f"; killed {again_s:.1f} s before, too"
+    there = await _down(injection, broker, broker.kill)
+    return Bite("kafka", bool(there), there + before)
+
+
 def _broker(injection: Injection) -> EmbeddedKafka:
     assert isinstance(injection.world.kafka, EmbeddedKafka)
     return injection.world.kafka
@@ -94,4 +106,5 @@ KINDS = (
     Kind("postgres connections ended", _connections_ended, everybody, frozenset({"postgres"}), 15, archive=True),
     Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
     Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
+    Kind("kafka killed again", _kafka_killed_again, everybody, frozenset({"kafka"}), 15, archive=True, brokers=1),
 )
