@@ -15,16 +15,19 @@ from klatsch.client.reload import PageRequest
 
 _TIMEOUT_S = 20.0
 _PAGE_BYTES_MOST = 16 * 2**20
+_PROBLEM_BYTES_MOST = 64 * 2**10
+_GONE_CODES = {"forbidden", "not_a_member", "not_found"}
 _GONE = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 _LATER = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class NotNow(Exception):
-    """The page could not be had; it may later, after `retry_after_s`."""
+    """The page could not be had; it may later, after `retry_after_s`. `is_answered` says that a server said so."""
 
-    def __init__(self, why: str, retry_after_s: float) -> None:
+    def __init__(self, why: str, retry_after_s: float = 0, *, is_answered: bool = False) -> None:
         super().__init__(why)
         self.retry_after_s = retry_after_s
+        self.is_answered = is_answered
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -59,8 +62,8 @@ class Histories:
             with error:
                 _check(error)
             return None
-        except (OSError, HTTPException, ValueError) as error:
-            raise NotNow(f"{type(error).__name__}: {error}", 0) from error
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
+            raise NotNow(f"{type(error).__name__}: {error}") from error
 
 
 def _read(answer: IO[bytes]) -> Mapping[str, Any]:
@@ -69,12 +72,24 @@ def _read(answer: IO[bytes]) -> Mapping[str, Any]:
 
 
 def _check(error: urllib.error.HTTPError) -> None:
-    """Returns for what is gone; raises NotNow for what may pass, Stopped for all else."""
-    if error.code in _GONE:
+    """Returns for what is gone; raises NotNow for what may pass, Stopped for all else.
+
+    A 404 that is none of Klatsch's says that the address is wrong: taken for gone, messages would be passed over.
+    """
+    if error.code in _GONE and _code(error) in _GONE_CODES:
         return
     if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _LATER:
         after = error.headers.get("Retry-After", "")
-        raise NotNow(f"HTTP {error.code}", float(after) if after.isdecimal() else 0)
+        raise NotNow(f"HTTP {error.code}", float(after) if after.isdecimal() else 0, is_answered=True)
     if error.code == HTTPStatus.UNAUTHORIZED:
         raise NotAuthenticated("REST does not take the token", error.code)
-    raise Stopped("REST refuses to give a history", error.code)
+    raise Stopped(f"REST gives no history at {error.url}: check `api`", error.code)
+
+
+def _code(error: urllib.error.HTTPError) -> object:
+    """The `code` of a problem of Klatsch's; None for another's answer."""
+    try:
+        problem = json.loads(error.read(_PROBLEM_BYTES_MOST))
+    except (OSError, HTTPException, ValueError, RecursionError):
+        return None
+    return problem.get("code") if isinstance(problem, dict) else None

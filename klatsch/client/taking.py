@@ -79,16 +79,16 @@ class Events:
             try:
                 dropped = reload.take_page(await self._histories.load_page(request))
             except NotNow as why:
-                await self._wait(why, why.retry_after_s + backoff.next_s())
+                await self._wait(why, why.retry_after_s + backoff.next_s(), is_usual=why.is_answered)
             except (KeyError, TypeError) as why:  # what answers is not Klatsch, such as the page of a proxy
-                await self._wait(why, backoff.next_s())
+                await self._wait(why, backoff.next_s(), is_usual=False)
             else:
                 if dropped:
                     _log.warning("%d messages of %s cannot be read and were dropped", dropped, request.conversation)
                 return
 
-    async def _wait(self, why: Exception, pause_s: float) -> None:
+    async def _wait(self, why: Exception, pause_s: float, *, is_usual: bool) -> None:
         if self._inbox.is_ended:
             raise Closed("the client was closed while a history was loaded") from why
-        _log.info("a history cannot be loaded now: %r", why)
+        _log.log(logging.INFO if is_usual else logging.WARNING, "a history cannot be loaded now: %r", why)
         await asyncio.sleep(pause_s)

@@ -57,10 +57,20 @@ def test_a_page_is_asked_for_with_the_token_and_read(api: str) -> None:
     assert _Answering.asked == [("/api/v1/conversations/one/messages?limit=100&at_least=1%3A0%3A5", "Bearer secret")]
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_a_history_that_is_not_for_this_person_is_none(api: str, status: int) -> None:
-    _Answering.status = status
+@pytest.mark.parametrize(("status", "code"), [(403, "forbidden"), (403, "not_a_member"), (404, "not_found")])
+def test_a_history_that_is_not_for_this_person_is_none(api: str, status: int, code: str) -> None:
+    _Answering.status, _Answering.body = status, json.dumps({"code": code}).encode()
     assert _load(api) is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]", b"\xff", b"[" * 60_000])
+def test_a_404_that_is_none_of_klatschs_says_that_the_address_is_wrong_and_not_that_a_history_is_gone(
+    api: str, body: bytes
+) -> None:
+    _Answering.status, _Answering.body = 404, body
+    with pytest.raises(Stopped, match="check `api`") as stopped:
+        _load(api)
+    assert stopped.value.code == 404
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

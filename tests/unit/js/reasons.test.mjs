@@ -192,3 +192,21 @@ test('a page of a history that was saved with its path, as by versions before, i
   await settle();
   assert.deepEqual(stage.told, ['state text 6', `loaded ${CONVERSATION}`]);
 });
+
+test('a history that a proxy does not find is no history that is gone: it ends, and nothing is passed over in silence', async () => {
+  const stage = new Stage({}, { [HISTORY]: () => new Response('<html>', { status: 404 }) }).listen();
+  (await stage.start()).say(reset(9));
+  await settle();
+  assert.match(stage.failed.message, /HTTP 404: there is no Klatsch/);
+});
+
+test('a history that cannot be loaded for now is warned of, unless the server itself says to wait', async () => {
+  const pages = { [HISTORY]: () => new TypeError('fetch failed') };
+  const stage = new Stage({}, pages).listen();
+  (await stage.start()).say(reset(9));
+  await settle();
+  assert.deepEqual(stage.warnings, ['A history cannot be loaded now: TypeError: fetch failed']);
+  pages[HISTORY] = 503;
+  await pass(30_000);
+  assert.equal(stage.warnings.length, 1);
+});

@@ -4,6 +4,7 @@
  */
 
 import { ChatError } from './errors.js';
+import { inWords } from './rest.js';
 
 const WAIT_MS = 1_000;
 const WAIT_MOST_MS = 30_000;
@@ -92,6 +93,8 @@ export class Loads {
         if (this.#loads.get(load.conversation) === load) this.#page = { load, ...page };
       } catch (error) {
         if (error instanceof ChatError && !error.temporary) return this.ended(error);
+        const isUsual = error instanceof ChatError && error.isKlatschs;
+        if (!isUsual) this.rest.warn(`A history cannot be loaded now: ${inWords(error)}`);
         const seconds = error instanceof ChatError ? (error.retry_after ?? 0) : 0; // or no network
         await this.rest.wait(seconds * 1000 + Math.random() * Math.min(WAIT_MOST_MS, WAIT_MS * 2 ** failures++));
       }
@@ -105,7 +108,7 @@ export class Loads {
     try {
       return await this.rest.history(load);
     } catch (error) {
-      if (!(error instanceof ChatError) || !NOT_ONES_OWN.has(error.code)) throw error;
+      if (!(error instanceof ChatError) || !error.isKlatschs || !NOT_ONES_OWN.has(error.code)) throw error;
       return { messages: [], next: null };
     }
   }
