@@ -13,7 +13,7 @@ export class Rest {
   /**
    * @param {URL} base what the paths of the server begin with; its own path ends with a slash
    * @param {string | undefined} token a bearer token; without one the browser's cookie counts
-   * @param {typeof fetch} fetch
+   * @param {typeof globalThis.fetch} fetch
    * @param {(text: string) => void} warn
    */
   constructor(base, token, fetch, warn) {
