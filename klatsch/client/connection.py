@@ -83,7 +83,7 @@ class Connection:
                 await self._inbox.gate.wait()
             is_greeted = self._session.welcome is not None
             async with asyncio.timeout(self._session.silence_most_s if is_greeted else greeted_by_s - time.monotonic()):
-                said = await self._socket.recv()
+                said = await self._socket.recv(decode=False)  # a text that is no UTF-8 would end the connection
             self._take(said)
 
     def _take(self, said: str | bytes) -> None:

@@ -144,6 +144,7 @@ async def test_frames_that_cannot_be_read_are_dropped_with_a_warning_and_the_str
         resumed.append(peer.resume)
         for poison in poisons:
             await peer.socket.send(poison)
+        await peer.socket.send(b'{"t":"message","pos":"1:0:8","d":"\xff"}', text=True)  # a text that is no UTF-8
         await peer.push(peer.number * 10)
         await peer.mark(peer.number * 10 + 1)
         if peer.number == 1:
@@ -161,7 +162,7 @@ async def test_frames_that_cannot_be_read_are_dropped_with_a_warning_and_the_str
     assert [event.id for event in told if isinstance(event, Message)] == ["m10", "m20"]
     assert resumed == [None, token_of(11)]
     warned = [record for record in caplog.records if "cannot be read was dropped" in record.message]
-    assert len(warned) == 2 * len(poisons)
+    assert len(warned) == 2 * (len(poisons) + 1)
 
 
 async def test_a_server_whose_answer_to_hello_does_not_come_is_given_up_whatever_else_it_says(
