@@ -10,7 +10,7 @@ const state = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefi
 const chat = new Chat({ url, token: process.env.TOKEN, window: 1, state });
 const save = () => writeFileSync(file, JSON.stringify(chat.save()));
 
-chat.onstatus = (status, _code, reason) => console.log(`(${status === 'lost' ? `lost: ${reason}` : status})`);
+chat.onstatus = (status, _code, reason) => console.log(`(${[status, reason].filter(Boolean).join(': ')})`);
 
 const typed = createInterface({ input: process.stdin });
 typed.on('line', (content) => {

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from klatsch.client import Client, Refused, State, Status
+from klatsch.client import Client, Refused, State
 
 SAVED = Path("python_chat.json")
 
@@ -23,17 +23,9 @@ async def say(chat: Client, peer: str) -> None:
     await chat.close()
 
 
-def show(status: Status) -> None:
-    if status.state == "lost":
-        print(f"(no connection: {status.reason})", flush=True)
-
-
 async def main(url: str, peer: str) -> None:
     state = State.from_json(SAVED.read_text()) if SAVED.exists() else State()
-    async with (
-        Client(url, token=os.environ["KLATSCH_TOKEN"], state=state, on_status=show) as chat,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with Client(url, token=os.environ["KLATSCH_TOKEN"], state=state) as chat, asyncio.TaskGroup() as tasks:
         tasks.create_task(say(chat, peer))
         async for message in chat.messages():
             print(f"{message.sender}: {message.content}", flush=True)
