@@ -1,18 +1,31 @@
 """The gateway's ASGI application: WebSocket through Channels, and HTTP beside it on the same port."""
 
-from typing import Any
+from typing import Any, Final
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import path
+from django.urls import path, re_path
 
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.http import GatewayHttp
 from klatsch.gateway.service import Gateway
 
+_NOTHING_HERE: Final = b"The WebSocket is at /ws."
+
 
 def build_application(gateway: Gateway, http: GatewayHttp) -> Any:
     """Serve it with `manage.py gateway`: its connections need `klatsch.gateway.socket` below them."""
     connection: Any = ChatConnection.as_asgi(gateway=gateway)
-    routes: list[Any] = [path("ws", connection)]
+    elsewhere: Any = answer_not_found
+    routes: list[Any] = [path("ws", connection), re_path("", elsewhere)]
     sockets = URLRouter(routes)
     return ProtocolTypeRouter({"http": http, "websocket": sockets})
+
+
+async def answer_not_found(_scope: Any, receive: Any, send: Any) -> None:
+    """Answers a WebSocket handshake at any other path with 404, and returns when the connection has ended."""
+    await receive()  # websocket.connect
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": _NOTHING_HERE})
+    await receive()  # uvicorn's own disconnect, at once
+    await receive()  # that of the transport: to return before it would be an error in uvicorn's log

@@ -4,9 +4,12 @@ import secrets
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.e2e.client import SUBPROTOCOL
-from tests.e2e.process import GatewayProcess
+from tests.e2e.process import HOST, GatewayProcess
 from tests.e2e.system import ORIGIN, Person
 from tests.e2e.talk import Open, OpenRest
 
@@ -84,3 +87,17 @@ async def _logged_in(gateway: GatewayProcess) -> tuple[str, str]:
         logged_in = await http.post("auth/login", json={"username": name, "password": password})
         assert logged_in.status_code == 200
         return name, f"sessionid={logged_in.cookies['sessionid']}"
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/", "/wsx", "/api/v1/sync", "/socket.io/"])
+async def test_a_handshake_at_another_path_is_a_404_and_no_error_in_the_log(
+    gateway_a: GatewayProcess, path: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"ws://{HOST}:{gateway_a.port}{path}", subprotocols=[Subprotocol(SUBPROTOCOL)], proxy=None)
+
+    assert refused.value.response.status_code == 404
+    assert refused.value.response.body == b"The WebSocket is at /ws."
+    log = gateway_a.log.read_text()
+    assert "Traceback" not in log
+    assert '"level": "error"' not in log
