@@ -31,6 +31,8 @@ _STANDINGS = """
                        LIMIT 1) other ON true
     LEFT JOIN accounts_user peer ON peer.id = other.user_id
     WHERE mine.user_id = ANY(%s)"""
+_ROWS_AT_ONCE = 500
+"""Made into objects of Python in one go: as long as that takes, a gateway's event loop waits for the interpreter."""
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
@@ -78,8 +80,9 @@ def load_people(user_ids: Collection[UUID]) -> dict[UUID, list[Standing]]:
     people: dict[UUID, list[Standing]] = {user_id: [] for user_id in user_ids}
     with connection.cursor() as cursor:
         cursor.execute(_STANDINGS, [list(user_ids)])
-        for user_id, *standing in cursor.fetchall():
-            people[user_id].append(Standing(*standing))
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            for user_id, *standing in rows:
+                people[user_id].append(Standing(*standing))
     return people
 
 

@@ -10,6 +10,7 @@ from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
 from klatsch.gateway.service import Gateway
+from klatsch.gateway.turns import slices
 
 PER_SECOND: Final = 1_000
 """Connections that are told to go in a second: about what another gateway signs in."""
@@ -31,9 +32,10 @@ async def drain(gateway: Gateway, within_s: float) -> None:
         await asyncio.sleep(2 * pause_s * random.random())  # noqa: S311 - jitter, no secret
     while left := list(gateway.hub.connections()):
         is_over = time.monotonic() >= until_s
-        for person, outbox in left:
-            if is_over or not outbox.unanswered:
-                _send_away(gateway, person, outbox)
+        async for part in slices(left):
+            for person, outbox in part:
+                if is_over or not outbox.unanswered:
+                    _send_away(gateway, person, outbox)
         if is_over:
             return
         await asyncio.sleep(_LOOK_S)

@@ -3,7 +3,7 @@
 Runs on the event loop, a batch at a time; touches no database and decodes no message.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -112,19 +112,14 @@ class Feed:
         self.recent.add(record.key, record)
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
-            frame = self.frame(record)
-            for outbox in audience:
-                outbox.push(frame)
+            _push_to(audience, self.frame(record))
 
-    def _push(self, record: Record, audience: set[Outbox], waiters: tuple[Waiter, ...]) -> None:
+    def _push(self, record: Record, audience: set[Person], waiters: tuple[Waiter, ...]) -> None:
         frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
         body = judged_digest(record.judge)
         # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
         senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
-        receivers = audience - senders if senders else audience
-        for outbox in receivers:
-            outbox.push(frame)
-        self._count_push(record, len(receivers))
+        self._count_push(record, _push_to(audience, frame, senders))
 
     def _count_push(self, record: Record, receivers: int) -> None:
         if receivers:
@@ -207,9 +202,7 @@ class Feed:
     def _push_members(self, record: Record, key: bytes) -> None:
         audience = self._hub.audiences.get(key, ())
         if audience:
-            frame = self.frame(record)
-            for outbox in audience:
-                outbox.push(frame)
+            _push_to(audience, self.frame(record))
 
     def frame(self, record: Record) -> bytes:
         """What sockets get of a record in force, now or in a replay."""
@@ -218,6 +211,17 @@ class Feed:
             return protocol.wire(protocol.push_members(place, record.value))
         push = protocol.push_changed if is_change(record) else protocol.push_message
         return protocol.wire(push(place, record.value))
+
+
+def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbox] = ()) -> int:
+    """Pushes to every connection of these people but those of `senders`; returns to how many."""
+    receivers = 0
+    for person in audience:
+        for outbox in person.outboxes:
+            if outbox not in senders:
+                outbox.push(frame)
+                receivers += 1
+    return receivers
 
 
 def access_from_record(person: Person, event: MembersChanged) -> Access:

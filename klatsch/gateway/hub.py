@@ -1,13 +1,14 @@
 """The connections of this process by conversation, and the people behind them (D9, D10)."""
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from klatsch.conversations.access import Access
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
+from klatsch.gateway.turns import in_turns
 
 _ENDINGS_MOST: Final = 10_000
 
@@ -16,8 +17,8 @@ _ENDINGS_MOST: Final = 10_000
 class Person:
     """Somebody with at least one connection here: what they hear, where they may write, and each standing's version.
 
-    `writable` (and `direct`, by the other's name) is the cached "yes" of D9: it is made from PostgreSQL or a record,
-    and ended by a record. It is `access`, but for those whose peer has left.
+    `writable` (and `direct`, by the other's name in lower case) is the cached "yes" of D9: it is made from PostgreSQL
+    or a record, and ended by a record. It is `access`, but for those whose peer has left.
     """
 
     user_id: str
@@ -65,10 +66,14 @@ class Endings:
 
 
 class Hub:
-    """Who is to get what. `audiences` maps a conversation's key to the outboxes of its connected members."""
+    """Who is to get what. `audiences` maps a conversation's key to its connected members.
+
+    A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
+    are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
+    """
 
     def __init__(self) -> None:
-        self.audiences: dict[bytes, set[Outbox]] = {}
+        self.audiences: dict[bytes, set[Person]] = {}
         self.people: dict[str, Person] = {}
         self.dirty: list[Outbox] = []
         self.endings = Endings()
@@ -79,17 +84,14 @@ class Hub:
         if person is None:
             person = self.people[user_id] = Person(user_id, username)
         person.outboxes.add(outbox)
-        for key in person.access:
-            self.audiences.setdefault(key, set()).add(outbox)
         return person
 
     def leave(self, person: Person, outbox: Outbox) -> None:
         """Removes a connection, and its person with the last one."""
         person.outboxes.discard(outbox)
-        for key in person.access:
-            self._drop(key, outbox)
         if not person.outboxes:
             self.people.pop(person.user_id, None)
+            in_turns(list(person.access), lambda keys: self._drop(keys, person))
 
     def admit(self, person: Person, access: Access, version: int) -> None:
         """From here on this person gets that conversation; ignored when a higher version is known."""
@@ -98,9 +100,9 @@ class Hub:
         person.versions[access.key] = version
         person.access[access.key] = person.writable[access.key] = access
         if access.receiver is not None:
-            person.direct[access.receiver] = access
+            person.direct[access.receiver.lower()] = access
         if person.outboxes:
-            self.audiences.setdefault(access.key, set()).update(person.outboxes)
+            self.audiences.setdefault(access.key, set()).add(person)
 
     def expel(self, person: Person, key: bytes, version: int) -> None:
         """From here on this person gets nothing of that conversation; ignored when a higher version is known."""
@@ -109,18 +111,17 @@ class Hub:
         person.versions[key] = version
         person.writable.pop(key, None)
         if person.access.pop(key, None) is not None:
-            for outbox in person.outboxes:
-                self._drop(key, outbox)
+            self._drop([key], person)
 
     def ask_again(self, person: Person, access: Access) -> None:
         """From here on a "yes" to write there is to be asked of PostgreSQL; what comes is heard as before."""
         person.writable.pop(access.key, None)
         if access.receiver is not None:
-            person.direct.pop(access.receiver, None)
+            person.direct.pop(access.receiver.lower(), None)
 
     def close_to_writing(self, person: Person, peer: str) -> None:
         """The same for what goes to `peer`."""
-        access = person.direct.get(peer)
+        access = person.direct.get(peer.lower())
         if access is not None:
             self.ask_again(person, access)
 
@@ -154,12 +155,16 @@ class Hub:
                 yield person, outbox
 
     def close_all(self, code: Close, reason: str) -> None:
-        for _, outbox in self.connections():
-            outbox.close(code, reason)
+        def close(connections: Iterable[tuple[Person, Outbox]]) -> None:
+            for _, outbox in connections:
+                outbox.close(code, reason)
 
-    def _drop(self, key: bytes, outbox: Outbox) -> None:
-        audience = self.audiences.get(key)
-        if audience is not None:
-            audience.discard(outbox)
-            if not audience:
-                del self.audiences[key]
+        in_turns(list(self.connections()), close)
+
+    def _drop(self, keys: Iterable[bytes], person: Person) -> None:
+        for key in keys:
+            audience = self.audiences.get(key)
+            if audience is not None:
+                audience.discard(person)
+                if not audience:
+                    del self.audiences[key]

@@ -20,6 +20,7 @@ from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
+from klatsch.gateway.turns import slices
 from klatsch.outages import note_failure
 
 _log = structlog.get_logger(__name__)
@@ -74,8 +75,9 @@ class Recheck:
         while due := self._take_due(now_s):
             live = await self._ask(due) if answers else None
             answers = live is not None
-            for watched in due:
-                self._judge(watched, live, now_s)
+            async for part in slices(due):
+                for watched in part:
+                    self._judge(watched, live, now_s)
 
     def _take_due(self, now_s: float) -> list[_Watched]:
         due: list[_Watched] = []

@@ -103,7 +103,7 @@ class Sending:
             raise BadRequest("A send names either a conversation or whom it is to.")
         if body.conversation is not None:
             return person.writable.get(body.conversation.encode())
-        return person.direct.get(body.to or "")
+        return person.direct.get((body.to or "").lower())  # usernames are ASCII, in any case the same person's
 
     async def _find_access(self, person: Person, frame: Send) -> Access:
         """A "no" of ours is always asked of PostgreSQL: the conversation may be a millisecond old (D9)."""

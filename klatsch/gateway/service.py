@@ -23,6 +23,7 @@ from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.tokens import Tokens
+from klatsch.gateway.turns import in_turns, slices
 from klatsch.messaging.events import CONTENT_MOST
 
 _AHEAD_S = 2.0
@@ -123,31 +124,39 @@ class Gateway:
         outbox.deaf = True
         person = self.hub.join(str(user.id), user.username, outbox)  # what ends from here on finds the connection there
         try:
-            standings = None if person.loaded else await self._database.run_together(load_people, user.id)
+            if not person.loaded:
+                await self._take(person, await self._database.run_together(load_people, user.id) or [])
         except BaseException:  # the deadline of a hello cancels it
             self.hub.leave(person, outbox)
             raise
-        if not person.loaded:
-            self._take(person, standings or [])
         self.recheck.watch(user.id, outbox, time.monotonic())
         return person
 
-    def _take(self, person: Person, standings: Sequence[Standing]) -> None:
-        user_id = UUID(person.user_id)
-        for standing in standings:
-            if standing.active:
-                access = standing.access(user_id, person.username)
-                self.hub.admit(person, access, standing.version)
-                if standing.waiting:
-                    self.hub.ask_again(person, access)
-                if not standing.peer_active:
-                    person.departed.add(standing.peer_username or "")
-            else:
-                self.hub.expel(person, str(standing.conversation_id).encode("ascii"), standing.version)
+    async def _take(self, person: Person, standings: Sequence[Standing]) -> None:
+        """In slices, between which records may say more; nobody is `loaded`, or served, before the last one.
+
+        It ends where another connection of theirs was faster: what was read for this one may be older than what ended.
+        """
+        async for part in slices(standings):
+            if person.loaded:
+                return
+            for standing in part:
+                self._take_one(person, standing)
         for username in person.departed:
             self.hub.close_to_writing(person, username)
         person.departed.clear()
         person.loaded = True
+
+    def _take_one(self, person: Person, standing: Standing) -> None:
+        if not standing.active:
+            self.hub.expel(person, str(standing.conversation_id).encode("ascii"), standing.version)
+            return
+        access = standing.access(UUID(person.user_id), person.username)
+        self.hub.admit(person, access, standing.version)
+        if standing.waiting:
+            self.hub.ask_again(person, access)
+        if not standing.peer_active:
+            person.departed.add(standing.peer_username or "")
 
     async def catch_up(
         self, person: Person, outbox: Outbox, resume: str | None, answer: Callable[[bool], object]
@@ -190,9 +199,12 @@ class Gateway:
         }
 
     def mark(self) -> None:
-        """Tells every connection how far it has come."""
+        """Tells every connection how far it has come, some people in each turn of the loop."""
+        in_turns(list(self.hub.people.values()), self._mark_some)
+
+    def _mark_some(self, people: Sequence[Person]) -> None:
         tail = self.tokens.tail()
-        for person in self.hub.people.values():
+        for person in people:
             frame = protocol.wire(protocol.push_mark(self.tokens.text(person.user_id, tail)))
             for outbox in person.outboxes:
                 outbox.push(frame)

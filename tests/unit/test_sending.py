@@ -54,6 +54,23 @@ def fill(chat: Chat) -> None:
         chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic()))
 
 
+@pytest.mark.parametrize("name", ["bob", "Bob", "BOB"])
+async def test_a_send_to_a_known_person_asks_nobody_in_whatever_case_they_are_named(name: str) -> None:
+    chat = Chat.of()
+    await chat.send(conversation=None, to=name)
+
+    assert (chat.appended, chat.parts.database.asked) == (1, 0)
+
+
+async def test_who_has_left_is_asked_for_again_in_whatever_case_they_are_named() -> None:
+    chat = Chat.of()
+    chat.parts.hub.part("BOB")
+    for name in ("bob", "Bob"):
+        chat.parts.database.answers = [NotFound("There is nobody called bob.")]
+        with pytest.raises(NotFound):
+            await chat.send(conversation=None, to=name)
+
+
 async def test_a_send_into_a_known_conversation_asks_nobody_and_is_answered_by_the_feed() -> None:
     chat = Chat.of()
     await chat.send(re=7)

@@ -1,0 +1,32 @@
+"""Long work in slices: whatever grows with a person's conversations, or with all connections, gives way to others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+SLICE: Final = 100
+"""Items that are handled in one go: some 0.2 ms of memberships, 3 ms of sockets that are written to."""
+
+
+async def slices(items: Iterable[T]) -> AsyncIterator[Sequence[T]]:
+    """The items, `SLICE` at a time; between two of these the loop turns to others."""
+    rest = iter(items)
+    while part := list(islice(rest, SLICE)):
+        yield part
+        if len(part) == SLICE:
+            await asyncio.sleep(0)
+
+
+def in_turns(items: Iterable[T], act: Callable[[Sequence[T]], object]) -> None:
+    """Calls `act` with the first `SLICE` items now, and with the others in later turns of the loop."""
+    _act_on(iter(items), act)
+
+
+def _act_on(rest: Iterator[T], act: Callable[[Sequence[T]], object]) -> None:
+    part = list(islice(rest, SLICE))
+    if part:
+        act(part)
+    if len(part) == SLICE:
+        asyncio.get_running_loop().call_soon(_act_on, rest, act)

@@ -1,0 +1,144 @@
+"""What is long gives way: between two slices of it the loop turns to others (D12)."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.protocol import Close
+from klatsch.gateway.service import Arrival
+from klatsch.gateway.turns import SLICE, in_turns, slices
+from tests.contract.gateway_parts import Parts, signed_in, standing_of
+from tests.contract.peer import Peer
+from tests.contract.talk import ANA, in_group, records_of, removed
+from tests.contract.waiting import until
+
+MANY = 2_000
+GROUPS = [UUID(int=number) for number in range(MANY)]
+
+
+@asynccontextmanager
+async def watched(done: Callable[[], int]) -> AsyncIterator[list[int]]:
+    """How much was done by each turn of the loop, while the block runs."""
+    turns: list[int] = [done()]
+    is_over = False
+
+    def look() -> None:
+        turns.append(done())
+        if not is_over:
+            asyncio.get_running_loop().call_soon(look)
+
+    look()
+    yield turns
+    is_over = True
+
+
+def largest_step(turns: list[int]) -> int:
+    return max(abs(after - before) for before, after in itertools.pairwise(turns))
+
+
+def outbox_of(parts: Parts) -> tuple[Outbox, Peer]:
+    peer = Peer()
+    return Outbox(peer, parts.hub.dirty, 2**20), peer
+
+
+@pytest.mark.parametrize("count", [0, 1, SLICE, SLICE + 1, 5 * SLICE])
+async def test_slices_are_all_of_it_in_order(count: int) -> None:
+    parts = [list(part) async for part in slices(range(count))]
+    acted: list[int] = []
+    in_turns(range(count), acted.extend)
+    await until(lambda: len(acted) == count)
+
+    assert [item for part in parts for item in part] == acted == list(range(count))
+    assert all(len(part) <= SLICE for part in parts)
+
+
+async def test_a_hello_of_somebody_with_many_conversations_gives_way() -> None:
+    parts = Parts()
+    outbox, _ = outbox_of(parts)
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
+    async with watched(lambda: len(parts.hub.audiences)) as turns:
+        person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+
+    assert (len(person.access), person.loaded) == (MANY, True)
+    assert largest_step(turns) <= SLICE
+
+
+async def test_what_is_told_between_two_slices_of_a_hello_stands() -> None:
+    """The record of a removal is newer than what was read."""
+    parts = Parts()
+    outbox, _ = outbox_of(parts)
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
+    hello = asyncio.ensure_future(parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox))
+    await until(lambda: SLICE <= len(parts.hub.audiences) < MANY)
+    parts.gateway.apply(records_of(removed(ANA, conversation=GROUPS[0]), removed(ANA, conversation=GROUPS[-1])))
+    person = await hello
+
+    assert person.access.keys() == {in_group(ANA, group).key for group in GROUPS[1:-1]}
+
+
+async def test_two_connections_of_one_person_that_come_at_once_are_both_loaded() -> None:
+    parts = Parts()
+    standings = [standing_of(in_group(ANA, group)) for group in GROUPS]
+    parts.database.answers = [standings, standings]
+    arrival = Arrival(signed_in(ANA), 0)
+    first, second = await asyncio.gather(*(parts.gateway.hello(arrival, outbox_of(parts)[0]) for _ in range(2)))
+
+    assert first is second
+    assert (len(first.access), len(first.outboxes), first.loaded) == (MANY, 2, True)
+
+
+async def test_a_second_connection_and_the_end_of_the_first_touch_no_audience() -> None:
+    parts = Parts()
+    (first, _), (second, _) = outbox_of(parts), outbox_of(parts)
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
+    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), first)
+    async with watched(lambda: len(parts.hub.audiences)) as turns:
+        await parts.gateway.hello(Arrival(signed_in(ANA), 0), second)
+        parts.hub.leave(person, first)
+
+    assert set(turns) == {MANY}
+    assert parts.hub.audiences[in_group(ANA, GROUPS[0]).key] == {person}
+
+
+async def test_the_last_connection_of_somebody_with_many_conversations_goes_in_turns() -> None:
+    parts = Parts()
+    outbox, _ = outbox_of(parts)
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS], []]
+    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+    async with watched(lambda: len(parts.hub.audiences)) as turns:
+        parts.hub.leave(person, outbox)
+        again = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox_of(parts)[0])
+        parts.hub.admit(again, in_group(ANA, GROUPS[-1]), 1)
+        await until(lambda: len(parts.hub.audiences) == 1)
+
+    assert largest_step(turns) <= SLICE
+    assert parts.hub.audiences == {in_group(ANA, GROUPS[-1]).key: {again}}
+
+
+async def test_a_mark_for_everybody_is_told_in_turns() -> None:
+    parts = Parts()
+    peers = [outbox_of(parts) for _ in range(5 * SLICE)]
+    for number, (outbox, _) in enumerate(peers):
+        parts.hub.join(str(UUID(int=number)), f"person-{number}", outbox)
+    async with watched(lambda: sum(peer.writes for _, peer in peers)) as turns:
+        parts.gateway.mark()
+        await until(lambda: turns[-1] == len(peers))
+
+    assert largest_step(turns) <= SLICE
+
+
+async def test_many_sockets_are_closed_in_turns() -> None:
+    parts = Parts()
+    peers = [outbox_of(parts) for _ in range(5 * SLICE)]
+    for number, (outbox, _) in enumerate(peers):
+        parts.hub.join(str(UUID(int=number)), f"person-{number}", outbox)
+    async with watched(lambda: sum(len(peer.closed) for _, peer in peers)) as turns:
+        parts.hub.close_all(Close.LOG_UNAVAILABLE, "log unavailable, resume")
+        await until(lambda: turns[-1] == len(peers))
+
+    assert largest_step(turns) <= SLICE
