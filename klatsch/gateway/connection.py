@@ -131,7 +131,8 @@ class ChatConnection(AsyncConsumer):
         try:
             self._person = await self._gateway.hello(self._arrival, self.outbox)
             self._greeting = frame
-            self._socket.allowances = self._gateway.allowances.of(self._person.user_id)
+            if not self.outbox.closed:
+                self._socket.allowances = self._gateway.allowances.of(self._person.user_id)
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
         except Unavailable as error:

@@ -209,6 +209,39 @@ async def test_hello_is_answered_with_who_one_is_the_limits_and_a_mark() -> None
     assert mark == {"t": "mark", "resume": parts.gateway.tokens.now(ANA.user_id)}
 
 
+async def test_a_hello_gives_a_connection_its_own_allowance_and_its_persons() -> None:
+    parts = Parts()
+    async with connected(parts) as peer:
+        await hello(parts, peer)
+        own, person = peer.allowances
+        async with connected(parts) as again:
+            parts.database.answers = [signed_in(ANA)]
+            again.say({"id": 1, "op": "hello"})
+            await again.reads(2)
+
+            assert again.allowances[1] is person
+            assert again.allowances[0] is not own
+
+
+async def test_a_connection_that_was_closed_during_its_hello_is_allowed_nothing_more() -> None:
+    parts = Parts()
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def standings() -> list[Any]:
+        asked.set()
+        await ended.wait()
+        return []
+
+    parts.database.answers = [signed_in(ANA), standings]
+    async with connected(parts) as peer:
+        peer.say({"id": 1, "op": "hello"})
+        await asked.wait()
+        parts.hub.end(ANA.user_id, "all", "this credential has ended")
+        ended.set()
+
+    assert (peer.allowances, [code for code, _ in peer.closed]) == ((), [Close.NOT_AUTHENTICATED])
+
+
 async def test_a_token_that_is_current_is_resumed_without_a_reset() -> None:
     parts = Parts()
     async with connected(parts) as peer:
