@@ -240,7 +240,8 @@ VARIABLES: tuple[Variable, ...] = (
         "KLATSCH_MESSAGES_PER_SECOND",
         int,
         500,
-        "Messages a person may send to one process, by sockets and REST together (1/s); 0: no limit.",
+        "Messages a person may send to one process, by sockets and REST together (1/s); 0: no limit. "
+        "Frames of a socket: twice that.",
         0,
         10**6,
     ),
