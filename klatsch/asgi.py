@@ -6,13 +6,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
 from klatsch.gateway.connection import ChatConnection
-from klatsch.gateway.http import GatewayHttp
+from klatsch.gateway.http import Asgi
 from klatsch.gateway.service import Gateway
 
 _NOTHING_HERE: Final = b"The WebSocket is at /ws."
 
 
-def build_application(gateway: Gateway, http: GatewayHttp) -> Any:
+def build_application(gateway: Gateway, http: Asgi) -> Any:
     """Serve it with `manage.py gateway`: its connections need `klatsch.gateway.socket` below them."""
     connection: Any = ChatConnection.as_asgi(gateway=gateway)
     elsewhere: Any = answer_not_found

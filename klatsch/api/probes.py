@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from klatsch.api import health
 from klatsch.api.metrics import metrics
 
-_VIEWS: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/livez": health.livez,
     "/readyz": health.readyz,
     "/metrics": metrics,
@@ -24,5 +24,5 @@ class Probes:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        view = _VIEWS.get(request.path_info)
+        view = PROBES.get(request.path_info)
         return self._get_response(request) if view is None else view(request)

@@ -55,11 +55,11 @@ class GatewayHttp:
         elif scope["path"] == PATH and scope["method"] == "GET":
             await self._sync(scope, receive, send)
         elif scope["path"] == PATH and scope["method"] != "OPTIONS":
-            await _refuse(
+            await refuse(
                 send, Problem(405, "method_not_allowed", "This can only be read."), (b"allow", b"GET, OPTIONS")
             )
         elif self._at_work >= self._at_work_most:
-            await _refuse(send, _TOO_MANY)
+            await refuse(send, _TOO_MANY)
         else:
             await self._answer_by_thread(scope, receive, send)
 
@@ -84,13 +84,16 @@ class GatewayHttp:
             await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
 
 
-async def _refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:
+async def refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:
+    """Answers with the problem."""
     REFUSED.labels(problem.code).inc()
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
     await _answer(send, problem.status, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers, *more)
 
 
 async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
-    headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store"), *more]
+    length = str(len(body)).encode()
+    headers = [(b"content-type", content_type.encode()), (b"content-length", length), (b"cache-control", b"no-store")]
+    headers += more
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

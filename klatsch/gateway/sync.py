@@ -154,7 +154,7 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})
 
     async def whole(self, status: int, content_type: str, body: bytes, headers: Headers | None = None) -> None:
-        await self.start(status, content_type, headers or [])
+        await self.start(status, content_type, [(b"content-length", str(len(body)).encode()), *(headers or [])])
         await self.more(body, last=True)
 
     async def refuse(self, error: KlatschError) -> None:

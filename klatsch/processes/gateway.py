@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from prometheus_client import REGISTRY
 
+from klatsch.api.checks import Checks
 from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.asgi import build_application
@@ -31,6 +32,7 @@ from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.gauges import GatewayGauges
 from klatsch.gateway.http import GatewayHttp
+from klatsch.gateway.http_door import Door
 from klatsch.gateway.http_protocol import BoundedHttp
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.lag import Lag
@@ -210,7 +212,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
 
     sync = Sync(gateway, stall_s=env["KLATSCH_STALL_SECONDS"], cors_origins=env["KLATSCH_CORS_ORIGINS"])
     http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"], sync)
-    application: Any = build_application(gateway, http)
+    application: Any = build_application(gateway, Door(http, Checks()))
     return uvicorn.Config(
         application,
         ws=ChatSocket,

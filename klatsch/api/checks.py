@@ -1,0 +1,64 @@
+"""What Django's middleware says of a request that Django does not answer: the name, https, other sites, headers."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.common import CommonMiddleware
+from django.middleware.security import SecurityMiddleware
+
+from klatsch.api.cors import Cors
+from klatsch.api.probes import PROBES
+
+Headers = list[tuple[bytes, bytes]]
+Answer = Callable[[HttpRequest], HttpResponse]
+_SAID_BY_THE_ANSWER: Final = frozenset(
+    {"content-type", "content-length", "vary", "access-control-allow-origin", "access-control-expose-headers"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that passed, with headers for its answer; or else the whole answer instead."""
+
+    passed: bool
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Passed(HttpResponse):
+    """What stands in for the answer that is made elsewhere."""
+
+
+def _chain(*middleware: Callable[[Answer], Answer]) -> Answer:
+    """The middleware, the outermost first, around nothing; what one raises is an answer for those around it."""
+    answer: Answer = lambda _: Passed()  # noqa: E731 - the innermost of a chain
+    for one in reversed(middleware):
+        answer = convert_exception_to_response(one(answer))
+    return answer
+
+
+class Checks:
+    """Asks those of settings.MIDDLEWARE that refuse, lead to https or add headers, in their order; does no I/O."""
+
+    def __init__(self) -> None:
+        self._check = _chain(Cors, SecurityMiddleware, CommonMiddleware, XFrameOptionsMiddleware)
+        # Probes are asked by address, under any name: as in `klatsch.api.probes`.
+        self._check_probe = _chain(SecurityMiddleware)
+
+    def __call__(self, scope: dict[str, Any]) -> Checked:
+        check = self._check_probe if scope["path"] in PROBES else self._check
+        response = check(ASGIRequest(scope, io.BytesIO()))
+        passed = isinstance(response, Passed)
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.items()
+            if not passed or name.lower() not in _SAID_BY_THE_ANSWER
+        ]
+        return Checked(passed, response.status_code, headers, response.content)
