@@ -2,8 +2,11 @@
 
 from django.conf import settings
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
+
+from klatsch.core.http_limits import HEAD_BYTES_MOST, HEAD_S
 
 _BACKLOG = 2_048
 _STOP_S = 8
@@ -12,12 +15,14 @@ _STOP_S = 8
 def run(*, host: str, port: int, workers: int) -> None:
     """Serves until SIGTERM or SIGINT; each worker is a process of its own, with a log writer of its own."""
     Granian(
-        "klatsch.wsgi:application",
+        "klatsch.processes.api_worker:application",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        websockets=False,
+        http=HTTPModes.http1,  # HTTP/2 would have bounds of its own, and proxies do not speak it to what is behind them
+        http1_settings=HTTP1Settings(header_read_timeout=int(HEAD_S * 1_000), max_buffer_size=HEAD_BYTES_MOST),
         workers=workers,
-        blocking_threads=settings.ENV["KLATSCH_API_THREADS"],
         backlog=_BACKLOG,
         log_level=LogLevels.warning,
         log_access=False,

@@ -1,0 +1,132 @@
+"""A WSGI application behind granian's RSGI, which tells headers by the names they came with and bodies as they come.
+
+granian's own WSGI folds `X_Forwarded_For` into `X-Forwarded-For`, and lets a body that comes slowly hold a thread.
+"""
+
+import asyncio
+import contextvars
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, BODY_TOO_LARGE, TOO_SLOW, declared_length, is_a_name
+from klatsch.core.metrics import REFUSED
+from klatsch.core.problems import CONTENT_TYPE, Problem
+
+REQUESTS_A_THREAD: Final = 32
+"""That one is at, and those that wait for it: a second's worth, at what a request costs (D12)."""
+BODIES_BYTES_MOST: Final = 64 * 1024 * 1024
+"""Of all bodies that are coming in at once: 256 of the longest."""
+_TOO_MANY: Final = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
+_REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
+
+Environ = dict[str, Any]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+
+class Rsgi:
+    """Reads a request whole, within the bounds of `klatsch.core.http_limits`, and only then takes one of `threads`."""
+
+    def __init__(self, wsgi: Wsgi, threads: int) -> None:
+        self._wsgi = wsgi
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
+        self._at_work = 0
+        self._at_work_most = threads * REQUESTS_A_THREAD
+        self._bodies_bytes = 0
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        body = bytearray()
+        try:
+            problem = await self._read(scope, protocol, body)
+            if problem is None and self._at_work >= self._at_work_most:
+                problem = _TOO_MANY
+            if problem is None:
+                protocol.response_bytes(*await self._answer(environ_of(scope, bytes(body))))
+            else:
+                REFUSED.labels(problem.code).inc()
+                protocol.response_bytes(*_refusal(problem))
+        finally:
+            self._bodies_bytes -= len(body)
+
+    async def _answer(self, environ: Environ) -> Answer:
+        self._at_work += 1
+        try:
+            run = contextvars.copy_context().run
+            return await asyncio.get_running_loop().run_in_executor(self._threads, run, self._call, environ)
+        finally:
+            self._at_work -= 1
+
+    def _call(self, environ: Environ) -> Answer:
+        started: list[tuple[int, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:  # noqa: ARG001 - PEP 3333
+            started[:] = [(int(status.partition(" ")[0]), headers)]
+
+        parts = self._wsgi(environ, start)
+        try:
+            body = b"".join(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:  # Django ends the request here
+                close()
+        status, headers = started[0]
+        return status, [(name.lower(), value) for name, value in headers], body
+
+    async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
+        """Fills in what comes; a Problem when that is too much, or too slow."""
+        declared = declared_length(value.encode() for value in scope.headers.get_all("content-length"))
+        if declared is None and "transfer-encoding" not in scope.headers:
+            return None
+        if (declared or 0) > BODY_BYTES_MOST:
+            return BODY_TOO_LARGE
+        try:
+            async with asyncio.timeout(BODY_S):
+                async for part in protocol:
+                    body += part
+                    self._bodies_bytes += len(part)
+                    if len(body) > BODY_BYTES_MOST:
+                        return BODY_TOO_LARGE
+                    if self._bodies_bytes > BODIES_BYTES_MOST:
+                        return _TOO_MANY
+        except TimeoutError:
+            return TOO_SLOW
+        return None
+
+
+def environ_of(scope: Any, body: bytes) -> Environ:
+    """The request as WSGI has it (PEP 3333), with the length of its body; names with underscores are left out."""
+    server, _, port = scope.server.rpartition(":")
+    client, _, client_port = scope.client.rpartition(":")
+    environ: Environ = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": client.strip("[]"),
+        "REMOTE_PORT": client_port,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if is_a_name(name) and name not in _REPLACED:
+            key = "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
+
+
+def _refusal(problem: Problem) -> Answer:
+    headers = [(name.lower(), value) for name, value in problem.headers().items()]
+    return problem.status, [("content-type", CONTENT_TYPE), *headers], json.dumps(problem.body()).encode()

@@ -1,0 +1,10 @@
+"""What each worker of `manage.py api` runs: `klatsch.processes.api` starts them, and they end with it."""
+
+from django.conf import settings
+
+from klatsch.api.rsgi import Rsgi
+from klatsch.embedded.child import die_with_parent
+from klatsch.wsgi import application as wsgi
+
+die_with_parent()
+application = Rsgi(wsgi, settings.ENV["KLATSCH_API_THREADS"])
