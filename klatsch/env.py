@@ -213,8 +213,8 @@ VARIABLES: tuple[Variable, ...] = (
         str,
         "http://localhost:8000",
         "Where people reach this server: links begin with it.",
-        shape=r"https?://[^\s/?#@]+(/[^\s?#]*)?",
-        must_be="an address such as https://chat.example.org",
+        shape=r"https?://[^\s/?#@]+/?",
+        must_be="an address such as https://chat.example.org, without a path: every path of Klatsch begins at /",
     ),
     Variable("KLATSCH_LINK_MINUTES", int, 60, "How long a link in an e-mail works (min).", 5, 7 * 24 * 60),
     Variable(

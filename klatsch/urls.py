@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from klatsch.api.async_docs import async_docs, async_schema
+from klatsch.api.documents import Schema
 from klatsch.gateway.asyncapi.document import async_document, async_yaml
 from klatsch.web import pages
 
@@ -19,7 +20,7 @@ handler500 = "klatsch.api.errors.server_error"
 urlpatterns: list[Any] = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", include("klatsch.api.router")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", Schema.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")),
     path("api/async-schema", async_schema(async_yaml), name="async-schema"),

@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponseBase
 from django.template.loader import render_to_string
 
 from klatsch.api.async_page import page_of
+from klatsch.api.documents import Document, MadeOnce, answer_document
 from klatsch.api.errors import answer_problem
 from klatsch.core.problems import Problem
 
-Answer = Callable[[HttpRequest], HttpResponse]
+Answer = Callable[[HttpRequest], HttpResponseBase]
 _MEDIA_TYPE = "application/vnd.aai.asyncapi+yaml;version=3.0.0"
 
 
@@ -22,7 +22,7 @@ def reading_only(answer: Answer) -> Answer:
     """Refuses every method but GET and HEAD."""
 
     @functools.wraps(answer)
-    def checked(request: HttpRequest) -> HttpResponse:
+    def checked(request: HttpRequest) -> HttpResponseBase:
         if request.method in {"GET", "HEAD"}:
             return answer(request)
         refusal = answer_problem(Problem(405, "method_not_allowed", "This can only be read."))
@@ -34,23 +34,27 @@ def reading_only(answer: Answer) -> Answer:
 
 def async_docs(make_document: Callable[[], dict[str, Any]]) -> Answer:
     """The page of that document; the browser is told to run no script and to load nothing."""
+    pages = MadeOnce()
+
+    def make() -> Document:
+        style = render_to_string("async_docs.css")
+        page = render_to_string("async_docs.html", {"style": style, **page_of(make_document())})
+        return Document(page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": _policy(style)})
 
     @reading_only
-    def answer(request: HttpRequest) -> HttpResponse:
-        style = render_to_string("async_docs.css")
-        response = render(request, "async_docs.html", {"style": style, **page_of(make_document())})
-        response["Content-Security-Policy"] = _policy(style)
-        return response
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return answer_document(request, pages.get("", make))
 
     return answer
 
 
 def async_schema(make_text: Callable[[], str]) -> Answer:
     """The document's text."""
+    texts = MadeOnce()
 
     @reading_only
-    def answer(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
-        return HttpResponse(make_text(), content_type=_MEDIA_TYPE)
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return answer_document(request, texts.get("", lambda: Document(make_text().encode(), _MEDIA_TYPE)))
 
     return answer
 

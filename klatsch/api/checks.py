@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -14,6 +13,7 @@ from django.middleware.security import SecurityMiddleware
 
 from klatsch.api.cors import Cors
 from klatsch.api.probes import PROBES
+from klatsch.api.requests import Utf8AsgiRequest
 
 Headers = list[tuple[bytes, bytes]]
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -54,7 +54,7 @@ class Checks:
 
     def __call__(self, scope: dict[str, Any]) -> Checked:
         check = self._check_probe if scope["path"] in PROBES else self._check
-        response = check(ASGIRequest(scope, io.BytesIO()))
+        response = check(Utf8AsgiRequest(scope, io.BytesIO()))
         passed = isinstance(response, Passed)
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))

@@ -2,6 +2,8 @@
 
 import functools
 import math
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +20,9 @@ from klatsch.eventlog.log import LogError, TopicChanged
 DEADLINE_S = 2.0
 """Of each check: below the time-outs of the balancers that ask."""
 
+KEPT_S = 1.0
+"""Below the time between two looks of any prober, so that each of one prober's finds what is so now."""
+
 _NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
@@ -33,13 +38,45 @@ def livez(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's sign
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when database and log can be used; else 503 with the reasons by name."""
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log_of(request)}
-    missing = find_not_ready(checks)
+    missing = _KEPT.find_not_ready(checks)
     status = 503 if missing else 200
     return JsonResponse({"ready": not missing, "not_ready": missing}, status=status, headers=_NEVER_CACHED)
 
 
-def find_not_ready(checks: Mapping[str, Callable[[], None]]) -> dict[str, str]:
-    """Runs all the checks: the reasons, by name, of those that raise NotReady."""
+Checks = Mapping[str, Callable[[], None]]
+
+
+class Readiness:
+    """Keeps what was found missing for KEPT_S: anybody may ask, and each look costs two connections to PostgreSQL.
+
+    One asker looks at a time. Whoever comes meanwhile gets what was found before, and waits only where nothing was yet.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._found: tuple[float, dict[str, str]] | None = None
+
+    def find_not_ready(self, checks: Checks) -> dict[str, str]:
+        """Runs all the checks, or has just done so: the reasons, by name, of those that raise NotReady."""
+        found = self._found
+        if found is not None and self._clock() - found[0] < KEPT_S:
+            return found[1]
+        if not self._looking.acquire(blocking=found is None):
+            assert found is not None
+            return found[1]
+        try:
+            if self._found is found:  # else somebody else has looked while this one waited
+                self._found = (self._clock(), _run(checks))
+            return self._found[1] if self._found is not None else {}
+        finally:
+            self._looking.release()
+
+
+_KEPT = Readiness()
+
+
+def _run(checks: Checks) -> dict[str, str]:
     missing: dict[str, str] = {}
     for name, check in checks.items():
         try:

@@ -1,7 +1,8 @@
 """Plain HTTP on the gateway's port: Django's WSGI app in a bounded pool of threads, and what only the gateway knows."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from a2wsgi import WSGIMiddleware
@@ -82,6 +83,19 @@ class GatewayHttp:
             await _answer(send, 200, CONTENT_TYPE, exposition())
         else:
             await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
+
+
+class Together:
+    """Asks once for all who want to know at the same time: they wait on the event loop, and hold no thread."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, dict[str, str]]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[dict[str, str]] | None = None
+
+    async def result(self) -> dict[str, str]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        return await asyncio.shield(self._asking)
 
 
 async def refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:

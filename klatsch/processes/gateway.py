@@ -11,12 +11,12 @@ import structlog
 import uvicorn
 import uvloop
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from prometheus_client import REGISTRY
 
 from klatsch.api.checks import Checks
-from klatsch.api.health import check_database, check_log, check_migrations, find_not_ready
+from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
+from klatsch.api.requests import Handler
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
 from klatsch.core.failures import end_on_uncaught, log_loop_failure
@@ -31,7 +31,7 @@ from klatsch.gateway.draining import drain
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.feeding import Feeding
 from klatsch.gateway.gauges import GatewayGauges
-from klatsch.gateway.http import GatewayHttp
+from klatsch.gateway.http import GatewayHttp, Together
 from klatsch.gateway.http_door import Door
 from klatsch.gateway.http_protocol import BoundedHttp
 from klatsch.gateway.hub import Hub
@@ -203,12 +203,14 @@ def build_gateway(
 def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
-    api = WithPorts(get_wsgi_application(), lambda: ports)
+    api = WithPorts(Handler(), lambda: ports)
 
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log(ports)}
+    readiness = Readiness()
+    asking = Together(lambda: asyncio.to_thread(with_fresh_connections, lambda: readiness.find_not_ready(checks)))
 
     async def ready() -> dict[str, str]:
-        return gateway.not_ready() | await asyncio.to_thread(with_fresh_connections, lambda: find_not_ready(checks))
+        return gateway.not_ready() | await asking.result()
 
     sync = Sync(gateway, stall_s=env["KLATSCH_STALL_SECONDS"], cors_origins=env["KLATSCH_CORS_ORIGINS"])
     http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"], sync)

@@ -38,6 +38,11 @@ def refuse(_: float) -> None:
     raise LogError("broker kafka-1.internal:9092 is down")
 
 
+@pytest.fixture(autouse=True)
+def nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_KEPT", health.Readiness())
+
+
 def ready(client: Client, **environ: Any) -> tuple[int, dict[str, str]]:
     answer = client.get("/readyz", **environ)
     body = answer.json()

@@ -65,6 +65,7 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ("KLATSCH_TOPIC", "klatsch events"),
         ("KLATSCH_PUBLIC_URL", "chat.example.org"),
         ("KLATSCH_PUBLIC_URL", "https://chat.example.org/?q"),
+        ("KLATSCH_PUBLIC_URL", "https://example.org/chat"),
     ],
 )
 def test_a_bad_value_is_refused_by_name_and_never_shown(name: str, value: str) -> None:

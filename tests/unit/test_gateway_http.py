@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp
+from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp, Together
 
 
 def busy(*_: Any) -> Any:
@@ -67,3 +67,25 @@ async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_
         release.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
         assert (await http.get("/api/v1/me")).status_code == 200
+
+
+async def test_many_who_want_to_know_whether_it_is_ready_ask_once() -> None:
+    asked: list[asyncio.Event] = []
+
+    async def look() -> dict[str, str]:
+        asked.append(asyncio.Event())
+        await asked[-1].wait()
+        return {"log": str(len(asked))}
+
+    together = Together(look)
+    first, *others = [asyncio.create_task(together.result()) for _ in range(50)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first.cancel()  # a prober that has gone takes nothing from the others
+    asked[0].set()
+    assert await asyncio.gather(*others) == [{"log": "1"}] * 49
+    later = asyncio.create_task(together.result())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked[1].set()
+    assert await later == {"log": "2"}

@@ -166,3 +166,7 @@ async def test_a_peer_that_goes_before_its_body_has_come_is_answered_by_nobody()
         scope_of("/any/page", "POST", content_length="6"), asked.receive, asked.send
     )
     assert (asked.scope, asked.status) == (None, 0)
+
+
+async def test_a_charset_that_is_none_is_no_fault_of_ours() -> None:
+    assert (await ask(scope_of(PATH, content_type="text/plain; charset=hex"))).status == 200

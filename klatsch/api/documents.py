@@ -1,0 +1,72 @@
+"""Documents that only the code decides: made once in a process, and told with an ETag, so that they travel once."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.http.response import HttpResponse
+from django.utils.cache import get_conditional_response
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The bytes, what they are, and headers of their own."""
+
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def etag(self) -> str:
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
+
+
+class MadeOnce:
+    """Keeps the document of each name; while one is made, whoever else wants it waits for that."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Document] = {}
+        self._making = threading.Lock()
+
+    def get(self, name: str, make: Callable[[], Document]) -> Document:
+        if name not in self._made:
+            with self._making:
+                if name not in self._made:
+                    self._made[name] = make()
+        return self._made[name]
+
+
+def answer_document(request: HttpRequest | Request, document: Document) -> HttpResponseBase:
+    """The document, or 304 for who has it; caches may keep it, and ask each time whether it is still so."""
+    headers = {**document.headers, "ETag": document.etag, "Cache-Control": "no-cache"}
+    whole = HttpResponse(document.body, content_type=document.content_type, headers=headers)
+    answer: HttpResponseBase = get_conditional_response(request, etag=document.etag, response=whole)
+    return answer
+
+
+_SCHEMAS = MadeOnce()
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI document, as YAML or JSON."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *_arguments: Any, **_named: Any) -> HttpResponseBase:
+        renderer: BaseRenderer = request.accepted_renderer  # one of the view's four
+        return answer_document(request, _SCHEMAS.get(renderer.media_type, lambda: _render(renderer)))
+
+
+def _render(renderer: BaseRenderer) -> Document:
+    # Without the request: nothing that one asks is to be in what the others get.
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    body = renderer.render(schema, renderer.media_type, {})
+    name = {"Content-Disposition": f'inline; filename="Klatsch.{renderer.format}"'}
+    return Document(body if isinstance(body, bytes) else body.encode(), f"{renderer.media_type}; charset=utf-8", name)
