@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from klatsch import env
+from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST, HEAD_S
 from klatsch.embedded import kafka_settings
 from klatsch.eventlog.access import ROLES
 from klatsch.processes import api, gateway, persister
@@ -175,6 +176,13 @@ def test_the_proxy_sends_sockets_and_sync_to_gateways_at_once_and_hides_the_metr
         assert re.search(rf"^    {name}", NGINX, re.MULTILINE)
     assert "$remote_addr;" in NGINX
     assert "$proxy_add_x_forwarded_for" not in NGINX
+
+
+def test_the_proxy_takes_no_more_of_a_request_than_what_is_behind_it() -> None:
+    assert f"client_max_body_size {BODY_BYTES_MOST // 1024}k;" in NGINX
+    assert f"large_client_header_buffers 2 {HEAD_BYTES_MOST // 2 // 1024}k;" in NGINX
+    assert f"client_header_timeout {HEAD_S:.0f}s;" in NGINX
+    assert "underscores_in_headers off;" in NGINX
 
 
 def test_a_log_line_of_the_proxy_has_no_query_and_no_credential() -> None:
