@@ -4,12 +4,15 @@ Loaded with `-p`, before Django's settings: it says where the servers will be, a
 DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, where set, point the run at servers elsewhere instead.
 """
 
+import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from klatsch.embedded.child import free_ports
@@ -53,6 +56,30 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
     yield _KAFKA
     if _KAFKA is not None:
         _KAFKA.stop()
+
+
+def left_over() -> list[psutil.Process]:
+    """Processes that were started with this run's settings and still run, whoever their parent is by now."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of_this_run(process)]
+
+
+def _is_of_this_run(process: psutil.Process) -> bool:
+    try:
+        is_alive = process.status() != psutil.STATUS_ZOMBIE
+        return is_alive and process.environ().get("KLATSCH_SECRET_KEY") == os.environ["KLATSCH_SECRET_KEY"]
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails the run where a process of it outlives it, and ends that process."""
+    left = left_over()
+    for process in left:
+        sys.stderr.write(f"\nThis run left behind: {process}\n")
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure() -> None:

@@ -16,7 +16,7 @@ from klatsch.api.probes import PROBES
 from klatsch.api.requests import Utf8AsgiRequest
 
 Headers = list[tuple[bytes, bytes]]
-Answer = Callable[[HttpRequest], HttpResponse]
+Answer = Callable[[HttpRequest], Any]
 _SAID_BY_THE_ANSWER: Final = frozenset(
     {"content-type", "content-length", "vary", "access-control-allow-origin", "access-control-expose-headers"}
 )
@@ -36,7 +36,7 @@ class Passed(HttpResponse):
     """What stands in for the answer that is made elsewhere."""
 
 
-def _chain(*middleware: Callable[[Answer], Answer]) -> Answer:
+def _chain(*middleware: Callable[[Any], Any]) -> Answer:
     """The middleware, the outermost first, around nothing; what one raises is an answer for those around it."""
     answer: Answer = lambda _: Passed()  # noqa: E731 - the innermost of a chain
     for one in reversed(middleware):
@@ -54,7 +54,7 @@ class Checks:
 
     def __call__(self, scope: dict[str, Any]) -> Checked:
         check = self._check_probe if scope["path"] in PROBES else self._check
-        response = check(Utf8AsgiRequest(scope, io.BytesIO()))
+        response: HttpResponse = check(Utf8AsgiRequest(scope, io.BytesIO()))
         passed = isinstance(response, Passed)
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))

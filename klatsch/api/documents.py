@@ -48,8 +48,7 @@ def answer_document(request: HttpRequest | Request, document: Document) -> HttpR
     """The document, or 304 for who has it; caches may keep it, and ask each time whether it is still so."""
     headers = {**document.headers, "ETag": document.etag, "Cache-Control": "no-cache"}
     whole = HttpResponse(document.body, content_type=document.content_type, headers=headers)
-    answer: HttpResponseBase = get_conditional_response(request, etag=document.etag, response=whole)
-    return answer
+    return get_conditional_response(request, etag=document.etag, response=whole) or whole
 
 
 _SCHEMAS = MadeOnce()
@@ -66,7 +65,8 @@ class Schema(SpectacularAPIView):
 
 def _render(renderer: BaseRenderer) -> Document:
     # Without the request: nothing that one asks is to be in what the others get.
-    schema = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    schema = generator().get_schema(request=None, public=True)
     body = renderer.render(schema, renderer.media_type, {})
     name = {"Content-Disposition": f'inline; filename="Klatsch.{renderer.format}"'}
     return Document(body if isinstance(body, bytes) else body.encode(), f"{renderer.media_type}; charset=utf-8", name)

@@ -32,7 +32,7 @@ def test_a_document_is_not_made_again_for_each_who_asks(path: str, monkeypatch: 
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("it was there already")
 
-    monkeypatch.setattr(documents.SchemaGenerator, "get_schema", fail)
+    monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", fail)
     monkeypatch.setattr(async_docs, "page_of", fail)
     monkeypatch.setattr("klatsch.gateway.asyncapi.document._socket", fail)
     assert client.get(path).content == first.content
@@ -80,7 +80,8 @@ def test_an_address_is_utf_8_whatever_charset_is_said(charset: str) -> None:
     said: list[str] = []
     environ = RequestFactory().get("/api/async-schema?q=%C3%A4").environ
     environ["CONTENT_TYPE"] = f"text/plain; charset={charset}"
-    answer: Any = Handler()(environ, lambda status, _: said.append(status))
+    handler: Any = Handler()
+    answer = handler(environ, lambda status, _: said.append(status))
     assert said == ["200 OK"]
     assert Handler.request_class(environ).GET["q"] == "ä"
     answer.close()
