@@ -38,12 +38,9 @@ def refuse(_: float) -> None:
     raise LogError("broker kafka-1.internal:9092 is down")
 
 
-@pytest.fixture(autouse=True)
-def nothing_found_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_KEPT", health.Readiness())
-
-
 def ready(client: Client, **environ: Any) -> tuple[int, dict[str, str]]:
+    """What is found by a look that nobody has kept."""
+    health._KEPT._found = None
     answer = client.get("/readyz", **environ)
     body = answer.json()
     assert body["ready"] == (answer.status_code == 200)
@@ -59,6 +56,7 @@ def test_a_living_process_says_so_without_asking_anybody(client: Client, django_
 @pytest.mark.parametrize("path", ["/livez", "/metrics", "/readyz"])
 def test_probes_are_answered_under_any_name_and_nothing_else_is(client: Client, path: str) -> None:
     by_address: dict[str, Any] = {"HTTP_HOST": "172.20.0.7:8000", "klatsch.ports": ports(lambda _: None)}
+    health._KEPT._found = None
     assert client.get(path, **by_address).status_code == 200
     assert client.get("/api/v1/me", **by_address).status_code == 400
 
