@@ -87,3 +87,44 @@ for (const page of [() => new Response('<html>'), [], { results: 7 }, {}]) {
     assert.deepEqual(stage.told.slice(1), ['state text 3', `loaded ${CONVERSATION}`]);
   });
 }
+
+/** Numbers from 0 to 1, always the same ones for a seed. */
+function chance(seed) {
+  let state = seed;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
+
+const JUNK = [null, true, 0, -1, 1e300, '', 'x', '1:1:5', '9'.repeat(40), [], [1], {}, { id: 'm' }, '__proto__', token(5)];
+
+/** The frame with some field, somewhere in it, as another value or gone. */
+function spoil(frame, random) {
+  const spoiled = structuredClone(frame);
+  for (let place = spoiled; ; ) {
+    const names = Object.keys(place);
+    const name = names[Math.floor(random() * names.length)];
+    if (typeof place[name] === 'object' && place[name] && Object.keys(place[name]).length && random() < 0.7) place = place[name];
+    else if (random() < 0.2) return delete place[name] && spoiled;
+    else return Object.assign(place, { [name]: JUNK[Math.floor(random() * JUNK.length)] }) && spoiled;
+  }
+}
+
+test('whatever field of a frame is another, the events and the token go on behind it', async () => {
+  const members = { t: 'members', pos: '1:1:3', d: { conversation: CONVERSATION, members: [{ user: 'bob', active: true }] } };
+  const changed = { t: 'message_changed', pos: '1:1:9', d: message(5, { changed: '1:1:9' }) };
+  const state = { t: 'state', d: { kind: 'message', ...message(5) } };
+  const answers = [{ re: 2, ok: { id: 'm9', position: '1:1:9', duplicate: false } }, { re: 2, err: { code: 'unknown', temporary: true, retry_after: 1 } }];
+  const frames = [push(5), changed, state, members, reset(9), { t: 'typing', d: { conversation: 'c', user: 'bob' } }, ...answers];
+  for (let seed = 1; seed <= 400; seed += 1) {
+    const random = chance(seed * 7_919);
+    const stage = new Stage({}, { [HISTORY]: { results: [], next: null } }).listen();
+    const socket = await stage.start();
+    stage.chat.send({ to: 'bob', content: 'hi' }).catch(() => {});
+    for (const frame of frames) socket.say(spoil(frame, random));
+    socket.say(push(500), mark(501));
+    await settle();
+    assert.equal(stage.failed, null, `seed ${seed}: ${stage.failed}`);
+    assert.ok(stage.told.includes('message text 500'), `seed ${seed}`);
+    assert.equal(JSON.parse(JSON.stringify(stage.chat.save())).known.token, token(501), `seed ${seed}`);
+    stage.chat.close();
+  }
+});
