@@ -1,6 +1,6 @@
 """People and their bearer tokens, for staff. Nobody is deleted or renamed here: messages carry the name."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -13,6 +13,9 @@ from knox.models import AuthToken
 
 from klatsch.accounts import revocation
 from klatsch.accounts.models import User
+from klatsch.accounts.person_lock import lock_person
+
+_MANY_TO_MANY: Final = {"groups", "user_permissions"}
 
 
 class PersonCreationForm(AdminUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -54,15 +57,20 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: Any) -> None:
-        with transaction.atomic():
+        if not change:
             super().save_model(request, obj, form, change)
-            if change and "is_active" in form.changed_data and not obj.is_active:
+            return
+        with transaction.atomic():
+            lock_person(obj.pk)
+            # What the form changed alone: the rest was read before the lock, and the password may be another by now.
+            obj.save(update_fields=set(form.changed_data) - _MANY_TO_MANY)
+            if "is_active" in form.changed_data and not obj.is_active:
                 revocation.promise_deactivated(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
         """Another password ends what was there before it; the session of staff who change their own is a new one."""
         return revocation.ending_credentials(
-            unquote(id), lambda: super(PersonAdmin, self).user_change_password(request, id, form_url)
+            request, unquote(id), lambda: super(PersonAdmin, self).user_change_password(request, id, form_url)
         )
 
 

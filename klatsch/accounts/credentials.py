@@ -19,6 +19,7 @@ from knox.models import AuthToken
 
 from klatsch.accounts.models import Session, TokenUse, User
 from klatsch.accounts.records import credential_digest
+from klatsch.core.errors import NotAuthenticated
 
 USED_EVERY = timedelta(minutes=5)
 """How exact a last use is: a write for each of them, instead of one for each request."""
@@ -131,6 +132,11 @@ def find_live(held: Collection[Held]) -> set[str]:
 def _is_of(auth_hash: str, password: str) -> bool:
     """Whether a session began under this password, as Django asks at each request."""
     return constant_time_compare(auth_hash, User(password=password).get_session_auth_hash())
+
+
+def no_such_credential() -> NotAuthenticated:
+    """The same for one that never was, has ended or has expired."""
+    return NotAuthenticated("This credential is not valid, or no longer.")
 
 
 def list_tokens(

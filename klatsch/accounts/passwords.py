@@ -14,10 +14,11 @@ from django.http import HttpRequest
 from klatsch.accounts.limits import count_reset, count_sign_in, own_password_tries, take_back
 from klatsch.accounts.mail import mailer, send_link
 from klatsch.accounts.models import User
+from klatsch.accounts.person_lock import check_unchanged, lock_person
 from klatsch.accounts.queries import find_by_login
 from klatsch.accounts.revocation import end_credentials, held_by
 from klatsch.accounts.validation import check_new_password
-from klatsch.core.errors import BadRequest, Conflict, FieldError
+from klatsch.core.errors import BadRequest, FieldError
 
 
 class ConfirmationTokens(PasswordResetTokenGenerator):
@@ -45,9 +46,7 @@ def change_password(
     check_new_password(user, new_password, field="new_password")
     hashed = make_password(new_password)
     with transaction.atomic():
-        person = User.objects.select_for_update().get(pk=user.pk)
-        if person.password != user.password:
-            raise Conflict("The password has been changed meanwhile.")
+        person = check_unchanged(lock_person(user.pk), user)
         _set_password(person, hashed)
         if keep_session:
             auth.update_session_auth_hash(http, person)
@@ -79,12 +78,18 @@ def request_reset(*, http: HttpRequest, email: str) -> None:
 
 def confirm_reset(*, uid: UUID, token: str, new_password: str) -> User:
     """Gives a person another password, for a token that works once; raises BadRequest naming the wrong field."""
+    person = _check_reset(User.objects.filter(pk=uid).first(), token)
+    check_new_password(person, new_password, field="new_password")
+    hashed = make_password(new_password)  # a long work, and a wait: not with the row locked
     with transaction.atomic():
-        person = User.objects.select_for_update().filter(pk=uid, is_active=True).first()
-        if person is None or not default_token_generator.check_token(person, token):
-            raise _wrong("token", "invalid", "This link is not valid, or no longer.")
-        check_new_password(person, new_password, field="new_password")
-        _set_password(person, make_password(new_password))
+        person = _check_reset(lock_person(uid), token)
+        _set_password(person, hashed)
+    return person
+
+
+def _check_reset(person: User | None, token: str) -> User:
+    if person is None or not person.is_active or not default_token_generator.check_token(person, token):
+        raise _wrong("token", "invalid", "This link is not valid, or no longer.")
     return person
 
 
@@ -96,8 +101,8 @@ def request_confirmation(*, person_id: UUID) -> None:
 def confirm_email(*, uid: UUID, token: str) -> None:
     """Lets a person in whose address is proven; raises BadRequest. Never one who was deactivated."""
     with transaction.atomic():
-        person = User.objects.select_for_update().filter(pk=uid, awaits_email=True).first()
-        if person is None or not confirmation_tokens.check_token(person, token):
+        person = lock_person(uid)
+        if person is None or not person.awaits_email or not confirmation_tokens.check_token(person, token):
             raise _wrong("token", "invalid", "This link is not valid, or no longer.")
         person.is_active, person.awaits_email = True, False
         person.save(update_fields=["is_active", "awaits_email"])

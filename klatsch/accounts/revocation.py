@@ -2,18 +2,20 @@
 
 Every gateway closes the sockets that came with them at that record. A session that is deleted by itself promises its
 record in `klatsch.accounts.sessions`. Who promised a record has it relayed at once, or the relay does within seconds.
+The person's row is locked first (`klatsch.accounts.person_lock`).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from knox.models import AuthToken
 
-from klatsch.accounts.models import Session, Ticket, User
+from klatsch.accounts.models import Session, Ticket, TokenUse, User
+from klatsch.accounts.person_lock import check_counts, check_unchanged, lock_people, lock_person
 from klatsch.accounts.records import UserChanged, credential_digest, encode, user_key
 from klatsch.core.errors import NotFound
 from klatsch.eventlog import outbox
@@ -32,22 +34,22 @@ def end_token(*, person_id: UUID, token_id: str) -> None:
 def end_tokens(tokens: "QuerySet[AuthToken]") -> int:
     """Ends these tokens, of whomever, and returns how many they were."""
     with transaction.atomic():
-        rows = list(tokens.select_for_update(of=("self",)).select_related("user"))
-        AuthToken.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        for user in {row.user for row in rows}:
-            promise_end(user, [credential_digest(row.digest) for row in rows if row.user_id == user.pk])
-    return len(rows)
+        people = lock_people(*tokens.values_list("user_id", flat=True))
+        digests = dict(tokens.filter(user__in=people).values_list("pk", "user_id"))
+        _delete_tokens(digests)
+        for user in people.values():
+            promise_end(user, [credential_digest(digest) for digest, of in digests.items() if of == user.pk])
+    return len(digests)
 
 
 def end_session(*, person_id: UUID, session_id: str) -> None:
     """Ends one of the person's sessions; raises NotFound for others' as for none."""
     with transaction.atomic():
-        sessions = Session.objects.select_for_update(of=("self",)).filter(user_id=person_id, digest=session_id)
-        row = sessions.select_related("user").first()
-        if row is None or row.user is None:
+        person = lock_person(person_id)
+        ended, _ = Session.objects.filter(user=person, digest=session_id).delete() if person else (0, {})
+        if person is None or not ended:
             raise NotFound("You have no such session.")
-        row.delete()
-        promise_end(row.user, [row.digest])
+        promise_end(person, [session_id])
 
 
 class Held(NamedTuple):
@@ -58,23 +60,33 @@ class Held(NamedTuple):
 
 
 def held_by(person: User) -> Held:
-    """Every credential that a person has now."""
-    sessions = Session.objects.select_for_update().filter(user=person).values_list("pk", "digest")
-    tokens = AuthToken.objects.select_for_update().filter(user=person).values_list("pk", flat=True)
+    """Every credential that a person, whose row is locked, has now."""
+    sessions = Session.objects.filter(user=person).values_list("pk", "digest")
+    tokens = AuthToken.objects.filter(user=person).values_list("pk", flat=True)
     return Held(dict(sessions), {pk: credential_digest(pk) for pk in tokens})
 
 
 def end_credentials(person: User, held: Held) -> None:
     """Ends these credentials of a person, and none that has come to be since."""
     Session.objects.filter(pk__in=held.sessions).delete()
-    AuthToken.objects.filter(pk__in=held.tokens).delete()
+    _delete_tokens(held.tokens)
     promise_end(person, {*held.sessions.values(), *held.tokens.values()})
 
 
-def ending_credentials(person_id: str, act: Callable[[], T]) -> T:
-    """Does what may give a person another password; if it has, ends every credential that was there before."""
+def ending_credentials(http: HttpRequest, person_id: str, act: Callable[[], T]) -> T:
+    """Does what may give a person another password, for the staff of `http`; if it has, ends all that was there before.
+
+    Raises Conflict or NotAuthenticated where the staff's own password or session has ended meanwhile.
+    """
+    if http.method != "POST":
+        return act()
+    staff = http.user
+    assert isinstance(staff, User)
     with transaction.atomic():
-        person = _lock_person(person_id)
+        person_key = _uuid(person_id)
+        people = lock_people(staff.pk, person_key)
+        check_counts(check_unchanged(people.get(staff.pk), staff), credential_digest(http.session.session_key or ""))
+        person = people.get(person_key) if person_key else None
         held = held_by(person) if person else None
         answer = act()
         if person and held and User.objects.get(pk=person.pk).password != person.password:
@@ -82,29 +94,39 @@ def ending_credentials(person_id: str, act: Callable[[], T]) -> T:
     return answer
 
 
-def _lock_person(person_id: str) -> User | None:
+def _uuid(text: str) -> UUID | None:
     try:
-        return User.objects.select_for_update().filter(pk=person_id).first()
-    except ValidationError:  # no UUID: whoever acts says so
+        return UUID(text)
+    except ValueError:  # whoever acts says so
         return None
 
 
-def deactivate_person(*, person_id: UUID) -> None:
-    """From here on this person is nobody: cannot sign in, has no credential, is not found and not written to."""
+def deactivate_person(*, person: User) -> None:
+    """From here on this person is nobody: cannot sign in, has no credential, is not found and not written to.
+
+    Raises Conflict unless `person` is as they were when their password was checked.
+    """
     with transaction.atomic():
-        person = User.objects.select_for_update().get(pk=person_id)
-        person.is_active = person.awaits_email = False
-        person.save(update_fields=["is_active", "awaits_email"])
-        promise_deactivated(person)
+        locked = check_unchanged(lock_person(person.pk), person)
+        locked.is_active = locked.awaits_email = False
+        locked.save(update_fields=["is_active", "awaits_email"])
+        promise_deactivated(locked)
 
 
 def promise_deactivated(person: User) -> None:
-    """Ends every credential of a person whom the present transaction has made inactive."""
+    """Ends every credential of a person whom the present transaction, which holds their row, has made inactive."""
     Session.objects.filter(user=person).delete()
-    AuthToken.objects.filter(user=person).delete()
+    _delete_tokens(AuthToken.objects.filter(user=person).values_list("pk", flat=True))
     Ticket.objects.filter(user=person).delete()
     record = UserChanged(user=person.username, user_id=str(person.pk), what="deactivated", credentials="all")
     _promise_record(record)
+
+
+def _delete_tokens(digests: Iterable[str]) -> None:
+    named = list(digests)
+    # In the order in which their uses are noted for many at once: neither waits for the other in a circle.
+    list(TokenUse.objects.select_for_update().filter(pk__in=named).order_by("pk").values_list("pk"))
+    AuthToken.objects.filter(pk__in=named).delete()
 
 
 def promise_end(person: User, digests: Collection[str]) -> None:

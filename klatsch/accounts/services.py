@@ -14,10 +14,11 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from knox.models import AuthToken
 
-from klatsch.accounts.credentials import find_by_session, find_by_tokens
+from klatsch.accounts.credentials import Held, find_by_session, find_by_tokens, find_live, no_such_credential
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
-from klatsch.accounts.queries import Person, Profile, profile_of
+from klatsch.accounts.person_lock import check_counts, is_as_checked, lock_people, lock_person
+from klatsch.accounts.queries import Profile, profile_of
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.sessions import DEVICE
 from klatsch.accounts.validation import check_free, check_new_person
@@ -69,10 +70,12 @@ def register_person(*, username: str, email: str, password: str, confirm_email: 
     return profile_of(user)
 
 
-def check_credentials(*, http: HttpRequest, username: str, password: str) -> Person:
+def check_credentials(*, http: HttpRequest, username: str, password: str) -> User:
     """Whose username (or e-mail address) and password these are; raises NotAuthenticated, the same for all reasons."""
-    user = _authenticate(http, username, password)
-    return Person(user.pk, user.username)
+    user = auth.authenticate(http, username=username, password=password)
+    if not isinstance(user, User):
+        raise _wrong_password()
+    return user
 
 
 def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
@@ -80,13 +83,18 @@ def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
 
     The person's expired ones go, so that nothing piles up.
     """
-    user = _authenticate(http, username, password)
-    Session.objects.filter(user=user, expire_date__lt=Now()).delete()
-    if auth.SESSION_KEY in http.session:
-        # Django keeps the key when the same person signs in again; a key that has leaked must end here.
-        http.session.flush()
-    auth.login(http, user)
-    http.session[DEVICE] = device_of(http)
+    user = check_credentials(http=http, username=username, password=password)
+    with transaction.atomic():
+        # Also the person whose session `http` came with, if any: it ends here.
+        if not is_as_checked(lock_people(user.pk, http.user.pk).get(user.pk), user):
+            raise _wrong_password()
+        Session.objects.filter(user=user, expire_date__lt=Now()).delete()
+        if auth.SESSION_KEY in http.session:
+            # Django keeps the key when the same person signs in again; a key that has leaked must end here.
+            http.session.flush()
+        auth.login(http, user)
+        http.session[DEVICE] = device_of(http)
+        http.session.save()  # here, and not after the answer: while the row is locked
     return profile_of(user)
 
 
@@ -102,11 +110,19 @@ def sign_out(*, http: HttpRequest) -> None:
     auth.logout(http)
 
 
-def create_token(*, person_id: UUID, device: str = "") -> NewToken:
-    """A new bearer token; the person's expired ones go, so that nothing piles up."""
-    AuthToken.objects.filter(user_id=person_id, expiry__lt=Now()).delete()
+def create_token(*, person: User, session: str | None = None, device: str = "") -> NewToken:
+    """A new bearer token for a person as they were when their password, or the session of that digest, was checked.
+
+    Raises NotAuthenticated where either has ended since. The person's expired ones go, so that nothing piles up.
+    """
     with transaction.atomic():
-        kept, token = AuthToken.objects.create(user=User(pk=person_id))
+        locked = lock_person(person.pk)
+        if session is not None:
+            check_counts(locked, session)
+        if not is_as_checked(locked, person):
+            raise _wrong_password()
+        AuthToken.objects.filter(user=person, expiry__lt=Now()).delete()
+        kept, token = AuthToken.objects.create(user=person)
         TokenUse.objects.create(token=kept, device=device, last_used_at=Now())
     return NewToken(token, kept.expiry)
 
@@ -114,17 +130,20 @@ def create_token(*, person_id: UUID, device: str = "") -> NewToken:
 def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
     """A new one-use ticket for a connection that hangs on the credential of that digest, as the ticket does.
 
-    The person's expired ones go, so that nothing piles up.
+    Raises NotAuthenticated where that one has ended. The person's expired ones go, so that nothing piles up.
     """
-    Ticket.objects.filter(user_id=person_id, expires_at__lt=Now()).delete()
     ticket = secrets.token_urlsafe(_TICKET_BYTES)
-    lifetime = timedelta(seconds=settings.ENV["KLATSCH_TICKET_SECONDS"])
-    Ticket.objects.create(digest=_digest(ticket), user_id=person_id, credential=credential, expires_at=Now() + lifetime)
-    return NewTicket(ticket, settings.ENV["KLATSCH_TICKET_SECONDS"])
+    lifetime_s = settings.ENV["KLATSCH_TICKET_SECONDS"]
+    with transaction.atomic():
+        person = check_counts(lock_person(person_id), credential)
+        Ticket.objects.filter(user=person, expires_at__lt=Now()).delete()
+        expires_at = Now() + timedelta(seconds=lifetime_s)
+        Ticket.objects.create(digest=_digest(ticket), user=person, credential=credential, expires_at=expires_at)
+    return NewTicket(ticket, lifetime_s)
 
 
 def redeem_ticket(*, ticket: str) -> SignedIn:
-    """Whose ticket it is, once: whoever comes second, or after its time, gets NotAuthenticated."""
+    """Whose ticket it is, once: whoever comes second, too late, or after its credential's end gets NotAuthenticated."""
     # One statement, so that of two who come at once only one finds the row.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -137,9 +156,10 @@ def redeem_ticket(*, ticket: str) -> SignedIn:
             [_digest(ticket)],
         )
         row = cursor.fetchone()
-    if row is None or not row[3]:
+    signed_in = SignedIn(*row[:3]) if row and row[3] else None
+    if signed_in is None or not find_live([Held(signed_in.id, signed_in.credential)]):
         raise NotAuthenticated("This ticket is not valid, or no longer.")
-    return SignedIn(*row[:3])
+    return signed_in
 
 
 def authenticate_bearers(tokens: Collection[str]) -> dict[str, SignedIn]:
@@ -160,16 +180,9 @@ def authenticate_connection(*, ticket: str | None = None, session_key: str | Non
     return SignedIn(user.pk, user.username, credential_digest(session_key or ""))
 
 
-def no_such_credential() -> NotAuthenticated:
-    """The same for one that never was, has ended or has expired."""
-    return NotAuthenticated("This credential is not valid, or no longer.")
-
-
-def _authenticate(http: HttpRequest, username: str, password: str) -> User:
-    user = auth.authenticate(http, username=username, password=password)
-    if not isinstance(user, User):
-        raise NotAuthenticated("Username or password is wrong.")
-    return user
+def _wrong_password() -> NotAuthenticated:
+    """The same where it was right until a moment ago."""
+    return NotAuthenticated("Username or password is wrong.")
 
 
 def _digest(ticket: str) -> str:

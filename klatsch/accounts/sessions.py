@@ -1,18 +1,22 @@
 """Django's sessions in a table that knows whose they are: so they can be listed, ended one by one, and missed (D13).
 
-This module is the SESSION_ENGINE. Every way in which a session ends leads through `SessionStore.delete`: logout here
-and in the admin, a new sign-in over an old one, a changed password.
+This module is the SESSION_ENGINE. Every way in which a session begins leads through `SessionStore.save`, and every way
+in which it ends through `SessionStore.delete`: logout here and in the admin, a new sign-in over an old one, a changed
+password.
 """
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.db import transaction
 from django.utils import timezone
 
 from klatsch.accounts.credentials import USED_EVERY
 from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session
+from klatsch.accounts.person_lock import lock_person
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import promise_end
 
@@ -53,10 +57,28 @@ class SessionStore(DatabaseSessions):
             last_used_at=now,
         )
 
+    def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        """As Django's; raises UpdateError where the person may not sign in any more by the password it began with.
+
+        Django creates a session before it says whose it is, and gives it a new key before it says that the password is
+        another: a session counts only once it has been saved again.
+        """
+        with transaction.atomic():
+            if not must_create and SESSION_KEY in self:
+                self._check_person()
+            super().save(must_create)
+
+    def _check_person(self) -> None:
+        person = lock_person(UUID(self[SESSION_KEY]))
+        began_with = self.get(HASH_SESSION_KEY, "")
+        if person is None or not person.is_active or began_with != person.get_session_auth_hash():
+            raise UpdateError
+
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         with transaction.atomic():
-            ended = Session.objects.select_for_update(of=("self",)).select_related("user").filter(pk=key).first()
+            person = lock_person(Session.objects.filter(pk=key).values_list("user_id", flat=True).first())
+            ended = Session.objects.filter(pk=key).first()
             super().delete(session_key)
-            if ended is not None and ended.user is not None:
-                promise_end(ended.user, [ended.digest])
+            if ended is not None and person is not None:
+                promise_end(person, [ended.digest])

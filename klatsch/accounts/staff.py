@@ -14,5 +14,5 @@ class StaffSite(admin.AdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return revocation.ending_credentials(
-            str(request.user.pk), lambda: super(StaffSite, self).password_change(request, extra_context)
+            request, str(request.user.pk), lambda: super(StaffSite, self).password_change(request, extra_context)
         )

@@ -77,13 +77,13 @@ class Deactivate(APIView):
         "to me. Only staff can take it back. What I wrote stays.",
         request=OwnPasswordSerializer,
         answers={204: None},
-        refusals=(400, 401, 403, 429),
+        refusals=(400, 401, 403, 409, 429),
     )
     def post(self, request: Request) -> Response:
         person = person_of(request)
         fields = read_body(request, OwnPasswordSerializer)
         passwords.check_own_password(http=request, credential=credential_of(request), **fields, field="password")
-        revocation.deactivate_person(person_id=person.id)
+        revocation.deactivate_person(person=request.user)
         relay_affairs(request, person.id)
         return Response(status=204)
 

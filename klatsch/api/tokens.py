@@ -82,13 +82,13 @@ class Tokens(APIView):
         refusals=(400, 401, 403, 429),
     )
     def post(self, request: Request) -> Response:
-        if request.user.is_authenticated and not request.data:
-            person = person_of(request)
+        session = credential_of(request) if request.user.is_authenticated and not request.data else None
+        if session is not None:
+            person = request.user
         else:
             person = services.check_credentials(http=request, **read_body(request, CredentialsSerializer))
-        return Response(
-            NewTokenSerializer(services.create_token(person_id=person.id, device=device_of(request))).data, 201
-        )
+        token = services.create_token(person=person, session=session, device=device_of(request))
+        return Response(NewTokenSerializer(token).data, 201)
 
 
 class TokenById(APIView):

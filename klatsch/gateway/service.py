@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from klatsch.accounts.services import SignedIn, authenticate_bearers, authenticate_connection, no_such_credential
+from klatsch.accounts.credentials import no_such_credential
+from klatsch.accounts.services import SignedIn, authenticate_bearers, authenticate_connection
 from klatsch.conversations.queries import Standing, load_people
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import NotAuthenticated, Unavailable

@@ -32,7 +32,7 @@ class Seeds:
         self._numbers = itertools.count()
         self._run = secrets.token_hex(4)
         self.ana, self.bob = self._person(), self._person()
-        self._token = create_token(person_id=self.ana.pk).token
+        self._token = create_token(person=self.ana).token
         self.group = self._new_group()
         self.position = self._ask("POST", f"conversations/{self.group}/messages", {"content": "hi"})["position"]
         self._named = {"send_to_user", "send_to_conversation", "put_message"}
@@ -110,7 +110,7 @@ class Seeds:
     def new_token(self, operation: str = "") -> str:
         """One of Ana's; of somebody else's for what ends all of a person's."""
         person = self._person() if operation in {"change_password", "deactivate"} else self.ana
-        return create_token(person_id=person.pk).token
+        return create_token(person=person).token
 
     def _new_session(self) -> str:
         Client().force_login(self.ana)

@@ -35,7 +35,7 @@ def make_person_with_password(username: str = "ana", **fields: Any) -> User:
 
 def bearer(person: User) -> dict[str, str]:
     """The header that makes a request theirs."""
-    return {"Authorization": f"Bearer {create_token(person_id=person.pk).token}"}
+    return {"Authorization": f"Bearer {create_token(person=person).token}"}
 
 
 def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:

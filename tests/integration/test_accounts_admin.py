@@ -84,7 +84,7 @@ def test_nobody_can_be_deleted(staff: Client) -> None:
 
 
 def test_tokens_can_be_seen_and_ended_and_no_more(staff: Client) -> None:
-    create_token(person_id=make_person("ana").pk)
+    create_token(person=make_person("ana"))
     kept = AuthToken.objects.get()
     page = staff.get(TOKENS).content.decode()
     assert kept.token_key in page

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from klatsch.accounts.credentials import find_by_token, list_tokens
+from klatsch.accounts.credentials import find_by_token, list_tokens, no_such_credential
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import end_token
@@ -25,7 +25,6 @@ from klatsch.accounts.services import (
     authenticate_bearers,
     authenticate_connection,
     create_token,
-    no_such_credential,
     redeem_ticket,
 )
 from klatsch.accounts.services import create_ticket as create_ticket_for
@@ -106,7 +105,7 @@ def test_an_unknown_an_inactive_and_a_passwordless_person_cost_as_much_as_a_wron
 
 
 def test_a_token_is_kept_as_a_digest_and_expires_in_time() -> None:
-    made = create_token(person_id=make_person().pk)
+    made = create_token(person=make_person())
     kept = AuthToken.objects.get()
     assert made.token not in (kept.digest, kept.token_key)
     assert made.token not in repr(made)
@@ -115,7 +114,7 @@ def test_a_token_is_kept_as_a_digest_and_expires_in_time() -> None:
 
 def test_a_token_names_its_person_until_it_is_ended() -> None:
     ana, bob = make_person("ana"), make_person("bob")
-    token = create_token(person_id=ana.pk).token
+    token = create_token(person=ana).token
     found = find_by_token(token)
     assert found is not None
     assert found[0] == ana
@@ -129,45 +128,43 @@ def test_a_token_names_its_person_until_it_is_ended() -> None:
 
 def test_an_expired_token_counts_no_more_and_goes_with_the_next_one() -> None:
     ana = make_person()
-    token = create_token(person_id=ana.pk).token
+    token = create_token(person=ana).token
     AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
     assert find_by_token(token) is None
     assert list_tokens(person_id=ana.pk, limit=9) == []
-    create_token(person_id=ana.pk)
+    create_token(person=ana)
     assert AuthToken.objects.count() == 1
 
 
 @pytest.mark.parametrize("token", ["", "x", "\0", "é" * 64, "0" * 64, "0" * 100_000])
 def test_what_is_no_token_names_nobody(token: str) -> None:
-    create_token(person_id=make_person().pk)
+    create_token(person=make_person())
     assert find_by_token(token) is None
 
 
-DIGEST = credential_digest("a session")
-
-
-def create_ticket(*, person_id: uuid.UUID) -> NewTicket:
-    return create_ticket_for(person_id=person_id, credential=DIGEST)
+def create_ticket(person: User) -> NewTicket:
+    return create_ticket_for(person_id=person.pk, credential=credential_digest(session_of(person)))
 
 
 def test_a_ticket_is_kept_as_a_digest_and_works_once() -> None:
     ana = make_person()
-    made = create_ticket(person_id=ana.pk)
+    made = create_ticket(ana)
+    digest = Session.objects.get().digest
     assert made.expires_in == 30
     assert made.ticket not in repr(made)
     assert not Ticket.objects.filter(digest=made.ticket).exists()
-    assert redeem_ticket(ticket=made.ticket) == SignedIn(ana.pk, "ana", DIGEST)
+    assert redeem_ticket(ticket=made.ticket) == SignedIn(ana.pk, "ana", digest)
     with pytest.raises(NotAuthenticated):
         redeem_ticket(ticket=made.ticket)
 
 
 def test_a_ticket_is_refused_after_its_time_and_goes_with_the_next_one() -> None:
     ana = make_person()
-    late, later = create_ticket(person_id=ana.pk), create_ticket(person_id=ana.pk)
+    late, later = create_ticket(ana), create_ticket(ana)
     Ticket.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(NotAuthenticated):
         redeem_ticket(ticket=late.ticket)
-    create_ticket(person_id=ana.pk)
+    create_ticket(ana)
     assert Ticket.objects.count() == 1
     with pytest.raises(NotAuthenticated):
         redeem_ticket(ticket=later.ticket)
@@ -175,7 +172,7 @@ def test_a_ticket_is_refused_after_its_time_and_goes_with_the_next_one() -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_redeem_one_ticket_at_once_one_gets_in() -> None:
-    ticket = create_ticket(person_id=make_person().pk).ticket
+    ticket = create_ticket(make_person()).ticket
 
     def redeem(_: int) -> str:
         try:
@@ -196,8 +193,8 @@ def session_of(person: User) -> str:
 
 
 CREDENTIALS: dict[str, Callable[[User], dict[str, Any]]] = {
-    "ticket": lambda person: {"ticket": create_ticket(person_id=person.pk).ticket},
-    "bearer": lambda person: {"bearer": create_token(person_id=person.pk).token},
+    "ticket": lambda person: {"ticket": create_ticket(person).ticket},
+    "bearer": lambda person: {"bearer": create_token(person=person).token},
     "session": lambda person: {"session_key": session_of(person)},
 }
 
@@ -244,7 +241,7 @@ def test_many_bearers_are_told_apart_in_one_statement_and_each_use_is_noted(
     django_assert_num_queries: Any,
 ) -> None:
     ana, bob, cleo = (make_person(name) for name in ("ana", "bob", "cleo"))
-    tokens = {person.pk: create_token(person_id=person.pk).token for person in (ana, bob, cleo)}
+    tokens = {person.pk: create_token(person=person).token for person in (ana, bob, cleo)}
     User.objects.filter(pk=cleo.pk).update(is_active=False)
     long_ago = timezone.now() - timedelta(hours=1)
     TokenUse.objects.update(last_used_at=long_ago)

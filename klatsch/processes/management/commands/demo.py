@@ -1,10 +1,10 @@
 import os
 import secrets
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand
 
+from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token, register_person
 from klatsch.processes.sentences import told_in_a_sentence
 
@@ -27,4 +27,4 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         person = register_person(username=name, email=f"{name}@example.org", password=password)
         self.stdout.write(f"{name}  password: {password}")
-        return create_token(person_id=UUID(str(person.id))).token
+        return create_token(person=User.objects.get(pk=person.id)).token

@@ -22,5 +22,5 @@ class Command(BaseCommand):
             person = User(username=username, email=f"{username}@bench.invalid")
             person.set_unusable_password()
             person.save(force_insert=True)
-            token = create_token(person_id=person.pk).token
+            token = create_token(person=person).token
             self.stdout.write(json.dumps({"username": username, "token": token}))
