@@ -87,13 +87,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["klatsch.accounts.backends.UsernameOrEmailBackend"]
-# Django's BCryptSHA256 first and Argon2 accepted, both bounded in how many hash at once.
+# Django's BCryptSHA256 first and Argon2 accepted: of the one form of a password, and bounded in how many hash at once.
 PASSWORD_HASHERS = [
     "klatsch.accounts.hashing.BCryptSHA256PasswordHasher",
     "klatsch.accounts.hashing.Argon2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    {
+        "NAME": "klatsch.accounts.password_form.InOneForm",
+        "OPTIONS": {"validator": f"django.contrib.auth.password_validation.{name}"},
+    }
     for name in (
         "UserAttributeSimilarityValidator",
         "MinimumLengthValidator",

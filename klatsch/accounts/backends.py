@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
 from klatsch.accounts.limits import count_sign_in, sign_in_tries, take_back
@@ -33,7 +34,7 @@ class UsernameOrEmailBackend(ModelBackend):
         if tries:
             count_sign_in(tries)
         if user is None:
-            User().set_password(password)
+            User(password=make_password(None)).check_password(password)
             _log.info("sign_in", accepted=False, user=None)
             return None
         accepted = user.check_password(password) and self.user_can_authenticate(user)

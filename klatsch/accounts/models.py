@@ -4,7 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password, verify_password
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
 from knox.models import AuthToken
+
+from klatsch.accounts.hashing import verify
 
 DEVICE_CHARACTERS_MOST = 64
 DISPLAY_NAME_CHARACTERS_MOST = 64
@@ -54,21 +56,21 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.username
 
-    def check_password(self, raw_password: str) -> bool:
-        """Whether this is the person's password. A hash that is outdated is made anew.
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the person's password, which is never empty. A hash that is outdated is made anew.
 
         The new hash takes the place of the one that was checked and of no other: Django's own way would write the old
         password's over that of a password that was set meanwhile.
         """
-        right, outdated = verify_password(raw_password, self.password)
-        if not right or not outdated:
+        right, outdated = verify(raw_password or "", self.password)
+        if raw_password is None or not right or not outdated:
             return right
         renewed = make_password(raw_password)
         if User.objects.filter(pk=self.pk, password=self.password).update(password=renewed):
             self.password = renewed
             return True
         self.refresh_from_db(fields=["password"])
-        return verify_password(raw_password, self.password)[0]
+        return verify(raw_password, self.password).right
 
 
 class Session(AbstractBaseSession):

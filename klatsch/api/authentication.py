@@ -34,6 +34,13 @@ class SessionAuthentication(authentication.SessionAuthentication):
         return CHALLENGE
 
 
+def user_of(request: Request) -> User:
+    """Who asks, with the password's hash as it was then; for views that demand authentication."""
+    user = request.user
+    assert isinstance(user, User)
+    return user
+
+
 def person_of(request: Request) -> Person:
     """Who asks; for views that demand authentication."""
     user: Any = request.user

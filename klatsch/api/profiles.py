@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from klatsch.accounts import credentials, passwords, revocation, services
 from klatsch.accounts.models import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
-from klatsch.api.authentication import credential_of, person_of
+from klatsch.api.authentication import credential_of, person_of, user_of
 from klatsch.api.bodies import TextField, read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.relaying import relay_affairs
@@ -83,7 +83,7 @@ class Deactivate(APIView):
         person = person_of(request)
         fields = read_body(request, OwnPasswordSerializer)
         passwords.check_own_password(http=request, credential=credential_of(request), **fields, field="password")
-        revocation.deactivate_person(person=request.user)
+        revocation.deactivate_person(person=user_of(request))
         relay_affairs(request, person.id)
         return Response(status=204)
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from klatsch.accounts import credentials, revocation, services
 from klatsch.accounts.devices import device_of
 from klatsch.api.auth import CredentialsSerializer
-from klatsch.api.authentication import SessionAuthentication, credential_of, person_of
+from klatsch.api.authentication import SessionAuthentication, credential_of, person_of, user_of
 from klatsch.api.bodies import read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.relaying import relay_affairs
@@ -84,7 +84,7 @@ class Tokens(APIView):
     def post(self, request: Request) -> Response:
         session = credential_of(request) if request.user.is_authenticated and not request.data else None
         if session is not None:
-            person = request.user
+            person = user_of(request)
         else:
             person = services.check_credentials(http=request, **read_body(request, CredentialsSerializer))
         token = services.create_token(person=person, session=session, device=device_of(request))

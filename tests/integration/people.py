@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
-from klatsch.accounts.hashing import BCryptSHA256PasswordHasher
+from klatsch.accounts.hashing import BCryptAsTyped
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
 
@@ -20,7 +20,7 @@ LEAST_ROUNDS = 4
 @pytest.fixture
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same hashing as ever, with so few rounds that one costs a millisecond."""
-    monkeypatch.setattr(BCryptSHA256PasswordHasher, "rounds", LEAST_ROUNDS)
+    monkeypatch.setattr(BCryptAsTyped, "rounds", LEAST_ROUNDS)
 
 
 def make_person(username: str = "ana", **fields: Any) -> User:
