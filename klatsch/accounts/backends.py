@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from klatsch.accounts.limits import count_sign_in, sign_in_tries, take_back
 from klatsch.accounts.models import User
-from klatsch.accounts.queries import find_by_login
+from klatsch.accounts.queries import find_by_login, login_key
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class UsernameOrEmailBackend(ModelBackend):
         if username is None or password is None:
             return None
         user = find_by_login(username)
-        tries = sign_in_tries(request, username.lower()) if request else []
+        tries = sign_in_tries(request, login_key(username)) if request else []
         if tries:
             count_sign_in(tries)
         if user is None:

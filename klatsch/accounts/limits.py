@@ -15,6 +15,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from klatsch.accounts.addresses import address_key
 from klatsch.core.errors import RateLimited
 
 _HOUR_S: Final = 3_600
@@ -89,7 +90,7 @@ def count_reset(http: HttpRequest, email: str) -> None:
     """Raises RateLimited when too many were asked for this address, be it somebody's or nobody's, or from there."""
     most = settings.ENV["KLATSCH_RESETS_PER_HOUR"]
     _count(
-        [Try("reset", _digest(email.lower()), most), Try("reset_from", _digest(client_network(http)), 10 * most)],
+        [Try("reset", _digest(address_key(email)), most), Try("reset_from", _digest(client_network(http)), 10 * most)],
         _HOUR_S,
     )
 

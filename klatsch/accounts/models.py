@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
 from knox.models import AuthToken
 
+from klatsch.accounts.addresses import ADDRESS_CHARACTERS_MOST, AddressField, check_domain
 from klatsch.accounts.hashing import verify
 
 DEVICE_CHARACTERS_MOST = 64
@@ -32,7 +33,7 @@ class User(AbstractUser):
     # Collation C: letter case is ASCII's everywhere, a prefix search uses the index, and no upgrade of the machine's
     # collations can ever make two of one.
     username = models.CharField(max_length=64, unique=True, validators=[USERNAME], db_collation="C")
-    email = models.EmailField(max_length=254)
+    email = AddressField(max_length=ADDRESS_CHARACTERS_MOST, db_collation="C", validators=[check_domain])  # the same
     display_name = models.CharField(max_length=DISPLAY_NAME_CHARACTERS_MOST, blank=True, default="")
     about = models.CharField(max_length=ABOUT_CHARACTERS_MOST, blank=True, default="")
     # Why a person is not active yet; one who was deactivated does not await it, so that no old link lets them in.

@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Value
 from django.db.models.functions import Lower
 
+from klatsch.accounts.addresses import address_key
 from klatsch.accounts.models import USERNAME, User
 from klatsch.core.errors import NotFound
 
@@ -91,12 +91,17 @@ def search_people(*, prefix: str, limit: int, after: str | None = None, before: 
     return found if before is None else found[::-1]
 
 
+def login_key(login: str) -> str:
+    """What all spellings of a username or an e-mail address have in common, be it somebody's or nobody's."""
+    return address_key(login) if "@" in login else login.lower()
+
+
 def find_by_login(login: str) -> User | None:
-    """Whose username or e-mail address this is, active or not, in any case; no username has an `@`."""
+    """Whose username or e-mail address this is, active or not, in any spelling; no username has an `@`."""
     if "\0" in login:  # PostgreSQL's text holds none
         return None
     if "@" in login:
-        return User.objects.alias(folded=Lower("email")).filter(folded=Lower(Value(login))).first()
+        return User.objects.alias(folded=Lower("email")).filter(folded=address_key(login)).first()
     if not is_username(login):
         return None
     return User.objects.alias(folded=Lower("username")).filter(folded=login.lower()).first()

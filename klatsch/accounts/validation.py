@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db.models import Value
 from django.db.models.functions import Lower
 
+from klatsch.accounts.addresses import address_key
 from klatsch.accounts.models import User
 from klatsch.core.errors import BadRequest, FieldError
 
@@ -25,12 +25,12 @@ def check_new_password(user: User, password: str, *, field: str) -> None:
 
 
 def check_free(user: User) -> None:
-    """Raises BadRequest where the username or the e-mail address is somebody's, in any case, active or not."""
+    """Raises BadRequest where the username or the e-mail address is somebody's, in any spelling, active or not."""
     folded = User.objects.alias(name=Lower("username"), address=Lower("email"))
     errors = []
     if folded.filter(name=user.username.lower()).exists():
         errors.append(FieldError("username", "taken", "This username is taken."))
-    if folded.filter(address=Lower(Value(user.email))).exists():
+    if folded.filter(address=address_key(user.email)).exists():
         errors.append(FieldError("email", "taken", "This e-mail address is in use."))
     _refuse_if(errors)
 

@@ -46,8 +46,8 @@ WINDOW_ROUNDS = 8
 
 
 def insist(ask: Callable[[], Any]) -> Any:
-    """The first answer that is none of a hasher that is busy."""
-    while (answer := ask()).status_code == 503:
+    """The first answer that is none of a hasher that is busy; another 503 would be a deadlock, and is an answer."""
+    while (answer := ask()).status_code == 503 and b"Too many sign-ins" in answer.content:
         pass
     return answer
 
