@@ -19,6 +19,7 @@ ASGI_APPLICATION = "klatsch.asgi.application"
 # CHANNEL_LAYERS is not set, on purpose: docs/decisions/0002-no-channel-layer.md.
 
 INSTALLED_APPS = [
+    "klatsch.processes",  # before Django's: its `changepassword` counts
     "klatsch.accounts.staff_app.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -37,7 +38,6 @@ INSTALLED_APPS = [
     "klatsch.messaging",
     "klatsch.persister",
     "klatsch.web",
-    "klatsch.processes",
 ]
 
 MIDDLEWARE = [

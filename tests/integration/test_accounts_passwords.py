@@ -5,17 +5,17 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.tokens import default_token_generator
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from klatsch.accounts.hashing import BCryptAsTyped
 from klatsch.accounts.models import User
 from klatsch.accounts.passwords import confirm_reset
 from klatsch.accounts.services import register_person
+from klatsch.processes.management.commands import changepassword
 from tests.integration.people import V1, bearer, make_person, post, quick_hashes, wrong_fields
-from tests.integration.test_accounts_revocation import session_of
+from tests.integration.test_accounts_revocation import ended, live, session_of, token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
 __all__ = ["quick_hashes"]
@@ -75,7 +75,7 @@ def createsuperuser() -> None:
 def changepassword_command() -> None:
     make_person("ana")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(changepassword.Command, "_get_pass", lambda *_: NFD)
+        patch.setattr(changepassword, "getpass", lambda _: NFD)
         call_command("changepassword", "ana", stdout=StringIO())
 
 
@@ -109,3 +109,25 @@ def test_a_password_is_as_long_as_its_letters_are_many() -> None:
     short = unicodedata.normalize("NFD", "äöüäöüä")
     body = {"username": "ana", "email": "ana@example.org", "password": short}
     assert wrong_fields(post(Client(), f"{V1}/auth/register", body)) == {"password": "password_too_short"}
+
+
+def test_the_command_ends_all_that_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    ana = make_person("ana")
+    (_, session), (_, token) = session_of(ana), token_of(ana)
+    monkeypatch.setattr(changepassword, "getpass", lambda _: NFC)
+    call_command("changepassword", "ana@example.org", stdout=StringIO())
+    assert ended() == {session, token}
+    assert live(ana, session, token) == set()
+
+
+@pytest.mark.parametrize("answers", [["one of two", "two of two"], ["short", "short"]])
+def test_the_command_changes_nothing_where_it_refuses(monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> None:
+    ana = make_person("ana")
+    _, token = token_of(ana)
+    monkeypatch.setattr(changepassword, "getpass", lambda _: answers.pop())
+    with pytest.raises(CommandError):
+        call_command("changepassword", "ana", stdout=StringIO())
+    assert User.objects.get().password == ana.password
+    assert live(ana, token) == {token}
+    with pytest.raises(CommandError, match="Nobody"):
+        call_command("changepassword", "bob", stdout=StringIO())
