@@ -1,12 +1,15 @@
 """The proof that somebody may write into a conversation: made by the guarded getters in `queries`, kept by gateways."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A member's right to write, with all that a message says of its conversation; encoded once, used for each send."""
+
+class Access(msgspec.Struct, frozen=True, gc=False):
+    """A member's right to write, with all that a message says of its conversation; encoded once, used for each send.
+
+    A gateway keeps many: it holds texts and bytes alone, so that the garbage collector need not look at it.
+    """
 
     conversation: str
     kind: str

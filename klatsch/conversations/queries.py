@@ -4,7 +4,6 @@ A stranger and a conversation that does not exist get the same NotFound.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -44,8 +43,7 @@ _MEMBERS = """
 _MEMBERS_BEFORE = _MEMBERS.replace("u.username >", "u.username <").replace(" ASC", " DESC")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """What a person is in one conversation; `peer` is the other of two, None in a group.
 
     While `waiting`, a membership record of the conversation may still be missing from the log.
