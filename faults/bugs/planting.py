@@ -111,10 +111,16 @@ class _Parts:
 
 
 def marks_one_ahead() -> None:
-    def ahead(self: Any) -> str:
+    of = Tokens.of
+
+    def tail_ahead(self: Any) -> str:
         return protocol.token_tail([offset + 1 for offset in self._feed.offsets])
 
-    _replace(Tokens, "tail", ahead)
+    def ahead(self: Any, user_id: str, offsets: Sequence[int]) -> str:
+        return of(self, user_id, [offset + 1 for offset in offsets])
+
+    _replace(Tokens, "tail", tail_ahead)
+    _replace(Tokens, "of", ahead)
 
 
 def outbox_drops() -> None:

@@ -25,7 +25,11 @@ _BODY = {
             "type": "boolean",
             "description": "Whether the token could be used.",
         },
-        "pushes": {"type": "array", "items": {"type": "object"}, "description": "In their order."},
+        "pushes": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "In their order; some 1 MiB at most, and the next poll brings the rest.",
+        },
         "resume": {**_TOKEN, "description": "The token that counts from here on."},
     },
 }

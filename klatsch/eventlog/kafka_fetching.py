@@ -101,6 +101,7 @@ def _record(message: Message) -> Record:
         message.value() or b"",
         _judge(headers),
         _trace(headers) if headers is not None and len(headers) > 1 else b"",
+        message.timestamp()[1],
     )
 
 

@@ -11,7 +11,10 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the log as it was read. `judge` and `trace` are headers, empty where there are none."""
+    """One entry of the log as it was read. `judge` and `trace` are headers, empty where there are none.
+
+    `time_ms` is the log's own time of it, by the topic's `message.timestamp.type`.
+    """
 
     partition: int
     offset: int
@@ -19,6 +22,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     judge: bytes
     trace: bytes = b""
+    time_ms: int = 0
 
 
 class Position(NamedTuple):

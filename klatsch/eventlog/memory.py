@@ -40,9 +40,10 @@ class MemoryLog:
         partition = partition_of(entry.place if entry.place is not None else entry.key, self.partitions)
         with self.changed:
             records = self.records[partition]
-            record = Record(partition, len(records), entry.key, entry.value, entry.judge, entry.trace)
+            now_ms = self.clock()
+            record = Record(partition, len(records), entry.key, entry.value, entry.judge, entry.trace, now_ms)
             records.append(record)
-            self.times[partition].append(self.clock())
+            self.times[partition].append(now_ms)
             self.changed.notify_all()
         return record
 

@@ -22,6 +22,7 @@ from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import BadFrame, Close, Hello, Send
 from klatsch.gateway.service import Gateway
+from klatsch.gateway.sinks import nothing
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)
@@ -52,8 +53,9 @@ class ChatConnection(AsyncConsumer):
         finally:
             CONNECTIONS.dec()
             self.outbox.closed = True
+            self._socket.resumed = nothing  # else the two would hold each other
             if self._person is not None:
-                self._gateway.hub.leave(self._person, self.outbox)
+                self._gateway.leave(self._person, self.outbox)
 
     async def _serve(self, receive: Any) -> None:
         """The handshake, `hello`, and then frames until one side has enough."""

@@ -1,9 +1,10 @@
 """Reads the log for the sockets: judges each record in order, answers its sender and pushes it (D4, D9, D10).
 
-Runs on the event loop, a batch at a time; touches no database and decodes no message.
+Runs on the event loop, a batch at a time; touches no database. What the persister would refuse is skipped alike (D5).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -21,14 +22,15 @@ from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.recent import Recent
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.tally import Tally
+from klatsch.messaging.decoding import decode, is_sound_message
 from klatsch.messaging.events import (
     MEMBERS_PREFIX,
     USER_PREFIX,
     BadRecord,
     MembersChanged,
     Membership,
-    decode_members,
-    decode_user,
+    MessageChanged,
+    UserChanged,
     is_change,
     is_message,
     judged_digest,
@@ -39,10 +41,14 @@ from klatsch.messaging.events import (
 from klatsch.messaging.judge import Memberships
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T", MessageChanged, MembersChanged, UserChanged)
 
 
 class Feed:
-    """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it."""
+    """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it.
+
+    Before `recent_from` it cannot know every copy yet, so that nothing from there is replayed.
+    """
 
     def __init__(
         self,
@@ -53,20 +59,22 @@ class Feed:
         pending: Pending,
         ring: Ring,
         recent_bytes: int,
+        recent_from: Mapping[int, int] | None = None,
     ) -> None:
         self.epoch = epoch
         self.offsets = [offsets[partition] for partition in range(len(offsets))]
         self.memberships = Memberships()
-        self.recent = Recent(self.offsets, recent_bytes)
+        begins = recent_from or offsets
+        self.recent = Recent([begins[partition] for partition in range(len(offsets))], recent_bytes)
         self._hub = hub
         self._pending = pending
         self._ring = ring
         self.tally = Tally()
         self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
 
-    def apply(self, records: Sequence[Record], now_s: float) -> None:
-        """Takes the next batch, in the order of each partition."""
-        self._ring.turn(now_s)
+    def apply(self, records: Sequence[Record]) -> None:
+        """Takes the next batch, in the order of each partition; raises RingFull."""
+        self._ring.check()
         offsets = self.offsets
         self.recent.turn(offsets)
         for record in records:
@@ -88,9 +96,12 @@ class Feed:
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
 
     def _apply_message(self, record: Record) -> None:
+        if not is_sound_message(record):
+            self._skip(record)
+            return
         judge = record.judge
         waiters = self._pending.take(judged_id(judge))
-        first = self._ring.find(judge)
+        first = self._ring.find(record)
         if first is not None:
             self.tally.copies += 1
             self._answer(waiters, record, first, duplicate=True)
@@ -98,7 +109,7 @@ class Feed:
             self.tally.void += 1
             self._reject(waiters)
         else:
-            self._ring.remember(judge, record.offset)
+            self._ring.remember(record)
             self.recent.add(record.key, record)
             audience = self._hub.audiences.get(record.key)
             if audience is not None:
@@ -106,6 +117,8 @@ class Feed:
             self._answer(waiters, record, record.offset, duplicate=False)
 
     def _apply_change(self, record: Record) -> None:
+        if self._decode(record, MessageChanged) is None:
+            return
         if self.memberships.is_removed(record.key, judged_sender(record.judge)):
             self.tally.void += 1
             return
@@ -134,7 +147,7 @@ class Feed:
         for waiter in waiters:
             message_id = judged_id(record.judge)
             tally.answered_since_s.append(waiter.since_s)
-            if self._ring.same_body(message_id, waiter.digest):
+            if self._ring.same_body(record, waiter.digest):
                 place = self._place(record, first)
                 answer = protocol.ok_sent(waiter.re, uuid_text(message_id), place, duplicate=duplicate)
                 tally.ok += not duplicate
@@ -155,12 +168,10 @@ class Feed:
         return f"{self._places[record.partition]}{offset}"
 
     def _apply_members(self, record: Record) -> None:
-        try:
-            event = decode_members(record)
-        except BadRecord:
-            self._skip(record)
+        event = self._decode(record, MembersChanged)
+        if event is None:
             return
-        changes = self.memberships.apply(event)
+        changes = self.memberships.apply(record, event)
         for change in changes:
             if change.active:
                 self._admit(event, change)
@@ -172,14 +183,23 @@ class Feed:
                 self._expel(record, key, change)
 
     def _apply_user(self, record: Record) -> None:
-        try:
-            event = decode_user(record)
-        except BadRecord:
-            self._skip(record)
+        event = self._decode(record, UserChanged)
+        if event is None:
             return
         if event.what == "deactivated":
             self._hub.part(event.user)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
+
+    def _decode(self, record: Record, kind: type[T]) -> T | None:
+        """The record's event, where the persister would find one of that kind."""
+        try:
+            event = decode(record)
+        except BadRecord:
+            event = None
+        if not isinstance(event, kind):
+            self._skip(record)
+            return None
+        return event
 
     def _skip(self, record: Record) -> None:
         """Why is in the persister's dead letter: what is said of a bad record may quote it."""

@@ -23,11 +23,13 @@ class _Part:
 class Recent:
     """The records in force of the log's last minutes, within a bound of bytes; the oldest sixteenth is dropped at once.
 
-    Everything from `begins` on is here, for every conversation, whether or not anybody was connected.
+    Everything from `begins` on is here, for every conversation, whether or not anybody was connected. That is never
+    before the offsets that it was made with, even where records from before them are added.
     """
 
     def __init__(self, offsets: Sequence[int], bytes_most: int) -> None:
         self._part_bytes = bytes_most // _PARTS
+        self._first = list(offsets)
         self._newest = _Part(list(offsets))
         self._parts = deque([self._newest])
 
@@ -55,7 +57,7 @@ class Recent:
         """Drops what is beyond the bound; to be called between batches, with the offset that each partition is at."""
         if self._newest.size < self._part_bytes:
             return
-        self._newest = _Part(list(offsets))
+        self._newest = _Part([max(places) for places in zip(offsets, self._first, strict=True)])
         self._parts.append(self._newest)
         if len(self._parts) > _PARTS:
             self._parts.popleft()

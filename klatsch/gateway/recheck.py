@@ -5,7 +5,6 @@ hand. Only a definite "no" closes: an archive that does not answer is no revocat
 """
 
 import asyncio
-import heapq
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -33,11 +32,8 @@ _TICK_S: Final = 1.0
 class _Watched:
     user_id: UUID
     outbox: Outbox
-    due_s: float
+    due_s: int
     answered_s: float
-
-    def __lt__(self, other: "_Watched") -> bool:
-        return self.due_s < other.due_s
 
 
 class Recheck:
@@ -58,11 +54,23 @@ class Recheck:
         self._every_s = every_s
         self._give_up_s = give_up_s
         self._find = find
-        self._waiting: list[_Watched] = []
+        self._watched: dict[Outbox, _Watched] = {}
+        self._due: dict[int, dict[_Watched, None]] = {}  # by the second in which they are to be asked about
+
+    def __len__(self) -> int:
+        """How many connections are watched."""
+        return len(self._watched)
 
     def watch(self, user_id: UUID, outbox: Outbox, now_s: float) -> None:
         """From here on this connection, whose credential has just been found to count, is asked about."""
-        self._put(_Watched(user_id, outbox, 0.0, now_s), now_s)
+        watched = self._watched[outbox] = _Watched(user_id, outbox, 0, now_s)
+        self._put(watched, now_s)
+
+    def forget(self, outbox: Outbox) -> None:
+        """From here on nothing is kept of a connection, which has ended."""
+        watched = self._watched.pop(outbox, None)
+        if watched is not None and (due := self._due.get(watched.due_s)) is not None:
+            due.pop(watched, None)
 
     async def run(self) -> None:
         while True:
@@ -80,12 +88,18 @@ class Recheck:
                     self._judge(watched, live, now_s)
 
     def _take_due(self, now_s: float) -> list[_Watched]:
-        due: list[_Watched] = []
-        while self._waiting and self._waiting[0].due_s <= now_s and len(due) < BATCH_MOST:
-            watched = heapq.heappop(self._waiting)
-            if not watched.outbox.closed:
-                due.append(watched)
-        return due
+        taken: list[_Watched] = []
+        for second in sorted(second for second in self._due if second <= now_s):
+            due = self._due[second]
+            while due and len(taken) < BATCH_MOST:
+                watched = next(iter(due))
+                del due[watched]
+                if not watched.outbox.closed:
+                    taken.append(watched)
+            if due:
+                break
+            del self._due[second]
+        return taken
 
     async def _ask(self, due: list[_Watched]) -> set[str] | None:
         """The digests that still count; None when nobody can say."""
@@ -106,11 +120,11 @@ class Recheck:
             watched.answered_s = now_s
         else:
             watched.outbox.close(Close.NOT_AUTHENTICATED, "this credential has ended")
-        if not watched.outbox.closed:
+        if watched.outbox in self._watched and not watched.outbox.closed:
             self._put(watched, now_s)
 
     def _put(self, watched: _Watched, now_s: float) -> None:
         # Between half the time and all of it, by the digest: those who came at once are not asked about at once.
         share = 0.5 + int(watched.outbox.credential[:8] or "0", 16) / 2**33
-        watched.due_s = now_s + self._every_s * share
-        heapq.heappush(self._waiting, watched)
+        watched.due_s = int(now_s + self._every_s * share)
+        self._due.setdefault(watched.due_s, {})[watched] = None

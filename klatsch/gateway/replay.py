@@ -1,11 +1,15 @@
-"""Brings a connection from its token to the present: from memory, where that holds it, else from the archive (D7)."""
+"""Brings a connection from its token to the present: from memory, where that holds it, else from the archive (D7).
 
+Everything is told in the order of the partitions and their offsets, and framed as the peer takes it. So a replay holds
+some 128 KiB of what it tells, however long it is and however slow its reader, and may end at any place.
+"""
+
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 from uuid import UUID
-
-import msgspec
 
 from klatsch.core.metrics import RESETS
 from klatsch.eventlog.log import Record
@@ -15,12 +19,17 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.portions import chunks, size_of, states_of
+from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.tokens import Tokens
-from klatsch.messaging.changes import Asked, Changes, read_changes
+from klatsch.messaging.changes import Asked, Found, Page, Place, find_changes, read_page
 from klatsch.messaging.events import user_key
 
-_LOOKS = 3
+T = TypeVar("T")
+_LOOKS: Final = 3
 """How often the archive is asked at most, for one replay."""
+_WINDOW_BYTES: Final = 131_072
+"""The records of memory that a replay holds at once: they stay if memory drops them while the peer is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,11 @@ class ReplayLimits:
     most: int
 
 
+def never() -> bool:
+    """What a replay that is to be told whole asks for its end."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Replays:
     """What every replay of a gateway uses."""
@@ -39,24 +53,42 @@ class Replays:
     tokens: Tokens
     database: DatabaseThreads
     limits: ReplayLimits
+    reading: ReadingTurns = field(default_factory=ReadingTurns)
 
-    async def run(self, person: Person, outbox: Outbox, offsets: Sequence[int]) -> None:
+    async def run(
+        self, person: Person, outbox: Outbox, offsets: Sequence[int], enough: Callable[[], bool] = never
+    ) -> None:
         """Returns when the connection has all from `offsets` on and hears the rest live; raises Unavailable.
 
-        The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's memory.
+        Once `enough` says so it ends before that, with the mark of the place reached, and the connection hears nothing
+        more. The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's memory.
         """
-        await _Replay(self, person, outbox, list(offsets)).run()
+        await _Replay(self, person, outbox, list(offsets), enough).run()
 
     def begin(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
         """From here on the connection hears all; those conversations it has to load anew."""
-        here = self.tokens.now(person.user_id)
         outbox.deaf = False
+        self.end(person, outbox, reset, self.feed.offsets)
+
+    def end(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]) -> None:
+        """Tells what has to be loaded anew, and the mark of that place."""
+        here = self.tokens.now(person.user_id)
         for why in sorted(set(reset.values())):
             names = [key.decode("ascii") for key, reason in reset.items() if reason == why and key in person.access]
             RESETS.labels(why).inc(len(names))
             for frame in protocol.push_resets(names, why, here):
                 outbox.answer(frame)
-        outbox.answer(protocol.push_mark(here))
+        outbox.answer(protocol.push_mark(self.tokens.of(person.user_id, offsets)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The next records of memory, each under the key that it was found by; `whole` if none are left before `ends`."""
+
+    records: list[tuple[bytes, Record]]
+    size: int
+    ends: list[int]
+    whole: bool
 
 
 @dataclass(slots=True)
@@ -67,47 +99,70 @@ class _Replay:
     person: Person
     outbox: Outbox
     offsets: list[int]
+    enough: Callable[[], bool]
     lost: dict[bytes, str] = field(default_factory=dict)
     told: Counter[bytes] = field(default_factory=Counter)
     told_all: int = 0
 
     async def run(self) -> None:
+        if await self._tell_archived():
+            self._give_up("archive_behind")
+            if await self._tell_recent():
+                return
+        if not self.outbox.closed:
+            self.parts.end(self.person, self.outbox, self.lost, self.offsets)
+
+    # What the archive says of the partitions that memory does not reach back in. Each part of it returns whether the
+    # replay goes on.
+
+    async def _tell_archived(self) -> bool:
         recent = self.parts.feed.recent
         for _ in range(_LOOKS):  # what memory drops while the archive is read, the archive has the next time
             missing = recent.missing(self.offsets)
-            if missing:
-                await self.outbox.stream(await self._archived(missing))
-        self._give_up("archive_behind")
-        while not self.outbox.closed:
-            frames = self._recent()
-            if self.outbox.takes(sum(map(len, frames))):
-                # Nothing is awaited between reading the feed's memory and this: not one record falls between.
-                self.outbox.tell(frames)
-                self.parts.begin(self.person, self.outbox, self.lost)
-                return
-            await self.outbox.stream(frames)
+            if missing and not await self._look(missing):
+                return False
+        return True
 
-    async def _archived(self, missing: set[int]) -> list[bytes]:
-        """What the archive says of the partitions that memory does not reach back in."""
+    async def _look(self, missing: set[int]) -> bool:
         begins = list(self.parts.feed.recent.begins)
-        changes = await self._read(self._asked(missing, begins), begins)
-        for partition in missing:
-            self.offsets[partition] = min(changes.offsets.get(partition, 0), begins[partition])
-        self._lose((name.encode("ascii") for name in changes.too_many), "too_far_behind")
-        for name, messages in changes.messages.items():
-            self._count(name.encode("ascii"), len(messages))
-        return [frame for key, frame in _frames_of(changes) if key not in self.lost]
+        found = await self._find(self._asked(missing, begins), begins)
+        self._lose((name.encode("ascii") for name in found.too_many), "too_far_behind")
+        for name, messages in found.counts.items():
+            self._count(name.encode("ascii"), messages)
+        ends = {p: max(self.offsets[p], min(found.offsets.get(p, 0), begins[p])) for p in missing}
+        asked = [one for one in found.asked if one.conversation.encode("ascii") not in self.lost]
+        place: Place | None = Place(-1, -1) if asked else None
+        while place is not None:
+            place = await self._tell_page(asked, place)
+            if self.outbox.closed:
+                return False
+            if place is not None and self.enough():
+                self._stop_at(place, asked, ends)
+                return False
+        for partition, end in ends.items():
+            self.offsets[partition] = end
+        return not self.enough()
 
-    async def _read(self, asked: list[Asked], begins: Sequence[int]) -> Changes:
-        if not asked:
-            return Changes(dict(enumerate(begins)))
-        epoch, limits = self.parts.feed.epoch, self.parts.limits
-        user_id = UUID(self.person.user_id)
-        return await self.parts.database.run(
-            lambda: read_changes(
-                user_id=user_id, epoch=epoch, asked=asked, each_most=limits.each_most, most=limits.most
+    async def _tell_page(self, asked: list[Asked], after: Place) -> Place | None:
+        await self._drain()  # before the page is read: a slow reader holds none
+        page = await self._read(asked, after)
+        for chunk in chunks(states_of(page), lambda state: len(state[1])):
+            await self._drain()
+            await self.outbox.stream(
+                [protocol.wire(push) for key, push in chunk if key is None or key in self.person.access]
             )
-        )
+        return page.reached
+
+    def _stop_at(self, place: Place, asked: Iterable[Asked], ends: Mapping[int, int]) -> None:
+        """Passes what was told. Old messages that were changed beyond the end come last, and no token parts them."""
+        for partition, end in ends.items():
+            if partition < place.partition:
+                self.offsets[partition] = end
+        end = ends[place.partition]
+        self.offsets[place.partition] = min(place.offset + 1, end)
+        if place.offset + 1 >= end:
+            rest = (one.conversation.encode("ascii") for one in asked if one.partition == place.partition)
+            self._lose(rest, "too_far_behind")
 
     def _asked(self, missing: set[int], begins: Sequence[int]) -> list[Asked]:
         person, partitions = self.person, len(begins)
@@ -119,25 +174,101 @@ class _Replay:
                 asked.append(Asked(key.decode("ascii"), partition, self.offsets[partition], begins[partition], left))
         return asked
 
-    def _recent(self) -> list[bytes]:
-        """What memory holds from `offsets` to the present, which is where they are afterwards."""
+    async def _find(self, asked: list[Asked], begins: Sequence[int]) -> Found:
+        if not asked:
+            return Found(dict(enumerate(begins)))
+        epoch, limits, user_id = self.parts.feed.epoch, self.parts.limits, UUID(self.person.user_id)
+        return await self._ask(
+            lambda: find_changes(
+                user_id=user_id, epoch=epoch, asked=asked, each_most=limits.each_most, most=limits.most
+            )
+        )
+
+    async def _read(self, asked: list[Asked], after: Place) -> Page:
+        epoch, user_id = self.parts.feed.epoch, UUID(self.person.user_id)
+        # Who was removed meanwhile is told nothing more of that conversation.
+        heard = [one for one in asked if one.left or one.conversation.encode("ascii") in self.person.access]
+        return await self._ask(lambda: read_page(user_id=user_id, epoch=epoch, asked=heard, after=after))
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        async with self.parts.reading.turn(self.person.user_id):
+            return await self.parts.database.run(question)
+
+    # What memory holds from `offsets` to the present.
+
+    async def _tell_recent(self) -> bool:
+        """Returns whether the connection hears all from here on."""
+        while not self.outbox.closed:
+            self._give_up("too_far_behind")
+            window = self._window()
+            if window.whole and self.outbox.takes(window.size):
+                # Nothing is awaited between reading the feed's memory and this: not one record falls between.
+                self.outbox.tell(self._frame(window.records))
+                self.parts.begin(self.person, self.outbox, self.lost)
+                return True
+            if not await self._tell_window(window):
+                return False
+        return False
+
+    async def _tell_window(self, window: _Window) -> bool:
+        await self._drain()
+        for chunk in chunks(window.records, size_of):
+            await self._drain()
+            await self.outbox.stream(self._frame(chunk))
+            for key, record in chunk:
+                self._count(key, 1)
+                self._pass(window.ends, record)
+            if self.outbox.closed or self.enough():
+                return False
+        if window.whole:
+            self.offsets = window.ends
+        return True
+
+    async def _drain(self) -> None:
+        """Lets everybody else go on, and waits for a peer that takes nothing."""
+        await asyncio.sleep(0)
+        await self.outbox.stream([])
+
+    def _pass(self, ends: Sequence[int], last: Record) -> None:
+        """Passes all that was looked at up to that record."""
+        self.offsets[: last.partition] = ends[: last.partition]
+        self.offsets[last.partition] = last.offset + 1
+
+    def _window(self) -> _Window:
         feed = self.parts.feed
-        self._give_up("too_far_behind")
         keys = [*self.person.access, user_key(self.person.user_id)]
-        records: dict[tuple[int, int], Record] = {}
-        for key, found in feed.recent.since(keys, self.offsets):
-            self._count(key, len(found))
+        found: dict[tuple[int, int], tuple[bytes, Record]] = {}
+        for key, records in feed.recent.since(keys, self.offsets):
+            if self._is_beyond(key, len(records), len(found)):
+                self._lose([key], "too_far_behind")
             if key not in self.lost:
-                records |= {(record.partition, record.offset): record for record in found}
-        self.offsets = list(feed.offsets)
-        return [feed.frame(records[place]) for place in sorted(records)]
+                found |= {(record.partition, record.offset): (key, record) for record in records}
+        chosen: list[tuple[bytes, Record]] = []
+        size = 0
+        for place in sorted(found):
+            if size >= _WINDOW_BYTES:
+                break
+            chosen.append(found[place])
+            size += size_of(found[place])
+        return _Window(chosen, size, list(feed.offsets), len(chosen) == len(found))
+
+    def _frame(self, records: Iterable[tuple[bytes, Record]]) -> list[bytes]:
+        """Their frames, but of a conversation that the person was removed from meanwhile."""
+        access, own = self.person.access, user_key(self.person.user_id)
+        return [self.parts.feed.frame(record) for key, record in records if key in access or key == own]
+
+    # What is beyond a bound.
 
     def _count(self, key: bytes, changes: int) -> None:
         self.told[key] += changes
         self.told_all += changes
-        limits = self.parts.limits
-        if self.told[key] > limits.each_most or self.told_all > limits.most:
+        if self._is_beyond(key, 0, 0):
             self._lose([key], "too_far_behind")
+
+    def _is_beyond(self, key: bytes, changes: int, others: int) -> bool:
+        """Whether so many more changes of a conversation, beside those of others, are more than is replayed."""
+        limits = self.parts.limits
+        return self.told[key] + changes > limits.each_most or self.told_all + others + changes > limits.most
 
     def _give_up(self, why: str) -> None:
         """Loses what stands where neither memory nor archive reaches."""
@@ -153,14 +284,3 @@ class _Replay:
         for key in keys:
             if key in self.person.access:
                 self.lost.setdefault(key, why)
-
-
-def _frames_of(changes: Changes) -> Iterable[tuple[bytes, bytes]]:
-    """The frames of a conversation's key: who belongs to it before what was said in it."""
-    for name, members in changes.members.items():
-        body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})
-        yield name.encode("ascii"), protocol.wire(protocol.push_state(body))
-    for name, messages in changes.messages.items():
-        for message in messages:
-            body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
-            yield name.encode("ascii"), protocol.wire(protocol.push_state(body))

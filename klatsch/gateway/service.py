@@ -21,7 +21,7 @@ from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Token
 from klatsch.gateway.recheck import Recheck
-from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.replay import ReplayLimits, Replays, never
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.tokens import Tokens
 from klatsch.gateway.turns import in_turns, slices
@@ -95,7 +95,7 @@ class Gateway:
 
     def apply(self, records: Sequence[Record]) -> None:
         """Takes the next batch of the log, on the event loop."""
-        self.feed.apply(records, time.monotonic())
+        self.feed.apply(records)
         self.feed.tally.measure(time.monotonic(), self._clock())
 
     async def authenticate(self, credentials: Credentials) -> Arrival:
@@ -159,17 +159,29 @@ class Gateway:
         if not standing.peer_active:
             person.departed.add(standing.peer_username or "")
 
+    def leave(self, person: Person, outbox: Outbox) -> None:
+        """Lets go of a connection that has ended."""
+        outbox.closed = True
+        self.hub.leave(person, outbox)
+        self.recheck.forget(outbox)
+
     async def catch_up(
-        self, person: Person, outbox: Outbox, resume: str | None, answer: Callable[[bool], object]
+        self,
+        person: Person,
+        outbox: Outbox,
+        resume: str | None,
+        answer: Callable[[bool], object],
+        enough: Callable[[], bool] = never,
     ) -> None:
         """Calls `answer` with whether the token could be used, and tells what was missed since, until the mark.
 
-        Raises Unavailable where nobody can say.
+        Once `enough` says so, the mark is that of the place reached, and nothing more is told. Raises Unavailable where
+        nobody can say.
         """
         token = None if resume is None else await self._usable(resume, person)
         answer(token is not None)
         if token is not None:
-            await self.replays.run(person, outbox, token.offsets)
+            await self.replays.run(person, outbox, token.offsets, enough)
         elif resume is not None:
             self.replays.begin(person, outbox, dict.fromkeys(person.access, self.tokens.why_useless(resume)))
         else:

@@ -10,6 +10,12 @@ from klatsch.gateway.protocol import Close, unwire
 
 _MARK: Final = b'{"t":"mark","resume":"'
 _WAITING_BYTES: Final = 65_536
+POLL_BYTES_MOST: Final = 1_048_576
+"""What one answer to a poll holds, about: the push that reaches it is the last."""
+
+
+def nothing() -> None:
+    """What a socket calls that belongs to no outbox, or no longer does."""
 
 
 def is_mark(payload: bytes) -> bool:
@@ -22,22 +28,38 @@ def token_of(mark: bytes) -> bytes:
 
 
 class PollSocket:
-    """Collects pushes until the poll takes them; marks are told by the answer's token. `news` is set by the first.
+    """Collects pushes for one answer; `news` is set by the first, and `token` says how far they come.
 
-    Its bound is that of the replay (caps) and of the batches of the log that come before the poll's task wakes.
+    Marks are not collected: until the first, a replay is told; it has the replay's token. What comes later is live, and
+    `now` gives its token. Once `bytes_most` are held nothing more is taken: the next poll goes on from the token.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], str], bytes_most: int = POLL_BYTES_MOST) -> None:
         self.paused = False
-        self.resumed: Callable[[], None] = lambda: None
         self.pushes: list[bytes] = []
+        self.token: str | None = None
         self.closed: tuple[Close, str] | None = None
         self.news = asyncio.Event()
+        self._now = now
+        self._bytes_most = bytes_most
+        self._size = 0
+
+    def is_full(self) -> bool:
+        return self._size >= self._bytes_most
 
     def write(self, frames: bytes) -> None:
-        pushes = [payload for payload in unwire(frames) if not is_mark(payload)]
-        if pushes:
-            self.pushes += pushes
+        live = self.token is not None
+        if live and self.is_full():
+            return
+        for payload in unwire(frames):
+            if is_mark(payload):
+                self.token = token_of(payload).decode()
+            else:
+                self.pushes.append(payload)
+                self._size += len(payload)
+        if live:
+            self.token = self._now()
+        if self.pushes:
             self.news.set()
 
     async def drain(self) -> None:
@@ -56,7 +78,7 @@ class EventSocket:
 
     def __init__(self) -> None:
         self.paused = False
-        self.resumed: Callable[[], None] = lambda: None
+        self.resumed: Callable[[], None] = nothing
         self.closed = False
         self._waiting: list[bytes] = []
         self._size = 0

@@ -18,7 +18,7 @@ from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.protocol import Close
 from klatsch.gateway.service import Arrival, Gateway
-from klatsch.gateway.sinks import EventSocket, PollSocket
+from klatsch.gateway.sinks import EventSocket, PollSocket, nothing
 
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -30,6 +30,7 @@ _WAIT_S: Final = 30
 _COMMENT_EVERY_S: Final = 15.0
 _EVENTS: Final = "text/event-stream"
 _SINCE_MOST: Final = 16_384
+_PART_BYTES: Final = 65_536
 
 
 class Sync:
@@ -68,20 +69,26 @@ class Sync:
             await answer.refuse(error)
 
     async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: "_Answer") -> None:
-        socket = PollSocket()
+        body = await self._collect(arrival, since, wait_s)  # all that a peer that is slow to take the answer keeps
+        await answer.slowly(200, "application/json", body, self._stall_s)
+
+    async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
+        """The answer to a poll: some `POLL_BYTES_MOST` of pushes, and the token of the place that they come to."""
+        user_id = str(arrival.user.id)
+        socket = PollSocket(lambda: self._gateway.tokens.now(user_id))
         resumed: list[bool] = []
         async with self._joined(arrival, socket) as (person, outbox):
-            await self._gateway.catch_up(person, outbox, since, resumed.append)
+            await self._gateway.catch_up(person, outbox, since, resumed.append, socket.is_full)
             if since is not None and not socket.pushes:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await socket.news.wait()
             if not socket.pushes:
                 _check_open(socket)
-            # All that the feed has read was written to the socket, so this is the token of what it holds.
-            token = self._gateway.tokens.now(person.user_id)
-        body = {"resumed": resumed == [True], "pushes": [msgspec.Raw(p) for p in socket.pushes], "resume": token}
-        await answer.whole(200, "application/json", msgspec.json.encode(body))
+            # Where nothing was pushed, all that the feed has read was nothing for this person.
+            token = socket.token if socket.pushes else self._gateway.tokens.now(user_id)
+        pushes = [msgspec.Raw(push) for push in socket.pushes]
+        return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
 
     async def _stream(self, arrival: Arrival, since: str | None, answer: "_Answer") -> None:
         socket = EventSocket()
@@ -122,15 +129,17 @@ class Sync:
         """In the hub, like a WebSocket, for as long as the block runs."""
         hub = self._gateway.hub
         outbox = Outbox(socket, hub.dirty, self._gateway.limits.outbox_bytes)
-        socket.resumed = outbox.flush
         person = await self._gateway.hello(arrival, outbox)
         CONNECTIONS.inc()
         try:
+            if isinstance(socket, EventSocket):
+                socket.resumed = outbox.flush
             yield person, outbox
         finally:
             CONNECTIONS.dec()
-            outbox.closed = True
-            hub.leave(person, outbox)
+            self._gateway.leave(person, outbox)
+            if isinstance(socket, EventSocket):
+                socket.resumed = nothing  # else the two would hold each other, and all that they hold
 
     def _cors(self, origin: str | None) -> Headers:
         if origin is None or origin not in self._cors_origins:
@@ -152,6 +161,17 @@ class _Answer:
 
     async def more(self, body: bytes, *, last: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
+        """An answer that may be long; broken off when the peer takes nothing of it for so long."""
+        headers = [(b"content-length", b"%d" % len(body))]
+        parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(stall_s):
+                await self.start(status, content_type, headers)
+            for number, part in enumerate(parts, 1):
+                async with asyncio.timeout(stall_s):
+                    await self.more(part, last=number == len(parts))
 
     async def whole(self, status: int, content_type: str, body: bytes, headers: Headers | None = None) -> None:
         await self.start(status, content_type, [(b"content-length", str(len(body)).encode()), *(headers or [])])

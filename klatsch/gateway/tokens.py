@@ -1,5 +1,7 @@
 """Resume tokens of this feed: how far a client has come, by what the feed has read (D7)."""
 
+from collections.abc import Sequence
+
 from klatsch.gateway import protocol
 from klatsch.gateway.feed import Feed
 from klatsch.gateway.protocol import Token
@@ -14,7 +16,11 @@ class Tokens:
 
     def now(self, user_id: str) -> str:
         """The token of somebody to whom all that the feed has read was sent."""
-        return self.text(user_id, self.tail())
+        return self.of(user_id, self._feed.offsets)
+
+    def of(self, user_id: str, offsets: Sequence[int]) -> str:
+        """The token of somebody who has all before these offsets."""
+        return self.text(user_id, protocol.token_tail(offsets))
 
     def tail(self) -> str:
         """What the tokens of this moment have in common."""

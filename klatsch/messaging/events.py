@@ -74,8 +74,6 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 Event = MessagePosted | MessageChanged | MembersChanged | UserChanged
 decode_record: Callable[[bytes], Event] = msgspec.json.Decoder(Event).decode
-_decode_members = msgspec.json.Decoder(MembersChanged).decode
-_decode_user = msgspec.json.Decoder(UserChanged).decode
 
 
 class BadRecord(ValueError):
@@ -133,25 +131,3 @@ def read_sent_at(value: bytes) -> str:
     """
     start = value.rindex(_SENT_AT) + len(_SENT_AT)
     return value[start : value.index(b'"', start)].decode("ascii")
-
-
-def decode_members(record: Record) -> MembersChanged:
-    """Raises BadRecord unless it is a membership record under the key of its own conversation."""
-    try:
-        event = _decode_members(record.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(str(error)) from error
-    if record.key != members_key(event.conversation):
-        raise BadRecord("the key is not that of the conversation")
-    return event
-
-
-def decode_user(record: Record) -> UserChanged:
-    """Raises BadRecord unless it is a record of somebody's own affairs under their key."""
-    try:
-        event = _decode_user(record.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(str(error)) from error
-    if record.key != user_key(event.user_id):
-        raise BadRecord("the key is not that of the person")
-    return event

@@ -2,53 +2,89 @@
 share these rules, so that all agree on what is void.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Mapping
+from typing import Final, NamedTuple
 
-from klatsch.messaging.events import MEMBERS_PREFIX, MembersChanged, Membership
+from klatsch.eventlog.log import Record
+from klatsch.messaging.events import MembersChanged, Membership
+
+PRUNE_EVERY_S: Final = 3_600.0
+"""How often `Memberships.prune` is called."""
+
+
+class StandingAt(NamedTuple):
+    """One person's standing in one conversation, and where its record stands."""
+
+    conversation: str
+    user_id: str
+    version: int
+    active: bool
+    partition: int
+    offset: int
+
+
+class _Standing(NamedTuple):
+    version: int
+    active: bool
+    partition: int
+    offset: int
 
 
 class Memberships:
     """Who has been removed from where, as the records say it; of a person's versions the highest is true.
 
     Being in is the default: only a removal makes a record void, never the want of an addition. So nothing is kept of
-    people who were never removed, and a repeated or late record of a lower version changes nothing.
+    people who were never removed, and a repeated or late record of a lower version changes nothing. What is kept is
+    bounded by the log: of a record that it no longer holds nothing is known (decisions/0027).
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, dict[str, tuple[int, bool]]] = {}
-        self._removed: dict[bytes, set[bytes]] = {}
+        self._standings: dict[bytes, dict[bytes, _Standing]] = {}
 
-    def load(self, conversation: str, user_id: str, version: int, *, active: bool) -> None:
+    @property
+    def size(self) -> int:
+        """How many standings are kept."""
+        return sum(map(len, self._standings.values()))
+
+    def load(self, told: StandingAt) -> None:
         """Takes what the archive says; a higher version that a record brought stands."""
-        self._take(conversation.encode("ascii"), user_id, version, active=active)
+        standing = _Standing(told.version, told.active, told.partition, told.offset)
+        self._take(told.conversation.encode("ascii"), told.user_id, standing)
 
-    def apply(self, event: MembersChanged) -> list[Membership]:
+    def apply(self, record: Record, event: MembersChanged) -> list[Membership]:
         """Takes a record, and returns those of its changes that are not overtaken by a higher version."""
-        key = event.conversation.encode("ascii")
-        return [m for m in event.members if self._take(key, m.user_id, m.version, active=m.active)]
+        key, place = event.conversation.encode("ascii"), (record.partition, record.offset)
+        return [m for m in event.members if self._take(key, m.user_id, _Standing(m.version, m.active, *place))]
 
     def is_removed(self, key: bytes, sender: bytes) -> bool:
         """Whether what `sender` (16 bytes) appends to the conversation of that key is void."""
-        removed = self._removed.get(key)
-        return removed is not None and sender in removed
+        people = self._standings.get(key)
+        if people is None:
+            return False
+        standing = people.get(sender)
+        return standing is not None and not standing.active
 
-    def forget(self, keys: Iterable[bytes]) -> None:
-        for key in keys:
-            conversation = key.removeprefix(MEMBERS_PREFIX)
-            self._known.pop(conversation, None)
-            self._removed.pop(conversation, None)
+    def prune(self, oldest: Mapping[int, int]) -> None:
+        """Forgets what stands before these offsets of the partitions: what the log no longer holds."""
+        self._keep(lambda standing: standing.offset >= oldest.get(standing.partition, 0))
 
-    def _take(self, key: bytes, user_id: str, version: int, *, active: bool) -> bool:
-        known = self._known.get(key)
-        if known is not None and user_id in known and known[user_id][0] >= version:
-            return known[user_id] == (version, active)
-        if version == 1 and active:
-            return True  # somebody's first addition: what is true of everybody who is not known
-        self._known.setdefault(key, {})[user_id] = (version, active)
-        removed = self._removed.setdefault(key, set())
+    def forget(self, partitions: Collection[int]) -> None:
+        """Forgets what stands in these partitions: somebody else judges them now."""
+        self._keep(lambda standing: standing.partition not in partitions)
+
+    def _keep(self, wanted: Callable[[_Standing], bool]) -> None:
+        for key, people in list(self._standings.items()):
+            kept = {person: standing for person, standing in people.items() if wanted(standing)}
+            if kept:
+                self._standings[key] = kept
+            else:
+                del self._standings[key]
+
+    def _take(self, key: bytes, user_id: str, standing: _Standing) -> bool:
         person = bytes.fromhex(user_id.replace("-", ""))
-        if active:
-            removed.discard(person)
-        else:
-            removed.add(person)
+        known = self._standings.get(key, {}).get(person)
+        if known is not None and known.version >= standing.version:
+            return known[:2] == standing[:2]
+        if standing.version > 1 or not standing.active:  # else it is what is true of everybody who is not known
+            self._standings.setdefault(key, {})[person] = standing
         return True

@@ -12,6 +12,7 @@ import msgspec
 import psycopg
 
 from klatsch.messaging.events import MessageChanged, MessagePosted
+from klatsch.messaging.judge import StandingAt
 
 Connection = psycopg.Connection[Any]
 
@@ -342,8 +343,8 @@ def removals(
     partitions: Sequence[int],
     since: Mapping[int, int] | None = None,
     before: Mapping[int, int] | None = None,
-) -> list[tuple[str, str, int, bool]]:
-    """(conversation, person, version, active) of all who were ever removed, by their highest version, for judging.
+) -> list[StandingAt]:
+    """The standings of all who were ever removed, by their highest version, for judging.
 
     With `before`, by the highest version below that offset of their partition: for a judge who reads on from there, as
     what was true later would make other records void. With `since`, only standings that begin at or after that offset:
@@ -358,4 +359,4 @@ def removals(
         "ORDER BY conversation_id, user_id, version DESC",
         (list(partitions), ends, epoch),
     ).fetchall()
-    return [row[:4] for row in rows if since is None or row[5] >= since[row[4]]]
+    return [StandingAt(*row) for row in rows if since is None or row[5] >= since[row[4]]]

@@ -5,28 +5,16 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from klatsch.core.ids import uuid_text
 from klatsch.eventlog.log import Record
+from klatsch.messaging.decoding import decode
 from klatsch.messaging.events import (
-    CONVERSATION_KEY_LENGTH,
-    MEMBERS_PREFIX,
-    USER_PREFIX,
     BadRecord,
-    Event,
     MembersChanged,
     Membership,
     MessageChanged,
     MessagePosted,
     UserChanged,
-    decode_record,
-    digest,
-    is_change,
-    is_message,
-    judged_digest,
-    judged_id,
     judged_sender,
-    members_key,
-    user_key,
 )
 from klatsch.messaging.judge import Memberships
 
@@ -91,7 +79,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
         if isinstance(event, UserChanged):
             continue  # for gateways: PostgreSQL knew before the log did
         if isinstance(event, MembersChanged):
-            batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(event)]
+            batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(record, event)]
         elif memberships.is_removed(record.key, judged_sender(record.judge)):
             batch.void += 1
         elif isinstance(event, MessageChanged):
@@ -102,55 +90,3 @@ def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
             ids.add(event.id)
             batch.messages.append(MessageRow(record, event))
     return batch
-
-
-def decode(record: Record) -> Event:
-    """The record's event; raises BadRecord(reason, sentence) for what no gateway would show either."""
-    _check_shape(record)
-    try:
-        event = decode_record(record.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRecord(_reason(record, error), str(error)) from error
-    if isinstance(event, MembersChanged):
-        if record.key != members_key(event.conversation):
-            raise BadRecord("wrong_key", "the key is not members:<the conversation's id>")
-        return event
-    if isinstance(event, UserChanged):
-        if record.key != user_key(event.user_id):
-            raise BadRecord("wrong_key", "the key is not user:<the person's id>")
-        return event
-    _check_message(record, event)
-    return event
-
-
-def _check_shape(record: Record) -> None:
-    if not record.key:
-        raise BadRecord("no_key", "a record needs the key of its conversation")
-    if not record.value:
-        raise BadRecord("empty", "the record has no value")
-    if len(record.key) != CONVERSATION_KEY_LENGTH and not record.key.startswith((MEMBERS_PREFIX, USER_PREFIX)):
-        raise BadRecord("unknown_key", "the key is neither a conversation's nor members:<id> nor user:<id>")
-
-
-def _reason(record: Record, error: Exception) -> str:
-    if not isinstance(error, msgspec.ValidationError):
-        return "bad_json"
-    try:
-        version = msgspec.json.decode(record.value, type=dict[str, msgspec.Raw]).get("v")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return "bad_record"
-    return "bad_record" if version is not None and bytes(version) == b"1" else "unknown_version"
-
-
-def _check_message(record: Record, event: MessagePosted | MessageChanged) -> None:
-    if not (is_message(record) if isinstance(event, MessagePosted) else is_change(record)):
-        raise BadRecord("no_judge", "a message needs its header judge, version 1")
-    judge = record.judge
-    if (event.conversation.encode("ascii"), event.id) != (record.key, uuid_text(judged_id(judge))):
-        raise BadRecord("mismatch", "key, header and value do not name the same message")
-    if isinstance(event, MessageChanged):
-        return
-    if event.sender_id.replace("-", "") != judged_sender(judge).hex():
-        raise BadRecord("mismatch", "header and value do not name the same sender")
-    if judged_digest(judge) != digest(event.content, event.reply_to):
-        raise BadRecord("mismatch", "the digest in the header is not that of the content")

@@ -11,10 +11,10 @@ from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Position, Record
 from klatsch.eventlog.outbox import promise_record
 from klatsch.messaging import events, store
+from klatsch.messaging.decoding import decode
 from klatsch.messaging.events import BadRecord, MessagePosted
 from klatsch.messaging.models import DeadLetter, MembershipInterval
 from klatsch.messaging.store import StoredMessage
-from klatsch.persister.batch import decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Reads a share of the log and stores it, batch by batch, until it is told to stop (D5)."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, 
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
 from klatsch.messaging import store
-from klatsch.messaging.judge import Memberships
+from klatsch.messaging.judge import PRUNE_EVERY_S, Memberships
 from klatsch.messaging.store import Connection, Fenced
 from klatsch.outages import note_failure
 from klatsch.persister.archive import Archive, Stored
@@ -36,10 +37,18 @@ class Stopped(Exception):
 class Worker:
     """One member of the persisters' group. What PostgreSQL does not take now is tried again, for ever.
 
-    Its offsets are PostgreSQL's: they are read on assignment and after being fenced, and moved with the rows.
+    Its offsets are PostgreSQL's: they are read on assignment and after being fenced, and moved with the rows. `oldest`
+    says what the log still holds of each partition, where that is known.
     """
 
-    def __init__(self, connect: Callable[[], Connection], epoch: int, stopping: threading.Event, clock: Clock) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        epoch: int,
+        stopping: threading.Event,
+        clock: Clock,
+        oldest: Callable[[], Mapping[int, int]] = dict,
+    ) -> None:
         self._connect = connect
         self._epoch = epoch
         self._stopping = stopping
@@ -48,11 +57,14 @@ class Worker:
         self._archive: Archive | None = None
         self._next: dict[int, int] = {}
         self._memberships = Memberships()
+        self._oldest = oldest
+        self._prune_at_s = 0.0
 
     def run(self, group: LogGroup) -> None:
         """Returns when `stopping` is set; raises LogError when the log cannot be read on."""
         try:
             while not self._stopping.is_set():
+                self._prune()
                 records = self._wanted(group.poll(_POLL_S, BATCH_MOST))
                 if records and (offsets := self._store(records)) is not None:
                     group.commit(offsets)
@@ -77,6 +89,14 @@ class Worker:
         _log.info("revoked", partitions=list(partitions))
         for partition in partitions:
             self._next.pop(partition, None)
+        self._memberships.forget(partitions)
+
+    def _prune(self) -> None:
+        """Forgets, now and then, who was removed before all that the log holds, as the gateways do."""
+        now_s = time.monotonic()
+        if now_s >= self._prune_at_s:
+            self._prune_at_s = now_s + PRUNE_EVERY_S
+            self._memberships.prune(self._oldest())
 
     def _wanted(self, records: Sequence[Record]) -> list[Record]:
         """Without what was fetched before a seek, or of partitions that are another's by now."""
@@ -105,8 +125,8 @@ class Worker:
             offsets = store.read_offsets(self._connection, self._epoch)
             memberships = Memberships()
             held = sorted({*self._next, *partitions})
-            for conversation, user_id, version, active in store.removals(self._connection, self._epoch, held):
-                memberships.load(conversation, user_id, version, active=active)
+            for standing in store.removals(self._connection, self._epoch, held):
+                memberships.load(standing)
             self._connection.commit()
             self._memberships = memberships
             return {partition: offsets[partition] for partition in partitions}

@@ -1,9 +1,10 @@
 """The gateway: WebSockets, fed by the log; the same port answers REST (design.md, Processes)."""
 
 import asyncio
+import contextlib
+import functools
 import socket
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,7 @@ from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.sync import Sync
 from klatsch.messaging import store
+from klatsch.messaging.judge import PRUNE_EVERY_S, StandingAt
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
@@ -61,23 +63,41 @@ _CLOSE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where the feed begins, where it must be before anybody is served, and who was removed before."""
+    """Where the feed begins, where it must be before anybody is served, and who was removed before.
+
+    From `recent` on it knows every copy, so that what it remembers from there can be replayed.
+    """
 
     begin: dict[int, int]
     ends: dict[int, int]
-    removals: list[tuple[str, str, int, bool]]
+    recent: dict[int, int]
+    standings: list[StandingAt]
 
 
 def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
-    """Begins far enough back for every copy to be known (D3), and where the archive has not come to yet."""
+    """Begins far enough back for every copy to be known (D3), also of what the archive has not come to yet."""
     ends = tail.ends()
     oldest = tail.offsets_at(0)
-    remembered = tail.offsets_at(wiring.clock_ms() - settings.ENV["KLATSCH_RING_SECONDS"] * 1_000)
+    now_ms, span_ms = wiring.clock_ms(), settings.ENV["KLATSCH_RING_SECONDS"] * 1_000
+    spans_ago = functools.cache(lambda spans: tail.offsets_at(now_ms - spans * span_ms))
     with wiring.connect_archive("gateway") as connection:
         archived = store.read_offsets(connection, epoch.epoch)
-        begin = {p: max(oldest[p], min(remembered[p], archived[p])) for p in ends}
-        removals = store.removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
-    return Start(begin, ends, removals)
+        begin = {p: max(oldest[p], begin_of(p, archived[p], oldest[p], spans_ago)) for p in ends}
+        recent = {p: max(begin[p], min(spans_ago(1)[p], archived[p])) for p in ends}
+        standings = store.removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
+    return Start(begin, ends, recent, standings)
+
+
+def begin_of(partition: int, archived: int, oldest: int, spans_ago: Callable[[int], Mapping[int, int]]) -> int:
+    """The offset of a span ago or, where the archive lags further behind, of a span or two before its place."""
+    late = 1  # so many spans ago is no later than the archive's place
+    while spans_ago(late)[partition] > max(archived, oldest):
+        late *= 2
+    early = late // 2  # and so many spans ago is later
+    while late - early > 1:
+        middle = (late + early) // 2
+        early, late = (middle, late) if spans_ago(middle)[partition] > archived else (early, middle)
+    return spans_ago(late if late == 1 else late + 1)[partition]
 
 
 def run(*, host: str, port: int) -> None:
@@ -124,6 +144,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         run_in_background(_every(_TICK_S, gateway.sending.tick), "tick", fail),
         run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark), "marks", fail),
         run_in_background(gateway.recheck.run(), "recheck", fail),
+        run_in_background(_prune(tail, gateway.feed), "prune", fail),
     ]
     try:
         await server.serve([listening])
@@ -153,7 +174,7 @@ def build_gateway(
 ) -> Gateway:
     env = settings.ENV
     hub, pending = Hub(), Pending()
-    ring = Ring(env["KLATSCH_RING_SECONDS"], time.monotonic())
+    ring = Ring(epoch.partitions, env["KLATSCH_RING_SECONDS"], wiring.clock_ms())
     feed = Feed(
         epoch=epoch.epoch,
         offsets=start.begin,
@@ -161,10 +182,11 @@ def build_gateway(
         pending=pending,
         ring=ring,
         recent_bytes=env["KLATSCH_RING_BYTES"],
+        recent_from=start.recent,
     )
-    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends))
-    for conversation, user_id, version, active in start.removals:
-        feed.memberships.load(conversation, user_id, version, active=active)
+    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends, wiring.clock_ms))
+    for standing in start.standings:
+        feed.memberships.load(standing)
     sending = Sending(
         hub=hub,
         pending=pending,
@@ -231,6 +253,14 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # uvicorn believes any X-Forwarded-For of a local peer; see accounts.limits
     )
+
+
+async def _prune(tail: KafkaTail, feed: Feed) -> None:
+    """Forgets, now and then, who was removed before all that the log holds, as the persisters do."""
+    while True:
+        await asyncio.sleep(PRUNE_EVERY_S)
+        with contextlib.suppress(LogError):
+            feed.memberships.prune(await asyncio.to_thread(tail.offsets_at, 0))
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:

@@ -36,7 +36,9 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     writer = wiring.log_writer(tail, epoch.partitions)
     relay = threading.Thread(target=run_relay, args=(writer, stopping), name="relay", daemon=True)
     relay.start()
-    worker = Worker(lambda: wiring.connect_archive("persister"), epoch.epoch, stopping, wiring.clock_ms)
+    worker = Worker(
+        lambda: wiring.connect_archive("persister"), epoch.epoch, stopping, wiring.clock_ms, lambda: _oldest(tail)
+    )
     group = KafkaGroup(
         wiring.kafka_connection(),
         settings.ENV["KLATSCH_GROUP"],
@@ -63,6 +65,13 @@ def _ends(tail: KafkaTail) -> dict[int, int]:
     """Asked when scraped, and not of what this process has fetched: a worker that is stuck fetches nothing more."""
     try:
         return tail.ends(_SCRAPE_S)
+    except LogError:
+        return {}
+
+
+def _oldest(tail: KafkaTail) -> dict[int, int]:
+    try:
+        return tail.offsets_at(0)
     except LogError:
         return {}
 

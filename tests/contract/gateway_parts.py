@@ -105,7 +105,7 @@ class Parts:
             offsets={0: 0},
             hub=self.hub,
             pending=self.pending,
-            ring=Ring(150, now_s=0),
+            ring=Ring(1, 150),
             recent_bytes=recent_bytes,
         )
         self.lag = Lag(self.feed, MemoryTail(self.log).ends)

@@ -14,6 +14,7 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.eventlog.memory import MemoryLog
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging import events
+from klatsch.messaging.decoding import decode
 from klatsch.messaging.events import MessageChanged, MessagePosted
 
 NOW_MS = 1_795_464_000_000
@@ -140,3 +141,10 @@ def records_of(*entries: Entry, partitions: int = 1) -> list[Record]:
     """The records that a new log holds after these entries, in the order appended."""
     log = MemoryLog(partitions)
     return [log.append(entry) for entry in entries]
+
+
+def members_event(record: Record) -> MembersChanged:
+    """What a membership record says."""
+    event = decode(record)
+    assert isinstance(event, MembersChanged)
+    return event

@@ -1,7 +1,8 @@
 """The topic as any Kafka tool sees it: for asserting what was appended, and for appending what Klatsch would not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -20,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
+from klatsch.eventlog.log import Entry
 from tests.e2e.process import wait_until
 
 _ASK_S = 10.0
@@ -93,6 +95,14 @@ class RawLog:
         assert producer.flush(_ASK_S) == 0
         assert reports[0].error() is None, str(reports[0].error())
         return partition, reports[0].offset() or 0
+
+    def append_all(self, partition: int, entries: Iterable[Entry]) -> None:
+        """Many records of ours, in the log on return."""
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers, "acks": "all"})
+        for entry in entries:
+            headers: Any = [("judge", entry.judge)]
+            producer.produce(self.topic, entry.value, entry.key, partition=partition, headers=headers)
+        assert producer.flush(_ASK_S) == 0
 
     def hasten_group(self, group: str) -> None:
         """Members of the group are missed after 2 s, not 6: a test that kills one waits for that."""

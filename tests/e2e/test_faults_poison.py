@@ -49,6 +49,7 @@ def _poisons(conversation: str, message: dict[str, Any]) -> list[Poison]:
     key = conversation.encode()
     record = {name: message[name] for name in message if name in events.MessagePosted.__struct_fields__}
     record |= {"v": 1, "t": "message"}
+    header = events.judge_header(uuid4().bytes, UUID(message["sender_id"]).bytes, bytes(16))
 
     def changed(**fields: object) -> bytes:
         return json.dumps(record | fields).encode()
@@ -75,6 +76,16 @@ def _poisons(conversation: str, message: dict[str, Any]) -> list[Poison]:
         Poison("no_judge", key, changed(), b"\x07" * 49),
         Poison("wrong_key", b"members:" + key, _members(str(uuid4()))),
         Poison("bad_json", b"members:" + key, b"members"),
+        *(
+            Poison(reason, key, value, header)
+            for reason, value in [
+                ("bad_json", b"no JSON, under a good header"),
+                ("bad_json", changed()[:-1]),
+                ("bad_record", b"[]"),
+                ("bad_record", changed(content=5)),
+                ("mismatch", changed()),
+            ]
+        ),
     ]
 
 

@@ -478,7 +478,7 @@ def test_who_was_removed_is_known_by_their_highest_version(connection: Connectio
     shelf.put(added(ANA), removed(ANA, 2), removed(BOB, 2), added(BOB, 3), added(CLEO))
     found = store.removals(connection, EPOCH, [0, 1, 2])
 
-    assert sorted(found) == [(str(TEA), ANA.user_id, 2, False), (str(TEA), BOB.user_id, 3, True)]
+    assert sorted(found) == [(str(TEA), ANA.user_id, 2, False, 0, 1), (str(TEA), BOB.user_id, 3, True, 0, 3)]
     assert store.removals(connection, EPOCH, [1]) == []
     assert store.removals(connection, 2, [0]) == []
     assert [row[1] for row in store.removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
@@ -489,7 +489,7 @@ def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection
 
     def known(begin: int) -> list[tuple[str, int, bool]]:
         found = store.removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
-        return sorted((user, version, active) for _, user, version, active in found)
+        return sorted((one.user_id, one.version, one.active) for one in found)
 
     assert known(0) == []
     assert known(1) == [(ANA.user_id, 2, False)]

@@ -1,14 +1,27 @@
 """What the archive says has changed since a place in the log, as state (D7): on the real PostgreSQL."""
 
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
 
+from klatsch.accounts.models import User
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation, Member
-from klatsch.messaging.changes import _MESSAGES, Asked, Changes, read_changes
+from klatsch.messaging.changes import (
+    _COUNT,
+    _MESSAGES,
+    PAGE_BYTES,
+    Asked,
+    Found,
+    MemberState,
+    Page,
+    Place,
+    find_changes,
+    read_page,
+)
 from klatsch.messaging.models import LogOffset, MembershipInterval, Message
 from tests.contract.talk import ANA, BOB, COFFEE, TEA, Somebody, in_group
 from tests.integration.archive_rows import archive, open_epoch
@@ -36,6 +49,25 @@ def edit(message: Message, content: str, *, offset: int) -> None:
     Message.objects.filter(pk=message.pk).update(content=content, changed_offset=offset)
 
 
+@dataclass
+class Told:
+    """All that is told of what was found, page by page."""
+
+    found: Found
+    pages: list[Page] = field(default_factory=list)
+
+    def contents(self, group: UUID = TEA) -> list[str]:
+        return [view.content for page in self.pages for view in page.messages if view.conversation == str(group)]
+
+    @property
+    def members(self) -> dict[str, list[MemberState]]:
+        told: dict[str, list[MemberState]] = {}
+        for page in self.pages:
+            for name, members in page.members.items():
+                told.setdefault(name, []).extend(members)
+        return told
+
+
 def read(
     since: int = 0,
     *,
@@ -44,13 +76,16 @@ def read(
     left: bool = False,
     each: int = 50,
     most: int = 99,
-) -> Changes:
+) -> Told:
     asked = [Asked(str(group), TEA_PARTITION, since, until, left) for group in groups]
-    return read_changes(user_id=ANA.id, epoch=1, asked=asked, each_most=each, most=most)
-
-
-def contents(changes: Changes, group: UUID = TEA) -> list[str]:
-    return [view.content for view in changes.messages.get(str(group), [])]
+    told = Told(find_changes(user_id=ANA.id, epoch=1, asked=asked, each_most=each, most=most))
+    place: Place | None = Place(-1, -1)
+    while place is not None:
+        page = read_page(user_id=ANA.id, epoch=1, asked=told.found.asked, after=place)
+        assert page.reached is None or page.reached > place
+        told.pages.append(page)
+        place = page.reached
+    return told
 
 
 def changed_standing(somebody: Somebody, *, offset: int, version: int = 2, active: bool = True) -> None:
@@ -64,8 +99,8 @@ def test_new_messages_come_in_order_from_since_to_until() -> None:
     for offset in (3, 1, 2, 4):
         archive(in_group(BOB), f"at {offset}", offset=offset)
 
-    assert contents(read(2)) == ["at 2", "at 3", "at 4"]
-    assert contents(read(2, until=4)) == ["at 2", "at 3"]
+    assert read(2).contents() == ["at 2", "at 3", "at 4"]
+    assert read(2, until=4).contents() == ["at 2", "at 3"]
 
 
 def test_nothing_is_told_that_the_archive_may_not_have_whole() -> None:
@@ -74,8 +109,8 @@ def test_nothing_is_told_that_the_archive_may_not_have_whole() -> None:
         archive(in_group(BOB), f"at {offset}", offset=offset)
     changes = read(0)
 
-    assert contents(changes) == ["at 1", "at 2"]
-    assert changes.offsets[TEA_PARTITION] == 3
+    assert changes.contents() == ["at 1", "at 2"]
+    assert changes.found.offsets[TEA_PARTITION] == 3
 
 
 def test_an_old_message_that_was_edited_since_comes_as_it_is_now_and_once() -> None:
@@ -85,20 +120,25 @@ def test_an_old_message_that_was_edited_since_comes_as_it_is_now_and_once() -> N
     edit(new, "new, edited", offset=7)
     changes = read(5)
 
-    assert sorted(contents(changes)) == ["new, edited", "old, edited"]
-    assert {view.changed for view in changes.messages[str(TEA)]} == {f"1:{old.partition}:6", f"1:{new.partition}:7"}
+    assert changes.contents() == ["new, edited", "old, edited"]
+    assert {view.changed for page in changes.pages for view in page.messages} == {
+        f"1:{old.partition}:6",
+        f"1:{new.partition}:7",
+    }
 
 
 def test_an_edit_from_before_is_not_told_again() -> None:
     old = archive(in_group(BOB), "old", offset=1)
     edit(old, "edited", offset=3)
-    assert contents(read(4)) == []
+    assert read(4).contents() == []
 
 
 def test_only_the_conversations_asked_for_are_told() -> None:
     archive(in_group(BOB), "tea", offset=1)
     archive(in_group(BOB, COFFEE), "coffee", offset=2)
-    assert list(read(0).messages) == [str(TEA)]
+    told = read(0)
+    assert (told.contents(), told.contents(COFFEE)) == (["tea"], [])
+    assert told.found.counts == {str(TEA): 1}
 
 
 def test_a_conversation_with_more_than_each_most_is_told_of_as_too_many_and_the_others_are_told() -> None:
@@ -107,8 +147,9 @@ def test_a_conversation_with_more_than_each_most_is_told_of_as_too_many_and_the_
     archive(in_group(BOB, COFFEE), "coffee", offset=1)
 
     changes = read(0, groups=(TEA, COFFEE), each=4)
-    assert (changes.too_many, list(changes.messages)) == ({str(TEA)}, [str(COFFEE)])
-    assert read(0, groups=(TEA, COFFEE), each=5).too_many == set()
+    assert (changes.found.too_many, changes.found.counts) == ({str(TEA)}, {str(COFFEE): 1})
+    assert (changes.contents(), changes.contents(COFFEE)) == ([], ["coffee"])
+    assert read(0, groups=(TEA, COFFEE), each=5).found.too_many == set()
 
 
 def test_beyond_most_what_may_be_cut_short_or_unread_is_too_many() -> None:
@@ -116,10 +157,10 @@ def test_beyond_most_what_may_be_cut_short_or_unread_is_too_many() -> None:
         archive(in_group(BOB), f"tea {offset}", offset=offset)
         archive(in_group(BOB, COFFEE), f"coffee {offset}", offset=offset)
 
-    assert read(0, groups=(TEA, COFFEE), most=6).too_many == set()
-    assert read(0, groups=(TEA, COFFEE), most=5).too_many == {str(COFFEE)}
-    assert read(0, groups=(TEA, COFFEE), most=3).too_many == {str(COFFEE)}
-    assert read(0, groups=(TEA, COFFEE), most=2).too_many == {str(TEA), str(COFFEE)}
+    assert read(0, groups=(TEA, COFFEE), most=6).found.too_many == set()
+    assert read(0, groups=(TEA, COFFEE), most=5).found.too_many == {str(COFFEE)}
+    assert read(0, groups=(TEA, COFFEE), most=3).found.too_many == {str(COFFEE)}
+    assert read(0, groups=(TEA, COFFEE), most=2).found.too_many == {str(TEA), str(COFFEE)}
 
 
 def test_who_was_added_since_is_told_with_their_standing_of_now() -> None:
@@ -137,7 +178,58 @@ def test_of_a_conversation_that_one_has_left_only_ones_own_standing_is_told() ->
     changes = read(5, left=True)
 
     assert [(m.user, m.active) for m in changes.members[str(TEA)]] == [("ana", False)]
-    assert changes.messages == {}
+    assert changes.contents() == []
+
+
+def test_what_is_long_comes_in_pages_in_the_order_of_the_log_and_may_be_read_on_from_any_place_reached() -> None:
+    large = "x" * 3_900
+    access, other = in_group(BOB), in_group(BOB, COFFEE)
+    written = [archive(access if n % 2 else other, f"{n} {large}", offset=n) for n in range(90)]
+    for number in (3, 20, 45):  # long after it was written: told where it was changed
+        edit(written[number], f"{number} edited", offset=90 + number // 5)
+    changed_standing(BOB, offset=30)
+    since, until = 10, 95
+    asked = [Asked(str(group), TEA_PARTITION, since, until) for group in (TEA, COFFEE)]
+    told, places = [], []
+    while asked:
+        found = find_changes(user_id=ANA.id, epoch=1, asked=asked, each_most=99, most=999)
+        page = read_page(user_id=ANA.id, epoch=1, asked=found.asked, after=Place(-1, -1))
+        assert sum(len(view.content) for view in page.messages) <= PAGE_BYTES + 4_000
+        told += [(view.position, view.content.split()[0]) for view in page.messages]
+        places.append((page.reached, bool(page.members)))
+        since = page.reached.offset + 1 if page.reached else until
+        asked = [Asked(str(group), TEA_PARTITION, since, until) for group in (TEA, COFFEE)] if page.reached else []
+
+    new = range(10, 90)
+    assert [int(number) for _, number in told if int(number) not in (3, 20, 45)] == [
+        n for n in new if n not in (20, 45)
+    ]
+    assert [number for _, number in told].count("3") == 1
+    assert {"20", "45"} <= {number for _, number in told}
+    assert len(places) >= 3
+    assert [place for place, members in places if members] == [places[0][0]]
+
+
+def test_people_whom_one_record_names_are_told_of_in_one_page() -> None:
+    many = [Somebody(UUID(int=2**64 + number), f"guest{number}") for number in range(520)]
+    for offset, group in ((5, many[:300]), (6, many[300:])):
+        User.objects.bulk_create(User(id=guest.id, username=guest.name, email=f"{guest.name}@x.org") for guest in group)
+        Member.objects.bulk_create(Member(conversation_id=TEA, user_id=guest.id) for guest in group)
+        MembershipInterval.objects.bulk_create(
+            MembershipInterval(
+                conversation_id=TEA, user_id=g.id, version=1, active=True, epoch=1, partition=0, offset=offset
+            )
+            for g in group
+        )
+    archive(in_group(BOB), "before them", offset=4)
+    archive(in_group(BOB), "after them", offset=7)
+    changed_standing(ANA, offset=8)
+    first, *others = read(0).pages
+
+    assert [view.content for view in first.messages] == ["before them"]
+    assert (first.reached, len(first.members[str(TEA)])) == (Place(0, 6), 520)
+    assert [view.content for page in others for view in page.messages] == ["after them"]
+    assert [m.user for page in others for m in page.members[str(TEA)]] == ["ana"]
 
 
 def test_a_replay_is_read_from_indexes_whatever_else_there_is() -> None:
@@ -148,14 +240,17 @@ def test_a_replay_is_read_from_indexes_whatever_else_there_is() -> None:
         cursor.execute("SET LOCAL enable_seqscan = off")
         arguments: dict[str, Any] = {
             "conversations": [TEA],
+            "partitions": [0],
             "since": [20],
+            "begin": [20],
             "until": [30],
+            "own": [False],
             "epoch": 1,
-            "each": 9,
+            "rows": 9,
             "most": 9,
         }
-        cursor.execute(f"EXPLAIN {_MESSAGES}", arguments)
-        plan = "\n".join(row[0] for row in cursor.fetchall())
-
-    assert "message_position" in plan
-    assert "message_by_change" in plan
+        for statement in (_COUNT, _MESSAGES):
+            cursor.execute(f"EXPLAIN {statement}", arguments)
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "message_position" in plan
+            assert "message_by_change" in plan

@@ -19,7 +19,7 @@ from klatsch.core.errors import BadRequest, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
-from klatsch.messaging.events import decode_members
+from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
 
@@ -32,7 +32,7 @@ def log() -> MemoryLog:
 
 
 def records_of(log: MemoryLog) -> list[MembersChanged]:
-    return [decode_members(record) for partition in log.records for record in partition]
+    return [members_event(record) for partition in log.records for record in partition]
 
 
 @pytest.mark.django_db

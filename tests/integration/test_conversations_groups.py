@@ -14,7 +14,7 @@ from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_co
 from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging.events import decode_members
+from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
 
@@ -59,7 +59,7 @@ class Group:
 
     def records(self) -> list[MembersChanged]:
         place = str(self.id).encode("ascii")
-        return [decode_members(r) for r in self.memory.records[partition_of(place, 12)] if r.key.endswith(place)]
+        return [members_event(r) for r in self.memory.records[partition_of(place, 12)] if r.key.endswith(place)]
 
     def knows(self, name: str) -> bool:
         try:

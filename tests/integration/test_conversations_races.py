@@ -12,7 +12,7 @@ from klatsch.conversations import groups
 from klatsch.conversations.models import Member
 from klatsch.core.errors import Conflict, KlatschError
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from klatsch.messaging.events import decode_members
+from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
 
@@ -45,7 +45,7 @@ class Race:
 
     def versions_told(self, name: str) -> list[int]:
         records = [record for partition in self.memory.records for record in partition]
-        return [one.version for record in records for one in decode_members(record).members if one.user == name]
+        return [one.version for record in records for one in members_event(record).members if one.user == name]
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Entry, Record
 from klatsch.messaging import events
+from klatsch.messaging.decoding import decode
 from klatsch.messaging.events import BadRecord
 from klatsch.messaging.judge import Memberships
-from klatsch.persister.batch import Batch, decode, sort_records
+from klatsch.persister.batch import Batch, sort_records
 from tests.contract.talk import (
     ANA,
     BOB,

@@ -23,10 +23,10 @@ PAGE = ROOT / "docs" / "metrics.md"
 
 
 def families() -> list[Metric]:
-    pending, ring = Pending(), Ring(150, now_s=0)
+    pending, ring = Pending(), Ring(1, 150)
     feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring, recent_bytes=2**20)
     own = CollectorRegistry()
-    own.register(GatewayGauges(feed, pending, ring, lambda: {0: 0}))
+    own.register(GatewayGauges(feed, pending, ring, lambda: {0: 0}, lambda: 0))
     own.register(PersisterGauges(lambda: {0: 0}, lambda: {0: 0}))
     return [*REGISTRY.collect(), *own.collect()]
 

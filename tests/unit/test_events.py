@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Position, Record
 from klatsch.messaging import events
+from klatsch.messaging.decoding import decode
 from klatsch.messaging.events import (
     BadRecord,
     MembersChanged,
     Membership,
     MessageChanged,
     MessagePosted,
-    decode_members,
     decode_record,
     digest,
     members_key,
@@ -176,7 +176,7 @@ def test_membership_records_live_in_the_partition_of_their_conversation() -> Non
 
 @given(memberships)
 def test_a_membership_record_is_read_under_the_key_of_its_own_conversation(event: MembersChanged) -> None:
-    assert decode_members(Record(0, 0, members_key(event.conversation), events.encode(event), b"")) == event
+    assert decode(Record(0, 0, members_key(event.conversation), events.encode(event), b"")) == event
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_membership_record_is_read_under_the_key_of_its_own_conversation(event
 )
 def test_any_other_record_is_a_bad_membership_record(key: bytes, value: bytes) -> None:
     with pytest.raises(BadRecord):
-        decode_members(Record(0, 0, key, value, b""))
+        decode(Record(0, 0, key, value, b""))
 
 
 positions = st.builds(Position, st.integers(0, 2**15 - 1), st.integers(0, 2**15 - 1), st.integers(0, 2**63 - 1))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.core.metrics import DELIVERED
+from klatsch.core.metrics import DELIVERED, SKIPPED
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.feed import Feed, access_from_record
 from klatsch.gateway.hub import Hub, Person
@@ -20,7 +20,7 @@ from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.ring import Ring
 from klatsch.messaging import events
 from klatsch.messaging.events import decode_record, digest, judged_id
-from klatsch.messaging.judge import Memberships
+from klatsch.messaging.judge import Memberships, StandingAt
 from tests.contract.peer import Peer
 from tests.contract.talk import (
     ANA,
@@ -66,7 +66,7 @@ class Gateway:
             offsets=offsets or {0: 0},
             hub=self.hub,
             pending=self.pending,
-            ring=Ring(span_s, now_s=0),
+            ring=Ring(len(offsets or {0: 0}), span_s),
             recent_bytes=2**20,
         )
 
@@ -83,8 +83,8 @@ class Gateway:
         mine = events.judged_digest(entry.judge) if body is None else body
         self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0))
 
-    def read(self, records: Iterable[Record], now_s: float = 0.0) -> None:
-        self.feed.apply(list(records), now_s)
+    def read(self, records: Iterable[Record]) -> None:
+        self.feed.apply(list(records))
 
 
 def message_id(entry: Entry) -> str:
@@ -442,7 +442,16 @@ def archive_before(records: Sequence[Record]) -> Memberships:
         event = decode_or_none(record)
         if isinstance(event, events.MembersChanged) and record.key == events.members_key(event.conversation):
             for member in event.members:
-                memberships.load(event.conversation, member.user_id, member.version, active=member.active)
+                memberships.load(
+                    StandingAt(
+                        event.conversation,
+                        member.user_id,
+                        member.version,
+                        member.active,
+                        record.partition,
+                        record.offset,
+                    )
+                )
     return memberships
 
 
@@ -481,6 +490,30 @@ def test_where_the_log_is_cut_into_batches_makes_no_difference(
     seen = [watcher.read() for watcher in watchers]
     assert seen[0] == seen[1]
     assert whole.feed.offsets == parts.feed.offsets
+
+
+@pytest.mark.parametrize("value", [b"", b"no JSON", b"{}", b'{"t":"message","v":1}'])
+def test_what_the_persister_would_refuse_is_shown_to_nobody_and_takes_nobodys_place(value: bytes) -> None:
+    gateway = Gateway()
+    ana, bob = gateway.connect(ANA), gateway.connect(BOB)
+    said = message(in_group(ANA), "hi")
+    gateway.await_answer(ana, said)
+    before = SKIPPED._value.get()
+    gateway.read(records_of(Entry(said.key, value, said.judge), said))
+
+    assert ana.read() == [{"re": 1, "ok": {"id": message_id(said), "position": "1:0:1", "duplicate": False}}]
+    assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
+    assert [r.offset for _, found in gateway.feed.recent.since([said.key], [0]) for r in found] == [1]
+    assert SKIPPED._value.get() == before + 1
+
+
+def test_a_change_that_the_persister_would_refuse_is_shown_to_nobody() -> None:
+    gateway = Gateway()
+    bob = gateway.connect(BOB)
+    edit = change_of(posted(in_group(ANA), "hi", client_id="one"), "ho", position="1:0:0")
+    gateway.read(records_of(Entry(edit.key, b"no JSON", edit.judge), edit))
+
+    assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
 
 
 def test_a_digest_of_another_reply_is_another_body() -> None:

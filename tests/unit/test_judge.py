@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.conversations.records import MembersChanged, Membership, members_key
-from klatsch.messaging.judge import Memberships
+from klatsch.eventlog.log import Record
+from klatsch.messaging.judge import Memberships, StandingAt
 from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
 
 TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()
@@ -15,6 +16,10 @@ TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()
 
 def changed(*standings: Membership, key: bytes = TEA_KEY) -> MembersChanged:
     return MembersChanged(conversation=key.decode(), kind="group", title="", members=list(standings))
+
+
+def apply(memberships: Memberships, event: MembersChanged, *, partition: int = 0, offset: int = 0) -> list[Membership]:
+    return memberships.apply(Record(partition, offset, members_key(event.conversation), b"", b""), event)
 
 
 def is_out(memberships: Memberships, person: Somebody, key: bytes = TEA_KEY) -> bool:
@@ -50,7 +55,7 @@ def out_by(memberships: Memberships) -> set[tuple[bytes, str]]:
 def test_of_a_persons_versions_the_highest_is_true(told: list[MembersChanged]) -> None:
     memberships = Memberships()
     for event in told:
-        memberships.apply(event)
+        apply(memberships, event)
 
     assert out_by(memberships) == out_of(told)
 
@@ -61,9 +66,9 @@ def test_order_and_repeats_change_nothing_in_the_end(data: st.DataObject, told: 
     other_order = data.draw(st.permutations(told + repeated))
     one, other = Memberships(), Memberships()
     for event in told:
-        one.apply(event)
+        apply(one, event)
     for event in other_order:
-        other.apply(event)
+        apply(other, event)
 
     assert out_by(one) == out_by(other)
 
@@ -73,9 +78,9 @@ def test_what_the_archive_says_and_what_records_bring_come_to_the_same(told: lis
     memberships = Memberships()
     for event in told[:cut]:
         for member in event.members:
-            memberships.load(event.conversation, member.user_id, member.version, active=member.active)
+            memberships.load(StandingAt(event.conversation, member.user_id, member.version, member.active, 0, 0))
     for event in told[cut:]:
-        memberships.apply(event)
+        apply(memberships, event)
 
     assert out_by(memberships) == out_of(told)
 
@@ -84,13 +89,13 @@ def test_only_a_removal_makes_a_record_void_never_the_want_of_an_addition() -> N
     memberships = Memberships()
     assert not is_out(memberships, ANA)
 
-    memberships.apply(changed(standing(ANA, 1, active=True), standing(BOB, 2, active=False)))
+    apply(memberships, changed(standing(ANA, 1, active=True), standing(BOB, 2, active=False)))
     assert (is_out(memberships, ANA), is_out(memberships, BOB), is_out(memberships, CLEO)) == (False, True, False)
 
 
 def test_a_removal_holds_in_its_own_conversation_alone() -> None:
     memberships = Memberships()
-    memberships.apply(changed(standing(ANA, 2, active=False)))
+    apply(memberships, changed(standing(ANA, 2, active=False)))
 
     assert is_out(memberships, ANA, TEA_KEY)
     assert not is_out(memberships, ANA, COFFEE_KEY)
@@ -98,8 +103,8 @@ def test_a_removal_holds_in_its_own_conversation_alone() -> None:
 
 def test_who_is_added_again_is_out_no_longer() -> None:
     memberships = Memberships()
-    memberships.apply(changed(standing(ANA, 2, active=False)))
-    memberships.apply(changed(standing(ANA, 3, active=True)))
+    apply(memberships, changed(standing(ANA, 2, active=False)))
+    apply(memberships, changed(standing(ANA, 3, active=True)))
 
     assert not is_out(memberships, ANA)
 
@@ -107,18 +112,18 @@ def test_who_is_added_again_is_out_no_longer() -> None:
 def test_apply_returns_the_changes_that_no_higher_version_has_overtaken() -> None:
     memberships = Memberships()
     later = standing(ANA, 3, active=True)
-    assert memberships.apply(changed(later)) == [later]
+    assert apply(memberships, changed(later)) == [later]
 
     bob = standing(BOB, 1, active=True)
-    assert memberships.apply(changed(standing(ANA, 2, active=False), bob)) == [bob]
-    assert memberships.apply(changed(later)) == [later]  # a repeat is as true as it was
+    assert apply(memberships, changed(standing(ANA, 2, active=False), bob)) == [bob]
+    assert apply(memberships, changed(later)) == [later]  # a repeat is as true as it was
 
 
 def test_what_contradicts_a_known_version_is_ignored() -> None:
     memberships = Memberships()
-    memberships.apply(changed(standing(ANA, 2, active=False)))
+    apply(memberships, changed(standing(ANA, 2, active=False)))
 
-    assert memberships.apply(changed(standing(ANA, 2, active=True))) == []
+    assert apply(memberships, changed(standing(ANA, 2, active=True))) == []
     assert is_out(memberships, ANA)
 
 
@@ -126,18 +131,67 @@ def test_nothing_is_kept_of_people_who_were_never_removed() -> None:
     memberships = Memberships()
     for number in range(1_000):
         person = Somebody(UUID(int=number), str(number))
-        memberships.apply(changed(standing(person, 1, active=True)))
+        apply(memberships, changed(standing(person, 1, active=True)))
 
-    assert memberships._known == {}
-    assert memberships._removed == {}
+    assert memberships.size == 0
 
 
-def test_what_is_forgotten_is_known_no_longer_by_either_key() -> None:
-    for key in (TEA_KEY, members_key(str(TEA))):
-        memberships = Memberships()
-        memberships.apply(changed(standing(ANA, 2, active=False)))
-        memberships.apply(changed(standing(ANA, 2, active=False), key=COFFEE_KEY))
-        memberships.forget([key])
+def test_what_the_log_no_longer_holds_is_forgotten_of_its_own_partition() -> None:
+    memberships = Memberships()
+    for offset, (person, partition) in enumerate([(ANA, 0), (BOB, 0), (CLEO, 1)]):
+        apply(memberships, changed(standing(person, 2, active=False)), partition=partition, offset=offset)
+    memberships.prune({0: 1, 1: 2})
 
-        assert not is_out(memberships, ANA)
-        assert is_out(memberships, ANA, COFFEE_KEY)
+    assert [is_out(memberships, person) for person in PEOPLE] == [False, True, True]
+    memberships.prune({0: 5, 1: 5})
+    assert memberships.size == 0
+    assert memberships._standings == {}
+
+
+def test_what_is_known_of_who_came_back_goes_with_its_record_too() -> None:
+    memberships = Memberships()
+    apply(memberships, changed(standing(ANA, 2, active=False)), offset=1)
+    apply(memberships, changed(standing(ANA, 3, active=True)), offset=2)
+    memberships.prune({0: 2})
+    assert memberships.size == 1
+    memberships.prune({0: 3})
+    assert memberships.size == 0
+
+
+def test_the_standings_of_a_partition_that_somebody_else_judges_are_forgotten() -> None:
+    memberships = Memberships()
+    apply(memberships, changed(standing(ANA, 2, active=False)), partition=3)
+    apply(memberships, changed(standing(ANA, 2, active=False), key=COFFEE_KEY), partition=4)
+    memberships.forget([3])
+
+    assert not is_out(memberships, ANA)
+    assert is_out(memberships, ANA, COFFEE_KEY)
+
+
+turns = st.lists(st.tuples(people, st.sampled_from([TEA_KEY, COFFEE_KEY])), max_size=20)
+
+
+@given(turns, st.lists(st.integers(0, 20), max_size=3))
+def test_all_who_forget_at_the_logs_beginning_agree_whenever_they_began(
+    told: list[tuple[Somebody, bytes]], cuts: list[int]
+) -> None:
+    oldest = max(cuts, default=0)
+    whole, pruned, late = Memberships(), Memberships(), Memberships()
+    last: dict[tuple[Somebody, bytes], StandingAt] = {}
+    for offset, (person, key) in enumerate(told):
+        known = last.get((person, key))
+        version = known.version + 1 if known else 1
+        member = standing(person, version, active=version % 2 == 1)
+        last[person, key] = StandingAt(key.decode(), person.user_id, version, member.active, 0, offset)
+        for judge in (whole, pruned):
+            apply(judge, changed(member, key=key), offset=offset)
+        if offset in cuts:
+            pruned.prune({0: offset})
+    for one in last.values():  # as a gateway that starts loads from the archive
+        if one.offset >= oldest and one.version > 1:
+            late.load(one)
+    whole.prune({0: oldest})
+    pruned.prune({0: oldest})
+
+    assert out_by(whole) == out_by(late) == out_by(pruned)
+    assert whole.size == late.size == pruned.size

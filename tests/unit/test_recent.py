@@ -34,6 +34,16 @@ def test_it_begins_where_the_feed_began_and_says_what_it_lacks() -> None:
     assert recent.missing([5, 6]) == {1}
 
 
+def test_nothing_from_before_its_beginning_counts_as_held_whatever_is_added() -> None:
+    recent = Recent([5], 16_000)
+    for offset in range(20):
+        recent.add(b"tea", record(0, offset, size=1_000))
+        assert recent.begins[0] >= 5
+        recent.turn([offset + 1])
+
+    assert recent.missing([4]) == {0}
+
+
 steps = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from(KEYS), st.integers(0, 3_000), st.booleans()), max_size=200
 )

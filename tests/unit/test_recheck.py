@@ -26,8 +26,8 @@ class Watch:
         self.recheck = Recheck(self.database, every_s=EVERY_S, give_up_s=GIVE_UP_S, find=self.find)
         self.peers = [Peer() for _ in range(count)]
         self.digests = [credential_digest(str(number)) for number in range(count)]
-        for peer, digest in zip(self.peers, self.digests, strict=True):
-            outbox = Outbox(peer, [], 1_000)
+        self.outboxes = [Outbox(peer, [], 1_000) for peer in self.peers]
+        for outbox, digest in zip(self.outboxes, self.digests, strict=True):
             outbox.credential = digest
             self.recheck.watch(ANA.id, outbox, 0.0)
 
@@ -98,3 +98,20 @@ async def test_a_connection_that_has_ended_is_asked_about_no_more() -> None:
     await watch.tick(EVERY_S, set())
     await watch.tick(9 * EVERY_S)
     assert watch.database.asked == 1
+
+
+async def test_a_connection_that_is_forgotten_is_held_no_longer_and_asked_about_no_more() -> None:
+    watch = Watch(3)
+    gone, asked_now = watch.outboxes[:2]
+    watch.recheck.forget(gone)
+    assert len(watch.recheck) == 2
+
+    async def while_asked() -> set[str]:
+        watch.recheck.forget(asked_now)
+        return set(watch.digests)
+
+    await watch.tick(EVERY_S, while_asked)
+    watch.recheck.forget(gone)
+    await watch.tick(2 * EVERY_S, set(watch.digests))
+    assert len(watch.recheck) == 1
+    assert sum(len(due) for due in watch.recheck._due.values()) == 1

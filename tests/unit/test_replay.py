@@ -1,6 +1,7 @@
 """Resume: a client that was away gets exactly what it missed, and where that cannot be, it is told so (D7)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway import protocol
 from klatsch.gateway.hub import Person
 from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.replay import never
 from klatsch.gateway.service import Arrival
-from klatsch.messaging.changes import Changes, MemberState
+from klatsch.messaging.changes import Asked, Found, MemberState, Page, Place
 from klatsch.messaging.queries import MessageView
 from tests.contract.gateway_parts import REPLAY, Parts, signed_in, standing_of
 from tests.contract.peer import Peer
@@ -54,10 +56,10 @@ class Client:
             self.parts.database.answers.append(self.standings)
         self.person = await self.parts.gateway.hello(Arrival(signed_in(self.somebody), 0), self.outbox)
 
-    async def catch_up(self, resume: str | None = None) -> None:
+    async def catch_up(self, resume: str | None = None, enough: Callable[[], bool] = never) -> None:
         assert self.outbox is not None
         assert self.person is not None
-        await self.parts.gateway.catch_up(self.person, self.outbox, resume or self.token, self._answer)
+        await self.parts.gateway.catch_up(self.person, self.outbox, resume or self.token, self._answer, enough)
 
     def _answer(self, resumed: bool) -> None:  # noqa: FBT001 - as the gateway calls it
         assert self.outbox is not None
@@ -214,14 +216,14 @@ async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -
         say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
     here = parts.feed.offsets[0]
 
-    async def slow_archive() -> Changes:
+    async def slow_archive() -> Found:
         say(parts, message(in_group(BOB), "meanwhile"), added(ANA, conversation=COFFEE))
         say(parts, message(in_group(BOB, COFFEE), "and there"))
-        return Changes({0: here}, {str(TEA): [view("long ago", "1:0:0")]})
+        return found(here)
 
     await client.sign_in()
     # Memory has moved on meanwhile, so the archive is asked for the rest of it, where nothing was said.
-    parts.database.answers += [slow_archive, Changes({0: 10**6})]
+    parts.database.answers += [slow_archive, Page([view("long ago", "1:0:0")]), Found({0: 10**6})]
     await client.catch_up()
     say(parts, message(in_group(BOB), "live"))
     frames = client.read()
@@ -245,7 +247,7 @@ async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_lo
     for number in range(40):
         say(parts, message(in_group(BOB), f"text {number}"))
     await client.sign_in()
-    parts.database.answers += [Changes({0: 3}, {str(TEA): [view("text 0", "1:0:0")]})] * 3
+    parts.database.answers += [found(3), Page([view("text 0", "1:0:0")])] * 3
     await client.catch_up()
     frames = client.read()
 
@@ -272,6 +274,80 @@ async def test_more_changes_than_the_cap_are_a_reset_of_that_conversation_alone(
     assert frames[0]["ok"]["resumed"] is True
 
 
+async def away_from_a_small_memory(parts: Parts) -> Client:
+    """Somebody whose token memory does not reach back to; the archive has all that was said."""
+    client = Client(parts)
+    await client.come()
+    client.go()
+    for number in range(40):
+        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
+    await client.sign_in()
+    return client
+
+
+async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
+    parts = Parts(recent_bytes=16)
+    client = await away_from_a_small_memory(parts)
+    pages = [Page([view(f"text {n}", f"1:0:{n}")], reached=Place(0, n) if n < 3 else None) for n in range(4)]
+    parts.database.answers += [found(parts.feed.offsets[0], messages=4), *pages]
+    client.peer.stalls_after = 2  # the answer, and a first page
+    coming = asyncio.ensure_future(client.catch_up())
+    await until(lambda: client.peer.paused)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert parts.database.answers == pages[1:]  # a peer that takes nothing holds no page
+    client.peer.stalls_after, client.peer.paused = None, False
+    await coming
+
+    assert [f["d"]["content"] for f in client.read() if f.get("t") == "state"] == [f"text {n}" for n in range(4)]
+
+
+async def test_a_replay_that_is_enough_ends_with_the_mark_of_the_place_reached_and_hears_nothing_more() -> None:
+    parts = Parts(recent_bytes=16)
+    client = await away_from_a_small_memory(parts)
+    pages = [Page([view("text 0", "1:0:0")], reached=Place(0, 0)), Page([view("text 1", "1:0:4")], reached=Place(0, 4))]
+    parts.database.answers += [found(parts.feed.offsets[0], messages=9), *pages]
+    await client.catch_up(enough=lambda: not parts.database.answers)
+    say(parts, message(in_group(BOB), "live"))
+    frames = client.read()
+
+    assert kinds(frames) == ["ok", "state", "state", "mark"]
+    assert str(client.token).endswith(".0:5")
+
+
+async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_replay_is_enough() -> None:
+    parts = Parts(recent_bytes=16)
+    client = await away_from_a_small_memory(parts)
+    archived = parts.feed.recent.begins[0]
+    changed_later = Page([view("edited just now", "1:0:0")], reached=Place(0, archived + 7))
+    parts.database.answers += [found(archived, messages=9), changed_later]
+    await client.catch_up(enough=lambda: not parts.database.answers)
+    frames = client.read()
+
+    assert kinds(frames) == ["ok", "state", "reset", "mark"]
+    assert (frames[2]["d"]["conversations"], frames[2]["d"]["why"]) == ([str(TEA)], "too_far_behind")
+    assert str(client.token).endswith(f".0:{archived}")
+
+
+async def test_who_is_removed_in_the_middle_of_a_replay_is_told_nothing_more_of_it() -> None:
+    parts = Parts()
+    client = Client(parts)
+    await client.come()
+    client.go()
+    say(parts, *(message(in_group(BOB), f"{number} " + "x" * 3_000) for number in range(60)))
+    await client.sign_in()
+    client.peer.stalls_after = 2  # the answer, and a first part
+    coming = asyncio.ensure_future(client.catch_up())
+    await until(lambda: client.peer.paused)
+    told = len(contents(client.read()))
+    say(parts, removed(ANA))
+    client.peer.stalls_after, client.peer.paused = None, False
+    await coming
+
+    assert 0 < told < 60
+    assert kinds(client.read()) == ["members", "mark"]
+
+
 async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
@@ -281,8 +357,7 @@ async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -
         say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
     await client.sign_in()
     members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]
-    changes = Changes({0: parts.feed.offsets[0]}, {str(TEA): [view("hi", "1:0:0")]}, {str(TEA): members})
-    parts.database.answers.append(changes)
+    parts.database.answers += [found(parts.feed.offsets[0]), Page([view("hi", "1:0:0")], {str(TEA): members})]
     await client.catch_up()
     frames = client.read()
 
@@ -374,6 +449,11 @@ async def test_a_peer_that_stalls_when_all_has_been_replayed_holds_up_nobody() -
     frames = client.read()
     assert contents(frames) == texts
     assert kinds(frames)[-1] == "mark"
+
+
+def found(archived: int, *, messages: int = 1) -> Found:
+    """What an archive that has come so far says, where something was said at the tea."""
+    return Found({0: archived}, [Asked(str(TEA), 0, 0, archived)], {str(TEA): messages})
 
 
 def view(content: str, position: str) -> MessageView:

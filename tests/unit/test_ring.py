@@ -6,96 +6,139 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.gateway.ring import Ring
+from klatsch.eventlog.log import Record
+from klatsch.gateway.ring import Ring, RingFull
 from klatsch.messaging.events import judge_header
 
 SPAN_S = 150.0
+SPAN_MS = int(SPAN_S * 1_000)
 SENDER = bytes(16)
 
 
-def name(number: int) -> bytes:
-    return number.to_bytes(16, "big")
+def record(number: int, offset: int, *, body: bytes = b"body", time_ms: int = 0, partition: int = 0) -> Record:
+    judge = judge_header(number.to_bytes(16, "big"), SENDER, padded(body))
+    return Record(partition, offset, b"key", b"", judge, b"", time_ms)
 
 
-def header(number: int, body: bytes = b"body") -> bytes:
-    return judge_header(name(number), SENDER, body.ljust(16, b"."))
+def padded(body: bytes) -> bytes:
+    return body.ljust(16, b".")
 
 
 @dataclass
 class Step:
-    """Time passes; then a batch with these messages comes."""
+    """Time passes in the log; then these messages come."""
 
-    pause_s: float
+    pause_ms: int
     messages: list[int]
 
 
-pauses = st.floats(0, SPAN_S * 2) | st.sampled_from([0.0, SPAN_S / 4, SPAN_S / 2, SPAN_S])
+pauses = st.integers(0, SPAN_MS * 2) | st.sampled_from([0, SPAN_MS // 4, SPAN_MS // 2, SPAN_MS])
 steps = st.lists(st.builds(Step, pauses, st.lists(st.integers(0, 30), max_size=5)), max_size=30)
 
 
 @given(steps)
-def test_a_copy_is_known_for_at_least_the_span_whatever_the_times_of_the_turns(taken: list[Step]) -> None:
-    now_s, offset = 0.0, 0
-    ring = Ring(SPAN_S, now_s)
-    model: dict[int, tuple[float, int]] = {}
+def test_a_copy_is_known_for_at_least_the_span_whatever_the_times_of_the_records(taken: list[Step]) -> None:
+    now_ms, offset = 0, 0
+    ring = Ring(1, SPAN_S)
+    model: dict[int, tuple[int, int]] = {}
     for step in taken:
-        now_s += step.pause_s
-        ring.turn(now_s)
+        now_ms += step.pause_ms
         for message in step.messages:
-            found = ring.find(header(message))
-            since_s, first = model.get(message, (-1.0, -1))
-            if message in model and now_s - since_s < SPAN_S:
+            read = record(message, offset, time_ms=now_ms)
+            found = ring.find(read)
+            since_ms, first = model.get(message, (-1, -1))
+            if message in model and now_ms - since_ms < SPAN_MS:
                 assert found == first
             if found is None:
-                ring.remember(header(message), offset)
-                model[message] = (now_s, offset)
+                ring.remember(read)
+                model[message] = (now_ms, offset)
             else:
                 assert found == first
             offset += 1
 
 
-@given(st.floats(0, 10 * SPAN_S), st.floats(0.001, SPAN_S / 4))
-def test_what_is_older_than_the_span_and_a_quarter_is_forgotten(start_s: float, every_s: float) -> None:
-    ring = Ring(SPAN_S, start_s)
-    ring.remember(header(1), 7)
-    now_s = start_s
-    while now_s < start_s + SPAN_S * 1.25 + 5 * every_s:
-        now_s += max(every_s, SPAN_S / 40)
-        ring.turn(now_s)
+@given(st.integers(0, 10 * SPAN_MS), st.integers(1, SPAN_MS // 4))
+def test_what_is_older_than_the_span_and_a_quarter_is_forgotten(start_ms: int, every_ms: int) -> None:
+    ring = Ring(1, SPAN_S)
+    ring.remember(record(1, 7, time_ms=start_ms))
+    now_ms, number = start_ms, 1
+    while now_ms < start_ms + SPAN_MS * 1.25 + 5 * every_ms:
+        now_ms += max(every_ms, SPAN_MS // 40)
+        number += 1
+        ring.remember(record(number, number, time_ms=now_ms))
 
-    assert ring.find(header(1)) is None
-    assert len(ring) == 0
+    assert ring.find(record(1, 8)) is None
+
+
+def test_hours_of_the_log_that_are_read_up_at_once_leave_no_more_than_the_span() -> None:
+    ring = Ring(2, SPAN_S)
+    an_hour_ms = 3_600_000
+    for partition in (0, 1):  # one is read up before the other begins
+        for second in range(3_600):
+            ring.remember(record(10_000 * partition + second, second, partition=partition, time_ms=second * 1_000))
+    ring.check()
+
+    assert len(ring) < 2 * 1.3 * SPAN_S
+    last = an_hour_ms // 1_000 - 1
+    assert [ring.find(record(10_000 * p + last - 149, 0, partition=p)) for p in (0, 1)] == [last - 149] * 2
+
+
+def test_a_record_of_an_earlier_time_changes_nothing_for_the_others() -> None:
+    ring = Ring(1, SPAN_S)
+    ring.remember(record(1, 1, time_ms=1_000_000))
+    for number in range(2, 20):
+        ring.remember(record(number, number, time_ms=0))
+
+    assert [ring.find(record(number, 0)) for number in range(1, 20)] == list(range(1, 20))
+
+
+def test_beyond_its_bound_it_says_so_and_what_can_be_done() -> None:
+    ring = Ring(1, SPAN_S, entries_most=3)
+    for number in range(3):
+        ring.remember(record(number, number))
+    ring.check()
+    ring.remember(record(3, 3))
+
+    with pytest.raises(RingFull, match="KLATSCH_RING_SECONDS"):
+        ring.check()
 
 
 def test_a_copy_is_known_by_its_id_and_told_from_another_body() -> None:
-    ring = Ring(SPAN_S, 0)
-    ring.remember(header(1, b"hi"), 7)
+    ring = Ring(1, SPAN_S)
+    ring.remember(record(1, 7, body=b"hi"))
 
-    assert ring.find(header(1, b"ho")) == 7
-    assert ring.same_body(name(1), b"hi".ljust(16, b"."))
-    assert not ring.same_body(name(1), b"ho".ljust(16, b"."))
+    assert ring.find(record(1, 8, body=b"ho")) == 7
+    assert ring.same_body(record(1, 8), padded(b"hi"))
+    assert not ring.same_body(record(1, 8), padded(b"ho"))
 
 
 def test_what_was_never_remembered_has_no_place_and_no_body() -> None:
-    ring = Ring(SPAN_S, 0)
+    ring = Ring(2, SPAN_S)
+    ring.remember(record(1, 7, partition=1))
 
-    assert ring.find(header(1)) is None
-    assert not ring.same_body(name(1), b"body".ljust(16, b"."))
+    assert ring.find(record(1, 8)) is None
+    assert not ring.same_body(record(1, 8), padded(b"body"))
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2**31, 2**63 - 1])
 def test_every_offset_of_the_log_is_given_back(offset: int) -> None:
-    ring = Ring(SPAN_S, 0)
-    ring.remember(header(1), offset)
+    ring = Ring(1, SPAN_S)
+    ring.remember(record(1, offset))
 
-    assert ring.find(header(1)) == offset
-    assert ring.same_body(name(1), b"body".ljust(16, b"."))
+    assert ring.find(record(1, 0)) == offset
+    assert ring.same_body(record(1, 0), padded(b"body"))
 
 
 def test_its_length_is_how_many_ids_it_remembers() -> None:
-    ring = Ring(SPAN_S, 0)
+    ring = Ring(1, SPAN_S)
     for number in range(5):
-        ring.remember(header(number), number)
-        ring.turn(number * SPAN_S / 4)
+        ring.remember(record(number, number, time_ms=number * SPAN_MS // 4))
 
     assert len(ring) == 5
+
+
+def test_it_spans_no_less_than_it_promises_at_any_time() -> None:
+    ring = Ring(1, 100, now_ms=1_000_000)
+    for now_ms in range(1_000_000, 2_000_000, 5_000):
+        ring.remember(record(now_ms, 0, time_ms=now_ms))
+        assert 100 <= ring.span_s(now_ms) <= 225

@@ -1,7 +1,9 @@
 """`GET sync`: the same replay and pushes for plain HTTP, as a long poll or as a stream of events (D7)."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.gateway import protocol
 from klatsch.gateway.protocol import Close
+from klatsch.gateway.sinks import POLL_BYTES_MOST
 from klatsch.gateway.sync import Sync
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.talk import ANA, BOB, TEA, in_group, message
@@ -33,6 +36,8 @@ class Request:
     body: bytes = b""
     done: bool = False
     stalls: bool = False
+    stalls_after: int | None = None
+    running: asyncio.Future[None] | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def receive(self) -> dict[str, Any]:
@@ -40,7 +45,7 @@ class Request:
         return {"type": "http.disconnect"}
 
     async def send(self, event: dict[str, Any]) -> None:
-        while self.stalls:  # noqa: ASYNC110 - as a transport that is full
+        while self.stalls or (self.stalls_after is not None and len(self.body) >= self.stalls_after):  # noqa: ASYNC110 - as a transport that is full
             await asyncio.sleep(0)
         if event["type"] == "http.response.start":
             self.status = event["status"]
@@ -75,7 +80,7 @@ async def asked(parts: Parts, query: str = "", answers: Any = None, **headers: s
     sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in (BEARER | headers).items() if value]
     scope = {"method": "GET", "query_string": query.encode(), "headers": sent}
     sync = Sync(parts.gateway, stall_s=0.2, cors_origins=["https://app.example"])
-    running = asyncio.ensure_future(sync(scope, request.receive, request.send))
+    running = request.running = asyncio.ensure_future(sync(scope, request.receive, request.send))
     try:
         yield request
     finally:
@@ -128,6 +133,76 @@ async def test_a_poll_with_a_token_brings_what_came_since() -> None:
 
     assert (contents(second.json["pushes"]), second.json["resumed"]) == (["one", "two"], True)
     assert third.json["pushes"] == []
+
+
+async def test_a_poll_that_would_be_long_ends_early_and_the_next_ones_bring_the_rest() -> None:
+    parts = Parts(recent_bytes=2**24)
+    token = parts.gateway.tokens.now(ANA.user_id)
+    for first in range(0, 90, 30):
+        say(parts, *(f"{number} " + "€" * 3_990 for number in range(first, first + 30)), "between")
+    answers: list[Any] = []
+    sizes: list[int] = []
+    while not answers or answers[-1]["pushes"]:
+        request = await answered(parts, f"since={token}&wait=0")
+        answers.append(request.json)
+        sizes.append(len(request.body))
+        token = request.json["resume"]
+
+    texts = [text.split()[0] for answer in answers for text in contents(answer["pushes"])]
+    assert [text for text in texts if text != "between"] == [str(number) for number in range(90)]
+    assert texts.count("between") == 3
+    assert len(answers) == 3
+    assert max(sizes) < POLL_BYTES_MOST + 2 * 65_536
+
+
+async def test_what_comes_live_in_one_go_is_bounded_too_and_the_next_poll_brings_the_rest() -> None:
+    parts = Parts(recent_bytes=2**24)
+    token = parts.gateway.tokens.now(ANA.user_id)
+    async with asked(parts, f"since={token}") as request:
+        await until(lambda: parts.hub.audiences)
+        for number in range(120):  # before the poll's task has its turn
+            say(parts, f"{number} " + "€" * 3_990)
+        await until(lambda: request.done)
+    rest = await answered(parts, f"since={request.json['resume']}&wait=0")
+
+    told = contents(request.json["pushes"]) + contents(rest.json["pushes"])
+    assert [text.split()[0] for text in told] == [str(number) for number in range(120)]
+    assert len(request.body) < POLL_BYTES_MOST + 65_536
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_when_it_ends_everything_is_let_go_of(accept: str) -> None:
+    parts = Parts()
+    token = parts.gateway.tokens.now(ANA.user_id)
+    gc.collect()
+    gc.disable()  # what only the collector frees is held for longer than it may be
+    try:
+        async with asked(parts, f"since={token}", accept=accept) as request:
+            await until(lambda: parts.hub.audiences)
+            [held] = [weakref.ref(one) for one in sockets_of(parts)]
+            say(parts, "one")
+            await until(lambda: b"one" in request.body)
+        assert held() is None
+    finally:
+        gc.enable()
+    assert len(parts.gateway.recheck) == 0
+
+
+def sockets_of(parts: Parts) -> list[Any]:
+    return [outbox._socket for _, outbox in parts.hub.connections()]
+
+
+@pytest.mark.parametrize("taken", [0, 65_536])
+async def test_a_peer_that_takes_nothing_of_a_long_answer_is_given_up(taken: int) -> None:
+    parts = Parts()
+    token = parts.gateway.tokens.now(ANA.user_id)
+    say(parts, *("x" * 4_000 for _ in range(100)))
+    async with asked(parts, f"since={token}&wait=0") as request:
+        request.stalls_after = taken
+        assert request.running is not None
+        await asyncio.wait_for(request.running, 10)
+    assert not request.done
+    assert len(request.body) == taken
 
 
 async def test_a_poll_waits_for_what_comes() -> None:

@@ -1,0 +1,44 @@
+"""What a replay tells, in portions that a socket takes at once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+import msgspec
+
+from klatsch.eventlog.log import Record
+from klatsch.gateway import protocol
+from klatsch.messaging.changes import Page
+
+T = TypeVar("T")
+_CHUNK_BYTES: Final = 65_536
+_FRAME_BYTES: Final = 200
+"""What a frame takes beside its record's value."""
+
+
+def size_of(found: tuple[bytes, Record]) -> int:
+    """What its frame takes, about."""
+    return len(found[1].value) + _FRAME_BYTES
+
+
+def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """The items, some `_CHUNK_BYTES` at a time."""
+    chunk: list[T] = []
+    size = 0
+    for item in items:
+        chunk.append(item)
+        size += size_of(item)
+        if size >= _CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def states_of(page: Page) -> Iterator[tuple[bytes | None, bytes]]:
+    """The pushes of a page: who belongs where before what was said there, which is for members alone."""
+    for name, members in page.members.items():
+        body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})
+        yield None, protocol.push_state(body)
+    for message in page.messages:
+        body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
+        yield message.conversation.encode("ascii"), protocol.push_state(body)
