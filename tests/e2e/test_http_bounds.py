@@ -64,11 +64,8 @@ async def test_a_message_that_comes_in_chunks_is_sent(
     assert sent.json()["content"] == "in chunks"
 
 
-def test_sync_is_answered_under_our_names_alone_and_a_proxy_is_believed_by_the_names_of_its_headers(
-    gateway_a: GatewayProcess,
-) -> None:
+def test_sync_passes_the_checks_that_django_makes_of_its_own_pages(gateway_a: GatewayProcess) -> None:
     with contextlib.closing(httpx.Client(base_url=gateway_a.url, trust_env=False)) as http:
-        assert http.get("/api/v1/sync", headers={"Host": "evil.example"}).status_code == 400
         unknown = http.get("/api/v1/sync")
         assert (unknown.status_code, unknown.headers["X-Content-Type-Options"]) == (401, "nosniff")
         assert http.options("/api/v1/sync").headers["Allow"] == "GET, OPTIONS"
