@@ -176,7 +176,7 @@ VARIABLES: tuple[Variable, ...] = (
         600,
     ),
     Variable("KLATSCH_API_THREADS", int, 16, "Threads that answer REST in one process.", 1, 256),
-    Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process.", 1, 64),
+    Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process; never more than cores.", 1, 64),
     Variable("KLATSCH_TOKEN_DAYS", int, 30, "How long a bearer token lives (days).", 1, 3650),
     Variable("KLATSCH_TICKET_SECONDS", int, 30, "How long a WebSocket ticket lives (s).", 5, 300),
     Variable(
@@ -243,6 +243,30 @@ VARIABLES: tuple[Variable, ...] = (
         "Messages a person may send to one process, by sockets and REST together (1/s); 0: no limit. "
         "Frames of a socket: twice that.",
         0,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_CONVERSATIONS_PER_PERSON",
+        int,
+        5_000,
+        "Conversations that one person may belong to; the last fifth is for those that they begin; 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_CONNECTIONS_PER_PERSON",
+        int,
+        50,
+        "WebSockets and event streams of one person to one gateway, and as many polls; 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_CREDENTIALS_PER_PERSON",
+        int,
+        100,
+        "Bearer tokens of one person, and as many sessions and tickets.",
+        1,
         10**6,
     ),
     Variable(

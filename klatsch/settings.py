@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "klatsch.api.probes.Probes",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "klatsch.api.hashing.HashingDoor",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +79,7 @@ DATABASES = {
         "OPTIONS": {
             **_DATABASE.get("OPTIONS", {}),
             # A thread that answers needs one connection; waiting longer than this for one is an answer: 503.
-            "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 4, "timeout": 5},
+            "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 8, "timeout": 5},
             "connect_timeout": 5,
         },
     }

@@ -1,45 +1,99 @@
-"""Passwords are hashed in few places at once: a burst of sign-ins must not take the cores from everybody else.
+"""Passwords are hashed in few places at once: a burst of sign-ins must take neither the cores nor the threads.
 
-The bound is in the hashers, which all ways lead through: REST, the admin's login, commands.
+A request that hashes takes its slot before anything else, as soon as it is known by its path (`hashes_password`): while
+it waits it has no connection of PostgreSQL, and a refusal cannot tell who exists. The hashers take one themselves for
+what comes another way, such as a command.
 """
 
 import functools
+import os
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import hashers
 
 from klatsch.accounts.password_form import one_form
 from klatsch.core.errors import Unavailable
+from klatsch.core.metrics import CAPPED
 
-WAIT_S = 5.0
-"""A hash takes a quarter of a second; who waits longer than this is better told to come again."""
+WAIT_S: Final = 2.0
+"""A hash takes a quarter of a second; a request that waits longer than this is better told to come again."""
+RETRY_S: Final = 1.0
+WAITING_SHARE: Final = 4
+"""One thread in four may wait for a slot; the others go on with what hashes nothing."""
+
+_HASHING_PATHS: Final = re.compile(
+    r"/api/v1/(auth/(register|login|tokens|password|password/reset/confirm)|me/deactivate)"
+    r"|/admin/(login|password_change|accounts/user/(add|[^/]+/password))/"
+)
 
 
 class HashingSlots:
-    """At most `most` hold a slot at once; who gets none within `wait_s` is refused with Unavailable."""
+    """At most `most` hold a slot at once, and at most `waiting_most` wait for one, each up to `wait_s`.
 
-    def __init__(self, most: int, wait_s: float) -> None:
-        self._free = threading.BoundedSemaphore(most)
+    Any other is refused at once with Unavailable. One place leaves half of the waiting room to the others.
+    """
+
+    def __init__(self, most: int, waiting_most: int, wait_s: float) -> None:
+        self.room = most + waiting_most
+        self._of_one_place = most + waiting_most // 2
         self._wait_s = wait_s
+        self._free = threading.BoundedSemaphore(most)
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+        self._mine = threading.local()
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        if not self._free.acquire(timeout=self._wait_s):
-            raise Unavailable("Too many sign-ins at once. Try again.", retry_after=self._wait_s)
+    def take(self, place: str = "") -> Iterator[None]:
+        """A slot for as long as the block runs; `place` is where the request comes from. A second one is the first."""
+        if getattr(self._mine, "held", False):
+            yield
+            return
+        with self._waiting(place):
+            if not self._free.acquire(timeout=self._wait_s):
+                raise _too_many()
+            self._mine.held = True
+            try:
+                yield
+            finally:
+                self._mine.held = False
+                self._free.release()
+
+    @contextmanager
+    def _waiting(self, place: str) -> Iterator[None]:
+        with self._lock:
+            if self._inside.total() >= self.room or (place and self._inside[place] >= self._of_one_place):
+                raise _too_many()
+            self._inside[place] += 1
         try:
             yield
         finally:
-            self._free.release()
+            with self._lock:
+                self._inside[place] -= 1
+                if not self._inside[place]:
+                    del self._inside[place]
 
 
 @functools.cache
 def hashing_slots() -> HashingSlots:
     """The slots of this process: Django makes hashers without arguments, so they find their slots here."""
-    return HashingSlots(settings.ENV["KLATSCH_HASHERS"], WAIT_S)
+    most = min(settings.ENV["KLATSCH_HASHERS"], len(os.sched_getaffinity(0)))
+    return HashingSlots(most, max(1, settings.ENV["KLATSCH_API_THREADS"] // WAITING_SHARE), WAIT_S)
+
+
+def hashes_password(method: str, path: str) -> bool:
+    """Whether such a request makes or checks a hash."""
+    return method == "POST" and _HASHING_PATHS.fullmatch(path) is not None
+
+
+def _too_many() -> Unavailable:
+    CAPPED.labels("hashing").inc()
+    return Unavailable("Too many sign-ins at once. Try again.", retry_after=RETRY_S)
 
 
 class BCryptAsTyped(hashers.BCryptSHA256PasswordHasher):

@@ -1,41 +1,53 @@
 """How often somebody may try: counted in PostgreSQL, so by all processes together (D16).
 
-A try is counted before it is made, in one statement, so that many at once do not slip through; a success takes it back.
+A try is counted before it is made, in one transaction, so that many at once do not slip through; a success takes it
+back. A refused one is only read: guessing on costs no write.
 A window begins with its first try and ends in its time however many follow: nobody is locked out for ever. Who tried is
 kept as a keyed digest: the table tells neither names nor addresses, and counts for people who do not exist alike.
 """
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from klatsch.accounts.addresses import address_key
 from klatsch.core.errors import RateLimited
+from klatsch.core.metrics import CAPPED
 
 _HOUR_S: Final = 3_600
 _OWN_PASSWORD_CREDENTIALS: Final = 5
 """How many of a person's credentials have to be closed to guesses before all are: each can make others."""
 _IPV6_PREFIX: Final = 64
 """What one subscriber has of IPv6: a limit by single address would be none."""
-_COUNT = """
+_GIVEN: Final = "unnest(%(whats)s::text[], %(whos)s::text[], %(mosts)s::int[]) AS t (what, who, most)"
+_LIVE: Final = "a.since >= clock_timestamp() - %(window)s * interval '1 s'"
+_LEFT_S: Final = f"""
+    SELECT max(extract(epoch FROM a.since - clock_timestamp())::float8 + %(window)s)
+    FROM accounts_attempts a JOIN {_GIVEN} USING (what, who)
+    WHERE a.count >= t.most AND {_LIVE}"""  # noqa: S608 - of constants
+_COUNT: Final = f"""
     INSERT INTO accounts_attempts AS a (what, who, since, count)
-    SELECT t.what, t.who, clock_timestamp(), 1 FROM unnest(%(whats)s::text[], %(whos)s::text[]) AS t (what, who)
+    SELECT t.what, t.who, clock_timestamp(), 1 FROM {_GIVEN}
     ON CONFLICT (what, who) DO UPDATE SET
-        count = CASE WHEN a.since < clock_timestamp() - %(window)s * interval '1 s' THEN 1 ELSE a.count + 1 END,
-        since = CASE WHEN a.since < clock_timestamp() - %(window)s * interval '1 s' THEN clock_timestamp()
-                     ELSE a.since END
-    RETURNING what, count, extract(epoch FROM since - clock_timestamp())::float8 + %(window)s"""
-_FORGET = "DELETE FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'"
-_TAKE_BACK = """
-    UPDATE accounts_attempts
-    SET count = CASE WHEN what IN ('sign_in', 'own_password') THEN 0 ELSE greatest(count - 1, 0) END
-    WHERE (what, who) IN (SELECT * FROM unnest(%(whats)s::text[], %(whos)s::text[]))"""
+        count = CASE WHEN {_LIVE} THEN a.count + 1 ELSE 1 END,
+        since = CASE WHEN {_LIVE} THEN a.since ELSE clock_timestamp() END
+    WHERE NOT ({_LIVE} AND a.count >= (SELECT most FROM {_GIVEN} WHERE (t.what, t.who) = (a.what, a.who)))
+    RETURNING count"""  # noqa: S608 - of constants
+_FORGET: Final = "DELETE FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'"
+# Rows are locked in the order in which they are counted, so that nobody waits for each other.
+_TAKE_BACK: Final = f"""
+    WITH counted AS (
+        SELECT a.what, a.who FROM accounts_attempts a JOIN {_GIVEN} USING (what, who)
+        ORDER BY a.what FOR UPDATE OF a)
+    UPDATE accounts_attempts a
+    SET count = CASE WHEN a.what IN ('sign_in', 'own_password') THEN 0 ELSE greatest(a.count - 1, 0) END
+    FROM counted WHERE (a.what, a.who) = (counted.what, counted.who)"""  # noqa: S608 - of constants
 
 
 class Try(NamedTuple):
@@ -114,18 +126,37 @@ def client_network(http: HttpRequest) -> str:
 
 
 def _count(tries: Sequence[Try], window_s: int) -> None:
+    parameters = {"window": window_s, **_parameters(tries)}
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"window": window_s, **_parameters(tries)})
-        rows = {what: (count, left_s) for what, count, left_s in cursor.fetchall()}
-        if any(count == 1 for count, _ in rows.values()):
+        _check(cursor, parameters)
+        with transaction.atomic():
+            cursor.execute(_COUNT, parameters)
+            counts = [count for (count,) in cursor.fetchall()]
+            if len(counts) < len(tries):  # others were faster: what this statement has counted is undone
+                _check(cursor, parameters)
+                raise _too_many(1.0)
+        if 1 in counts:
             cursor.execute(_FORGET)
-    waits_s = [rows[one.what][1] for one in tries if rows[one.what][0] > one.most]
-    if waits_s:
-        raise RateLimited("Too many tries. Come again later.", retry_after=max(1.0, *waits_s))
 
 
-def _parameters(tries: Sequence[Try]) -> dict[str, list[str]]:
-    return {"whats": [one.what for one in tries], "whos": [one.who for one in tries]}
+def _check(cursor: Any, parameters: dict[str, Any]) -> None:
+    cursor.execute(_LEFT_S, parameters)
+    [left_s] = cursor.fetchone()
+    if left_s is not None:
+        raise _too_many(left_s)
+
+
+def _too_many(left_s: float) -> RateLimited:
+    CAPPED.labels("attempts").inc()
+    return RateLimited("Too many tries. Come again later.", retry_after=max(1.0, left_s))
+
+
+def _parameters(tries: Sequence[Try]) -> dict[str, Any]:
+    return {
+        "whats": [one.what for one in tries],
+        "whos": [one.who for one in tries],
+        "mosts": [one.most for one in tries],
+    }
 
 
 def _digest(who: str) -> str:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from knox.models import AuthToken
 
+from klatsch.accounts.caps import check_ticket_room, check_token_room
 from klatsch.accounts.credentials import Held, find_by_session, find_by_tokens, find_live, no_such_credential
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
@@ -113,7 +114,8 @@ def sign_out(*, http: HttpRequest) -> None:
 def create_token(*, person: User, session: str | None = None, device: str = "") -> NewToken:
     """A new bearer token for a person as they were when their password, or the session of that digest, was checked.
 
-    Raises NotAuthenticated where either has ended since. The person's expired ones go, so that nothing piles up.
+    Raises NotAuthenticated where either has ended since, LimitReached where there are too many. The person's expired
+    ones go, so that nothing piles up.
     """
     with transaction.atomic():
         locked = lock_person(person.pk)
@@ -122,6 +124,7 @@ def create_token(*, person: User, session: str | None = None, device: str = "") 
         if not is_as_checked(locked, person):
             raise _wrong_password()
         AuthToken.objects.filter(user=person, expiry__lt=Now()).delete()
+        check_token_room(person)
         kept, token = AuthToken.objects.create(user=person)
         TokenUse.objects.create(token=kept, device=device, last_used_at=Now())
     return NewToken(token, kept.expiry)
@@ -130,13 +133,15 @@ def create_token(*, person: User, session: str | None = None, device: str = "") 
 def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
     """A new one-use ticket for a connection that hangs on the credential of that digest, as the ticket does.
 
-    Raises NotAuthenticated where that one has ended. The person's expired ones go, so that nothing piles up.
+    Raises NotAuthenticated where that one has ended, RateLimited where there are too many. The person's expired ones
+    go, so that nothing piles up.
     """
     ticket = secrets.token_urlsafe(_TICKET_BYTES)
     lifetime_s = settings.ENV["KLATSCH_TICKET_SECONDS"]
     with transaction.atomic():
         person = check_counts(lock_person(person_id), credential)
         Ticket.objects.filter(user=person, expires_at__lt=Now()).delete()
+        check_ticket_room(person)
         expires_at = Now() + timedelta(seconds=lifetime_s)
         Ticket.objects.create(digest=_digest(ticket), user=person, credential=credential, expires_at=expires_at)
     return NewTicket(ticket, lifetime_s)

@@ -14,8 +14,9 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
 from django.db import transaction
 from django.utils import timezone
 
+from klatsch.accounts.caps import end_surplus_sessions
 from klatsch.accounts.credentials import USED_EVERY
-from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session
+from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session, User
 from klatsch.accounts.person_lock import lock_person
 from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import promise_end
@@ -64,15 +65,19 @@ class SessionStore(DatabaseSessions):
         another: a session counts only once it has been saved again.
         """
         with transaction.atomic():
-            if not must_create and SESSION_KEY in self:
-                self._check_person()
+            if must_create or SESSION_KEY not in self:
+                super().save(must_create)
+                return
+            person = self._check_person()
             super().save(must_create)
+            end_surplus_sessions(person, kept=self.session_key or "")
 
-    def _check_person(self) -> None:
+    def _check_person(self) -> User:
         person = lock_person(UUID(self[SESSION_KEY]))
         began_with = self.get(HASH_SESSION_KEY, "")
         if person is None or not person.is_active or began_with != person.get_session_auth_hash():
             raise UpdateError
+        return person
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key

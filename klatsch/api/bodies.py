@@ -24,6 +24,18 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class BoundedList(serializers.ListField):
+    """A list that is refused whole when it is too long, before any of its items is looked at."""
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > (self.max_length or 0):
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
+
+
 class BodyTooLarge(APIException):
     status_code = 413
     default_detail = f"A body has at most {BODY_BYTES_MOST} bytes."

@@ -14,19 +14,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.api.authentication import person_of
-from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.bodies import BoundedList, TextField, read_body, read_query
 from klatsch.api.histories import HistoryQuery, bytes_response, page_of_bytes, wait_for_archive
-from klatsch.api.members import MemberSerializer
+from klatsch.api.members import MemberSerializer, changing_groups
 from klatsch.api.members import urlpatterns as member_patterns
 from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
+from klatsch.conversations.groups import MEMBERS_MOST
+from klatsch.conversations.queries import count_members
 from klatsch.conversations.rights import TITLE_MOST
+from klatsch.core.text import LINE
 from klatsch.messaging.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
-
-_TITLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
 
 class ConversationSerializer(serializers.Serializer[Any]):
@@ -40,7 +41,7 @@ class ConversationSerializer(serializers.Serializer[Any]):
     unread = serializers.IntegerField(allow_null=True, help_text="Null until there are markers.")
 
 
-@extend_schema_field({"type": "string", "maxLength": TITLE_MOST, "pattern": _TITLE})
+@extend_schema_field({"type": "string", "maxLength": TITLE_MOST, "pattern": LINE})
 class Title(TextField):
     """What a group is called."""
 
@@ -50,7 +51,12 @@ class TitleBody(serializers.Serializer[Any]):
 
 
 class GroupBody(TitleBody):
-    members = serializers.ListField(child=TextField(), default=list, help_text="Usernames, besides one's own.")
+    members = BoundedList(
+        child=TextField(),
+        max_length=MEMBERS_MOST - 1,
+        default=list,
+        help_text="Usernames, besides one's own.",
+    )
 
 
 class ActivityKey(NamedTuple):
@@ -86,17 +92,18 @@ class Conversations(APIView):
         "Its maker owns it. A conversation of two is made by the first message to somebody instead.",
         request=GroupBody,
         answers={201: ConversationSerializer},
-        refusals=(400, 401, 403, 404),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request) -> HttpResponse:
         body = read_body(request, GroupBody)
         person = person_of(request)
-        group_id = groups.create_group(
-            owner=(person.id, person.username),
-            title=body["title"],
-            usernames=body["members"],
-            log=ports_of(request).log,
-        )
+        with changing_groups(request, len(body["members"])):
+            group_id = groups.create_group(
+                owner=(person.id, person.username),
+                title=body["title"],
+                usernames=body["members"],
+                log=ports_of(request).log,
+            )
         view = get_conversation(user_id=person.id, conversation_id=group_id)
         return bytes_response(view, 201, {"Location": f"{request.path}/{group_id}"})
 
@@ -118,15 +125,16 @@ class ConversationById(APIView):
         "For its owners.",
         request=TitleBody,
         answers={200: ConversationSerializer},
-        refusals=(400, 401, 403, 404),
+        refusals=(400, 401, 403, 404, 429),
     )
     def patch(self, request: Request, conversation_id: UUID) -> HttpResponse:
-        groups.rename_group(
-            actor_id=person_of(request).id,
-            conversation_id=conversation_id,
-            title=read_body(request, TitleBody)["title"],
-            log=ports_of(request).log,
-        )
+        with changing_groups(request, count_members(conversation_id)):
+            groups.rename_group(
+                actor_id=person_of(request).id,
+                conversation_id=conversation_id,
+                title=read_body(request, TitleBody)["title"],
+                log=ports_of(request).log,
+            )
         return self.get(request, conversation_id)
 
     @operation(
@@ -134,12 +142,13 @@ class ConversationById(APIView):
         "Dissolve a group",
         "Removes everybody; for its owners. To leave it alone, remove yourself from its members.",
         answers={204: None},
-        refusals=(401, 403, 404),
+        refusals=(401, 403, 404, 429),
     )
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        groups.dissolve_group(
-            actor_id=person_of(request).id, conversation_id=conversation_id, log=ports_of(request).log
-        )
+        with changing_groups(request, count_members(conversation_id)):
+            groups.dissolve_group(
+                actor_id=person_of(request).id, conversation_id=conversation_id, log=ports_of(request).log
+            )
         return Response(status=204)
 
 

@@ -1,6 +1,8 @@
 """Every refusal under /api/ is an `application/problem+json` (RFC 9457), whatever raised it; nothing inside leaks."""
 
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -11,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
-from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.problems import CONTENT_TYPE, ERRORS_MOST, Problem
 from klatsch.outages import is_outage
 
 DATABASE_AWAY_RETRY_S = 2
@@ -64,19 +66,22 @@ def problem_of(error: BaseException | None) -> Problem | None:
 def _of_framework(error: exceptions.APIException) -> Problem:
     code = _CODES.get(error.status_code, "error")
     if isinstance(error.detail, (dict, list)):
-        return Problem(error.status_code, code, "The request is wrong.", tuple(_field_errors("", error.detail)))
+        fields = tuple(islice(_field_errors("", error.detail), ERRORS_MOST))
+        return Problem(error.status_code, code, "The request is wrong.", fields)
     return Problem(error.status_code, code, str(error.detail), retry_after=getattr(error, "wait", None))
 
 
-def _field_errors(path: str, detail: Any) -> list[FieldError]:
+def _field_errors(path: str, detail: Any) -> Iterator[FieldError]:
     """Flattens DRF's nested details: `members.0.username`. An error of the whole body has the empty field."""
     if isinstance(detail, dict):
         parts = [("" if name == "non_field_errors" else str(name), part) for name, part in detail.items()]
     elif isinstance(detail, list):
         parts = [("" if isinstance(part, str) else str(i), part) for i, part in enumerate(detail)]
     else:
-        return [FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))]
-    return [error for name, part in parts for error in _field_errors(f"{path}.{name}".strip("."), part)]
+        yield FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))
+        return
+    for name, part in parts:
+        yield from _field_errors(f"{path}.{name}".strip("."), part)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -104,9 +109,20 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     """Django's handler500: also for what is raised outside a view, such as a session that cannot be stored."""
     known = problem_of(sys.exception())
     if known is not None and not _is_api(request):
-        return HttpResponse(known.detail, "text/plain", known.status, headers=known.headers())
+        return _plain(known)
     problem = known or Problem(500, "internal_error", "Something is broken here; it has been logged.")
     return _answer(request, problem) or defaults.server_error(request)
+
+
+def refuse(request: HttpRequest, error: KlatschError) -> HttpResponse:
+    """The refusal of a middleware, which no view and no handler of exceptions sees."""
+    problem = Problem.of(error)
+    return _answer(request, problem) or _plain(problem)
+
+
+def _plain(problem: Problem) -> HttpResponse:
+    """The problem, for a page."""
+    return HttpResponse(problem.detail, "text/plain", problem.status, headers=problem.headers())
 
 
 def _answer(request: HttpRequest, problem: Problem | None) -> JsonResponse | None:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from klatsch.api.authentication import person_of
 from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
@@ -59,9 +60,11 @@ def history_response(request: Request, conversation_id: UUID) -> HttpResponse:
 
 
 def wait_for_archive(request: Request, query: dict[str, Any]) -> None:
-    """Waits for `at_least`, where it is given; raises BadRequest, NotArchivedYet."""
+    """Waits for `at_least`, where it is given; raises BadRequest, NotArchivedYet, Unavailable."""
     if at_least := query.get("at_least"):
-        ports_of(request).progress.wait_for_position(at_least, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000)
+        ports = ports_of(request)
+        with ports.waits.enter(str(person_of(request).id)):
+            ports.progress.wait_for_position(at_least, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000)
 
 
 def page_of_bytes(request: Request, page: Page[Any]) -> HttpResponse:

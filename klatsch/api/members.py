@@ -1,5 +1,8 @@
 """Members of conversations over REST: list them, add and remove them, change their roles."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,8 +20,9 @@ from klatsch.api.pages import PageQuery, cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
+from klatsch.conversations.caps import check_changes
 from klatsch.conversations.models import Member
-from klatsch.conversations.queries import MemberView, check_member, list_members
+from klatsch.conversations.queries import MemberView, check_member, count_members, list_members
 
 
 class MemberSerializer(serializers.Serializer[Any]):
@@ -47,6 +51,17 @@ class MemberKey(NamedTuple):
         return cls(member.user)
 
 
+@contextmanager
+def changing_groups(request: Request, people: int) -> Iterator[None]:
+    """Lets a change that is told to so many people be made; raises RateLimited, and Unavailable while others of the
+    same person wait for the log.
+    """
+    ports, person_id = ports_of(request), person_of(request).id
+    check_changes(ports.changes, person_id, people, time.monotonic())
+    with ports.waits.enter(str(person_id)):
+        yield
+
+
 class Members(APIView):
     @operation(
         "list_members",
@@ -73,15 +88,16 @@ class Members(APIView):
         "For owners and admins. Who is added reads the whole history. One who is a member already stays as they are.",
         request=MemberBody,
         answers={201: FullMemberSerializer},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
-        member = groups.add_member(
-            actor_id=person_of(request).id,
-            conversation_id=conversation_id,
-            username=read_body(request, MemberBody)["username"],
-            log=ports_of(request).log,
-        )
+        with changing_groups(request, count_members(conversation_id)):
+            member = groups.add_member(
+                actor_id=person_of(request).id,
+                conversation_id=conversation_id,
+                username=read_body(request, MemberBody)["username"],
+                log=ports_of(request).log,
+            )
         return bytes_response(member, 201)
 
 
@@ -92,16 +108,17 @@ class MemberByName(APIView):
         "For owners, of whom one remains.",
         request=RoleBody,
         answers={200: FullMemberSerializer},
-        refusals=(400, 401, 403, 404, 409),
+        refusals=(400, 401, 403, 404, 409, 429),
     )
     def patch(self, request: Request, conversation_id: UUID, username: str) -> HttpResponse:
-        member = groups.change_role(
-            actor_id=person_of(request).id,
-            conversation_id=conversation_id,
-            username=username,
-            role=read_body(request, RoleBody)["role"],
-            log=ports_of(request).log,
-        )
+        with changing_groups(request, count_members(conversation_id)):
+            member = groups.change_role(
+                actor_id=person_of(request).id,
+                conversation_id=conversation_id,
+                username=username,
+                role=read_body(request, RoleBody)["role"],
+                log=ports_of(request).log,
+            )
         return bytes_response(member)
 
     @operation(
@@ -109,15 +126,16 @@ class MemberByName(APIView):
         "Remove a member, or leave",
         "Owners remove everybody, admins plain members, all themselves. The last owner stays while others do.",
         answers={204: None},
-        refusals=(401, 403, 404, 409),
+        refusals=(401, 403, 404, 409, 429),
     )
     def delete(self, request: Request, conversation_id: UUID, username: str) -> Response:
-        groups.remove_member(
-            actor_id=person_of(request).id,
-            conversation_id=conversation_id,
-            username=username,
-            log=ports_of(request).log,
-        )
+        with changing_groups(request, count_members(conversation_id)):
+            groups.remove_member(
+                actor_id=person_of(request).id,
+                conversation_id=conversation_id,
+                username=username,
+                log=ports_of(request).log,
+            )
         return Response(status=204)
 
 

@@ -33,7 +33,7 @@ from klatsch.core.ids import uuid7
 from klatsch.messaging.outcomes import refusals_counted
 from klatsch.messaging.posting import Route, post_message
 from klatsch.messaging.queries import list_own_messages
-from klatsch.messaging.services import Draft, check_draft, check_rate
+from klatsch.messaging.services import Draft, check_audience, check_draft, check_rate
 
 MessagePage = paged(MessageSerializer, "MessagePage")
 _SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."
@@ -149,6 +149,7 @@ def _send(request: Request, find_access: Callable[[], Access], client_id: str | 
         draft = _read_draft(request, client_id, now_ms)
         check_draft(draft)
         access = find_access()
+        check_audience(ports.rates, access, access.member_count, time.monotonic())
     posted = post_message(route=_route(request), access=access, draft=draft, now_ms=now_ms)
     return bytes_response(posted.message, status=201 if posted.archived else 202)
 
@@ -170,6 +171,7 @@ def _route(request: Request) -> Route:
         log=ports.log,
         ends=ports.ends,
         progress=ports.progress,
+        waits=ports.waits,
         report_s=settings.ENV["KLATSCH_ANSWER_DEADLINE_MS"] / 1000,
         archive_s=settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000,
     )

@@ -11,6 +11,7 @@ from django.db import connections
 from django.http import HttpRequest
 
 from klatsch.core.bucket import Buckets
+from klatsch.core.caps import AtOnce
 from klatsch.core.clock import Clock
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError, LogWriter
@@ -25,7 +26,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """`log` is a writer that reports. `rates` says how often a person may send through this process.
+    """`log` is a writer that reports. `rates` says how often a person may send through this process, `changes`
+    how often they may change groups, and `waits` how many of their requests may wait for the archive at once.
 
     `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise.
     """
@@ -35,6 +37,8 @@ class Ports:
     progress: Progress
     clock: Clock
     rates: Buckets
+    changes: Buckets
+    waits: AtOnce
     check_log: Callable[[float], None] | None = None
 
 

@@ -19,15 +19,17 @@ from klatsch.api.bodies import TextField, read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING
 
-_ONE_LINE = RegexValidator(r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\Z", "One line of text.")
+_LINE = RegexValidator(LINE_OR_NOTHING.replace("$", r"\Z"), "One line of text, with something visible.")
+_TEXT = RegexValidator(TEXT_OR_NOTHING.replace("$", r"\Z"), "Text without control characters, with something visible.")
 
 
 class ProfileChangeSerializer(serializers.Serializer[Any]):
     display_name = TextField(
-        max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_ONE_LINE]
+        max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_LINE]
     )
-    about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False)
+    about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_TEXT])
 
 
 class OwnPasswordSerializer(serializers.Serializer[Any]):

@@ -67,6 +67,7 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
                     },
                 },
                 **refusals,
+                "429": result["paths"]["/api/v1/users/{username}/messages"]["post"]["responses"]["429"],
             },
         }
     }

@@ -79,7 +79,7 @@ class Tokens(APIView):
         "A new bearer token, for a username and password, or (with an empty body) for the session that asks.",
         request=CredentialsSerializer,
         answers={201: NewTokenSerializer},
-        refusals=(400, 401, 403, 429),
+        refusals=(400, 401, 403, 409, 429),
     )
     def post(self, request: Request) -> Response:
         session = credential_of(request) if request.user.is_authenticated and not request.data else None
@@ -112,7 +112,7 @@ class Tickets(APIView):
         "Make a WebSocket ticket",
         "For clients that can set neither a header nor a cookie at the handshake. It works once, within seconds.",
         answers={201: NewTicketSerializer},
-        refusals=(401, 403),
+        refusals=(401, 403, 429),
     )
     def post(self, request: Request) -> Response:
         ticket = services.create_ticket(person_id=person_of(request).id, credential=credential_of(request))

@@ -20,10 +20,17 @@ class Access(msgspec.Struct, frozen=True, gc=False):
     key: bytes
     conversation_bytes: bytes
     sender_bytes: bytes
+    member_count: int
 
     @classmethod
     def of(
-        cls, *, conversation: UUID, kind: str, sender: tuple[UUID, str], receiver: tuple[UUID, str] | None
+        cls,
+        *,
+        conversation: UUID,
+        kind: str,
+        sender: tuple[UUID, str],
+        receiver: tuple[UUID, str] | None,
+        member_count: int = 2,
     ) -> "Access":
         text = str(conversation)
         return cls(
@@ -36,4 +43,5 @@ class Access(msgspec.Struct, frozen=True, gc=False):
             key=text.encode("ascii"),
             conversation_bytes=conversation.bytes,
             sender_bytes=sender[0].bytes,
+            member_count=member_count,
         )

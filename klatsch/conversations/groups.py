@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from klatsch.accounts.models import User
+from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import (
     MemberView,
@@ -39,11 +40,15 @@ _OWNER, _MEMBER = Member.Role.OWNER, Member.Role.MEMBER
 
 
 def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
-    """Makes a group of its owner and others, and returns its id; raises BadRequest, NotFound naming whom."""
+    """Makes a group of its owner and others, and returns its id.
+
+    Raises BadRequest, and NotFound or LimitReached naming whom.
+    """
     check_title(title)
     people = [person for person in _find_people(usernames) if person.pk != owner[0]]
     with transaction.atomic(durable=True):
-        group = Conversation.objects.create(kind=Conversation.Kind.GROUP, title=title)
+        check_room(beginner=owner[0], added=[person.pk for person in people])
+        group = Conversation.objects.create(kind=Conversation.Kind.GROUP, title=title, member_count=1 + len(people))
         members = [(Member(conversation=group, user_id=owner[0], role=_OWNER), owner[1])]
         members += [(Member(conversation=group, user=person), person.username) for person in people]
         Member.objects.bulk_create(member for member, _ in members)
@@ -73,7 +78,9 @@ def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: Log
         member = Member.objects.filter(conversation=group, user=person).first()
         if member is None or not member.active:
             _check_room(group)
+            check_room(beginner=None, added=[person.pk])
             member = _admit(group, person, member)
+            _count_members(group)
             promise_members(group, [(member, person.username)])
     _relay_if_possible(log, conversation_id)
     return MemberView(person.username, str(person.pk), member.role, member.joined_at)
@@ -94,6 +101,7 @@ def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: 
             check_may_remove(actor.role, target.role)
         if target.active:
             _change(target, active=False)
+            _count_members(group)
             promise_members(group, [(target, target.user.username)])
     outbox.relay_records(log, place=place_of(conversation_id))
 
@@ -126,6 +134,7 @@ def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> 
             member.active = False
             member.version += 1
         Member.objects.bulk_update(members, ["active", "version"])
+        _count_members(group)
         promise_members(group, [(member, member.user.username) for member in members])
     outbox.relay_records(log, place=place_of(conversation_id))
 
@@ -151,6 +160,12 @@ def _check_may_leave(group: Conversation, actor: Member) -> None:
 def _check_room(group: Conversation) -> None:
     if Member.objects.filter(conversation=group, active=True).count() >= MEMBERS_MOST:
         raise Conflict(f"A group has at most {MEMBERS_MOST} members.")
+
+
+def _count_members(group: Conversation) -> None:
+    """Counts anew, as old processes beside us leave the number as it is."""
+    group.member_count = Member.objects.filter(conversation=group, active=True).count()
+    group.save(update_fields=["member_count"])
 
 
 def _other_owners(group: Conversation, owner: Member) -> bool:

@@ -17,6 +17,8 @@ class Conversation(models.Model):
     kind = models.CharField(max_length=6, choices=Kind)
     title = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Kept by whoever changes members, with this row locked: how many a message goes to is asked at each send.
+    member_count = models.PositiveIntegerField(db_default=2)
 
     def __str__(self) -> str:
         return self.title or f"{self.kind} {self.pk}"

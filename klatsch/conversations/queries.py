@@ -20,7 +20,7 @@ from klatsch.eventlog.log import LogWriter
 # LATERAL, so that a direct conversation's other member is one probe of an index, and nobody's of a group are read.
 _STANDINGS = """
     SELECT mine.user_id, c.id, c.kind, mine.active, mine.version, peer.id, peer.username,
-           coalesce(peer.is_active, true),
+           coalesce(peer.is_active, true), c.member_count,
            EXISTS (SELECT FROM eventlog_outboxentry o
                    WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL)
     FROM conversations_member mine
@@ -34,6 +34,7 @@ _ROWS_AT_ONCE = 500
 """Made into objects of Python in one go: as long as that takes, a gateway's event loop waits for the interpreter."""
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
+_COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
 _PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
 _MEMBERS = """
     SELECT u.username, u.id::text, m.role, m.joined_at
@@ -56,12 +57,19 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     peer_id: UUID | None
     peer_username: str | None
     peer_active: bool
+    member_count: int
     waiting: bool
 
     def access(self, user_id: UUID, username: str) -> Access:
         """The right to write, for whom has seen that it is `active` and not `waiting`."""
         peer = (self.peer_id, self.peer_username) if self.peer_id and self.peer_username else None
-        return Access.of(conversation=self.conversation_id, kind=self.kind, sender=(user_id, username), receiver=peer)
+        return Access.of(
+            conversation=self.conversation_id,
+            kind=self.kind,
+            sender=(user_id, username),
+            receiver=peer,
+            member_count=self.member_count,
+        )
 
 
 class MemberView(msgspec.Struct, frozen=True):
@@ -138,6 +146,14 @@ def list_members(*, conversation_id: UUID, limit: int, after: str = "", before: 
             return [MemberView(*row) for row in cursor.fetchall()]
         cursor.execute(_MEMBERS_BEFORE, [conversation_id, before, limit])
         return [MemberView(*row) for row in reversed(cursor.fetchall())]
+
+
+def count_members(conversation_id: UUID) -> int:
+    """How many belong to a conversation; 0 where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [conversation_id])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 def check_username(username: str) -> None:

@@ -22,12 +22,16 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
-    """Who belongs to a conversation from here on; people whom it does not name stay as they are."""
+    """Who belongs to a conversation from here on; people whom it does not name stay as they are.
+
+    `member_count` is how many belong to it then; records of before it was told have none.
+    """
 
     conversation: Uuid
     kind: Kind
     title: str
     members: list[Membership]
+    member_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
     v: Literal[1] = 1
 
 

@@ -4,18 +4,17 @@ An owner may everything; an admin adds people and removes plain members; anybody
 leave the group to another owner first, or dissolve it: ownership never passes by accident.
 """
 
-import re
 from typing import Final
 
 from klatsch.conversations.records import Role
 from klatsch.core.errors import BadRequest, FieldError, Forbidden
+from klatsch.core.text import is_line
 
 ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member")
 TITLE_MOST: Final = 200
 
 _MAY_ADD: Final = {"owner", "admin"}
 _MAY_REMOVE: Final[dict[str, set[str]]] = {"owner": {"owner", "admin", "member"}, "admin": {"member"}, "member": set()}
-_REFUSED_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def check_owns(role: str) -> None:
@@ -44,6 +43,6 @@ def check_role(role: str) -> None:
 
 def check_title(title: str) -> None:
     """Raises BadRequest unless it is one line of 1 to 200 characters."""
-    if not title.strip() or len(title) > TITLE_MOST or _REFUSED_CHARACTERS.search(title) is not None:
-        field = FieldError("title", "invalid", f"one line of 1 to {TITLE_MOST} characters")
+    if len(title) > TITLE_MOST or not is_line(title):
+        field = FieldError("title", "invalid", f"one line of 1 to {TITLE_MOST} characters, one of them visible")
         raise BadRequest(f"A title is one line of 1 to {TITLE_MOST} characters.", fields=(field,))

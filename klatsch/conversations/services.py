@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from klatsch.conversations import records
 from klatsch.conversations.access import Access
+from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import check_username, no_such_person, place_of
 from klatsch.core.errors import BadRequest
@@ -48,7 +49,7 @@ def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: s
     """The right to write to a person, whose conversation is made on first use; one statement where it was made before.
 
     Two people who write first at once both get the one conversation. On return its membership record is in the log.
-    Raises BadRequest (to oneself), NotFound (to nobody, or to one who is not active), Unavailable.
+    Raises BadRequest (to oneself), NotFound (to nobody, or to one who is not active), LimitReached, Unavailable.
     """
     check_username(receiver_username)
     if receiver_username.lower() == sender[1].lower():
@@ -84,12 +85,17 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
 
 
 def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> None:
-    """Whoever comes second waits for the first one's transaction and then finds everything made."""
+    """Whoever comes second waits for the first one's transaction and then finds everything made.
+
+    The first of `people` begins it, and so needs room for it. The other one does not: strangers must not be able to
+    use up how many people may write to somebody.
+    """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_MAKE, [conversation_id])
         if cursor.rowcount == 0:
             return
-        conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT)
+        check_room(beginner=people[0][0])
+        conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
         members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
         Member.objects.bulk_create(member for member, _ in members)
         promise_members(conversation, members)
@@ -107,6 +113,7 @@ def promise_members(conversation: Conversation, members: Iterable[tuple[Member, 
             kind=cast("records.Kind", conversation.kind),
             title=conversation.title,
             members=standings[start : start + RECORD_MEMBERS_MOST],
+            member_count=conversation.member_count,
         )
         outbox.promise_record(
             key=records.members_key(changed.conversation),

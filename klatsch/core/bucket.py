@@ -4,6 +4,13 @@ import threading
 
 _BURST_S = 2.0
 _SWEPT_FROM = 1_000
+PEOPLE_A_TOKEN = 20
+"""What goes to many people costs more: a push to each, and a mark of each. One token, and one for each so many."""
+
+
+def tokens_for(people: int) -> int:
+    """The tokens of one message to, or one change of, a conversation of so many people."""
+    return 1 + people // PEOPLE_A_TOKEN
 
 
 class TokenBucket:
@@ -17,16 +24,17 @@ class TokenBucket:
         self._tokens = self._most
         self._at_s = now_s
 
-    def take(self, now_s: float) -> float:
-        """0 when there was a token; else the seconds until there will be one."""
+    def take(self, now_s: float, cost: float = 1.0) -> float:
+        """0 when there were so many tokens; else the seconds until there will be. Nothing costs more than a burst."""
         if not self._per_second:
             return 0.0
+        cost = min(cost, self._most)
         self._tokens = min(self._most, self._tokens + (now_s - self._at_s) * self._per_second)
         self._at_s = now_s
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
+        if self._tokens >= cost:
+            self._tokens -= cost
             return 0.0
-        return (1.0 - self._tokens) / self._per_second
+        return (cost - self._tokens) / self._per_second
 
     def is_full(self, now_s: float) -> bool:
         """Whether it is as good as a new one."""
@@ -45,7 +53,7 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, who: str, now_s: float) -> float:
+    def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
         """As `TokenBucket.take`, from that person's."""
         if not self._per_second:
             return 0.0
@@ -55,7 +63,7 @@ class Buckets:
                 if len(self._buckets) >= self._sweep_at:
                     self._sweep(now_s)
                 bucket = self._buckets[who] = TokenBucket(self._per_second, now_s)
-            return bucket.take(now_s)
+            return bucket.take(now_s, cost)
 
     def _sweep(self, now_s: float) -> None:
         self._buckets = {who: bucket for who, bucket in self._buckets.items() if not bucket.is_full(now_s)}

@@ -80,6 +80,13 @@ class Conflict(KlatschError):
     status = 409
 
 
+class LimitReached(KlatschError):
+    """A person has as many of something as they may; waiting does not help, ending one of them does."""
+
+    code = "limit_reached"
+    status = 409
+
+
 class RateLimited(KlatschError):
     code = "rate_limited"
     status = 429

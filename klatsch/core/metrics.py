@@ -58,6 +58,7 @@ ANSWERED = {
 }
 """`accepted` is REST's 202: in the log, not yet judged."""
 REFUSED = Counter("klatsch_refused", "Frames and REST sends refused before anything was appended, by code.", ["code"])
+CAPPED = Counter("klatsch_capped", "Requests and connections refused at a cap, by cap.", ["cap"])
 RESETS = Counter("klatsch_resets", "Conversations that resuming clients were told to load anew, by reason.", ["why"])
 DELIVERED = Counter("klatsch_delivered", "Messages pushed to sockets.")
 COPIES = Counter("klatsch_copies", "Records that were the same message again.")

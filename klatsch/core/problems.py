@@ -9,6 +9,8 @@ from klatsch.core.errors import FieldError, KlatschError
 
 CONTENT_TYPE: Final = "application/problem+json"
 CHALLENGE: Final = 'Bearer realm="klatsch"'
+ERRORS_MOST: Final = 20
+"""Fields that one answer names: who mends these asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Problem:
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
-            "errors": [asdict(error) for error in self.errors],
+            "errors": [asdict(error) for error in self.errors[:ERRORS_MOST]],
         } | ({} if self.retry_after is None else {"retry_after": self.retry_after})
 
     def headers(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ fails when Channels changes what stands on it.
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ import structlog
 from channels.consumer import AsyncConsumer
 from structlog.contextvars import bind_contextvars
 
-from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, Unavailable
+from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, RateLimited, Unavailable
 from klatsch.core.metrics import CONNECTIONS, REFUSED
 from klatsch.core.tracing import new_id
 from klatsch.gateway import protocol
@@ -39,6 +40,8 @@ class ChatConnection(AsyncConsumer):
         self._malformed = 0
         self._person: Person | None = None
         self._greeting: Hello | None = None
+        self._place = contextlib.ExitStack()
+        """This connection among those that its person may have."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
@@ -56,6 +59,7 @@ class ChatConnection(AsyncConsumer):
             self._socket.resumed = nothing  # else the two would hold each other
             if self._person is not None:
                 self._gateway.leave(self._person, self.outbox)
+            self._place.close()
 
     async def _serve(self, receive: Any) -> None:
         """The handshake, `hello`, and then frames until one side has enough."""
@@ -87,6 +91,9 @@ class ChatConnection(AsyncConsumer):
     async def _authenticate(self, credentials: Credentials) -> bool:
         try:
             self._arrival = await self._gateway.authenticate(credentials)
+            self._place.enter_context(self._gateway.sockets.enter(str(self._arrival.user.id)))
+        except RateLimited as error:
+            self.outbox.close(Close.FLOODING, error.detail)
         except NotAuthenticated as error:
             self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
         except Forbidden as error:

@@ -178,6 +178,8 @@ class Feed:
         key = event.conversation.encode("ascii")
         self.recent.add(key, record)
         self._push_members(record, key)
+        if event.member_count is not None:
+            self._hub.resize(key, event.member_count)
         for change in changes:
             if not change.active:
                 self._expel(record, key, change)
@@ -252,4 +254,5 @@ def access_from_record(person: Person, event: MembersChanged) -> Access:
         kind=event.kind,
         sender=(UUID(person.user_id), person.username),
         receiver=(UUID(other.user_id), other.user) if other else None,
+        member_count=event.member_count or 2,
     )

@@ -33,6 +33,7 @@ ErrorCode = Literal[
     "invalid_content",
     "too_long",
     "conflict",
+    "limit_reached",
     "rate_limited",
     "unavailable",
     "unknown",

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from a2wsgi import WSGIMiddleware
 
+from klatsch.accounts.hashing import hashes_password
 from klatsch.core import problems
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
 from klatsch.core.metrics import REFUSED
@@ -23,25 +24,44 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
+class RequestThreads:
+    """Django's WSGI app in so many threads; what comes when too many wait for them already is refused at once."""
+
+    def __init__(self, wsgi: Any, threads: int) -> None:
+        self._api = WSGIMiddleware(wsgi, workers=threads)
+        self._most = threads * REQUESTS_A_THREAD
+        self.at_work = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if self.at_work >= self._most:
+            await refuse(send, _TOO_MANY)
+            return
+        self.at_work += 1
+        try:
+            await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
+        finally:
+            self.at_work -= 1
+
+
 class GatewayHttp:
     """Answers `/readyz` with the feed's part added; `/metrics` on the event loop, where all that it reads lives;
     `/livez` there too, as busy threads are no reason to end a process; and `sync`. All else is the api's, as measured
-    faster through WSGI.
+    faster through WSGI. What hashes passwords has threads of its own, so that it holds up nobody else.
     """
 
     def __init__(
         self,
         wsgi: Any,
         threads: int,
+        hashing_threads: int,
         ready: Callable[[], Awaitable[dict[str, str]]],
         fold: Callable[[], None],
         metrics_token: str,
         sync: Sync,
     ) -> None:
         self._sync = sync
-        self._api = WSGIMiddleware(wsgi, workers=threads)
-        self._at_work = 0
-        self._at_work_most = threads * REQUESTS_A_THREAD
+        self._threads = RequestThreads(wsgi, threads)
+        self._hashing_threads = RequestThreads(wsgi, hashing_threads)
         self._ready = ready
         self._fold = fold
         self._metrics_token = metrics_token
@@ -59,17 +79,10 @@ class GatewayHttp:
             await refuse(
                 send, Problem(405, "method_not_allowed", "This can only be read."), (b"allow", b"GET, OPTIONS")
             )
-        elif self._at_work >= self._at_work_most:
-            await refuse(send, _TOO_MANY)
+        elif hashes_password(scope["method"], scope["path"]):
+            await self._hashing_threads(scope, receive, send)
         else:
-            await self._answer_by_thread(scope, receive, send)
-
-    async def _answer_by_thread(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        self._at_work += 1
-        try:
-            await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
-        finally:
-            self._at_work -= 1
+            await self._threads(scope, receive, send)
 
     async def _answer_ready(self, send: Send) -> None:
         missing = await self._ready()

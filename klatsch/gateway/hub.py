@@ -66,7 +66,8 @@ class Endings:
 
 
 class Hub:
-    """Who is to get what. `audiences` maps a conversation's key to its connected members.
+    """Who is to get what. `audiences` maps a conversation's key to its connected members, `member_counts` to how many
+    members it has, connected or not.
 
     A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
     are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
@@ -74,6 +75,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.audiences: dict[bytes, set[Person]] = {}
+        self.member_counts: dict[bytes, int] = {}
         self.people: dict[str, Person] = {}
         self.dirty: list[Outbox] = []
         self.endings = Endings()
@@ -103,6 +105,12 @@ class Hub:
             person.direct[access.receiver.lower()] = access
         if person.outboxes:
             self.audiences.setdefault(access.key, set()).add(person)
+            self.member_counts[access.key] = access.member_count
+
+    def resize(self, key: bytes, member_count: int) -> None:
+        """From here on a conversation has so many members, here or elsewhere."""
+        if key in self.audiences:
+            self.member_counts[key] = member_count
 
     def expel(self, person: Person, key: bytes, version: int) -> None:
         """From here on this person gets nothing of that conversation; ignored when a higher version is known."""
@@ -168,3 +176,4 @@ class Hub:
                 audience.discard(person)
                 if not audience:
                     del self.audiences[key]
+                    self.member_counts.pop(key, None)

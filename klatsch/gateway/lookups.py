@@ -1,43 +1,71 @@
-"""What a gateway asks PostgreSQL when its own memory has no answer; blocking, so always through `DatabaseThreads`."""
+"""What a gateway asks PostgreSQL and the log when its own memory has no answer; threads of its own ask, and none waits.
 
+These threads are not those of sign-in and hello: whoever waits here for the log holds up no new connection.
+"""
+
+from collections.abc import Collection
+from typing import Final
 from uuid import UUID
 
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import get_standing, no_such_conversation
 from klatsch.conversations.services import ensure_direct_conversation
-from klatsch.core.errors import Conflict, Forbidden
-from klatsch.eventlog.log import LogWriter
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import Conflict, Forbidden, Unavailable
+from klatsch.eventlog.log import LogWriter, Position
+from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Person
-from klatsch.messaging.archive_progress import Progress
-from klatsch.messaging.lookup import LogEnds, find_earlier
+from klatsch.messaging.archive_progress import ReachableProgress
+from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier
 from klatsch.messaging.services import SentMessage
+
+AT_ONCE_MOST: Final = 4
+"""Of one person: each of their connections can ask for one thing at a time."""
 
 
 class Lookups:
     """`log` is a writer that reports: membership records must be in the log before anything is said there.
 
-    `wait_s` is how long an old `client_id` may wait for the archive to reach the log's end.
+    `wait_s` is how long an old `client_id` may wait for the archive to reach the log's end. More than `AT_ONCE_MOST`
+    at once of one person are refused with Unavailable.
     """
 
-    def __init__(self, log: LogWriter, ends: LogEnds, progress: Progress, wait_s: float) -> None:
+    def __init__(
+        self, threads: DatabaseThreads, log: LogWriter, ends: LogEnds, progress: ReachableProgress, wait_s: float
+    ) -> None:
+        self._threads = threads
         self._log = log
         self._ends = ends
         self._progress = progress
         self._wait_s = wait_s
-
-    def find_earlier(self, access: Access, sent: SentMessage) -> str | None:
-        """The position of the archived message of that id, None if there is none; raises Conflict, Unavailable."""
-        earlier = find_earlier(
-            ends=self._ends, progress=self._progress, key=access.key, message_id=sent.id, wait_s=self._wait_s
+        self._at_once = AtOnce(
+            AT_ONCE_MOST, cap="lookups", refusal=Unavailable, detail="Several of your sends are being looked up."
         )
+
+    async def find_earlier(self, person: Person, access: Access, sent: SentMessage) -> str | None:
+        """The position of the archived message of that id, None if there is none; raises Conflict, Unavailable."""
+        with self._at_once.enter(person.user_id):
+            # Of many who come at once, the log is asked for all by a few requests.
+            last = await self._threads.run_together(self._find_last, access.key)
+            assert last is not None
+            if last.offset >= 0 and not await self._progress.reach(last.partition, last.offset, self._wait_s):
+                raise behind()
+            earlier = await self._threads.run(lambda: read_earlier(sent.id, last))
         if earlier is None:
             return None
         if earlier.digest != sent.digest:
             raise Conflict("Another message has this client_id.")
         return earlier.position
 
-    def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
+    def _find_last(self, keys: Collection[bytes]) -> dict[bytes, Position]:
+        return find_last(self._ends, self._progress.epoch, keys)
+
+    async def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
         """The right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
+        with self._at_once.enter(person.user_id):
+            return await self._threads.run(lambda: self._ask_access(person, conversation, to))
+
+    def _ask_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)
         if to is not None:
             access = ensure_direct_conversation(sender=(user_id, person.username), receiver_username=to, log=self._log)
@@ -50,3 +78,6 @@ class Lookups:
         if not standing.peer_active:
             raise Forbidden("This person can no longer be written to.")
         return standing.access(user_id, person.username), standing.version
+
+    def close(self) -> None:
+        self._threads.close()

@@ -11,7 +11,6 @@ from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway import protocol
-from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
@@ -19,7 +18,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Pending, Waiter
 from klatsch.gateway.protocol import Send
 from klatsch.messaging.events import judged_id
-from klatsch.messaging.services import Draft, LookUpFirst, check_rate, identify, send_message
+from klatsch.messaging.services import Draft, LookUpFirst, check_audience, check_rate, identify, send_message
 
 FEED_BEHIND_S = 5.0
 """A feed that is so far behind cannot say in time what became of a send (D4)."""
@@ -34,7 +33,6 @@ class Sending:
         hub: Hub,
         pending: Pending,
         log: LogWriter,
-        database: DatabaseThreads,
         lookups: Lookups,
         clock: Clock,
         answer_s: float,
@@ -45,7 +43,6 @@ class Sending:
         self._hub = hub
         self._pending = pending
         self._log = log
-        self._database = database
         self._lookups = lookups
         self._clock = clock
         self._answer_s = answer_s
@@ -60,13 +57,16 @@ class Sending:
         access = self._known_access(person, frame)
         if access is None:
             access = await self._find_access(person, frame)
+        if access.receiver is None:
+            count = self._hub.member_counts.get(access.key, access.member_count)
+            check_audience(self._rates, access, count, time.monotonic())
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         looked_up = False
         try:
             self._append(access, draft, outbox, frame, looked_up=False)
         except LookUpFirst:
             looked_up = True
-        if looked_up and not await self._answer_earlier(access, draft, outbox, frame):
+        if looked_up and not await self._answer_earlier(person, access, draft, outbox, frame):
             self._append(access, draft, outbox, frame, looked_up=True)
 
     def _append(self, access: Access, draft: Draft, outbox: Outbox, frame: Send, *, looked_up: bool) -> None:
@@ -107,16 +107,14 @@ class Sending:
 
     async def _find_access(self, person: Person, frame: Send) -> Access:
         """A "no" of ours is always asked of PostgreSQL: the conversation may be a millisecond old (D9)."""
-        access, version = await self._database.run(
-            lambda: self._lookups.find_access(person, frame.d.conversation, frame.d.to)
-        )
+        access, version = await self._lookups.find_access(person, frame.d.conversation, frame.d.to)
         self._hub.admit(person, access, version)
         return access
 
-    async def _answer_earlier(self, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
+    async def _answer_earlier(self, person: Person, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
         """Whether an old client_id names a message that the archive holds; then that is the answer."""
         sent = identify(access, draft)
-        position = await self._database.run(lambda: self._lookups.find_earlier(access, sent))
+        position = await self._lookups.find_earlier(person, access, sent)
         if position is None:
             return False
         ANSWERED["duplicate"].inc()

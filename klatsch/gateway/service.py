@@ -9,8 +9,9 @@ from uuid import UUID
 from klatsch.accounts.credentials import no_such_credential
 from klatsch.accounts.services import SignedIn, authenticate_bearers, authenticate_connection
 from klatsch.conversations.queries import Standing, load_people
+from klatsch.core.caps import AtOnce
 from klatsch.core.clock import Clock, timestamp
-from klatsch.core.errors import NotAuthenticated, Unavailable
+from klatsch.core.errors import NotAuthenticated, RateLimited, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.gateway import protocol
 from klatsch.gateway.allowance import Allowances
@@ -34,9 +35,12 @@ _LOOK_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a connection may use, who may use the session cookie, and the key that user hashes are made with."""
+    """What a connection may use, how many a person may have (0: no limit), who may use the session cookie, and the key
+    that user hashes are made with.
+    """
 
     outbox_bytes: int
+    connections: int
     mark_s: int
     session_cookie: str
     origins: list[str]
@@ -75,6 +79,10 @@ class Gateway:
         self.recheck = recheck
         self.limits = limits
         self.allowances = allowances
+        self.sockets, self.polls = (
+            AtOnce(limits.connections, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
+            for cap in ("sockets", "polls")
+        )
         self.ready = False
         self._database = database
         self._clock = clock

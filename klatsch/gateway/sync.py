@@ -61,10 +61,13 @@ class Sync:
         try:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
             arrival = await self._gateway.authenticate(_credentials(headers))
+            user_id = str(arrival.user.id)
             if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
-                await self._stream(arrival, since, answer)
+                with self._gateway.sockets.enter(user_id):
+                    await self._stream(arrival, since, answer)
             else:
-                await self._poll(arrival, since, wait_s, answer)
+                with self._gateway.polls.enter(user_id):
+                    await self._poll(arrival, since, wait_s, answer)
         except KlatschError as error:
             await answer.refuse(error)
 

@@ -1,11 +1,12 @@
 """How far the archive is: PostgreSQL's NOTIFY as a hint, its table of offsets as the truth (D8)."""
 
+import asyncio
 import contextlib
 import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -53,6 +54,15 @@ class Progress(Protocol):
     def wait_for_position(self, at_least: str, deadline_s: float) -> None: ...
 
 
+class ReachableProgress(Protocol):
+    """What those who wait on an event loop ask of it."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool: ...
+
+
 class ArchiveProgress:
     """Lets any number of threads wait for the archive of the newest epoch; one connection and one thread serve all.
 
@@ -71,6 +81,7 @@ class ArchiveProgress:
         self._offsets: dict[int, int] = {}
         self._readings = 0
         self._waiting = 0
+        self._tell: set[Callable[[], None]] = set()
         self._thread: threading.Thread | None = None
         self._waker: socket.socket | None = None
         self._closing = threading.Event()
@@ -113,16 +124,53 @@ class ArchiveProgress:
         if not self._wait(reached, deadline_s, in_vain=True):
             raise NotArchivedYet("The archive has not come so far yet. Try again.", retry_after=1)
 
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
+        """As `wait_for`, but holds no thread while it waits."""
+
+        def reached() -> bool:
+            return self._offsets.get(partition, 0) > offset
+
+        if reached():
+            return True
+        with self._told() as news:
+            if await _until(lambda: reached() or self._closing.is_set(), news, deadline_s - LAST_LOOK_S):
+                return reached()
+            readings = self._readings
+            self._wake()
+            await _until(lambda: self._readings > readings or self._closing.is_set(), news, LAST_LOOK_S)
+            return reached()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[asyncio.Event]:
+        """An event of this loop that is set whenever something has changed, for as long as the block runs."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(news.set)
+
+        with self._changed:
+            self._ensure_thread()
+            self._tell.add(tell)
+        try:
+            yield news
+        finally:
+            with self._changed:
+                self._tell.discard(tell)
+
     def close(self) -> None:
         """Ends every wait and the thread; returns within a second."""
         self._closing.set()
         with self._changed:
             self._wake()
-            self._changed.notify_all()
+            self._notify()
         if self._thread is not None:
             self._thread.join(1.0)
 
     def _wait(self, reached: Callable[[], bool], deadline_s: float, *, in_vain: bool) -> bool:
+        if reached():
+            return True
+        release_connection()
         with self._changed:
             if reached():
                 return True
@@ -180,7 +228,7 @@ class ArchiveProgress:
             ready.poll(READ_EVERY_S * 1000)
             for notice in listening.notifies(timeout=0):
                 self._take_hint(notice.payload)
-            is_due = self._waiting > 0 and time.monotonic() >= next_reading_s
+            is_due = (self._waiting > 0 or self._tell) and time.monotonic() >= next_reading_s
             if _was_woken(woken) or is_due:
                 self._read(listening)
                 next_reading_s = time.monotonic() + READ_EVERY_S
@@ -191,7 +239,7 @@ class ArchiveProgress:
             self._epoch = rows[0][0]
             self._offsets = {partition: offset for _, partition, offset in rows if partition is not None}
             self._readings += 1
-            self._changed.notify_all()
+            self._notify()
 
     def _take_hint(self, payload: str) -> None:
         """Takes `partition:next_offset` pairs; what cannot be read is no worse than a hint that was lost."""
@@ -201,7 +249,31 @@ class ArchiveProgress:
                 if partition.isdecimal() and offset.isdecimal():
                     known = self._offsets.get(int(partition), 0)
                     self._offsets[int(partition)] = max(known, int(offset))
-            self._changed.notify_all()
+            self._notify()
+
+    def _notify(self) -> None:
+        """Wakes whoever waits, in threads and on event loops."""
+        self._changed.notify_all()
+        for tell in self._tell:
+            tell()
+
+
+async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s: float) -> bool:
+    """Whether the condition came to hold in time; it is looked at when there is news."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline_s)):
+            while not condition():
+                await news.wait()
+                news.clear()
+    except TimeoutError:
+        return condition()
+    return True
+
+
+def release_connection() -> None:
+    """Gives this thread's connection back to the pool: who waits for the log or the archive needs none."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _connect() -> "psycopg.Connection[Any]":

@@ -1,5 +1,6 @@
 """find_earlier: the slow way of a `client_id` that feeds may have forgotten (D3)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,21 +36,31 @@ def find_earlier(*, ends: LogEnds, progress: Progress, key: bytes, message_id: b
     `key` is that of its conversation: None is true only once the archive has what its partition held at the call.
     Raises NotArchivedYet or Unavailable where that cannot be seen: then send nothing.
     """
+    last = find_last(ends, progress.epoch, [key])[key]
+    if last.offset >= 0 and not progress.wait_for(last.partition, last.offset, wait_s):
+        raise behind()
+    return read_earlier(message_id, last)
+
+
+def find_last(ends: LogEnds, epoch: int, keys: Collection[bytes]) -> dict[bytes, Position]:
+    """The last record of each key's partition, now (its offset is -1 where there is none); raises Unavailable."""
     try:
         all_ends = ends.ends()
     except LogError as error:
         raise Unavailable("The log does not answer. Try again.", retry_after=1) from error
-    partition = partition_of(key, len(all_ends))
-    last = Position(progress.epoch, partition, all_ends[partition] - 1)
-    if last.offset >= 0 and not progress.wait_for(partition, last.offset, wait_s):
-        raise _behind()
+    places = {key: partition_of(key, len(all_ends)) for key in keys}
+    return {key: Position(epoch, partition, all_ends[partition] - 1) for key, partition in places.items()}
+
+
+def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
+    """The archived message of that id, once the archive has what stands at `last`; raises NotArchivedYet."""
     verdict = find_verdict(message_id=message_id, position=last)
     if verdict.message is not None:
         return Earlier(verdict.message, verdict.digest)
     if verdict.next_offset <= last.offset:
-        raise _behind()
+        raise behind()
     return None
 
 
-def _behind() -> NotArchivedYet:
+def behind() -> NotArchivedYet:
     return NotArchivedYet("The archive is behind, so an old client_id cannot be looked up. Try again.", retry_after=1)

@@ -9,12 +9,13 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from klatsch.conversations.access import Access
+from klatsch.core.caps import AtOnce
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
 from klatsch.core.ids import uuid_text
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Position, Report
-from klatsch.messaging.archive_progress import Progress
+from klatsch.messaging.archive_progress import Progress, release_connection
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.queries import MessageView, Verdict, find_verdict
@@ -28,12 +29,13 @@ _log = structlog.get_logger(__name__)
 class Route:
     """What a blocking send goes through, and how long it waits: for the log's report, then for the archive.
 
-    `log` must be a writer that reports.
+    `log` must be a writer that reports. `waits` says how many old `client_id`s of a person are looked up at once.
     """
 
     log: LogWriter
     ends: LogEnds
     progress: Progress
+    waits: AtOnce
     report_s: float
     archive_s: float
 
@@ -91,17 +93,19 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
 
 
 def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
-    return find_earlier(
-        ends=route.ends,
-        progress=route.progress,
-        key=access.key,
-        message_id=identify(access, draft).id,
-        wait_s=route.archive_s,
-    )
+    with route.waits.enter(access.sender_id):
+        return find_earlier(
+            ends=route.ends,
+            progress=route.progress,
+            key=access.key,
+            message_id=identify(access, draft).id,
+            wait_s=route.archive_s,
+        )
 
 
 def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Position:
     """Where the record stands."""
+    release_connection()
     slot.arrived.wait(deadline_s)
     report = slot.report
     if report is None or report.error is not None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import msgspec
 
 from klatsch.conversations.access import Access
-from klatsch.core.bucket import Buckets
+from klatsch.core.bucket import Buckets, tokens_for
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited, TooLong, Unavailable
 from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
+from klatsch.core.metrics import CAPPED
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.messaging import events
 
@@ -40,6 +41,14 @@ def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
     """Raises RateLimited when this person sends more than one process takes, by sockets and REST together (D16)."""
     if wait_s := rates.take(sender_id, now_s):
         raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
+
+
+def check_audience(rates: Buckets, access: Access, member_count: int, now_s: float) -> None:
+    """Raises RateLimited when this person sends too much into large groups; `check_rate` has taken the first token."""
+    more = tokens_for(member_count) - 1
+    if more and (wait_s := rates.take(access.sender_id, now_s, more)):
+        CAPPED.labels("audience").inc()
+        raise RateLimited("You are sending too fast into a large group.", retry_after=round(wait_s, 3))
 
 
 def check_draft(draft: Draft) -> None:

@@ -14,6 +14,7 @@ import uvloop
 from django.conf import settings
 from prometheus_client import REGISTRY
 
+from klatsch.accounts.hashing import hashing_slots
 from klatsch.api.checks import Checks
 from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
@@ -55,6 +56,8 @@ from klatsch.processes import wiring
 _log = structlog.get_logger(__name__)
 _DATABASE_THREADS = 8
 _DATABASE_WAITING_MOST = 10_000
+_LOOKUP_THREADS = 4
+_LOOKUPS_WAITING_MOST = 1_000
 _DATABASE_DEADLINE_S = 10.0
 _TICK_S = 0.5
 _CLOSE_S = 2.0
@@ -129,8 +132,14 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     writer = wiring.log_writer(tail, epoch.partitions, reports="errors", failed=failed)
     reporting = wiring.log_writer(tail, epoch.partitions, failed=failed)
     progress = wiring.archive_progress()
-    lookups = Lookups(reporting, tail, progress, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000)
     database = DatabaseThreads(_DATABASE_THREADS, _DATABASE_WAITING_MOST, _DATABASE_DEADLINE_S)
+    lookups = Lookups(
+        DatabaseThreads(_LOOKUP_THREADS, _LOOKUPS_WAITING_MOST, _DATABASE_DEADLINE_S),
+        reporting,
+        tail,
+        progress,
+        settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
+    )
     rates = wiring.rates()
     gateway = build_gateway(epoch, start, writer, tail, lookups, database, rates, loop)
     feeding = Feeding(gateway, start.ends, loop)
@@ -156,6 +165,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         await asyncio.to_thread(writer.close, _CLOSE_S)
         await asyncio.to_thread(reporting.close, _CLOSE_S)
         database.close()
+        lookups.close()
         progress.close()
         await asyncio.to_thread(wiring.close_pool)
     if failures:
@@ -191,7 +201,6 @@ def build_gateway(
         hub=hub,
         pending=pending,
         log=writer,
-        database=database,
         lookups=lookups,
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
@@ -201,6 +210,7 @@ def build_gateway(
     )
     limits = Limits(
         outbox_bytes=env["KLATSCH_OUTBOX_BYTES"],
+        connections=env["KLATSCH_CONNECTIONS_PER_PERSON"],
         mark_s=env["KLATSCH_MARK_SECONDS"],
         session_cookie=settings.SESSION_COOKIE_NAME,
         origins=env["KLATSCH_ORIGINS"],
@@ -235,7 +245,15 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         return gateway.not_ready() | await asking.result()
 
     sync = Sync(gateway, stall_s=env["KLATSCH_STALL_SECONDS"], cors_origins=env["KLATSCH_CORS_ORIGINS"])
-    http = GatewayHttp(api, env["KLATSCH_API_THREADS"], ready, gateway.sending.fold, env["KLATSCH_METRICS_TOKEN"], sync)
+    http = GatewayHttp(
+        wsgi=api,
+        threads=env["KLATSCH_API_THREADS"],
+        hashing_threads=hashing_slots().room + 1,  # one more, which refuses whom there is no room for
+        ready=ready,
+        fold=gateway.sending.fold,
+        metrics_token=env["KLATSCH_METRICS_TOKEN"],
+        sync=sync,
+    )
     application: Any = build_application(gateway, Door(http, Checks()))
     return uvicorn.Config(
         application,

@@ -10,6 +10,8 @@ from django.db import connection as django_connection
 
 from klatsch.api.ports import Ports
 from klatsch.core.bucket import Buckets
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import Unavailable
 from klatsch.eventlog.epochs import check_topic
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
@@ -38,6 +40,9 @@ def kafka_connection() -> KafkaConnection:
     )
 
 
+GROUP_CHANGES_PER_SECOND = 20
+"""Of one person through one process. Each is a transaction, and a push to every member who is connected."""
+_WAITS_SHARE = 4
 _POSTGRES_17 = 170_000
 _TRANSACTION_MS = 10_000
 """A batch takes well under a second. What a stopped persister has begun must not hold up, for as long as it is stopped,
@@ -103,6 +108,13 @@ def archive_progress() -> ArchiveProgress:
     return ArchiveProgress(max(1, settings.ENV["KLATSCH_API_THREADS"] // 2))
 
 
+def archive_waits() -> AtOnce:
+    """One person holds a quarter of the threads that answer REST at most, while the archive does not come on."""
+    most = max(1, settings.ENV["KLATSCH_API_THREADS"] // _WAITS_SHARE)
+    detail = "Several of your requests wait for the archive. Try again."
+    return AtOnce(most, cap="waits", refusal=Unavailable, detail=detail)
+
+
 def rates() -> Buckets:
     """How often people may send through this process, by whatever door."""
     return Buckets(settings.ENV["KLATSCH_MESSAGES_PER_SECOND"])
@@ -115,4 +127,13 @@ def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: B
     def check_log(deadline_s: float) -> None:
         check_topic(topics.find(deadline_s))
 
-    return Ports(log=log, ends=tail, progress=progress, clock=clock_ms, rates=rates, check_log=check_log)
+    return Ports(
+        log=log,
+        ends=tail,
+        progress=progress,
+        clock=clock_ms,
+        rates=rates,
+        changes=Buckets(GROUP_CHANGES_PER_SECOND),
+        waits=archive_waits(),
+        check_log=check_log,
+    )

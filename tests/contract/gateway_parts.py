@@ -1,5 +1,7 @@
 """A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
 
+import asyncio
+import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
@@ -9,6 +11,7 @@ from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.core.bucket import Buckets
+from klatsch.eventlog.log import Position
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.database import DatabaseThreads
@@ -22,6 +25,7 @@ from klatsch.gateway.replay import ReplayLimits
 from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.service import Gateway, Limits
+from klatsch.messaging.lookup import Earlier
 from tests.contract.talk import NOW_MS, Somebody
 
 T = TypeVar("T")
@@ -29,6 +33,27 @@ K = TypeVar("K")
 V = TypeVar("V")
 SECRET = "0123456789" * 6
 REPLAY = ReplayLimits(each_most=100, most=1_000)
+
+
+END = Position(1, 0, 9)
+"""The last record of the log, as it is said of itself."""
+
+
+def earlier(position: str, digest: bytes) -> Earlier:
+    """What the archive has under a client_id already."""
+    return Earlier(types.SimpleNamespace(position=position), digest)  # type: ignore[arg-type]  # all that is read of it
+
+
+class Costs(Buckets):
+    """Notes what is taken, and has no more than one token at a time."""
+
+    def __init__(self, per_second: float) -> None:
+        super().__init__(per_second)
+        self.taken: list[float] = []
+
+    def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
+        self.taken.append(cost)
+        return 0.0 if cost == 1 else 2.5
 
 
 class CannedDatabase(DatabaseThreads):
@@ -54,16 +79,21 @@ class CannedDatabase(DatabaseThreads):
         return found
 
 
-class NoProgress:
-    """An archive that nobody asks, as the database's answers are canned."""
+class CannedProgress:
+    """An archive whose answers are canned; who waits for it gets on when `comes_on` is set."""
 
     epoch = 1
 
-    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
-        raise AssertionError
+    def __init__(self) -> None:
+        self.comes_on = asyncio.Event()
+        self.comes_on.set()
+        self.waiting = 0
 
-    def wait_for_position(self, at_least: str, deadline_s: float) -> None:
-        raise AssertionError
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
+        self.waiting += 1
+        await self.comes_on.wait()
+        self.waiting -= 1
+        return True
 
 
 def signed_in(somebody: Somebody, credential: str = "laptop") -> SignedIn:
@@ -88,6 +118,7 @@ def standing_of(
         peer_id=peer[0],
         peer_username=peer[1],
         peer_active=peer_active,
+        member_count=access.member_count,
         waiting=False,
     )
 
@@ -100,6 +131,7 @@ class Parts:
         self.writer = MemoryWriter(self.log, reports="errors")
         self.hub, self.pending = Hub(), Pending()
         self.database = CannedDatabase()
+        self.progress = CannedProgress()
         self.feed = Feed(
             epoch=1,
             offsets={0: 0},
@@ -114,8 +146,7 @@ class Parts:
             hub=self.hub,
             pending=self.pending,
             log=self.writer,
-            database=self.database,
-            lookups=Lookups(self.writer, MemoryTail(self.log), NoProgress(), 1.0),
+            lookups=Lookups(self.database, self.writer, MemoryTail(self.log), self.progress, 1.0),
             clock=lambda: NOW_MS,
             answer_s=answer_s,
             rates=Buckets(per_second),
@@ -131,6 +162,7 @@ class Parts:
             clock=lambda: NOW_MS,
             limits=Limits(
                 outbox_bytes=2**20,
+                connections=3,
                 mark_s=25,
                 session_cookie="sessionid",
                 origins=["https://chat.example"],

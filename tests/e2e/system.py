@@ -46,6 +46,7 @@ class System:
             "KLATSCH_TOPIC": self._name,
             "KLATSCH_GROUP": self.group,
             "KLATSCH_ORIGINS": ORIGIN,
+            "KLATSCH_CONNECTIONS_PER_PERSON": "200",  # some tests open a hundred in one name
             "KLATSCH_LOG_LEVEL": "DEBUG",
             "KLATSCH_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",

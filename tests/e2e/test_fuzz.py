@@ -19,6 +19,7 @@ _LIMITS = (
     "KLATSCH_SIGN_IN_FAILURES_ADDRESS",
     "KLATSCH_REGISTRATIONS_PER_HOUR",
     "KLATSCH_RESETS_PER_HOUR",
+    "KLATSCH_CREDENTIALS_PER_PERSON",
 )
 """Out of the way: what is refused for being too often does nothing."""
 _METHODS = {"get", "post", "put", "patch", "delete"}
@@ -48,6 +49,7 @@ def test_schemathesis_reaches_every_operation_and_finds_nothing(
         "DJANGO_SETTINGS_MODULE": "klatsch.settings",
         "PYTHONPATH": str(ROOT),
         "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
+        "KLATSCH_CREDENTIALS_PER_PERSON": "1000000",
         "KLATSCH_FUZZ_URL": gateway.url,
         "KLATSCH_LOG_LEVEL": "WARNING",
         "KLATSCH_FUZZ_ANSWERS": str(answers),

@@ -11,7 +11,8 @@ from klatsch.accounts.models import User
 from klatsch.api.ports import Ports
 from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets
-from klatsch.core.errors import NotArchivedYet
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.messaging.events import MessagePosted, decode_record, is_message
@@ -34,6 +35,8 @@ class Chat:
         self.log = MemoryLog(PARTITIONS)
         self.writer = MemoryWriter(self.log)
         self.rates = Buckets(0)
+        self.changes = Buckets(0)
+        self.waits = AtOnce(0, cap="waits", refusal=Unavailable, detail="Several of your requests wait.")
         self.archiving = True
         self.archived = False
         self.asked_for: list[str] = []
@@ -51,7 +54,7 @@ class Chat:
     def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Somebody's request under /api/v1/; headers as `idempotency_key`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
-        ports = Ports(self.writer, MemoryTail(self.log), self, lambda: NOW_MS, self.rates)
+        ports = Ports(self.writer, MemoryTail(self.log), self, lambda: NOW_MS, self.rates, self.changes, self.waits)
         return Client().generic(
             method,
             path if path.startswith("http") else f"/api/v1/{path}",

@@ -1,16 +1,22 @@
+import uuid
 from typing import Any
 
 import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from klatsch.accounts import hashing
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
-from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
+from tests.integration.people import (
+    PASSWORD,
+    make_person,
+    make_person_with_password,
+    no_hashing_slot,
+    quick_hashes,
+)
 
 pytestmark = pytest.mark.django_db
-__all__ = ["quick_hashes"]
+__all__ = ["no_hashing_slot", "quick_hashes"]
 PEOPLE = "/admin/accounts/user/"
 TOKENS = "/admin/knox/authtoken/"
 
@@ -32,12 +38,15 @@ def test_staff_log_in_by_username_or_address(client: Client) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
-def test_the_admins_login_waits_for_a_hashing_slot_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    slots = hashing.HashingSlots(1, 0.01)
-    monkeypatch.setattr(hashing, "hashing_slots", lambda: slots)
-    client.raise_request_exception = False
-    with slots.take():
-        answer = client.post("/admin/login/", {"username": "root", "password": PASSWORD})
+@pytest.mark.usefixtures("no_hashing_slot")
+@pytest.mark.parametrize(
+    "path", ["/admin/login/", "/admin/password_change/", f"{PEOPLE}add/", f"{PEOPLE}{uuid.uuid4()}/password/"]
+)
+def test_while_all_hashing_slots_are_taken_staff_are_told_when_to_come_again(
+    client: Client, path: str, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        answer = client.post(path, {"username": "root", "password": PASSWORD})
     assert answer.status_code == 503
     assert answer["Retry-After"] == "1"
 

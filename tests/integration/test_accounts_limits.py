@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 
 from klatsch.accounts.limits import client_network, count_registration
 from klatsch.accounts.models import Attempts, User
+from klatsch.accounts.queries import find_by_login
 from klatsch.core.errors import RateLimited
 from tests.integration.people import (
     PASSWORD,
@@ -164,6 +165,48 @@ def test_resets_are_limited_by_the_address_asked_for_known_or_not() -> None:
     for email in ("ana@example.org", "nobody@example.org"):
         answers = [post(Client(), f"{V1}/auth/password/reset", {"email": email}) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
+
+
+def test_resets_are_counted_by_the_person_found_however_the_address_is_spelled() -> None:
+    make_person("kim")
+    spellings = ["kim@example.org", "KIM@EXAMPLE.ORG", "kİm@example.org", "\N{KELVIN SIGN}im@example.org"]
+    found = [find_by_login(spelling) for spelling in spellings]
+    assert all(person and person.username == "kim" for person in found[:2])
+    answers = [post(Client(), f"{V1}/auth/password/reset", {"email": spelling}).status_code for spelling in spellings]
+    reached = [code for code, person in zip(answers, found, strict=True) if person]
+    assert reached == [202] * 2 + [429] * (len(reached) - 2)
+
+
+def test_spellings_of_nobodys_address_are_counted_as_those_of_somebodys() -> None:
+    make_person("kim")
+    codes = {
+        name: [
+            post(Client(), f"{V1}/auth/password/reset", {"email": spelling}).status_code
+            for spelling in (f"{name}@example.org", f"{name.upper()}@example.org", f"{name[0]}İ{name[2]}@example.org")
+        ]
+        for name in ("kim", "tim")
+    }
+    assert codes["kim"] == codes["tim"]
+
+
+def test_a_refused_try_is_only_read(django_assert_num_queries: Any) -> None:
+    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
+    for _ in range(2):
+        count_registration(request)
+    before = list(Attempts.objects.values())
+    for _ in range(3):
+        with pytest.raises(RateLimited), django_assert_num_queries(1):
+            count_registration(request)
+    assert list(Attempts.objects.values()) == before
+
+
+def test_a_try_that_is_refused_by_the_account_is_not_counted_for_its_address() -> None:
+    for _ in range(3):
+        guess()
+    counted = Attempts.objects.values_list("what", "who", "count").order_by("what", "who")
+    before = list(counted)
+    assert is_limited(guess())
+    assert list(counted) == before
 
 
 def test_neither_names_nor_addresses_are_kept_and_old_rows_go() -> None:

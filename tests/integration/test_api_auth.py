@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from klatsch.accounts import hashing
 from klatsch.accounts.models import Session, User
 from tests.integration.people import (
     CREDENTIALS,
@@ -149,16 +148,6 @@ class TestLogIn:
     def test_a_stale_token_is_no_obstacle(self, client: Client) -> None:
         make_person_with_password()
         assert log_in(client, headers={"Authorization": "Bearer stale"}).status_code == 200
-
-    def test_when_all_hashing_slots_are_taken_it_says_when_to_come_again(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        slots = hashing.HashingSlots(1, 0.01)
-        monkeypatch.setattr(hashing, "hashing_slots", lambda: slots)
-        with slots.take():
-            answer = log_in(client)
-        assert problem(answer) == (503, "unavailable")
-        assert answer["Retry-After"] == "1"
 
 
 class TestLogOut:

@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 from klatsch.api import health
 from klatsch.api.ports import Ports, WithPorts, ports_of
 from klatsch.core.bucket import Buckets
+from klatsch.core.caps import AtOnce
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -31,7 +32,16 @@ class NoProgress:
 
 
 def ports(check_log: Any = None) -> Ports:
-    return Ports(MemoryWriter(log := MemoryLog()), MemoryTail(log), NoProgress(), lambda: 0, Buckets(0), check_log)
+    return Ports(
+        log=MemoryWriter(log := MemoryLog()),
+        ends=MemoryTail(log),
+        progress=NoProgress(),
+        clock=lambda: 0,
+        rates=Buckets(0),
+        changes=Buckets(0),
+        waits=AtOnce(0, cap="waits", refusal=Unavailable, detail=""),
+        check_log=check_log,
+    )
 
 
 def refuse(_: float) -> None:

@@ -67,6 +67,10 @@ class TestProfile:
             ("display_name", 7),
             ("about", "x" * 501),
             ("about", "\0"),
+            ("display_name", "a\u2028b"),
+            ("display_name", "\u200b\u00ad"),
+            ("about", "\x1b[2J"),
+            ("about", " \n\u3164"),
             ("about", "\ud800"),
         ],
     )

@@ -174,3 +174,22 @@ def test_swagger_ui_sends_the_csrf_cookie_as_the_header_that_the_document_names(
     assert document["components"]["securitySchemes"]["csrf"]["name"] == "X-CSRFToken"
     assert 'request.headers["X-CSRFToken"]' in page
     assert f"{settings.CSRF_COOKIE_NAME}=" in page
+
+
+def arrays(schema: Any, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every array in a schema, and in what it refers to."""
+    if isinstance(schema, list):
+        return [found for part in schema for found in arrays(part, document)]
+    if not isinstance(schema, dict):
+        return []
+    if name := schema.get("$ref", "").rpartition("/")[2]:
+        return arrays(document["components"]["schemas"][name], document)
+    found = [array for part in schema.values() for array in arrays(part, document)]
+    return [schema, *found] if schema.get("type") == "array" else found
+
+
+def test_every_list_in_a_body_has_a_bound(document: dict[str, Any]) -> None:
+    bodies = [operation.get("requestBody", {}) for _, operation in operations(document)]
+    lists = arrays(bodies, document)
+    assert lists
+    assert all("maxItems" in one for one in lists)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from klatsch.conversations.groups import MEMBERS_MOST
 from tests.integration.chat import Chat, read_pages
 from tests.integration.people import problem
 
@@ -51,6 +52,7 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
         ({"title": "x" * 201}, "title"),
         ({"title": "Tea", "members": "bob"}, "members"),
         ({"title": "Tea", "members": [7]}, "members.0"),
+        ({"title": "Tea", "members": [1] * 2_000}, "members"),
     ],
 )
 def test_what_is_wrong_with_a_group_is_said_by_field(chat: Chat, body: Any, field: str) -> None:
@@ -58,6 +60,12 @@ def test_what_is_wrong_with_a_group_is_said_by_field(chat: Chat, body: Any, fiel
 
     assert problem(answer) == (400, "bad_request")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_of_very_many_wrong_members_20_are_named(chat: Chat) -> None:
+    answer = chat.ask("ana", "POST", "conversations", {"title": "Tea", "members": [1] * (MEMBERS_MOST - 1)})
+    assert problem(answer) == (400, "bad_request")
+    assert [error["field"] for error in answer.json()["errors"]] == [f"members.{number}" for number in range(20)]
 
 
 def test_a_group_with_somebody_unknown_is_404(chat: Chat) -> None:

@@ -216,10 +216,12 @@ def test_a_dissolved_group_is_gone_for_everybody_and_its_rows_stay(group: Group)
 def test_a_new_title_is_told_without_naming_members(group: Group) -> None:
     group.rename("olga", "Coffee")
 
-    assert group.records()[-1] == MembersChanged(conversation=str(group.id), kind="group", title="Coffee", members=[])
+    assert group.records()[-1] == MembersChanged(
+        conversation=str(group.id), kind="group", title="Coffee", members=[], member_count=6
+    )
 
 
-@pytest.mark.parametrize("title", ["", "  ", "x" * 201, "a\nb", "a\0b", "\ud800"])
+@pytest.mark.parametrize("title", ["", "  ", "x" * 201, "a\nb", "a\0b", "\ud800", "a\u2028b", "\u200d\u0301"])
 def test_a_title_is_one_line_of_1_to_200_characters(group: Group, title: str) -> None:
     with pytest.raises(BadRequest) as refusal:
         group.rename("olga", title)

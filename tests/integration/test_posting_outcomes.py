@@ -10,6 +10,7 @@ import pytest
 
 from klatsch.conversations.access import Access
 from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotArchivedYet, TooLong, Unavailable, Unknown
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.log import Entry, LogError, Record, Report
@@ -73,7 +74,14 @@ def progress() -> Archive:
 
 @pytest.fixture
 def route(log: MemoryLog, progress: Archive) -> Route:
-    return Route(log=MemoryWriter(log), ends=MemoryTail(log), progress=progress, report_s=0.05, archive_s=0.05)
+    return Route(
+        log=MemoryWriter(log),
+        ends=MemoryTail(log),
+        progress=progress,
+        waits=AtOnce(1, cap="waits", refusal=Unavailable, detail="Several wait."),
+        report_s=0.05,
+        archive_s=0.05,
+    )
 
 
 @pytest.fixture

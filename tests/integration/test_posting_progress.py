@@ -1,5 +1,6 @@
 """How far the archive is: seen by NOTIFY, seen without it, and never waited for beyond a deadline."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from django.db import connection
 
 from klatsch.core.errors import BadRequest, NotArchivedYet, Unavailable
 from klatsch.eventlog.models import Epoch
+from klatsch.gateway.database import with_fresh_connections
 from klatsch.messaging import archive_progress
 from klatsch.messaging.archive_progress import ArchiveProgress
 from tests.integration.archive_rows import archive_up_to, open_epoch
@@ -228,3 +230,28 @@ def _until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.005)
+
+
+async def test_a_notice_ends_the_waits_of_an_event_loop_which_hold_no_thread(progress: ArchiveProgress) -> None:
+    await asyncio.to_thread(with_fresh_connections, open_epoch)
+    waits = [asyncio.create_task(progress.reach(3, offset, LONG_S)) for offset in range(20)]
+    assert not await progress.reach(3, 0, 0.5)  # by now the thread listens
+    before = threading.active_count()
+    await asyncio.to_thread(with_fresh_connections, lambda: say("2:7,3:20"))
+    before_s = time.monotonic()
+    assert await asyncio.gather(*waits) == [True] * 20
+    assert time.monotonic() - before_s < archive_progress.READ_EVERY_S / 2
+    assert threading.active_count() <= before + 1  # that of the notice itself
+    assert progress.waiting == 0
+
+
+async def test_a_lost_notice_costs_an_event_loop_about_a_second_too(progress: ArchiveProgress) -> None:
+    await asyncio.to_thread(with_fresh_connections, open_epoch)
+    wait = asyncio.create_task(progress.reach(3, 7, LONG_S))
+    await progress.reach(3, 7, 0.3)
+    await asyncio.to_thread(with_fresh_connections, lambda: archive_up_to(3, 8))
+    before_s = time.monotonic()
+    assert await wait
+    assert time.monotonic() - before_s < archive_progress.READ_EVERY_S * 2
+    assert await progress.reach(3, 7, 0)
+    assert not await progress.reach(3, 8, 0)

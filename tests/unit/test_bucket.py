@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.core.bucket import Buckets, TokenBucket
+from klatsch.core.bucket import Buckets, TokenBucket, tokens_for
 
 rates = st.floats(0.01, 5)
 pauses = st.lists(st.floats(0, 0.5), max_size=60)
@@ -88,3 +88,18 @@ def test_without_a_limit_nobody_is_remembered() -> None:
     buckets = Buckets(0)
     assert buckets.take("ana", 0) == 0.0
     assert len(buckets) == 0
+
+
+def test_what_goes_to_many_costs_more_tokens() -> None:
+    assert [tokens_for(people) for people in (0, 2, 19, 20, 1_000, 2_000)] == [1, 1, 1, 2, 51, 101]
+    bucket = TokenBucket(10, now_s=0)
+    assert bucket.take(0, tokens_for(300)) == 0.0
+    assert bucket.take(0, tokens_for(300)) == pytest.approx(1.2)
+    assert bucket.take(1.3, tokens_for(300)) == 0.0
+
+
+def test_nothing_costs_more_than_a_burst_so_that_everything_can_be_had() -> None:
+    bucket = TokenBucket(1, now_s=0)
+    assert bucket.take(0, 101) == 0.0
+    assert bucket.take(0, 101) == pytest.approx(2)
+    assert bucket.take(2, 101) == 0.0

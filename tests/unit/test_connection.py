@@ -4,6 +4,7 @@ The first tests guard what stands on no documented extension point of Channels (
 """
 
 import asyncio
+import contextlib
 import hashlib
 import inspect
 import json
@@ -21,7 +22,8 @@ from klatsch.gateway.allowance import Allowance
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.protocol import Close
 from klatsch.gateway.socket import EXTENSION
-from tests.contract.gateway_parts import Parts, signed_in, standing_of
+from klatsch.messaging.services import Draft, identify
+from tests.contract.gateway_parts import END, Parts, earlier, signed_in, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, message
 from tests.contract.waiting import until
@@ -282,7 +284,8 @@ async def test_frames_are_answered_in_their_order() -> None:
     parts = Parts()
     async with connected(parts) as peer:
         await hello(parts, peer)
-        parts.database.answers = ["1:0:5"]
+        digest = identify(in_group(ANA), Draft("hi", "last-week")).digest
+        parts.database.answers = [END, earlier("1:0:5", digest)]
         for frame in (
             *({"id": 2, "op": "dance"}, send_frame(3, client_id="last-week"), "not json"),
             *(send_frame(4, content=""), {"id": 5, "op": "hello"}),
@@ -435,6 +438,28 @@ async def test_a_connection_that_ends_leaves_nothing_behind() -> None:
 
     parts.read_log()  # its send is answered to nobody
     assert peer.read() == []
+
+
+async def test_more_sockets_than_a_person_may_have_are_closed_as_flooding_also_before_their_hello() -> None:
+    parts = Parts()
+    most = parts.gateway.limits.connections
+    async with contextlib.AsyncExitStack() as stack:
+        parts.database.answers += [signed_in(ANA)] * (most + 1)
+        peers = [await stack.enter_async_context(connected(parts)) for _ in range(most + 1)]
+        await until(lambda: any(peer.closed for peer in peers))
+        assert [[code for code, _ in peer.closed] for peer in peers] == [[]] * most + [[Close.FLOODING]]
+        parts.database.answers += [signed_in(BOB)]
+        other = await stack.enter_async_context(connected(parts))
+        await until(lambda: not parts.database.answers)
+        assert not other.closed
+
+        peers[0].hang_up()
+        await until(lambda: parts.gateway.sockets._counts[ANA.user_id] == most - 1)
+        parts.database.answers += [signed_in(ANA)]
+        again = await stack.enter_async_context(connected(parts))
+        await until(lambda: parts.gateway.sockets._counts[ANA.user_id] == most)
+        assert not again.closed
+    assert not parts.gateway.sockets._counts
 
 
 async def test_a_mark_tells_every_connection_how_far_it_has_come() -> None:

@@ -21,8 +21,21 @@ async def ready() -> dict[str, str]:
     return {"log": "does not answer"}
 
 
+def served_by(wsgi: Any) -> Any:
+    """With one thread of each kind."""
+    return GatewayHttp(
+        wsgi=wsgi,
+        threads=1,
+        hashing_threads=1,
+        ready=ready,
+        fold=busy,
+        metrics_token="",
+        sync=None,  # type: ignore[arg-type]  # not asked here
+    )
+
+
 async def ask(path: str, method: str = "GET") -> tuple[int, Any]:
-    http = GatewayHttp(busy, 1, ready, busy, "", sync=None)  # type: ignore[arg-type]  # not asked here
+    http = served_by(busy)
     sent: list[dict[str, Any]] = []
 
     async def send(part: dict[str, Any]) -> None:
@@ -54,12 +67,12 @@ async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_
         start("200 OK", [])
         return [b"done"]
 
-    application: Any = GatewayHttp(slow, 1, ready, busy, "", sync=None)  # type: ignore[arg-type]  # not asked here
+    application = served_by(slow)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://k") as http:
         waiting = [asyncio.create_task(http.get("/api/v1/me")) for _ in range(REQUESTS_A_THREAD)]
         for _ in range(10):  # turns of the loop, until each has come to the application
             await asyncio.sleep(0)
-        assert application._at_work == REQUESTS_A_THREAD
+        assert application._threads.at_work == REQUESTS_A_THREAD
         refused = await http.get("/api/v1/me")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert refused.headers["Content-Type"] == "application/problem+json"
@@ -89,3 +102,21 @@ async def test_many_who_want_to_know_whether_it_is_ready_ask_once() -> None:
     await asyncio.sleep(0)
     asked[1].set()
     assert await later == {"log": "2"}
+
+
+async def test_while_all_that_may_hash_are_busy_other_requests_are_answered() -> None:
+    release = threading.Event()
+
+    def api(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/api/v1/auth/login":
+            release.wait()
+        start("200 OK", [])
+        return [b"done"]
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served_by(api)), base_url="http://k") as http:
+        waiting = [asyncio.create_task(http.post("/api/v1/auth/login")) for _ in range(REQUESTS_A_THREAD + 1)]
+        assert (await http.get("/api/v1/me")).status_code == 200
+        refused, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert [answer.result().status_code for answer in refused] == [503]
+        release.set()
+        assert sorted(answer.status_code for answer in await asyncio.gather(*waiting)) == [200] * 32 + [503]

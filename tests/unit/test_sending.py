@@ -1,20 +1,25 @@
 """Sends: what refuses comes first, the feed answers, and what the log does not give back is `unknown` (D4)."""
 
+import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from klatsch.conversations.records import MembersChanged, encode, members_key
 from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschError, NotFound, RateLimited, Unavailable
 from klatsch.core.ids import message_id, uuid_text
 from klatsch.eventlog.log import Entry
 from klatsch.gateway.hub import Person
+from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.pending import Waiter
 from klatsch.gateway.protocol import UNANSWERED_MOST, Send, SendBody
 from klatsch.gateway.sending import FEED_BEHIND_S
-from tests.contract.gateway_parts import Parts
+from klatsch.messaging.services import Draft, identify
+from tests.contract.gateway_parts import END, Costs, Parts, earlier
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, direct, fresh_client_id, in_group
 
@@ -159,6 +164,27 @@ async def test_a_person_who_sends_too_fast_is_told_when_to_come_again() -> None:
     assert chat.appended == 2
 
 
+async def test_a_message_to_a_large_group_costs_more_than_one_to_two_people() -> None:
+    chat = Chat.of()
+    tokens = chat.parts.sending._rates = Costs(0)
+    await chat.send(conversation=None, to="bob")
+    chat.parts.hub.resize(in_group(ANA).key, 1_000)
+    with pytest.raises(RateLimited) as caught:
+        await chat.send()
+    assert tokens.taken == [1, 1, 50]
+    assert (caught.value.retry_after, chat.appended) == (2.5, 1)
+
+
+async def test_how_many_members_a_group_has_is_known_from_its_records_and_forgotten_with_its_last_connection() -> None:
+    chat = Chat.of()
+    event = MembersChanged(conversation=str(TEA), kind="group", title="Tea", members=[], member_count=1_000)
+    chat.parts.log.append(Entry(members_key(str(TEA)), encode(event), b"", place=in_group(ANA).key))
+    chat.parts.read_log()
+    assert chat.parts.hub.member_counts[in_group(ANA).key] == 1_000
+    chat.parts.hub.leave(chat.person, chat.outbox)
+    assert not chat.parts.hub.member_counts
+
+
 async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> None:
     chat = Chat.of()
     behind_s = time.monotonic() - FEED_BEHIND_S - 1
@@ -199,7 +225,7 @@ async def test_a_full_log_is_unavailable_and_nothing_waits_for_an_answer() -> No
 
 async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_its_position() -> None:
     chat = Chat.of()
-    chat.parts.database.answers = ["1:0:5"]
+    chat.parts.database.answers = [END, earlier("1:0:5", identify(in_group(ANA), Draft("hi", "last-week")).digest)]
     await chat.send(client_id="last-week", re=3)
 
     [answer] = chat.peer.read()
@@ -210,20 +236,56 @@ async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_
 
 async def test_an_old_client_id_that_names_nothing_is_appended() -> None:
     chat = Chat.of()
-    chat.parts.database.answers = [None]
+    chat.parts.database.answers = [END, None]
     await chat.send(client_id="last-week")
 
     assert (chat.appended, chat.outbox.unanswered) == (1, 1)
 
 
-@pytest.mark.parametrize("error", [Conflict("Another message has this client_id."), Unavailable("Away.")])
-async def test_an_old_client_id_that_is_a_conflict_or_cannot_be_looked_up_appends_nothing(error: KlatschError) -> None:
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [([END, earlier("1:0:5", b"another")], Conflict), ([Unavailable("Away.")], Unavailable)],
+)
+async def test_an_old_client_id_that_is_a_conflict_or_cannot_be_looked_up_appends_nothing(
+    answers: list[Any], error: type[KlatschError]
+) -> None:
     chat = Chat.of()
-    chat.parts.database.answers = [error]
-    with pytest.raises(type(error)):
+    chat.parts.database.answers = answers
+    with pytest.raises(error):
         await chat.send(client_id="last-week")
 
     assert chat.appended == 0
+
+
+async def test_few_old_client_ids_of_a_person_wait_for_the_archive_at_once_and_none_of_them_in_a_thread() -> None:
+    chat = Chat.of()
+    chat.parts.progress.comes_on.clear()
+    chat.parts.database.answers = [END] * (AT_ONCE_MOST + 1)
+    waiting = [asyncio.create_task(chat.send(client_id=f"old-{number}")) for number in range(AT_ONCE_MOST)]
+    for _ in range(10):  # turns of the loop, until each waits
+        await asyncio.sleep(0)
+    assert chat.parts.progress.waiting == AT_ONCE_MOST
+    asked = chat.parts.database.asked
+    with pytest.raises(Unavailable) as caught:
+        await chat.send(client_id="one-more")
+    assert caught.value.retry_after == 1
+    assert chat.parts.database.asked == asked
+
+    chat.parts.database.answers = [None] * AT_ONCE_MOST
+    chat.parts.progress.comes_on.set()
+    await asyncio.gather(*waiting)
+    assert chat.appended == AT_ONCE_MOST
+
+
+async def test_another_person_is_looked_up_beside_one_who_has_enough_waiting() -> None:
+    chat = Chat.of()
+    lookups = chat.parts.sending._lookups
+    chat.parts.database.answers = [(in_group(BOB), 1)]
+    other = chat.parts.hub.join(BOB.user_id, BOB.name, Outbox(Peer(), chat.parts.hub.dirty, 2**20))
+    with contextlib.ExitStack() as stack:
+        for _ in range(AT_ONCE_MOST):
+            stack.enter_context(lookups._at_once.enter(ANA.user_id))
+        assert await lookups.find_access(other, str(TEA), None) == (in_group(BOB), 1)
 
 
 async def test_what_the_log_reports_as_failed_is_unknown() -> None:

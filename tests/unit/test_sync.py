@@ -1,6 +1,7 @@
 """`GET sync`: the same replay and pushes for plain HTTP, as a long poll or as a stream of events (D7)."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import weakref
@@ -116,6 +117,27 @@ async def test_a_poll_without_a_token_is_answered_at_once_with_one() -> None:
     assert request.status == 200
     assert request.json == {"resumed": False, "pushes": [], "resume": parts.gateway.tokens.now(ANA.user_id)}
     assert request.headers["cache-control"] == "no-store"
+
+
+async def test_one_poll_more_than_a_person_may_have_is_told_to_come_again() -> None:
+    parts = Parts()
+    with contextlib.ExitStack() as taken:
+        for _ in range(parts.gateway.limits.connections):
+            taken.enter_context(parts.gateway.polls.enter(ANA.user_id))
+        refused = await answered(parts, answers=[signed_in(ANA)])
+        assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (429, "rate_limited", "1")
+        assert (await answered(parts, answers=[signed_in(BOB), []])).status == 200
+    assert (await answered(parts)).status == 200
+    assert not parts.gateway.polls._counts
+
+
+async def test_streams_count_as_sockets() -> None:
+    parts = Parts()
+    with contextlib.ExitStack() as taken:
+        for _ in range(parts.gateway.limits.connections):
+            taken.enter_context(parts.gateway.sockets.enter(ANA.user_id))
+        refused = await answered(parts, answers=[signed_in(ANA)], accept="text/event-stream")
+    assert (refused.status, refused.json["code"]) == (429, "rate_limited")
 
 
 async def test_an_answer_has_the_id_that_the_request_came_with_or_a_new_one() -> None:

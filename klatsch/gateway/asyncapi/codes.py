@@ -17,6 +17,7 @@ ERROR_MEANINGS: Final[dict[str, str]] = {
     "invalid_content": "No text, or not text.",
     "too_long": "More characters than `limits.text`.",
     "conflict": "The `client_id` names another message.",
+    "limit_reached": "You have as many of these as you may: end one first.",
     "rate_limited": "Too fast, or too many without an answer.",
     "unavailable": "Nothing was appended.",
     "unknown": "It may be in the log or not: send it again with the same `client_id`.",
@@ -30,7 +31,7 @@ CLOSE_MEANINGS: Final[dict[Close, str]] = {
     Close.MALFORMED: "No `klatsch.v1` was offered, or ten malformed frames in a row.",
     Close.NOT_AUTHENTICATED: "There is no valid credential, or it has ended.",
     Close.FORBIDDEN: "This page's origin may not use the session cookie.",
-    Close.FLOODING: "Flooding: more frames, bytes or fragments than a connection or a person may send.",
+    Close.FLOODING: "Flooding: more frames, bytes, fragments or sockets than a connection or a person may.",
 }
 _RESUME: Final = "reconnect with jitter and resume"
 _STOP: Final = "stop: fix something first"

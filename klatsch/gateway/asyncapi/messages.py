@@ -57,6 +57,7 @@ _MEMBERS: Final = MembersChanged(
     kind="group",
     title="Tea",
     members=[Membership(user="bob", user_id=str(_BOB), active=True, role="member", version=1)],
+    member_count=3,
 )
 _ENDED: Final = UserChanged(user="ana", user_id=str(_ANA), what="ended", credentials=[credential_digest("a session")])
 _WELCOME: Final = {

@@ -1,0 +1,43 @@
+"""Caps on what one person may have going on at once in a process; each refusal is counted by the cap's name."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from klatsch.core.errors import KlatschError
+from klatsch.core.metrics import CAPPED
+
+
+class AtOnce:
+    """At most `most` of something at once for each person, from any thread; 0 means no limit.
+
+    `cap` is what metrics call it. One more raises `refusal`, with `detail` and when to come again.
+    """
+
+    def __init__(
+        self, most: int, *, cap: str, refusal: type[KlatschError], detail: str, retry_after: float | None = 1.0
+    ) -> None:
+        self._most = most
+        self._cap = cap
+        self._refusal = refusal
+        self._detail = detail
+        self._retry_after = retry_after
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    @contextmanager
+    def enter(self, who: str) -> Iterator[None]:
+        """Counts the person for as long as the block runs."""
+        with self._lock:
+            if self._most and self._counts[who] >= self._most:
+                CAPPED.labels(self._cap).inc()
+                raise self._refusal(self._detail, retry_after=self._retry_after)
+            self._counts[who] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._counts[who] -= 1
+                if not self._counts[who]:
+                    del self._counts[who]

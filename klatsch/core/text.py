@@ -1,0 +1,37 @@
+"""Texts that people are shown: one line, such as a title, or several, such as what somebody says of themself.
+
+Each rule is one regular expression, which the checks use and the documents of the interfaces show.
+"""
+
+import re
+from typing import Final
+
+_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
+_CONTROLS_BUT_TAB_AND_LINE_ENDS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+_LINE_SEPARATORS: Final = r"\u2028\u2029"
+# Spaces, format characters (such as joiners, which emoji need), letters that are blank, and marks that only change the
+# character before them: of these alone nobody sees anything.
+_INVISIBLE: Final = (
+    r"\t\n\r \xa0\xad\u0300-\u036f\u0483-\u0489\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
+    r"\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2800"
+    r"\u3000\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff9-\ufffb"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+
+
+def _with_something_visible(refused: str) -> str:
+    return f"[^{refused}]*[^{refused}{_INVISIBLE}][^{refused}]*"
+
+
+LINE: Final = f"^{_with_something_visible(_CONTROLS + _LINE_SEPARATORS)}$"
+"""One line with something to see in it."""
+LINE_OR_NOTHING: Final = f"^({LINE[1:-1]})?$"
+TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE_ENDS)})?$"
+"""Text of several lines with something to see in it, or none at all."""
+
+_is_line: Final = re.compile(LINE[1:-1]).fullmatch
+
+
+def is_line(text: str) -> bool:
+    """Whether it is one line of text with something visible: no control character, no line separator."""
+    return _is_line(text) is not None
