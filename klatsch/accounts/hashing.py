@@ -41,7 +41,7 @@ class HashingSlots:
 
     def __init__(self, most: int, waiting_most: int, wait_s: float) -> None:
         self.room = most + waiting_most
-        self._of_one_place = most + waiting_most // 2
+        self.of_one_place = most + waiting_most // 2
         self._wait_s = wait_s
         self._free = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class HashingSlots:
     @contextmanager
     def _waiting(self, place: str) -> Iterator[None]:
         with self._lock:
-            if self._inside.total() >= self.room or (place and self._inside[place] >= self._of_one_place):
+            if self._inside.total() >= self.room or (place and self._inside[place] >= self.of_one_place):
                 raise _too_many()
             self._inside[place] += 1
         try:

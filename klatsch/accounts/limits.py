@@ -109,9 +109,13 @@ def count_reset(http: HttpRequest, email: str) -> None:
 
 def client_network(http: HttpRequest) -> str:
     """Where a request comes from: the socket's peer, or what our own proxies (KLATSCH_TRUSTED_PROXIES) say of it."""
-    address: str = http.META.get("REMOTE_ADDR", "")
+    return network_of(http.META.get("REMOTE_ADDR", ""), http.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def network_of(address: str, forwarded: str) -> str:
+    """As `client_network`, of the peer's address and what X-Forwarded-For says."""
     proxies: int = settings.ENV["KLATSCH_TRUSTED_PROXIES"]
-    hops = [hop.strip() for hop in http.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    hops = [hop.strip() for hop in forwarded.split(",")]
     if 0 < proxies <= len(hops):
         address = hops[-proxies]  # each of ours appends who it heard from; what stands before is the client's word
     try:

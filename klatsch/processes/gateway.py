@@ -248,7 +248,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     http = GatewayHttp(
         wsgi=api,
         threads=env["KLATSCH_API_THREADS"],
-        hashing_threads=hashing_slots().room + 1,  # one more, which refuses whom there is no room for
+        slots=hashing_slots(),
         ready=ready,
         fold=gateway.sending.fold,
         metrics_token=env["KLATSCH_METRICS_TOKEN"],

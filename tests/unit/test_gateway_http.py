@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from klatsch.accounts.hashing import HashingSlots
 from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp, Together
 
 
@@ -26,7 +27,7 @@ def served_by(wsgi: Any) -> Any:
     return GatewayHttp(
         wsgi=wsgi,
         threads=1,
-        hashing_threads=1,
+        slots=HashingSlots(1, 2, 5),
         ready=ready,
         fold=busy,
         metrics_token="",
@@ -104,7 +105,7 @@ async def test_many_who_want_to_know_whether_it_is_ready_ask_once() -> None:
     assert await later == {"log": "2"}
 
 
-async def test_while_all_that_may_hash_are_busy_other_requests_are_answered() -> None:
+async def test_while_all_that_may_hash_are_busy_others_are_answered_and_one_place_is_refused_at_once() -> None:
     release = threading.Event()
 
     def api(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -114,9 +115,10 @@ async def test_while_all_that_may_hash_are_busy_other_requests_are_answered() ->
         return [b"done"]
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(served_by(api)), base_url="http://k") as http:
-        waiting = [asyncio.create_task(http.post("/api/v1/auth/login")) for _ in range(REQUESTS_A_THREAD + 1)]
+        waiting = [asyncio.create_task(http.post("/api/v1/auth/login")) for _ in range(50)]
         assert (await http.get("/api/v1/me")).status_code == 200
         refused, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        assert [answer.result().status_code for answer in refused] == [503]
+        assert {answer.result().status_code for answer in refused} == {503}
+        assert refused.pop().result().headers["Retry-After"] == "1"
         release.set()
-        assert sorted(answer.status_code for answer in await asyncio.gather(*waiting)) == [200] * 32 + [503]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*waiting)) == [200] * 2 + [503] * 48
