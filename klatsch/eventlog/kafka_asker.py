@@ -122,10 +122,9 @@ class KafkaAsker:
         _log.warning("log_client_replaced", client="asker", why=why)
         threading.Thread(target=self._dismiss, args=(client,), name="log-close", daemon=True).start()
 
-    def _dismiss(self, client: Consumer) -> None:
-        """Closes it once all calls that other threads have begun are over; a client must not go while it is used."""
+    def _dismiss(self, _client: Consumer) -> None:
+        """Keeps it until others' calls are over, as it must not go while it is used: who lets go last destroys it."""
         self._closing.wait(_ASK_S + 2 * _GRACE_S)
-        client.close()
 
 
 def _unanswered(error: KafkaError) -> LogError:
