@@ -66,7 +66,6 @@ class KafkaConnection:
         return self.common("writer") | {
             "acks": "all",
             "enable.idempotence": True,
-            "partitioner": "murmur2_random",
             "linger.ms": 1,
             "message.timeout.ms": SEND_TIMEOUT_MS,
             "queue.buffering.max.messages": 100_000,

@@ -54,13 +54,15 @@ class KafkaGroup:
     """A member of a consumer group (KIP-848). `assigned` says from where to read; both callbacks run inside `poll`.
 
     A member that the `watch` finds not to read on is replaced in the next `poll`. For a `poll` that does not return
-    nobody can step in, as all of its thread's work would have to be undone: `give_up` ends the process.
+    nobody can step in, as all of its thread's work would have to be undone: `give_up` ends the process. The brokers
+    assign a partition beyond the epoch's `partitions`, too, once somebody has added it: it is left alone.
     """
 
     def __init__(
         self,
         connection: KafkaConnection,
         name: str,
+        partitions: int,
         *,
         assigned: Callable[[Sequence[int]], Mapping[int, int]],
         revoked: Callable[[Sequence[int]], None],
@@ -69,6 +71,7 @@ class KafkaGroup:
         give_up: Callable[[str], None] = end_process,
     ) -> None:
         self._topic = connection.topic
+        self._partitions = partitions
         self._config = connection.group(name) | LOGGED
         self._assigned = assigned
         self._revoked = revoked
@@ -145,13 +148,17 @@ class KafkaGroup:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._pulse.leave()  # what `assigned` asks may take its time
-        offsets = self._assigned([p.partition for p in partitions])
+        offsets = self._assigned(self._known(partitions))
         self._pulse.enter()
         self._positions.update(offsets)
         consumer.incremental_assign([TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        mine = [p.partition for p in partitions if self._positions.pop(p.partition, None) is not None]
+        known = self._known(partitions)
+        mine = [p for p in known if self._positions.pop(p, None) is not None]
         if mine:
             self._revoked(mine)
-        consumer.incremental_unassign(partitions)
+        consumer.incremental_unassign([TopicPartition(self._topic, p) for p in known])
+
+    def _known(self, partitions: Sequence[TopicPartition]) -> list[int]:
+        return [p.partition for p in partitions if p.partition < self._partitions]

@@ -17,8 +17,6 @@ _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
 _FINISHED_S = 10.0
 """Within so long, which is beyond its own time-out, a producer has sent or given up what was queued."""
-_ANY = -1
-"""librdkafka's RD_KAFKA_PARTITION_UA: the partitioner decides."""
 
 
 class _Producing:
@@ -72,7 +70,7 @@ class KafkaWriter:
 
     def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
         """Queues one entry; raises LogFull when 100,000 entries or 64 MiB wait already."""
-        place, current = entry.place, self._current
+        place, current = entry.key if entry.place is None else entry.place, self._current
         try:
             current.producer.produce(
                 self._topic,
@@ -80,7 +78,7 @@ class KafkaWriter:
                 entry.key,
                 headers=_headers(entry),
                 on_delivery=functools.partial(_reported, current, entry, report),
-                partition=_ANY if place is None else partition_of(place, self._partitions),
+                partition=partition_of(place, self._partitions),
             )
         except BufferError as error:
             raise LogFull("the queue of unsent records is full") from error

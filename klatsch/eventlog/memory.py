@@ -36,6 +36,13 @@ class MemoryLog:
         with self.changed:
             self.first[partition] = offset
 
+    def add_partition(self) -> None:
+        """Does what an operator's tool does; `partitions` stays the epoch's number, as for Kafka's clients."""
+        with self.changed:
+            self.records.append([])
+            self.times.append([])
+            self.first.append(0)
+
     def append(self, entry: Entry) -> Record:
         partition = partition_of(entry.place if entry.place is not None else entry.key, self.partitions)
         with self.changed:
@@ -96,12 +103,12 @@ class MemoryAsker:
         self._log = log
 
     def ends(self, deadline_s: float = 0.0) -> dict[int, int]:  # noqa: ARG002 - it knows at once
-        return {p: len(records) for p, records in enumerate(self._log.records)}
+        return {p: len(self._log.records[p]) for p in range(self._log.partitions)}
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
         return {
             p: next((i for i in range(self._log.first[p], len(times)) if times[i] >= time_ms), len(times))
-            for p, times in enumerate(self._log.times)
+            for p, times in enumerate(self._log.times[: self._log.partitions])
         }
 
     def ask(self) -> Told:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import uuid4
 
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]  # not in its __all__
 
 from klatsch.eventlog.kafka_asker import KafkaAsker
 from klatsch.eventlog.kafka_connection import KafkaConnection
@@ -114,6 +114,9 @@ class LogUnderTest(Protocol):
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         """The tail's present reader is given nothing more of that partition, and nobody is told."""
 
+    def add_partition(self, value: bytes) -> None:
+        """Adds a partition as an operator does, and a record to it as no process of ours does."""
+
     def close(self) -> None: ...
 
 
@@ -149,6 +152,10 @@ class MemoryUnderTest:
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         assert isinstance(tail, MemoryTail)
         tail.sources[-1].deaf.add(partition)
+
+    def add_partition(self, value: bytes) -> None:
+        self.log.add_partition()
+        self.log.records[-1].append(Record(PARTITIONS, 0, b"key", value, b""))
 
     def close(self) -> None:
         for tail in self._tails:
@@ -220,7 +227,7 @@ class KafkaUnderTest:
     ) -> KafkaGroup:
         unique = f"{name}-{self.connection.topic}"
         given: dict[str, Any] = {"assigned": assigned, "revoked": revoked, "patience_s": _PATIENCE_S}
-        self._groups.append(KafkaGroup(self.connection, unique, watch=self._watch, **given))
+        self._groups.append(KafkaGroup(self.connection, unique, PARTITIONS, watch=self._watch, **given))
         return self._groups[-1]
 
     def drop_before(self, partition: int, offset: int) -> None:
@@ -231,6 +238,15 @@ class KafkaUnderTest:
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         assert isinstance(tail, OpenTail)
         tail.sources[-1].deaf = partition
+
+    def add_partition(self, value: bytes) -> None:
+        admin = AdminClient({"bootstrap.servers": self.connection.bootstrap_servers})
+        topic = self.connection.topic
+        admin.create_partitions([NewPartitions(topic, PARTITIONS + 1)])[topic].result(_CLOSE_S)
+        producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
+        wait_until(lambda: len(producer.list_topics(topic, timeout=_CLOSE_S).topics[topic].partitions) > PARTITIONS)
+        producer.produce(topic, value, b"key", partition=PARTITIONS)
+        assert producer.flush(_CLOSE_S) == 0
 
     def close(self) -> None:
         for group in self._groups:

@@ -178,3 +178,25 @@ def test_what_retention_drops_before_it_was_read_is_gone(log: LogUnderTest) -> N
     member.port.seek({0: 0})
     with pytest.raises(OffsetGone):
         member.poll_until(lambda: len(member.records) > 1)
+
+
+def test_a_partition_that_is_added_is_nobodys_and_the_others_go_on(log: LogUnderTest) -> None:
+    append_all(log.writer(), values_in(0, 2))
+    one = GroupMember(log, "persister")
+    one.poll_until(lambda: len(one.records) == 2)
+    log.add_partition(b"of another producer")
+    other = GroupMember(log, "persister")
+
+    def poll_both() -> None:
+        one.poll()
+        other.poll()
+
+    wait_until(lambda: one.held and other.held and one.held | other.held == ALL, meanwhile=poll_both)
+    append_all(log.writer(), [*values_in(0, 10, start=2), *values_in(1, 10), *values_in(2, 10)])
+    wait_until(lambda: len(one.records) + len(other.records) == 32, meanwhile=poll_both)
+    other.port.close()
+    one.poll_until(lambda: one.held == ALL)
+    append_all(log.writer(), values_in(1, 1, start=10) + values_in(2, 1, start=10))
+    one.poll_until(lambda: {b"1/10", b"2/10"} <= set(one.values()))
+
+    assert {record.partition for record in [*one.records, *other.records]} == ALL

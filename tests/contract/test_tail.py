@@ -166,3 +166,15 @@ def test_the_first_offset_that_is_held_is_read(log: LogUnderTest) -> None:
     wait_until(lambda: len(read.records) == 2)
 
     assert [record.offset for record in read.records] == [3, 4]
+
+
+def test_a_tail_goes_on_with_its_partitions_when_one_is_added(log: LogUnderTest) -> None:
+    tail, read = log.tail(), Delivered()
+    tail.start(FROM_THE_BEGINNING, read.deliver, read.failures.append)
+    append_all(log.writer(), values_in(0, 2))
+    log.add_partition(b"of another producer")
+    append_all(log.writer(), values_in(1, 2) + values_in(2, 1))
+    wait_until(lambda: len(read.records) == 5)
+
+    assert tail.ends() == log.tail().ends() == {0: 2, 1: 2, 2: 1}
+    assert read.failures == []

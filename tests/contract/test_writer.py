@@ -1,17 +1,18 @@
 """The log's writer: what is appended has a place, and keeps the order of its key."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.eventlog.log import Entry, LogFull, LogWriter, Record, Report
+from klatsch.eventlog.log import Entry, LogFull, Record, Report
 from klatsch.eventlog.partitions import partition_of
 from tests.contract.logs import (
     PARTITIONS,
@@ -153,18 +154,37 @@ def own_kafka(kafka: EmbeddedKafka | None) -> EmbeddedKafka:
     return kafka
 
 
-@pytest.fixture(scope="module")
-def kafka_writer(kafka: EmbeddedKafka | None) -> Iterator[LogWriter]:
-    with contextlib.closing(KafkaUnderTest()) as log:
-        yield log.writer()
-
-
 @settings(max_examples=15, deadline=None)
 @given(keys)
-def test_a_key_lives_where_librdkafka_puts_it(kafka_writer: LogWriter, names: list[bytes]) -> None:
-    places = append_all(kafka_writer, [Entry(name, b"") for name in names])
+def test_a_key_lives_where_tools_of_java_and_librdkafka_put_it(kafka_topic: KafkaUnderTest, names: list[bytes]) -> None:
+    tool = Producer({"bootstrap.servers": kafka_topic.connection.bootstrap_servers, "partitioner": "murmur2_random"})
+    placed: dict[bytes, int | None] = {}
+    for name in names:
+        note = functools.partial(_note_partition, placed, name)
+        tool.produce(kafka_topic.connection.topic, b"", name, on_delivery=note)
+    assert tool.flush(10) == 0
 
-    assert [partition for partition, _ in places] == [partition_of(name, PARTITIONS) for name in names]
+    assert placed == {name: partition_of(name, PARTITIONS) for name in names}
+
+
+def _note_partition(placed: dict[bytes, int | None], name: bytes, error: KafkaError | None, message: Message) -> None:
+    assert error is None
+    placed[name] = message.partition()
+
+
+@pytest.fixture(scope="module")
+def kafka_topic(kafka: EmbeddedKafka | None) -> Iterator[KafkaUnderTest]:
+    with contextlib.closing(KafkaUnderTest()) as log:
+        yield log
+
+
+def test_when_a_partition_is_added_every_key_stays_where_it_lives(log: LogUnderTest) -> None:
+    writer = log.writer()
+    entries = [Entry(b"key-%d" % number, b"") for number in range(100)]
+    before = [partition for partition, _ in append_all(writer, entries)]
+    log.add_partition(b"of another producer")
+    for again in (writer, log.writer()):
+        assert [partition for partition, _ in append_all(again, entries)] == before
 
 
 def test_the_header_judge_is_found_whatever_other_tools_put_before_it(kafka: EmbeddedKafka | None) -> None:
