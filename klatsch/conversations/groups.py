@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Case, When
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -36,7 +37,7 @@ MEMBERS_MOST: Final = 2_000
 RELAY_S: Final = 2.0
 """How long a change that holds already waits for the log, before it leaves its record to the relay."""
 
-_OWNER, _MEMBER = Member.Role.OWNER, Member.Role.MEMBER
+_OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
 
 
 def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
@@ -142,6 +143,8 @@ def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> 
 def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Member]:
     """The group, the actor's alone until the transaction ends: its records come in the order of its changes."""
     group = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+    if group is not None and group.kind == Conversation.Kind.GROUP:
+        _ensure_owner(group)
     actor = Member.objects.filter(conversation_id=conversation_id, user_id=actor_id, active=True).first()
     if group is None or actor is None:
         raise no_such_conversation()
@@ -150,10 +153,26 @@ def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Me
     return group, actor
 
 
+def _ensure_owner(group: Conversation) -> None:
+    """Makes the longest-standing admin an owner, else a plain member, where every owner was deactivated.
+
+    A deactivation waits for no group, and cannot be refused: so its groups are put right before their next change.
+    """
+    members = Member.objects.filter(conversation=group, active=True, user__is_active=True)
+    if members.filter(role=_OWNER).exists():
+        return
+    heir = (
+        members.select_related("user").order_by(Case(When(role=_ADMIN, then=0), default=1), "joined_at", "pk").first()
+    )
+    if heir is not None:
+        _change(heir, role=_OWNER)
+        promise_members(group, [(heir, heir.user.username)])
+
+
 def _check_may_leave(group: Conversation, actor: Member) -> None:
     if actor.role != _OWNER or _other_owners(group, actor):
         return
-    if Member.objects.filter(conversation=group, active=True).exclude(pk=actor.pk).exists():
+    if Member.objects.filter(conversation=group, active=True, user__is_active=True).exclude(pk=actor.pk).exists():
         raise Conflict("You are the last owner: make somebody else one first, or dissolve the group.")
 
 
@@ -169,7 +188,9 @@ def _count_members(group: Conversation) -> None:
 
 
 def _other_owners(group: Conversation, owner: Member) -> bool:
-    return Member.objects.filter(conversation=group, active=True, role=_OWNER).exclude(pk=owner.pk).exists()
+    """Whether somebody else can act as an owner: one who was deactivated cannot."""
+    owners = Member.objects.filter(conversation=group, active=True, role=_OWNER, user__is_active=True)
+    return owners.exclude(pk=owner.pk).exists()
 
 
 def _find_people(usernames: Sequence[str]) -> list[User]:

@@ -1,7 +1,7 @@
 """What each role may do in a group, and what a group may be called. No I/O.
 
 An owner may everything; an admin adds people and removes plain members; anybody may leave, but the last owner has to
-leave the group to another owner first, or dissolve it: ownership never passes by accident.
+leave the group to another owner first, or dissolve it. Only where every owner was deactivated does ownership pass on.
 """
 
 from typing import Final

@@ -283,3 +283,44 @@ def test_a_change_that_fails_promises_no_record(group: Group) -> None:
         assert cursor.fetchone() == (0,)
 
     assert len(group.records()) == before
+
+
+def deactivate(person: User) -> None:
+    person.is_active = False
+    person.save(update_fields=["is_active"])
+
+
+def test_an_owner_who_was_deactivated_is_none_when_the_last_other_one_would_leave_or_step_down(group: Group) -> None:
+    deactivate(group["otto"])
+
+    with pytest.raises(Conflict):
+        group.remove("olga", "olga")
+    with pytest.raises(Conflict):
+        group.give_role("olga", "olga", "admin")
+    assert group.member("olga").role == "owner"
+
+
+def test_the_longest_standing_admin_is_owner_from_the_next_change_on_where_every_owner_was_deactivated(
+    group: Group,
+) -> None:
+    deactivate(group["olga"])
+    deactivate(group["otto"])
+
+    group.give_role("adam", "mia", "admin")
+    assert {name: group.member(name).role for name in ("adam", "anna", "mia")} == {
+        "adam": "owner", "anna": "admin", "mia": "admin",
+    }  # fmt: skip
+    told = [(one.user, one.role) for record in group.records()[-2:] for one in record.members]
+    assert told == [("adam", "owner"), ("mia", "admin")]
+    with pytest.raises(Forbidden):
+        group.rename("anna", "Coffee")
+
+
+def test_where_no_admin_is_left_either_a_plain_member_becomes_owner_and_a_deactivated_one_never(group: Group) -> None:
+    for name in ("olga", "otto", "adam", "anna", "mia"):
+        deactivate(group[name])
+
+    group.rename("max", "Coffee")
+    assert group.member("max").role == "owner"
+    group.remove("max", "max")
+    assert not group.knows("max")
