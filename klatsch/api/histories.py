@@ -14,6 +14,7 @@ from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
 from klatsch.eventlog.log import Position
+from klatsch.messaging.lookup import wait_for_place
 from klatsch.messaging.queries import MessageView, list_messages
 
 
@@ -62,9 +63,9 @@ def history_response(request: Request, conversation_id: UUID) -> HttpResponse:
 def wait_for_archive(request: Request, query: dict[str, Any]) -> None:
     """Waits for `at_least`, where it is given; raises BadRequest, NotArchivedYet, Unavailable."""
     if at_least := query.get("at_least"):
-        ports = ports_of(request)
+        ports, wait_s = ports_of(request), settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000
         with ports.waits.enter(str(person_of(request).id)):
-            ports.progress.wait_for_position(at_least, settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000)
+            wait_for_place(ends=ports.ends, progress=ports.progress, at_least=at_least, wait_s=wait_s)
 
 
 def page_of_bytes(request: Request, page: Page[Any]) -> HttpResponse:

@@ -1,21 +1,22 @@
-"""find_earlier: the slow way of a `client_id` that feeds may have forgotten (D3)."""
+"""What is asked of log and archive together: an old `client_id` (D3), and a place that a reader waits for (D8)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from klatsch.core.errors import NotArchivedYet, Unavailable
+from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError, Position
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.archive_progress import Progress
+from klatsch.messaging.at_least import parse_at_least
 from klatsch.messaging.queries import MessageView, find_verdict
 
 
 class LogEnds(Protocol):
     """Tells how long the log is."""
 
-    def ends(self) -> dict[int, int]:
-        """The offset after the last record of each partition, now; raises LogError."""
+    def ends(self, deadline_s: float = ...) -> dict[int, int]:
+        """The offset after the last record of each partition, now; raises LogError when nobody says so in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,30 @@ def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
     if verdict.next_offset <= last.offset:
         raise behind()
     return None
+
+
+def wait_for_place(*, ends: LogEnds, progress: Progress, at_least: str, wait_s: float) -> None:
+    """Returns when the archive holds a position, or all before a resume token; blocks for about `wait_s`.
+
+    Raises NotArchivedYet, and BadRequest for what is neither, or lies beyond the log's end: it may never come.
+    """
+    try:
+        progress.wait_for_position(at_least, 0)
+    except NotArchivedYet:
+        _check_within(ends, progress.epoch, at_least, wait_s / 2)
+        progress.wait_for_position(at_least, wait_s)
+
+
+def _check_within(ends: LogEnds, epoch: int, at_least: str, deadline_s: float) -> None:
+    """Says nothing while the log does not answer."""
+    wanted_epoch, wanted = parse_at_least(at_least)
+    try:
+        all_ends = ends.ends(deadline_s)
+    except LogError:
+        return
+    if wanted_epoch > epoch or any(offset > all_ends.get(partition, 0) for partition, offset in wanted.items()):
+        field = FieldError("at_least", "invalid", "beyond the end of the log")
+        raise BadRequest("at_least names a place that the log does not have.", fields=(field,))
 
 
 def behind() -> NotArchivedYet:

@@ -11,6 +11,8 @@ from klatsch.conversations.models import Conversation
 from klatsch.core.bucket import Buckets
 from klatsch.core.ids import uuid7
 from klatsch.core.metrics import REFUSED
+from klatsch.eventlog.log import Position
+from tests.integration.archive_rows import PARTITIONS
 from tests.integration.chat import NOW_MS, Chat, read_pages
 from tests.integration.people import problem
 
@@ -221,7 +223,32 @@ def test_at_least_is_waited_for_and_a_late_archive_says_so(chat: Chat, path: str
     assert chat.asked_for == ["1:3:7"]
 
     chat.archiving = False
-    assert problem(chat.ask("ana", "GET", f"{path}?at_least=1:3:7")) == (503, "not_archived_yet")
+    place = _place_of(chat.ask("ana", "POST", "users/bob/messages", {"content": "in the log"}))
+    assert problem(chat.ask("ana", "GET", f"{path}?at_least={place}")) == (503, "not_archived_yet")
+
+
+@pytest.mark.parametrize("path", ["users/bob/messages", "messages", "conversations"])
+def test_at_least_beyond_the_end_of_the_log_is_refused_and_not_waited_for(chat: Chat, path: str) -> None:
+    chat.archiving = False
+    last = Position.parse(_place_of(chat.ask("ana", "POST", "users/bob/messages", {"content": "the last one"})))
+    token = ".".join(f"{p}:{len(records)}" for p, records in enumerate(chat.log.records))
+    for beyond in (
+        last._replace(offset=last.offset + 1),
+        last._replace(partition=PARTITIONS),
+        last._replace(epoch=2),
+        f"1.0123456789abcdef.{token}".replace(f"{last.partition}:{last.offset + 1}", f"{last.partition}:{2**62}"),
+    ):
+        answer = chat.ask("ana", "GET", f"{path}?at_least={beyond}")
+        assert problem(answer) == (400, "bad_request")
+        assert [(error["field"], error["detail"]) for error in answer.json()["errors"]] == [
+            ("at_least", "beyond the end of the log")
+        ]
+    assert problem(chat.ask("ana", "GET", f"{path}?at_least=1.0123456789abcdef.{token}")) == (503, "not_archived_yet")
+
+
+def _place_of(answer: Any) -> str:
+    assert answer.status_code == 202
+    return str(answer.json()["position"])
 
 
 def test_without_a_log_nothing_is_sent_and_histories_are_read(chat: Chat) -> None:

@@ -58,7 +58,7 @@ class SilentWriter(MemoryWriter):
 
 
 class NoEnds:
-    def ends(self) -> dict[int, int]:
+    def ends(self, deadline_s: float = 0) -> dict[int, int]:
         raise LogError("the log does not answer")
 
 
