@@ -46,6 +46,12 @@ _SETTINGS = {
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # No content, address or name in the server's log: a statement that fails is named by its error alone, without
+    # itself, its parameters, and the detail, which quotes rows.
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 
 

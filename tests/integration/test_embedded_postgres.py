@@ -180,3 +180,20 @@ def test_settings_of_another_server_in_the_environment_do_not_reach_it(
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it(postgres: EmbeddedPostgres) -> None:
     assert os.getpgid(pid_of(postgres)) != os.getpgid(0)
+
+
+def test_statements_that_fail_leave_no_value_in_its_log(postgres: EmbeddedPostgres) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (name text UNIQUE)")
+        connection.execute("INSERT INTO people VALUES ('quoted-secret')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO people VALUES ('quoted-secret')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO people VALUES (%s)", ["quoted-secret"])
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute("SELECT FROM nobody WHERE name = %s", ["quoted-secret"])
+    said = postgres.log.read_text()
+
+    assert said.count("duplicate key value") == 2
+    assert "nobody" in said
+    assert "quoted-secret" not in said

@@ -11,7 +11,7 @@ import yaml
 
 from klatsch import env
 from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST, HEAD_S
-from klatsch.embedded import kafka_settings
+from klatsch.embedded import kafka_settings, postgres
 from klatsch.eventlog.access import ROLES
 from klatsch.processes import api, gateway, persister
 
@@ -239,3 +239,11 @@ def test_every_variable_of_the_compose_files_is_written_or_has_a_default(folder:
     for file in ("compose.yaml", "compose.cluster.yaml"):
         for name, rest in re.findall(r"\$\{(\w+)(:[-?])?", (ROOT / file).read_text()):
             assert rest == ":-" or name in written, name
+
+
+def test_postgresql_logs_no_statement_that_fails_and_no_value_as_the_embedded_one() -> None:
+    command = SERVICES["postgres"]["command"]
+    told = dict(setting.split("=", 1) for setting in command if "=" in setting)
+    assert {name: told[name] for name in told if name.startswith("log_")} == {
+        name: value for name, value in postgres._SETTINGS.items() if name.startswith("log_") and name != "log_timezone"
+    }
