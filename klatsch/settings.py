@@ -15,7 +15,6 @@ DEBUG = False
 ALLOWED_HOSTS = ENV["KLATSCH_ALLOWED_HOSTS"]
 ROOT_URLCONF = "klatsch.urls"
 WSGI_APPLICATION = "klatsch.wsgi.application"
-ASGI_APPLICATION = "klatsch.asgi.application"
 # CHANNEL_LAYERS is not set, on purpose: docs/decisions/0002-no-channel-layer.md.
 
 INSTALLED_APPS = [
