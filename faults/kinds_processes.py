@@ -17,13 +17,12 @@ from faults.injection import (
     until,
     until_in_thread,
 )
-from faults.world import start_again
+from faults.world import PARTITIONS, start_again
 from tests.e2e.system import System
 
 _READS_ONLY = "SHARE"
 _REBALANCED_S = 25.0
 _BLOCKED_S = 5.0
-_PARTITIONS = 12
 
 
 async def _gateway_killed(injection: Injection) -> Bite:
@@ -100,7 +99,7 @@ async def _persister_zombie(injection: Injection) -> Bite:
     fenced = len(zombie.events("fenced"))
     caught = await asyncio.to_thread(_hurt_with_a_batch, world.system, process.suspend)
     injection.felt()
-    heired = await until_in_thread(lambda: len(heir.partitions()) == _PARTITIONS, _REBALANCED_S)
+    heired = await until_in_thread(lambda: len(heir.partitions()) == PARTITIONS, _REBALANCED_S)
     ends = await asyncio.to_thread(world.ends)
     went_on = await until_in_thread(lambda: world.has_archived(ends), _REBALANCED_S)
     process.resume()
@@ -139,7 +138,7 @@ async def _persister_added(injection: Injection) -> Bite:
     await asyncio.sleep(injection.between(0.5, 4))
     await asyncio.to_thread(world.spare.stop)
     spread = await until_in_thread(
-        lambda: sum(len(persister.partitions()) for persister in world.persisters) == _PARTITIONS, _REBALANCED_S
+        lambda: sum(len(persister.partitions()) for persister in world.persisters) == PARTITIONS, _REBALANCED_S
     )
     evidence = f"it held {held} partitions, and then {'both others all' if spread else 'nobody some'} of them"
     return Bite(world.spare.name, held > 0 and spread, evidence)

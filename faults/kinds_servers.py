@@ -1,14 +1,16 @@
-"""Faults of PostgreSQL and of Kafka: restarted, killed, connections ended."""
+"""Faults of PostgreSQL and of Kafka: restarted, killed, connections ended, partitions added."""
 
 import asyncio
 from collections.abc import Callable
 
 import psutil
 
-from faults.injection import Bite, Injection, Kind, everybody
+from faults.injection import Bite, Injection, Kind, everybody, until_in_thread
+from faults.world import PARTITIONS
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 
+_WARNED_S = 20
 _TERMINATE = (
     "SELECT application_name, pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -95,6 +97,28 @@ async def _kafka_killed_again(injection: Injection) -> Bite:
     return Bite("kafka", bool(there), there + before)
 
 
+async def _partitions_added(injection: Injection) -> Bite:
+    """One or two more, as an operator or an autoscaler adds them while all runs; nobody may use them."""
+    world, log = injection.world, injection.world.system.log
+    count = 1 + injection.planned.target % 2
+    injection.felt()
+    found = await asyncio.to_thread(log.add_partitions, count)
+    warned = await until_in_thread(lambda: _warned(injection), _WARNED_S)
+    ends = await asyncio.to_thread(world.ends)
+    used = sum(ends[partition] for partition in range(PARTITIONS, found))
+    evidence = (
+        f"{found} partitions, {'everybody warns' if warned else 'not everybody warns'}, {used} records in the new"
+    )
+    return Bite("kafka", warned and not used, evidence)
+
+
+def _warned(injection: Injection) -> bool:
+    """Whether each process that runs has said that there are partitions that it leaves alone."""
+    world = injection.world
+    running = [process for process in (*world.gateways, *world.persisters) if process.is_running()]
+    return all(process.events("partitions_added") for process in running)
+
+
 def _broker(injection: Injection) -> EmbeddedKafka:
     assert isinstance(injection.world.kafka, EmbeddedKafka)
     return injection.world.kafka
@@ -107,4 +131,5 @@ KINDS = (
     Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
     Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
     Kind("kafka killed again", _kafka_killed_again, everybody, frozenset({"kafka"}), 15, archive=True, brokers=1),
+    Kind("partitions added", _partitions_added, everybody, frozenset({"kafka"}), 12, archive=True),
 )

@@ -42,6 +42,7 @@ _GROUPS = 4
 _WITH_PASSWORDS = 3
 _SECOND_DEVICES = 4
 GATEWAYS = 3
+PARTITIONS = 12
 
 
 class World:
@@ -154,7 +155,7 @@ class World:
             archived = self.system.archived_ends()
         except psycopg.OperationalError:
             return False
-        return all(archived.get(partition, 0) >= end for partition, end in ends.items())
+        return all(offset >= ends[partition] for partition, offset in archived.items())
 
     def close_servers(self) -> None:
         for process in (*self.system.others, *self.system.shared):

@@ -29,7 +29,8 @@ class Ports:
     """`log` is a writer that reports. `rates` says how often a person may send through this process, `changes`
     how often they may change groups, and `waits` how many of their requests may wait for the archive at once.
 
-    `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise.
+    `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise. After `close`
+    nothing is appended any more, and no append is reported as done.
     """
 
     log: LogWriter
@@ -40,6 +41,7 @@ class Ports:
     changes: Buckets
     waits: AtOnce
     check_log: Callable[[float], None] | None = None
+    close: Callable[[], None] = lambda: None
 
 
 def ports_of(request: HttpRequest) -> Ports:
@@ -57,10 +59,15 @@ class WithPorts:
     """A WSGI application whose requests carry the ports.
 
     They are made when a request first needs them: after any fork, as the threads of a writer do not survive one, and so
-    that without a log people can still log in and read. No request waits for them longer than `WAIT_S`.
+    that without a log people can still log in and read. No request waits for them longer than `WAIT_S`. Ports that are
+    lost, as the topic is not the known one any more, are closed, and the next request has others made.
     """
 
-    def __init__(self, application: Callable[..., Iterable[bytes]], make_ports: Callable[[], Ports]) -> None:
+    def __init__(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        make_ports: Callable[[Callable[[LogError], None]], Ports],
+    ) -> None:
         self._application = application
         self._make_ports = make_ports
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="ports")
@@ -82,8 +89,15 @@ class WithPorts:
             _log.warning("ports_not_made", error=str(error) or "too slow")
             raise Unavailable("The log cannot be reached. Try again.", retry_after=1) from error
 
+    def _lose(self, error: LogError) -> None:
+        _log.error("ports_lost", error=str(error))
+        with self._lock:
+            lost, self._made = self._made, None
+        if lost is not None:  # closed on another thread than that which says so, as it waits for that one
+            self._maker.submit(lambda: lost.result().close())
+
     def _make(self) -> Ports:
         try:
-            return self._make_ports()
+            return self._make_ports(self._lose)
         finally:
             connections.close_all()  # this thread's: no request ends here that would

@@ -77,6 +77,10 @@ LOG_CLIENTS_REPLACED = Counter(
     "Clients of the log that did not go on and were replaced, by what they do.",
     ["client"],
 )
+ADDED_PARTITIONS = Gauge(
+    "klatsch_added_partitions", "Partitions that somebody added to the topic and that nobody reads or writes."
+)
+IGNORED_RECORDS = Gauge("klatsch_ignored_records", "Records of other producers in added partitions, read by nobody.")
 REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
 REQUEST_SECONDS = Histogram("klatsch_request_seconds", "How long Django took for a request.", buckets=BOUNDS_S)
 ANSWER_SECONDS = Durations(

@@ -25,7 +25,7 @@ _ASK_S = 20.0
 _ITERATIONS = 8_192  # what Kafka's own tools use twice over; each connection pays for them once
 _SALT_BYTES = 32
 
-_TALKS = ("DESCRIBE", "READ", "WRITE")
+_TALKS = ("DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ ROLES: dict[str, Rights] = {
     "gateway": Rights(_TALKS),
     "api": Rights(_TALKS),
     "persister": Rights(_TALKS, group=("READ",)),
-    "topics": Rights(("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS")),
+    "topics": Rights(("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")),
 }
-"""By the user's name. Nobody of these may delete the topic, change it, or give rights."""
+"""By the user's name. Nobody of these may delete the topic, add partitions to it, or give rights."""
 
 
 class KafkaAccess:

@@ -15,6 +15,15 @@ def check_topic(found: Topic | None) -> Epoch:
     known = current_epoch()
     if known is None:
         raise TopicChanged("There is no log yet. Run `manage.py topics create`.")
+    check_same(found, known)
+    return known
+
+
+def check_same(found: Topic | None, known: Epoch) -> None:
+    """Raises TopicChanged, saying what to do, unless the topic that is there is that epoch's. Asks nobody.
+
+    Partitions that somebody added to it change nothing: no record of ours goes there, and nobody reads them.
+    """
     if found is None:
         raise TopicChanged(
             "The log's topic is gone from the brokers. Restore it; or, if it is lost for good, "
@@ -25,9 +34,13 @@ def check_topic(found: Topic | None) -> Epoch:
             "The topic on the brokers is not the known one: it was deleted and made again, or these are other brokers. "
             "If that is meant, run `manage.py topics adopt`: it opens the next epoch."
         )
-    if found.partitions != known.partitions:
+    if found.partitions < known.partitions:
         raise TopicChanged(
-            f"The topic has {found.partitions} partitions, but was made with {known.partitions}: "
-            "with another number, conversations would lose their order. Restore it."
+            f"The topic has {found.partitions} partitions, but epoch {known.epoch} has {known.partitions}: the records "
+            "of the others are gone. Restore it; or, if they are lost for good, run `manage.py topics adopt`."
         )
-    return known
+
+
+def added_partitions(found: Topic, known: Epoch) -> range:
+    """The partitions that the epoch does not have: whatever stands in them is read by nobody."""
+    return range(known.partitions, found.partitions)

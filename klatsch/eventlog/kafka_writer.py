@@ -17,6 +17,7 @@ _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
 _FINISHED_S = 10.0
 """Within so long, which is beyond its own time-out, a producer has sent or given up what was queued."""
+_REFUSED = "the topic is not the log any more"
 
 
 class _Producing:
@@ -33,6 +34,7 @@ class _Producing:
         self.queued = 0
         self.timed_out = False
         self.is_replaced = False
+        self.refusing = False
 
 
 class KafkaWriter:
@@ -62,6 +64,7 @@ class KafkaWriter:
             | LOGGED
         )
         self._watch = watch
+        self._refusing = False
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._current = self._begin()
@@ -69,7 +72,9 @@ class KafkaWriter:
             watch.add(self)
 
     def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
-        """Queues one entry; raises LogFull when 100,000 entries or 64 MiB wait already."""
+        """Queues one entry; raises LogFull when 100,000 entries or 64 MiB wait already, LogError after `refuse`."""
+        if self._refusing:
+            raise LogError(_REFUSED)
         place, current = entry.key if entry.place is None else entry.place, self._current
         try:
             current.producer.produce(
@@ -85,6 +90,10 @@ class KafkaWriter:
         except KafkaException as error:
             raise LogError(f"the log refused an entry: {error.args[0]}") from error
         current.queued += 1
+
+    def refuse(self) -> None:
+        """Appends nothing more, and reports a failure for whatever waits: its topic is not the log any more."""
+        self._refusing = self._current.refusing = True
 
     def close(self, deadline_s: float) -> int:
         """Sends what is queued; returns how many entries were still unsent at the deadline."""
@@ -152,8 +161,8 @@ def _reported(
         current.timed_out = True
     if report is None:
         return
-    if error is not None:
-        report(Report(entry, -1, -1, str(error)))
+    if error is not None or current.refusing:
+        report(Report(entry, -1, -1, _REFUSED if error is None else str(error)))
     else:
         report(Report(entry, message.partition() or 0, message.offset() or 0, None))
 

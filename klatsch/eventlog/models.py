@@ -4,12 +4,18 @@ from django.db import models
 
 
 class Epoch(models.Model):
-    """One Kafka topic id that has ever been the log (D2); positions begin with its number."""
+    """A Kafka topic id, with the partitions that were used of it, that was once the log (D2).
+
+    Positions begin with its number.
+    """
 
     epoch = models.SmallIntegerField(primary_key=True)
-    topic_id = models.CharField(max_length=64, unique=True)
+    topic_id = models.CharField(max_length=64)
     partitions = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["topic_id", "partitions"], name="topic_once"),)
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"

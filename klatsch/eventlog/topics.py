@@ -1,19 +1,26 @@
 """Creates the topic as it must be, and tells what a topic is: Kafka never makes one for us on first use (D1, D2)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented there, and not in its __all__
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
 from klatsch.eventlog.kafka_connection import NOT_LOGGED, KafkaConnection
-from klatsch.eventlog.log import LogError
+from klatsch.eventlog.log import LogError, TopicChanged
 
 _ASK_S = 10.0
+_STAMPS = "message.timestamp.type"
+_BY_THE_LOG = "LogAppendTime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,8 @@ class TopicPlan:
             "retention.bytes": "-1",
             "cleanup.policy": "delete",
             "unclean.leader.election.enable": "false",
-            "message.timestamp.type": "CreateTime",
+            # A feed that starts finds its beginning by time: a producer's clock that is slow would hide its records.
+            _STAMPS: _BY_THE_LOG,
         }
 
 
@@ -82,13 +90,51 @@ class KafkaTopics:
 
     def differences(self, plan: TopicPlan) -> list[str]:
         """Each setting of the topic that is not as planned, as a sentence."""
-        resource = ConfigResource(ResourceType.TOPIC, self._topic)
-        try:
-            found = self._admin.describe_configs([resource], request_timeout=_ASK_S)[resource].result(_ASK_S)
-        except (KafkaException, TimeoutError) as error:
-            raise LogError("the log does not answer") from error
+        found = self._settings()
         return [
             f"{name} is {found[name].value}, not {wanted}"
             for name, wanted in plan.config().items()
             if name in found and found[name].value != wanted
         ]
+
+    def check_stamps(self) -> None:
+        """Raises TopicChanged, saying what to do, unless the brokers' own clock gives each record its time (D18)."""
+        found = self._settings()[_STAMPS].value
+        if found != _BY_THE_LOG:
+            raise TopicChanged(
+                f"The topic's {_STAMPS} is {found}: records of a producer whose clock is slow would be overlooked. "
+                "Run `manage.py topics create`: it sets LogAppendTime."
+            )
+
+    def set_stamps(self) -> bool:
+        """Makes the brokers give each record its time; returns False where they do so already."""
+        if self._settings()[_STAMPS].value == _BY_THE_LOG:
+            return False
+        entry = ConfigEntry(_STAMPS, _BY_THE_LOG, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, self._topic, incremental_configs=[entry])
+        _answer(self._admin.incremental_alter_configs([resource], request_timeout=_ASK_S)[resource])
+        return True
+
+    def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The offset after the last record of each of the partitions, now."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
+        asked = {TopicPartition(self._topic, partition): latest for partition in partitions}
+        answers = self._admin.list_offsets(asked, request_timeout=_ASK_S)
+        return {place.partition: _answer(answer).offset for place, answer in answers.items()}
+
+    def _settings(self) -> dict[str, ConfigEntry]:
+        resource = ConfigResource(ResourceType.TOPIC, self._topic)
+        settings: dict[str, ConfigEntry] = _answer(
+            self._admin.describe_configs([resource], request_timeout=_ASK_S)[resource]
+        )
+        return settings
+
+
+def _answer(asked: Any) -> Any:
+    """What a future of confluent-kafka's brings; raises LogError."""
+    try:
+        return asked.result(_ASK_S)
+    except KafkaException as error:
+        raise LogError(f"the log does not answer: {error.args[0].str()}") from error
+    except TimeoutError as error:
+        raise LogError("the log does not answer") from error

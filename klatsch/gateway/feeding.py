@@ -36,10 +36,15 @@ class Feeding:
                 return
         self._loop.call_soon_threadsafe(self.apply, records)
 
+    def halt(self) -> None:
+        """Called on the loop. Applies nothing more, so that nothing more is pushed or acknowledged."""
+        self.stopping = True
+        self._gateway.shut()
+
     def apply(self, records: Sequence[Record]) -> None:
         """Called on the loop. After an error nothing more is applied: no stream may go on over a hole in it."""
         try:
-            if self._broken is None:
+            if self._broken is None and not self.stopping:
                 self._gateway.apply(records)
         except BaseException as error:
             self._broken = error

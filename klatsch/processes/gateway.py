@@ -116,12 +116,13 @@ def run(*, host: str, port: int) -> None:
 async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     failures: list[BaseException] = []
-    server: Server | None = None
 
     def fail(error: BaseException) -> None:
         failures.append(error)
-        if server is not None:
-            server.should_exit = True
+        # Acknowledged is nothing more, over sockets or REST: the topic may not be the log any more.
+        feeding.halt()
+        reporting.refuse()
+        server.should_exit = True
 
     def failed(error: LogError) -> None:
         _log.error("log_failed", error=str(error))
@@ -149,6 +150,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     )
     tail.start(start.begin, feeding.deliver, failed)
     feeding.deliver([])  # an empty log is read up already
+    watch = wiring.topic_watch(epoch, failed)
     ticking = [
         run_in_background(_every(_TICK_S, gateway.sending.tick), "tick", fail),
         run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark), "marks", fail),
@@ -161,6 +163,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         feeding.stopping = True
         for task in ticking:
             task.cancel()
+        await asyncio.to_thread(watch.stop)
         await asyncio.to_thread(tail.stop)
         await asyncio.to_thread(writer.close, _CLOSE_S)
         await asyncio.to_thread(reporting.close, _CLOSE_S)
@@ -235,7 +238,7 @@ def build_gateway(
 def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
-    api = WithPorts(Handler(), lambda: ports)
+    api = WithPorts(Handler(), lambda _: ports)
 
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log(ports)}
     readiness = Readiness()

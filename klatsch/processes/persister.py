@@ -47,6 +47,14 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
         revoked=worker.revoked,
         watch=tail.watch,
     )
+    failures: list[LogError] = []
+
+    def failed(error: LogError) -> None:
+        writer.refuse()  # the relay must not take for done what another topic has
+        failures.append(error)
+        stopping.set()
+
+    watch = wiring.topic_watch(epoch, failed)
     REGISTRY.register(PersisterGauges(lambda: _ends(tail), lambda: worker.stored))
     _log.info("persister_started", epoch=epoch.epoch, partitions=epoch.partitions)
     try:
@@ -55,11 +63,14 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
         stopping.set()
         raise
     finally:
+        watch.stop()
         group.close()
         tail.stop()
         relay.join(_DRAIN_S)
         writer.close(_DRAIN_S)
         wiring.close_pool()
+    if failures:
+        raise failures[0]
 
 
 def _ends(tail: KafkaTail) -> dict[int, int]:

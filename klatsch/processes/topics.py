@@ -1,10 +1,12 @@
 """The topic's life: made once, checked at each start, and exchanged only on purpose (D2)."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 
-from klatsch.eventlog.epochs import check_topic, current_epoch
+from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, Topic, TopicPlan
@@ -15,13 +17,16 @@ _AGAIN_S = 0.1
 
 
 def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: bool = False) -> str:
-    """Makes the topic and opens epoch 1; says what it did. Where both are there already it checks and changes nothing.
+    """Makes the topic and opens epoch 1; says what it did. Where both are there already it checks them, and sets only
+    that the brokers give each record its time.
 
     A topic with records that this archive does not know is refused, as is making a lost one anew without `again`.
     """
     found = topics.find()
     if found is not None and current_epoch() is not None:
-        return f"The topic is there already: epoch {check_topic(found).epoch}, {found.partitions} partitions."
+        epoch = check_topic(found)
+        altered = " From now on, the brokers give each record its time." if topics.set_stamps() else ""
+        return f"The topic is there already: {_described(epoch)}.{altered}"
     if found is None:
         if current_epoch() is not None and not again:
             check_topic(None)
@@ -34,27 +39,88 @@ def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: 
             "The topic holds records that this database does not know. Point DATABASE_URL at the archive that "
             "belongs to them, or run `manage.py topics adopt` to read them all into this one."
         )
-    epoch = _open_epoch(found, tail)
-    return f"Made the topic: epoch {epoch.epoch}, {found.partitions} partitions."
+    topics.set_stamps()  # another tool may have made it
+    epoch = _open_epoch(found, tail.offsets_at(0))
+    return f"Made the topic: {_described(epoch)}."
 
 
 def verify_topic(topics: KafkaTopics, plan: TopicPlan) -> str:
     """Says that the topic is the known one, and how it differs from the settings; raises TopicChanged."""
-    epoch = check_topic(topics.find())
-    differences = topics.differences(plan)
-    wrong = "".join(f"\n  {difference}" for difference in differences)
-    return f"The topic is the known one: epoch {epoch.epoch}, {epoch.partitions} partitions.{wrong}"
+    found = topics.find()
+    epoch = check_topic(found)
+    assert found is not None
+    wrong = [*topics.differences(plan), *_warnings(topics, found, epoch)]
+    return "\n  ".join([f"The topic is the known one: {_described(epoch)}.", *wrong])
 
 
-def adopt_topic(topics: KafkaTopics, tail: LogTail) -> str:
-    """Opens the next epoch for the topic that is there now; clients start anew with a `reset`."""
+def _described(epoch: Epoch) -> str:
+    return f"epoch {epoch.epoch}, {epoch.partitions} partitions"
+
+
+def _warnings(topics: KafkaTopics, found: Topic, epoch: Epoch) -> list[str]:
+    added = added_partitions(found, epoch)
+    if not added:
+        return []
+    ignored = sum(topics.ends(added).values())
+    warning = (
+        f"Somebody has added {len(added)} partitions: they stay unused, and the {ignored} records in them are ignored. "
+        "`manage.py topics adopt --dry-run` says how to use them."
+    )
+    return [warning]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The next epoch as it would be: where reading begins in each partition, and what that means for people."""
+
+    found: Topic
+    starts: Mapping[int, int]
+    meaning: str
+
+
+def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
+    """How the topic that is there now would be the log, None where it is already. Changes nothing.
+
+    `tail` reads all partitions that the topic has. Raises TopicChanged where it cannot be adopted as things are.
+    """
     found = topics.find()
     if found is None:
         raise TopicChanged("There is no topic to adopt. Run `manage.py topics create --again`.")
     known = current_epoch()
     if known is not None and known.topic_id == found.topic_id:
-        return f"The topic is the known one already: epoch {known.epoch}."
-    epoch = _open_epoch(found, tail)
+        return None if known.partitions == found.partitions else _adopt_other_number(found, known, tail)
+    starts = tail.offsets_at(0)
+    records = _count(starts, tail.ends())
+    former = "" if known is None else f" What epoch {known.epoch}'s topic held and the archive does not is gone."
+    meaning = f"Another topic is the log: {found.partitions} partitions, with {records} records to be read.{former}"
+    return Adoption(found, starts, meaning)
+
+
+def _adopt_other_number(found: Topic, known: Epoch, tail: LogTail) -> Adoption:
+    """Partitions that the epoch has are read on from where the archive is, which must be their end."""
+    starts, ends = dict(tail.offsets_at(0)), tail.ends()
+    archived = dict(LogOffset.objects.filter(epoch=known.epoch).values_list("partition", "next_offset"))
+    kept = {p: max(offset, starts[p]) for p, offset in archived.items() if p in starts}
+    if missing := _count(kept, ends):
+        raise TopicChanged(
+            f"The archive lacks {missing} records of epoch {known.epoch}, which are to be judged before others. "
+            "Stop all gateways and apis, let a persister finish, stop it, and adopt then."
+        )
+    starts |= kept
+    meaning = (
+        f"The topic stays the log, with {found.partitions} partitions instead of {known.partitions}, among which "
+        f"conversations move. {_count(starts, ends)} records in added partitions, ignored so far, will be read."
+    )
+    return Adoption(found, starts, meaning)
+
+
+def _count(begin: Mapping[int, int], ends: Mapping[int, int]) -> int:
+    return sum(ends[partition] - offset for partition, offset in begin.items())
+
+
+def adopt_topic(adoption: Adoption) -> str:
+    """Opens the next epoch; clients start anew with a `reset`."""
+    epoch = _open_epoch(adoption.found, adoption.starts)
     return f"Epoch {epoch.epoch} is open. Restart gateways, api and persisters."
 
 
@@ -68,8 +134,7 @@ def _await_topic(topics: KafkaTopics) -> Topic:
     return found
 
 
-def _open_epoch(found: Topic, tail: LogTail) -> Epoch:
-    starts = tail.offsets_at(0)
+def _open_epoch(found: Topic, starts: Mapping[int, int]) -> Epoch:
     known = current_epoch()
     with transaction.atomic():
         epoch = Epoch.objects.create(

@@ -1,5 +1,6 @@
 """Joins the parts, by plain constructor calls: settings in, processes' components out."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
+from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.messaging.archive_progress import ArchiveProgress
 
@@ -56,7 +58,10 @@ def topic_plan() -> TopicPlan:
 
 def known_log() -> Epoch:
     """The epoch of the topic that is there; raises TopicChanged or LogError when that is not the known one."""
-    return check_topic(KafkaTopics(kafka_connection()).find())
+    topics = KafkaTopics(kafka_connection())
+    epoch = check_topic(topics.find())
+    topics.check_stamps()
+    return epoch
 
 
 def log_writer(
@@ -96,11 +101,28 @@ def close_pool() -> None:
     django_connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
 
-def make_ports() -> Ports:
-    """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError."""
+def topic_watch(epoch: Epoch, failed: Callable[[LogError], None]) -> TopicWatch:
+    return TopicWatch(KafkaTopics(kafka_connection()), epoch, failed)
+
+
+def make_ports(lost: Callable[[LogError], None]) -> Ports:
+    """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError.
+
+    `lost` is called, on any thread, when they are of no use any more.
+    """
     epoch = known_log()
-    tail = log_tail(epoch.partitions)
-    return ports(log_writer(tail, epoch.partitions), tail, archive_progress(), rates())
+    tail, progress = log_tail(epoch.partitions), archive_progress()
+    log = log_writer(tail, epoch.partitions, failed=lost)
+    watch = topic_watch(epoch, lost)
+
+    def close() -> None:
+        log.refuse()
+        watch.stop()
+        log.close(0)
+        tail.stop()
+        progress.close()
+
+    return dataclasses.replace(ports(log, tail, progress, rates()), close=close)
 
 
 def archive_progress() -> ArchiveProgress:

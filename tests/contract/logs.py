@@ -114,6 +114,9 @@ class LogUnderTest(Protocol):
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         """The tail's present reader is given nothing more of that partition, and nobody is told."""
 
+    def append_slowly(self, key: bytes, slow_ms: int) -> None:
+        """Appends a record as a producer whose clock is so slow."""
+
     def add_partition(self, value: bytes) -> None:
         """Adds a partition as an operator does, and a record to it as no process of ours does."""
 
@@ -152,6 +155,9 @@ class MemoryUnderTest:
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         assert isinstance(tail, MemoryTail)
         tail.sources[-1].deaf.add(partition)
+
+    def append_slowly(self, key: bytes, slow_ms: int) -> None:
+        self.log.append(Entry(key, b"value"))
 
     def add_partition(self, value: bytes) -> None:
         self.log.add_partition()
@@ -238,6 +244,12 @@ class KafkaUnderTest:
     def make_deaf(self, tail: LogTail, partition: int) -> None:
         assert isinstance(tail, OpenTail)
         tail.sources[-1].deaf = partition
+
+    def append_slowly(self, key: bytes, slow_ms: int) -> None:
+        producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
+        partition = partition_of(key, PARTITIONS)
+        producer.produce(self.connection.topic, b"value", key, partition, timestamp=clock_ms() - slow_ms)
+        assert producer.flush(_CLOSE_S) == 0
 
     def add_partition(self, value: bytes) -> None:
         admin = AdminClient({"bootstrap.servers": self.connection.bootstrap_servers})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from klatsch.eventlog.log import LogError, OffsetGone, Record
-from tests.contract.logs import PARTITIONS, Delivered, LogUnderTest, append_all, clock_ms, values_in
+from tests.contract.logs import PARTITIONS, Delivered, LogUnderTest, append_all, clock_ms, key_in, values_in
 from tests.contract.waiting import wait_until
 
 FROM_THE_BEGINNING = dict.fromkeys(range(PARTITIONS), 0)
@@ -178,3 +178,12 @@ def test_a_tail_goes_on_with_its_partitions_when_one_is_added(log: LogUnderTest)
 
     assert tail.ends() == log.tail().ends() == {0: 2, 1: 2, 2: 1}
     assert read.failures == []
+
+
+def test_a_record_of_a_producer_whose_clock_is_slow_is_found_by_the_time_of_the_log(log: LogUnderTest) -> None:
+    before_ms = clock_ms()
+    log.append_slowly(key_in(1), slow_ms=150_000)
+
+    assert log.tail().offsets_at(before_ms) == {0: 0, 1: 0, 2: 0}
+    wait_until(lambda: clock_ms() > before_ms + 1_000)
+    assert log.tail().offsets_at(clock_ms()) == {0: 0, 1: 1, 2: 0}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.eventlog.log import Entry, LogFull, Record, Report
+from klatsch.eventlog.log import Entry, LogError, LogFull, Record, Report
 from klatsch.eventlog.partitions import partition_of
 from tests.contract.logs import (
     PARTITIONS,
@@ -216,3 +216,18 @@ def test_a_request_is_traced_in_a_second_header_and_the_judge_stays_the_first(lo
     assert writer.close(10) == 0
     read = read_all(log, 2)
     assert [(r.judge, r.trace) for r in read.records] == [(b"judge", b"r-1"), (b"judge", b"")]
+
+
+def test_a_writer_that_refuses_appends_nothing_and_reports_no_success(own_kafka: EmbeddedKafka) -> None:
+    assert own_kafka.process is not None
+    with contextlib.closing(KafkaUnderTest()) as log:
+        writer, appended = log.writer(), Appended()
+        append_all(writer, values_in(0, 1))
+        with stopped(own_kafka.process.pid):
+            writer.append(values_in(0, 1)[0], appended.reports.append)
+            writer.refuse()
+            with pytest.raises(LogError):
+                writer.append(values_in(0, 1)[0], appended.reports.append)
+        wait_until(lambda: appended.reports)
+
+        assert [report.error for report in appended.reports] == ["the topic is not the log any more"]

@@ -1,5 +1,6 @@
 """The topic as any Kafka tool sees it: for asserting what was appended, and for appending what Klatsch would not."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    KafkaException,
     Message,
     Producer,
     TopicPartition,
@@ -17,6 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
+    NewTopic,
     OffsetSpec,
     ResourceType,
 )
@@ -76,9 +80,15 @@ class RawLog:
             consumer.close()
 
     def append(
-        self, partition: int, *, key: bytes | None, value: bytes | None, judge: bytes | None = None
+        self,
+        partition: int,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        judge: bytes | None = None,
+        slow_s: float = 0,
     ) -> tuple[int, int]:
-        """One record, in the log on return; its partition and offset."""
+        """One record, in the log on return; its partition and offset. The producer's clock is so `slow_s`."""
         reports: list[Message] = []
         producer = Producer(
             {"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 2_000_000, "acks": "all"}
@@ -89,6 +99,7 @@ class RawLog:
             value,
             key,
             partition=partition,
+            timestamp=int((time.time() - slow_s) * 1_000),
             headers=headers,  # type: ignore[arg-type]  # tuples of str and bytes are what it takes
             on_delivery=lambda _, message: reports.append(message),
         )
@@ -124,6 +135,25 @@ class RawLog:
     def _is_empty(self, group: str) -> bool:
         found = self._admin.describe_consumer_groups([group], request_timeout=_ASK_S)[group].result(_ASK_S)
         return bool(found.state == ConsumerGroupState.EMPTY)
+
+    def add_partitions(self, count: int) -> int:
+        """Adds so many, as an operator does; how many there are now, as all that ask are told."""
+        wanted = len(self.ends()) + count
+        self._admin.create_partitions([NewPartitions(self.topic, wanted)])[self.topic].result(_ASK_S)
+        wait_until(lambda: self._is_led(wanted), f"{wanted} partitions")
+        return wanted
+
+    def _is_led(self, partitions: int) -> bool:
+        """Whether there are so many, each with a leader that knows it."""
+        try:
+            return len(self.ends()) == partitions
+        except KafkaException:
+            return False
+
+    def make_anew(self, partitions: int) -> None:
+        """As a tool that knows nothing of Klatsch."""
+        topic = NewTopic(self.topic, partitions, 1, config={"message.timestamp.type": "LogAppendTime"})
+        self._admin.create_topics([topic])[self.topic].result(_ASK_S)
 
     def delete(self) -> None:
         for future in self._admin.delete_topics([self.topic]).values():

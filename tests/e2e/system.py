@@ -32,11 +32,13 @@ class Person(NamedTuple):
 class System:
     """Two gateways and a persister that tests share, and as many more as a test starts for itself."""
 
-    def __init__(self, folder: Path, postgres: EmbeddedPostgres | None, kafka: EmbeddedKafka | None) -> None:
+    def __init__(
+        self, folder: Path, postgres: EmbeddedPostgres | None, kafka: EmbeddedKafka | None, name: str = "e2e"
+    ) -> None:
         self.folder = folder
         self.postgres = postgres
         self.kafka = kafka
-        self._name = f"klatsch_e2e_{os.getpid()}"
+        self._name = f"klatsch_{name}_{os.getpid()}"
         self._server_url = os.environ["DATABASE_URL"]
         self.database_url = urlsplit(self._server_url)._replace(path=f"/{self._name}").geturl()
         self.group = self._name
@@ -152,8 +154,10 @@ class System:
         return dict(self.rows("SELECT partition, next_offset FROM messaging_logoffset"))
 
     def wait_archived(self, deadline_s: float = 20) -> None:
-        """Waits until the archive has all that the log holds now."""
+        """Waits until the archive has all that the log holds now, in the partitions that are its own."""
         ends = self.log.ends()
         wait_until(
-            lambda: all(self.archived_ends()[p] >= end for p, end in ends.items()), f"archived to {ends}", deadline_s
+            lambda: all(offset >= ends[p] for p, offset in self.archived_ends().items()),
+            f"archived to {ends}",
+            deadline_s,
         )

@@ -1,8 +1,12 @@
 """A `client_id` names a message: the same again is answered with the original, whoever is asked."""
 
+import asyncio
 import time
+from uuid import UUID
 
-from klatsch.core.ids import uuid7
+from klatsch.core.ids import message_id, uuid7, uuid_text
+from klatsch.eventlog.log import Position
+from klatsch.messaging import events
 from tests.e2e.histories import check
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System
@@ -58,3 +62,30 @@ async def test_the_same_client_id_of_another_person_or_in_another_conversation_i
     ]
     assert len({answer.message_id for answer in answers}) == 3
     assert [answer.ok["duplicate"] for answer in answers if answer.ok] == [False] * 3
+
+
+async def test_a_copy_is_known_by_a_gateway_that_starts_after_a_producer_whose_clock_is_150_s_slow(
+    system: System, gateway_a: GatewayProcess, persister: PersisterProcess, connect: Open, ana: Person, bob: Person
+) -> None:
+    sender, receiver = await connect(gateway_a, ana), await connect(gateway_a, bob)
+    await sender.send("first", to=bob.username)
+    await receiver.received("first")
+    first, client_id = receiver.history.messages[0], uuid7(time.time_ns() // 1_000_000)
+    ids = UUID(first["conversation"]), UUID(first["sender_id"])
+    name = message_id(ids[0].bytes, ids[1].bytes, client_id)
+    fields = {field: first[field] for field in first if field in events.MessagePosted.__struct_fields__}
+    value = events.MessagePosted(**fields | {"id": uuid_text(name), "client_id": client_id, "content": "once"})
+    place = system.log.append(
+        Position.parse(first["position"]).partition,
+        key=first["conversation"].encode(),
+        value=events.encode(value),
+        judge=events.judge_header(name, ids[1].bytes, events.digest("once", None)),
+        slow_s=150,
+    )
+    await receiver.received("once")
+    system.wait_archived()
+    fresh = system.new_gateway("fresh")
+    await asyncio.to_thread(fresh.start, KLATSCH_RING_SECONDS="130")
+    again = await (await connect(fresh, ana)).send("once", to=bob.username, client_id=client_id)
+
+    assert again.ok == {"id": uuid_text(name), "position": str(Position(1, *place)), "duplicate": True}

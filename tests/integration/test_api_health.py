@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -107,8 +108,11 @@ def test_an_empty_database_is_not_migrated(monkeypatch: pytest.MonkeyPatch) -> N
         health.check_migrations()
 
 
+Lost = Callable[[LogError], None]
+
+
 class TestWithPorts:
-    def requests(self, make: Callable[[], Ports]) -> Callable[[], HttpRequest]:
+    def requests(self, make: Callable[[Lost], Ports]) -> Callable[[], HttpRequest]:
         """Each call is a request through one WithPorts."""
         seen: list[dict[str, Any]] = []
 
@@ -127,7 +131,7 @@ class TestWithPorts:
     def test_ports_are_made_by_the_first_request_that_needs_them_and_once(self) -> None:
         made: list[Ports] = []
 
-        def make() -> Ports:
+        def make(_: Lost) -> Ports:
             made.append(ports())
             return made[-1]
 
@@ -140,7 +144,7 @@ class TestWithPorts:
     def test_ports_that_cannot_be_made_are_tried_again_by_the_next_request(self) -> None:
         outcomes: list[Ports | LogError] = [LogError("the broker is away"), ports()]
 
-        def make() -> Ports:
+        def make(_: Lost) -> Ports:
             outcome = outcomes.pop(0)
             if isinstance(outcome, LogError):
                 raise outcome
@@ -152,11 +156,26 @@ class TestWithPorts:
         assert caught.value.retry_after == 1
         assert isinstance(ports_of(request()), Ports)
 
+    def test_ports_that_are_lost_are_closed_and_made_anew_by_the_next_request(self) -> None:
+        closed, losers = threading.Event(), list[Lost]()
+
+        def make(lost: Lost) -> Ports:
+            losers.append(lost)
+            return dataclasses.replace(ports(), close=closed.set)
+
+        request = self.requests(make)
+        first = ports_of(request())
+        losers[0](LogError("the topic was made again"))
+
+        assert closed.wait(5)
+        assert ports_of(request()) is not first
+        assert len(losers) == 2
+
     def test_no_request_waits_for_them_longer_than_its_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("klatsch.api.ports.WAIT_S", 0.01)
         answered = threading.Event()
 
-        def make() -> Ports:
+        def make(_: Lost) -> Ports:
             assert answered.wait(5)
             return ports()
 

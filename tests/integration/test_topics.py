@@ -1,11 +1,22 @@
 """The topic's life on the real Kafka: made once, checked at each start, and exchanged only on purpose (D2)."""
 
+import contextlib
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]  # not in its __all__
+from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its __all__
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
+from structlog.testing import capture_logs
 
+from klatsch.core.metrics import ADDED_PARTITIONS, IGNORED_RECORDS
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.epochs import check_topic, current_epoch
 from klatsch.eventlog.kafka_connection import KafkaConnection
@@ -13,9 +24,10 @@ from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, LogError, OffsetGone, TopicChanged
 from klatsch.eventlog.models import Epoch
+from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.messaging.models import LogOffset
-from klatsch.processes.topics import adopt_topic, create_topic, verify_topic
+from klatsch.processes.topics import Adoption, adopt_topic, create_topic, plan_adoption, verify_topic
 from tests.contract.logs import Delivered, append_all, broker
 from tests.contract.waiting import wait_until
 
@@ -42,12 +54,39 @@ class Desk:
     def verify(self, plan: TopicPlan = PLAN) -> str:
         return verify_topic(self.topics, plan)
 
-    def adopt(self) -> str:
-        tail = KafkaTail(self.connection, PLAN.partitions)
+    def plan_adoption(self) -> Adoption | None:
+        found = self.topics.find()
+        tail = KafkaTail(self.connection, found.partitions if found else PLAN.partitions)
         try:
-            return adopt_topic(self.topics, tail)
+            return plan_adoption(self.topics, tail)
         finally:
             tail.stop()
+
+    def adopt(self) -> str:
+        adoption = self.plan_adoption()
+        assert adoption is not None
+        return adopt_topic(adoption)
+
+    def add_partition(self) -> None:
+        topic = self.connection.topic
+        self.admin.create_partitions([NewPartitions(topic, PLAN.partitions + 1)])[topic].result(30)
+        wait_until(lambda: (found := self.topics.find()) is not None and found.partitions == PLAN.partitions + 1)
+
+    def write_into(self, partition: int) -> None:
+        """As no process of ours does."""
+        producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
+        producer.produce(self.connection.topic, b"value", b"key", partition=partition)
+        assert producer.flush(10) == 0
+
+    def archive_all(self) -> None:
+        """As a persister does."""
+        for partition, end in self.topics.ends(range(PLAN.partitions)).items():
+            LogOffset.objects.filter(partition=partition).update(next_offset=end)
+
+    def set_stamps(self, by: str) -> None:
+        entry = ConfigEntry("message.timestamp.type", by, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, self.connection.topic, incremental_configs=[entry])
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
 
     def delete(self) -> None:
         self.admin.delete_topics([self.connection.topic])[self.connection.topic].result(30)
@@ -142,7 +181,7 @@ def test_before_any_topic_was_made_none_is_the_known_one(desk: Desk) -> None:
 def test_a_topic_that_is_gone_is_refused_and_made_anew_only_on_purpose(desk: Desk) -> None:
     desk.create()
     desk.delete()
-    for attempt in (desk.verify, desk.create, desk.adopt):
+    for attempt in (desk.verify, desk.create, desk.plan_adoption):
         with pytest.raises(TopicChanged):
             attempt()
     assert desk.topics.find() is None
@@ -188,17 +227,130 @@ def test_a_reader_of_a_topic_that_was_made_again_ends_rather_than_waiting_for_it
 def test_what_is_adopted_already_stays_as_it_is(desk: Desk) -> None:
     desk.create()
 
-    assert desk.adopt() == "The topic is the known one already: epoch 1."
+    assert desk.plan_adoption() is None
     assert Epoch.objects.count() == 1
 
 
-def test_another_number_of_partitions_is_refused(desk: Desk) -> None:
+def test_an_added_partition_is_told_and_changes_nothing(desk: Desk) -> None:
     desk.create()
-    topic = desk.connection.topic
-    desk.admin.create_partitions([NewPartitions(topic, 4)])[topic].result(30)
-    wait_until(lambda: (found := desk.topics.find()) is not None and found.partitions == 4)
-    with pytest.raises(TopicChanged, match="4 partitions, but was made with 3"):
+    desk.add_partition()
+    desk.write_into(3)
+
+    assert desk.create() == "The topic is there already: epoch 1, 3 partitions."
+    assert check_topic(desk.topics.find()).partitions == 3
+    first, *warned = desk.verify().splitlines()
+    assert first == "The topic is the known one: epoch 1, 3 partitions."
+    assert len(warned) == 1
+    assert "added 1 partitions" in warned[0]
+    assert "the 1 records in them are ignored" in warned[0]
+
+
+def test_added_partitions_are_adopted_when_all_else_is_archived_and_then_read_from_their_beginning(desk: Desk) -> None:
+    desk.create()
+    desk.write(4)
+    desk.add_partition()
+    desk.write_into(3)
+    with pytest.raises(TopicChanged, match="lacks 4 records of epoch 1"):
+        desk.plan_adoption()
+    desk.archive_all()
+    adoption = desk.plan_adoption()
+
+    assert adoption is not None
+    assert "4 partitions instead of 3" in adoption.meaning
+    assert "1 records in added partitions" in adoption.meaning
+    assert Epoch.objects.count() == 1
+    adopt_topic(adoption)
+    assert offsets(2) == desk.topics.ends(range(3)) | {3: 0}
+    assert desk.verify() == "The topic is the known one: epoch 2, 4 partitions."
+
+
+def test_a_topic_with_fewer_partitions_than_its_epoch_is_refused(desk: Desk) -> None:
+    desk.create()
+    Epoch.objects.update(partitions=4)
+    with pytest.raises(TopicChanged, match="3 partitions, but epoch 1 has 4"):
         desk.verify()
+
+
+def test_the_brokers_give_each_record_its_time_and_a_topic_that_says_otherwise_is_refused_until_created_again(
+    desk: Desk,
+) -> None:
+    desk.create()
+    desk.topics.check_stamps()
+    desk.set_stamps("CreateTime")
+    with pytest.raises(TopicChanged, match="is CreateTime"):
+        desk.topics.check_stamps()
+    assert desk.verify().splitlines()[1:] == ["  message.timestamp.type is CreateTime, not LogAppendTime"]
+
+    assert desk.create().endswith("From now on, the brokers give each record its time.")
+    desk.topics.check_stamps()
+    assert desk.create() == "The topic is there already: epoch 1, 3 partitions."
+
+
+def test_an_empty_topic_that_another_tool_made_gets_the_brokers_times(desk: Desk) -> None:
+    desk.make_anew()
+    desk.set_stamps("CreateTime")
+    desk.create()
+
+    desk.topics.check_stamps()
+
+
+@contextlib.contextmanager
+def watching(desk: Desk) -> Iterator[list[LogError]]:
+    """What a watch of the known topic has said."""
+    epoch, failures = current_epoch(), list[LogError]()
+    assert epoch is not None
+    watch = TopicWatch(KafkaTopics(desk.connection), epoch, failures.append)
+    yield failures
+    watch.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_says_once_that_the_topic_was_made_again(desk: Desk) -> None:
+    desk.create()
+    with watching(desk) as failures:
+        desk.delete()
+        desk.make_anew()
+        wait_until(lambda: failures)
+
+    assert ["not the known one" in str(error) for error in failures] == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_says_that_the_topic_is_gone(desk: Desk) -> None:
+    desk.create()
+    with watching(desk) as failures:
+        desk.delete()
+        wait_until(lambda: failures)
+
+    assert ["is gone" in str(error) for error in failures] == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_says_that_another_epoch_was_opened(desk: Desk) -> None:
+    desk.create()
+    with watching(desk) as failures:
+        desk.add_partition()
+        desk.adopt()
+        wait_until(lambda: failures)
+
+    assert ["Epoch 1 is over" in str(error) for error in failures] == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_warns_once_of_added_partitions_and_of_records_in_them_and_goes_on(desk: Desk) -> None:
+    desk.create()
+    with capture_logs() as lines, watching(desk) as failures:
+        desk.add_partition()
+        wait_until(lambda: "partitions_added" in [line["event"] for line in lines])
+        desk.write_into(3)
+        wait_until(lambda: IGNORED_RECORDS._value.get() == 1)
+
+    assert failures == []
+    assert ADDED_PARTITIONS._value.get() == 1
+    assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
+        "partitions_added",
+        "records_ignored",
+    ]
 
 
 def test_brokers_that_do_not_answer_are_an_error_and_not_a_missing_topic() -> None:

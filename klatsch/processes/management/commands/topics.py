@@ -3,10 +3,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.topics import KafkaTopics
 from klatsch.processes import wiring
 from klatsch.processes.sentences import told_in_a_sentence
-from klatsch.processes.topics import adopt_topic, create_topic, verify_topic
+from klatsch.processes.topics import adopt_topic, create_topic, plan_adoption, verify_topic
 
 
 class Command(BaseCommand):
@@ -17,21 +18,30 @@ class Command(BaseCommand):
         create = actions.add_parser("create", help="make the topic, once; harmless when it is there")
         create.add_argument("--again", action="store_true", help="make it anew although one was known and is lost")
         actions.add_parser("verify", help="check that the topic is the known one, with the settings as planned")
-        actions.add_parser("adopt", help="take the topic that is there now as the log: opens the next epoch")
+        adopt = actions.add_parser("adopt", help="take the topic that is there now as the log: opens the next epoch")
+        adopt.add_argument("--dry-run", action="store_true", help="say what that would mean, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         topics, plan = KafkaTopics(wiring.kafka_connection()), wiring.topic_plan()
         with told_in_a_sentence():
             if options["action"] == "verify":
-                said = verify_topic(topics, plan)
-            else:
-                found = topics.find()
-                tail = wiring.log_tail(found.partitions if found else plan.partitions)
-                try:
-                    if options["action"] == "create":
-                        said = create_topic(topics, plan, tail, again=options["again"])
-                    else:
-                        said = adopt_topic(topics, tail)
-                finally:
-                    tail.stop()
-        self.stdout.write(said)
+                self.stdout.write(verify_topic(topics, plan))
+                return
+            found = topics.find()
+            tail = wiring.log_tail(found.partitions if found else plan.partitions)
+            try:
+                if options["action"] == "create":
+                    self.stdout.write(create_topic(topics, plan, tail, again=options["again"]))
+                else:
+                    self._adopt(topics, tail, dry_run=options["dry_run"])
+            finally:
+                tail.stop()
+
+    def _adopt(self, topics: KafkaTopics, tail: KafkaTail, *, dry_run: bool) -> None:
+        adoption = plan_adoption(topics, tail)
+        if adoption is None:
+            self.stdout.write("The topic is the known one already.")
+            return
+        self.stdout.write(adoption.meaning)
+        if not dry_run:
+            self.stdout.write(adopt_topic(adoption))
