@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psutil
 
 from faults.injection import Bite, Injection, Kind, everybody, until_in_thread
-from faults.world import PARTITIONS
+from faults.world import PARTITIONS, patiently
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 
@@ -99,12 +99,12 @@ async def _kafka_killed_again(injection: Injection) -> Bite:
 
 async def _partitions_added(injection: Injection) -> Bite:
     """One or two more, as an operator or an autoscaler adds them while all runs; nobody may use them."""
-    world, log = injection.world, injection.world.system.log
+    log = injection.world.system.log
     count = 1 + injection.planned.target % 2
     injection.felt()
     found = await asyncio.to_thread(log.add_partitions, count)
     warned = await until_in_thread(lambda: _warned(injection), _WARNED_S)
-    ends = await asyncio.to_thread(world.ends)
+    ends = await asyncio.to_thread(patiently, log.ends)
     used = sum(ends[partition] for partition in range(PARTITIONS, found))
     evidence = (
         f"{found} partitions, {'everybody warns' if warned else 'not everybody warns'}, {used} records in the new"

@@ -147,15 +147,16 @@ class World:
         written.write(Changed(time.monotonic(), group.conversation, group.leaver.user_id, active))
 
     def ends(self) -> dict[int, int]:
-        """The log's ends; waits for the broker where it is away."""
-        return patiently(self.system.log.ends)
+        """The log's ends, in the partitions that are used; waits for the broker where it is away."""
+        ends = patiently(self.system.log.ends)
+        return {partition: ends[partition] for partition in range(PARTITIONS)}
 
     def has_archived(self, ends: dict[int, int]) -> bool:
         try:
             archived = self.system.archived_ends()
         except psycopg.OperationalError:
             return False
-        return all(offset >= ends[partition] for partition, offset in archived.items())
+        return all(archived.get(partition, 0) >= end for partition, end in ends.items())
 
     def close_servers(self) -> None:
         for process in (*self.system.others, *self.system.shared):
