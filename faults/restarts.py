@@ -152,7 +152,8 @@ class Restarts:
     def _read_as_member(self) -> None:
         seen = self._seen[-1]
         given: dict[str, Any] = {"assigned": lambda partitions: {p: seen.ends[p] for p in partitions}}
-        member = KafkaGroup(self._connection, _TOPIC, revoked=lambda _: None, watch=self._tails[0].watch, **given)
+        given |= {"revoked": lambda _: None, "watch": self._tails[0].watch}
+        member = KafkaGroup(self._connection, _TOPIC, _PARTITIONS, **given)
         while not self._stopping.is_set():
             seen.take(member.poll(0.5, 1_000))
 

@@ -65,6 +65,7 @@ def group(monkeypatch: pytest.MonkeyPatch, given_up: list[str], assigning: threa
     group = KafkaGroup(
         KafkaConnection("nowhere:1", "topic"),
         "persister",
+        1,
         assigned=assigned,
         revoked=lambda _: None,
         watch=watch,
