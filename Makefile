@@ -2,9 +2,6 @@
 
 PYTHON ?= python3
 VENV := .venv
-# As the environment says it, else `.env`.
-KLATSCH_DATA ?= $(or $(shell sed -n 's/^KLATSCH_DATA=//p' .env 2>/dev/null),.klatsch)
-export KLATSCH_DATA
 
 BIN := $(VENV)/bin
 EMBEDDED := $(BIN)/python -m klatsch.processes.embedded
@@ -89,12 +86,8 @@ clean: ## remove the virtual environment and the tools' caches; keep the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-reset: ## remove all data of `make up`, after asking
-	@if [ ! -e '$(KLATSCH_DATA)' ]; then echo "There is no data in $(KLATSCH_DATA)."; exit 0; fi; \
-	if [ -e '$(KLATSCH_DATA)/lock' ] && ! flock --nonblock '$(KLATSCH_DATA)/lock' true; then \
-		echo "Klatsch is running on $(KLATSCH_DATA): stop it first." >&2; exit 1; fi; \
-	printf 'Remove everything in %s, all messages with it? [y/N] ' '$(KLATSCH_DATA)'; read -r answer || true; \
-	if [ "$$answer" = y ]; then rm -rf '$(KLATSCH_DATA)'; else echo "Nothing was removed."; fi
+reset: $(RUN_READY) ## remove all data of `make up`, after asking
+	@$(EMBEDDED) reset
 
 # Installing. `.unfinished` is there while pip works: what was cut short is made anew, not mended.
 define install

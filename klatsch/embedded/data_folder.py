@@ -7,11 +7,20 @@ import shutil
 import time
 from pathlib import Path
 
+import environ
+
 from klatsch.embedded import child
 from klatsch.embedded.child import EmbeddedError
 
 _LEAST_FREE_BYTES = 500_000_000  # PostgreSQL's empty cluster 60 MB, write-ahead and Kafka's logs; and room to work
 _PATIENCE_S = 0.5  # `published` holds the lock for the moment it takes to see that nobody else does
+
+
+def default_folder(checkout: Path) -> Path:
+    """KLATSCH_DATA, which the environment names, or else `.env` in the checkout, whose names are then known to all."""
+    if (checkout / ".env").exists():
+        environ.Env.read_env(checkout / ".env")
+    return Path(os.environ.get("KLATSCH_DATA") or ".klatsch")
 
 
 class DataFolder:
@@ -40,6 +49,16 @@ class DataFolder:
                 "run a second one."
             )
         self._lock = lock
+
+    def remove(self) -> None:
+        """Removes the folder and all that it holds; EmbeddedError while Klatsch runs on it."""
+        lock = self._take_lock()
+        if lock is None:
+            raise EmbeddedError(f"Klatsch is running on {self.path}: stop it first.")
+        try:
+            shutil.rmtree(self.path)
+        finally:
+            os.close(lock)
 
     def secret_key(self) -> str:
         """Random, made once: sessions outlive restarts."""

@@ -67,9 +67,23 @@ def fetch_jars(cache: Path, *, lock: Path = LOCK, repository: str | None = None)
     jars = read_lock(lock)
     missing = [jar for jar in jars if not _is_there(folder / jar.name, jar)]
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_writable(folder)
         _fetch_all(missing, folder, repository or _repository())
     return [folder / jar.name for jar in jars]
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        if _is_disk_full(error):
+            raise
+        reason = error.strerror or str(error)
+    if reason:
+        raise EmbeddedError(
+            f"Kafka cannot be kept in {folder} ({reason}): set KLATSCH_CACHE to a folder of your own and start again."
+        )
 
 
 def _is_there(file: Path, jar: Jar) -> bool:

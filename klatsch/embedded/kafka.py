@@ -29,6 +29,9 @@ _JVM = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 _ANSWER_S = 2
+# Named as the broker sees them from its own folder: a comma in a path would make two folders, or two files, of one.
+_LOG_FOLDER = "log"
+_LOG_CONFIGURATION = "log4j2.xml"
 
 
 class EmbeddedKafka:
@@ -76,11 +79,11 @@ class EmbeddedKafka:
         """Fetches the jars, makes the class archive and formats the log folder, each where it is missing."""
         for folder in (self.data, self.data / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
-        (self.data / "log4j2.xml").write_text(log_configuration(self.log))
+        (self.data / _LOG_CONFIGURATION).write_text(log_configuration(self.log.name), encoding="utf-8")
         self._jars = fetch_jars(self._cache)
         if archive and not self.java_options:
             self.java_options = class_archive.options(self._cache, self._jars, self._train)
-        if not (self.data / "log").exists():
+        if not (self.data / _LOG_FOLDER).exists():
             self._format()
 
     def start(self) -> None:
@@ -90,10 +93,12 @@ class EmbeddedKafka:
         shutil.rmtree(self.data / "tmp")  # what a killed JVM unpacked there
         (self.data / "tmp").mkdir()
         port, controller_port = self._choose_ports()
-        self._write_properties(self._properties, self.data / "log", port, controller_port)
+        self._write_properties(self._properties, _LOG_FOLDER, port, controller_port)
         with (self.data / "kafka.out").open("wb") as output:
             command = self._java("kafka.Kafka", str(self._properties))
-            self.process = child.spawn(command, output=output, death_signal=self.death_signal)
+            self.process = child.spawn(
+                command, env=_environment(), output=output, death_signal=self.death_signal, cwd=self.data
+            )
         self._pid_file.write_text(str(self.process.pid))
 
     def ready(self) -> bool:
@@ -145,30 +150,30 @@ class EmbeddedKafka:
             *_JVM,
             *self.java_options,
             f"-Djava.io.tmpdir={self.data / 'tmp'}",
-            f"-Dlog4j2.configurationFile={self.data / 'log4j2.xml'}",
+            f"-Dlog4j2.configurationFile={_LOG_CONFIGURATION}",
             "-cp",
             os.pathsep.join(map(str, self._jars)),
             main,
             *arguments,
         ]
 
-    def _write_properties(self, file: Path, log_folder: Path, port: int, controller_port: int) -> None:
+    def _write_properties(self, file: Path, log_folder: str, port: int, controller_port: int) -> None:
         file.write_text(
             server_properties(log_folder=log_folder, port=port, controller_port=controller_port, changed=self._changed)
         )
 
     def _format(self) -> None:
         # In a folder of another name until all is well: what was cut short is never taken for a log.
-        half_made = self.data / "log.half-made"
+        half_made = self.data / f"{_LOG_FOLDER}.half-made"
         shutil.rmtree(half_made, ignore_errors=True)
         properties = self.data / "format.properties"
-        self._write_properties(properties, half_made, *self._choose_ports())
+        self._write_properties(properties, half_made.name, *self._choose_ports())
         cluster_id = self._cluster_id or new_cluster_id()
         command = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties))
-        status, said = child.run(command)
+        status, said = child.run(command, env=_environment(), cwd=self.data)
         if status != 0:
             raise EmbeddedError(f"Kafka's storage could not be formatted (status {status}):\n{said[-2000:]}")
-        half_made.rename(self.data / "log")
+        half_made.rename(self.data / _LOG_FOLDER)
 
     def _end_leftovers(self) -> None:
         if not self._pid_file.exists():
@@ -190,6 +195,11 @@ class EmbeddedKafka:
         broker.start()
         broker.wait_ready()
         broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, in a locale in which the JVM can name any file: in POSIX it can name only what is ASCII."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def new_cluster_id() -> str:

@@ -1,8 +1,6 @@
 """What the embedded broker is told: a small machine, one node, and nothing left to a default that matters."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from xml.sax.saxutils import escape
 
 HOST = "127.0.0.1"
 
@@ -54,7 +52,7 @@ _SETTINGS = {
 }
 
 
-def server_properties(*, log_folder: Path, port: int, controller_port: int, changed: Mapping[str, str]) -> str:
+def server_properties(*, log_folder: str, port: int, controller_port: int, changed: Mapping[str, str]) -> str:
     """The broker's configuration file, with what is `changed` in it.
 
     The quorum is named here (and not written into the log at formatting), so that the next start may use other ports.
@@ -63,7 +61,7 @@ def server_properties(*, log_folder: Path, port: int, controller_port: int, chan
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "log.dirs": str(log_folder),
+        "log.dirs": log_folder,
         **changed,
     }
     return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
@@ -83,12 +81,12 @@ def _utf16(char: str) -> list[int]:
     return [int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2)]
 
 
-def log_configuration(log: Path) -> str:
-    """log4j2's configuration: one file of 5 MB at most, and one before it."""
+def log_configuration(log: str) -> str:
+    """log4j2's configuration: the file `log` of 5 MB at most, and one before it."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR" shutdownHook="disable">
   <Appenders>
-    <RollingFile name="file" fileName="{escape(str(log))}" filePattern="{escape(str(log))}.%i">
+    <RollingFile name="file" fileName="{log}" filePattern="{log}.%i">
       <PatternLayout pattern="%d %p %m (%c)%n"/>
       <Policies><SizeBasedTriggeringPolicy size="5 MB"/></Policies>
       <DefaultRolloverStrategy max="1"/>

@@ -207,7 +207,8 @@ def _add_mode(path: Path, bits: int) -> None:
 
 def _socket_folder(data: Path) -> Path:
     beside = data / "socket"
-    if len(os.fsencode(beside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+    # libpq and the server read a comma as the end of one folder's name.
+    if len(os.fsencode(beside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and "," not in str(beside):
         return beside
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"klatsch-{os.geteuid()}-{name}"

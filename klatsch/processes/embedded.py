@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import environ
-
 from klatsch.embedded import child
 from klatsch.embedded.child import EmbeddedError
-from klatsch.embedded.data_folder import DataFolder
+from klatsch.embedded.data_folder import DataFolder, default_folder
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 from klatsch.embedded.supervisor import Program, Stopped, StopSignals, Supervisor, print_line
@@ -198,23 +196,37 @@ def run(folder: DataFolder, command: list[str]) -> None:
     os.execve(sys.executable, [sys.executable, *command], {**os.environ, **settings})  # noqa: S606 - the person's own
 
 
+def reset(folder: DataFolder) -> None:
+    """Removes all data, after asking."""
+    if not folder.path.exists():
+        print(f"There is no data in {folder.path}.")
+        return
+    print(f"Remove everything in {folder.path}, all messages with it? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip() == "y":
+        folder.remove()
+    else:
+        print("Nothing was removed.")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line; every failure that a person can mend ends with one sentence and status 1."""
     parser = argparse.ArgumentParser(prog="python -m klatsch.processes.embedded", description=__doc__)
     parser.add_argument("--data", type=Path, help="where everything is kept (default: KLATSCH_DATA, or .klatsch here)")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("up", help="start everything on KLATSCH_PORT (8000) and keep it running; the default")
+    commands.add_parser("reset", help="remove everything that is kept, after asking")
     runner = commands.add_parser(
         "run", help="run a Python program beside it, such as: run -- manage.py createsuperuser"
     )
     runner.add_argument("program", nargs=argparse.REMAINDER, help="what to give to Python")
     chosen = parser.parse_args(arguments)
-    if (ROOT / ".env").exists():
-        environ.Env.read_env(ROOT / ".env")
-    folder = DataFolder(chosen.data or Path(os.environ.get("KLATSCH_DATA") or ".klatsch"))
+    default = default_folder(ROOT)
+    folder = DataFolder(chosen.data or default)
     try:
         if chosen.command == "run":
             run(folder, [part for index, part in enumerate(chosen.program) if index or part != "--"])
+        elif chosen.command == "reset":
+            reset(folder)
         else:
             up(folder)
     except (EmbeddedError, OSError) as error:

@@ -110,6 +110,23 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(kafka: EmbeddedKafka) -> None:
     assert os.getpgid(pid_of(kafka)) != os.getpgid(0)
 
 
+def test_its_log_is_in_its_folder_whatever_that_is_called_and_whatever_the_locale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    with tempfile.TemporaryDirectory(prefix="klatsch-") as folder:
+        broker = EmbeddedKafka(Path(folder) / "it's ü, $HOME & ${HOME}, x")
+        broker.start()
+        try:
+            broker.wait_ready()
+            create_topic(broker, "here")
+        finally:
+            broker.stop()
+        assert (broker.data / "log" / "here-0").is_dir()
+        assert broker.log.stat().st_size > 0
+        assert [found.name for found in Path(folder).iterdir()] == [broker.data.name]
+
+
 def test_without_a_place_for_the_class_archive_it_still_starts(
     kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,11 +149,11 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
 
 
 def test_nothing_that_matters_is_left_to_a_default() -> None:
-    text = server_properties(log_folder=Path("/x"), port=1, controller_port=2, changed={})
+    text = server_properties(log_folder="log", port=1, controller_port=2, changed={})
     for line in ("auto.create.topics.enable=false", "min.insync.replicas=1", "unclean.leader.election.enable=false"):
         assert line in text.splitlines()
 
 
 def test_a_folder_name_of_any_script_is_written_as_java_reads_it() -> None:
-    text = server_properties(log_folder=Path("/a\\b/ü/𝄞"), port=1, controller_port=2, changed={})
+    text = server_properties(log_folder="/a\\b/ü/𝄞", port=1, controller_port=2, changed={})
     assert "log.dirs=/a\\\\b/\\u00fc/\\ud834\\udd1e" in text.splitlines()

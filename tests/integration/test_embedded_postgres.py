@@ -147,6 +147,20 @@ def test_a_path_with_blanks_and_percent_signs_works(data: Path) -> None:
         server.stop()
 
 
+def test_a_path_with_a_comma_works_although_libpq_reads_two_folders(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "POSIX")
+    server = EmbeddedPostgres(data / "it's ü, $HOME")
+    server.start()
+    try:
+        server.wait_ready()
+        assert ask(server, "SELECT current_setting('data_directory')") == str(server.data / "cluster")
+    finally:
+        server.stop()
+    assert not server.socket_folder.exists()
+
+
 def test_a_failure_is_told_with_the_end_of_the_log(postgres: EmbeddedPostgres, data: Path) -> None:
     postgres.stop()
     (data / "cluster" / "global" / "pg_control").unlink()

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from klatsch.embedded.child import EmbeddedError, spawn
-from klatsch.embedded.data_folder import DataFolder
+from klatsch.embedded.child import EmbeddedError, free_ports, spawn
+from klatsch.embedded.data_folder import DataFolder, default_folder
 from klatsch.processes.embedded import _sentence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +121,62 @@ def test_data_where_nothing_can_be_written_is_told_in_one_sentence(data: Path) -
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
     assert "set KLATSCH_DATA" in done.stderr
+
+
+def test_a_home_where_nothing_can_be_kept_is_told_by_the_setting_that_moves_the_cache(data: Path) -> None:
+    (data / "home").write_text("")
+    [port] = free_ports(1)
+    nowhere = {"HOME": str(data / "home"), "XDG_CACHE_HOME": "", "KLATSCH_CACHE": ""}
+    done = embedded(data / "data", KLATSCH_PORT=str(port), **nowhere)
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert "set KLATSCH_CACHE" in done.stderr
+    assert "KLATSCH_DATA" not in done.stderr
+
+
+_STRANGE = "it's $HOME, ü"
+
+
+def make_reset(data: Path, answer: str) -> str:
+    """What `make reset` says; nothing is installed for it."""
+    done = subprocess.run(
+        ["make", "-o", ".venv/.run-is-installed", "reset"],
+        cwd=ROOT,
+        env=os.environ | {"KLATSCH_DATA": str(data)},
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+def test_make_reset_removes_the_folder_that_make_up_uses_whatever_it_is_called_and_after_asking(data: Path) -> None:
+    folder = data / _STRANGE
+    assert make_reset(folder, "y\n") == f"There is no data in {folder}.\n"
+    folder.mkdir()
+    assert "Nothing was removed." in make_reset(folder, "\n")
+    assert folder.is_dir()
+    assert f"Remove everything in {folder}," in make_reset(folder, "y\n")
+    assert list(data.iterdir()) == []
+
+
+def test_make_reset_removes_nothing_that_is_in_use(data: Path) -> None:
+    DataFolder(data / _STRANGE).open()
+    assert "is running on" in make_reset(data / _STRANGE, "y\n")
+    assert (data / _STRANGE / "lock").exists()
+
+
+@pytest.mark.parametrize("line", ['KLATSCH_DATA="x y"', "KLATSCH_DATA='x y'", "KLATSCH_DATA=x y"])
+def test_a_folder_that_env_names_is_read_without_its_quotes(
+    data: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("KLATSCH_DATA", "")
+    monkeypatch.delenv("KLATSCH_DATA")
+    (data / ".env").write_text(f"{line}\n")
+
+    assert default_folder(data) == Path("x y")
 
 
 def test_run_without_anything_running_says_so_in_one_sentence(data: Path) -> None:
