@@ -92,7 +92,7 @@ def mutate(record: Record, how: str, name: str, value: Any) -> Record:
         fields[name] = old + value
     elif isinstance(old, str) and how == "upper":
         fields[name] = old.upper()
-    elif how == "move dash":
+    elif isinstance(old, str) and how == "move dash":
         bare = old.replace("-", "", 1)
         fields[name] = f"{bare[:value]}-{bare[value:]}"
     return with_value(record, json.dumps(fields).encode())
