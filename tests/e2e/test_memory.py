@@ -27,7 +27,7 @@ _REPLAY_MIB = _MESSAGES * len(_TEXT.encode()) / _MIB
 """10.3 MiB: what each of them is to be told."""
 _POLLS = 30
 _READERS = 10
-_GROWTH_MOST_MIB = 80
+_GROWTH_MOST_MIB = 50
 """Half of what the process takes without them."""
 
 
