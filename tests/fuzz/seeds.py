@@ -110,6 +110,7 @@ class Seeds:
     def new_token(self, operation: str = "") -> str:
         """One of Ana's; of somebody else's for what ends all of a person's."""
         person = self._person() if operation in {"change_password", "deactivate"} else self.ana
+        person.refresh_from_db()  # a sign-in has made the quick hash anew, and who asks has another password since
         return create_token(person=person).token
 
     def _new_session(self) -> str:
