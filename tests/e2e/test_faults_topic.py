@@ -42,7 +42,8 @@ def own_system(
 def api(own_system: System) -> Iterator[ApiProcess]:
     api = ApiProcess(own_system)
     yield api
-    api.end()
+    if api.is_running():  # not killed: its worker would outlive it
+        api.stop()
 
 
 def _partitions(talk: Talk) -> set[int]:
