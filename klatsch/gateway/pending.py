@@ -6,12 +6,16 @@ from klatsch.gateway.outbox import Outbox
 
 
 class Waiter(NamedTuple):
-    """One send: whom to answer, under which frame id, and with which body it was made. `since_s` is monotonic."""
+    """One send: whom to answer, under which frame id, and with which body it was made. `since_s` is monotonic.
+
+    `value` is the record's value as this process appended it: read back unchanged, it needs no check.
+    """
 
     outbox: Outbox
     re: int | str
     digest: bytes
     since_s: float
+    value: bytes
 
 
 class Pending:
@@ -24,6 +28,10 @@ class Pending:
         waiter.outbox.unanswered += 1
         earlier = self._waiters.get(message_id)
         self._waiters[message_id] = (waiter,) if earlier is None else (*earlier, waiter)
+
+    def find(self, message_id: bytes) -> tuple[Waiter, ...]:
+        """Returns those who wait for that message, and leaves them waiting."""
+        return self._waiters.get(message_id, ())
 
     def take(self, message_id: bytes) -> tuple[Waiter, ...]:
         waiters = self._waiters.pop(message_id, ())

@@ -53,6 +53,14 @@ class Recent:
             found.append(record)
         newest.size += len(record.value) + RECORD_BYTES
 
+    def find(self, key: bytes, partition: int, offset: int) -> Record | None:
+        """The record at that place, if it is remembered under `key`."""
+        for part in self._parts:
+            for record in part.records.get(key, ()):
+                if record.partition == partition and record.offset == offset:
+                    return record
+        return None
+
     def turn(self, offsets: Sequence[int]) -> None:
         """Drops what is beyond the bound; to be called between batches, with the offset that each partition is at."""
         if self._newest.size < self._part_bytes:

@@ -255,7 +255,7 @@ class _Replay:
     def _frame(self, records: Iterable[tuple[bytes, Record]]) -> list[bytes]:
         """Their frames, but of a conversation that the person was removed from meanwhile."""
         access, own = self.person.access, user_key(self.person.user_id)
-        return [self.parts.feed.frame(record) for key, record in records if key in access or key == own]
+        return self.parts.feed.frames(record for key, record in records if key in access or key == own)
 
     # What is beyond a bound.
 

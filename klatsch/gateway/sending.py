@@ -78,7 +78,7 @@ class Sending:
             looked_up=looked_up,
             report=self.lost,
         )
-        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic()))
+        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), sent.value))
         self._appended += 1
 
     def _check_may_send(self, person: Person, outbox: Outbox) -> None:

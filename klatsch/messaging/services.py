@@ -27,10 +27,14 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class SentMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message that is on its way into the log: not an answer yet, that comes from reading it back."""
+    """A message that is on its way into the log: not an answer yet, that comes from reading it back.
+
+    `value` is the record's value once it is appended, and empty before.
+    """
 
     id: bytes
     digest: bytes
+    value: bytes = b""
 
 
 class LookUpFirst(Exception):
@@ -122,7 +126,7 @@ def send_message(
         log.append(Entry(access.key, value, header, trace=trace), report)
     except LogError as error:  # full, or no longer able to take anything
         raise Unavailable("The log takes nothing just now. Try again.", retry_after=1) from error
-    return sent
+    return SentMessage(sent.id, sent.digest, value)
 
 
 def identify(access: Access, draft: Draft) -> SentMessage:

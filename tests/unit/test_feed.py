@@ -81,7 +81,7 @@ class Gateway:
     def await_answer(self, connection: Connection, entry: Entry, re: int = 1, body: bytes | None = None) -> None:
         """As if `connection` had sent that entry, or another body under the same id."""
         mine = events.judged_digest(entry.judge) if body is None else body
-        self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0))
+        self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0, entry.value))
 
     def read(self, records: Iterable[Record]) -> None:
         self.feed.apply(list(records))
@@ -418,7 +418,7 @@ def answers(gateway: Gateway, records: Sequence[Record]) -> list[str]:
     told: list[str] = []
     for record in records:
         if events.is_message(record) and decode_or_none(record) is not None:
-            waiting = Waiter(asker.outbox, 1, events.judged_digest(record.judge), 0.0)
+            waiting = Waiter(asker.outbox, 1, events.judged_digest(record.judge), 0.0, record.value)
             gateway.pending.add(judged_id(record.judge), waiting)
         gateway.read([record])
         for frame in asker.read():
@@ -505,6 +505,32 @@ def test_what_the_persister_would_refuse_is_shown_to_nobody_and_takes_nobodys_pl
     assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
     assert [r.offset for _, found in gateway.feed.recent.since([said.key], [0]) for r in found] == [1]
     assert SKIPPED._value.get() == before + 1
+
+
+@pytest.mark.parametrize("value", [b"", b"no JSON", b"{}", b'{"t":"message","v":1}'])
+def test_a_refused_record_that_nobody_heard_takes_nobodys_place_and_is_not_replayed(value: bytes) -> None:
+    gateway = Gateway()
+    said = message(in_group(ANA), "hi")
+    bad, good = records_of(Entry(said.key, value, said.judge), said)
+    gateway.read([bad])
+    found = [record for _, records in gateway.feed.recent.since([said.key], [0]) for record in records]
+    assert gateway.feed.frames(found) == []
+
+    bob = gateway.connect(BOB)
+    gateway.read([good])
+    assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
+    found = [record for _, records in gateway.feed.recent.since([said.key], [0]) for record in records]
+    assert gateway.feed.frames(found) == [gateway.feed.frame(good)]
+
+
+def test_what_this_process_appended_is_not_decoded_again() -> None:
+    gateway = Gateway()
+    ana = gateway.connect(ANA)
+    odd = Entry(message(in_group(ANA), "hi").key, b"as it was appended", message(in_group(ANA), "hi").judge)
+    gateway.await_answer(ana, odd)
+    gateway.read(records_of(odd))
+
+    assert [frame["ok"]["duplicate"] for frame in ana.read()] == [False]
 
 
 def test_a_change_that_the_persister_would_refuse_is_shown_to_nobody() -> None:

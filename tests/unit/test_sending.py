@@ -56,7 +56,7 @@ class Chat:
 def fill(chat: Chat) -> None:
     for number in range(UNANSWERED_MOST):
         name = number.to_bytes(16, "big")
-        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic()))
+        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic(), b""))
 
 
 @pytest.mark.parametrize("name", ["bob", "Bob", "BOB"])
@@ -188,7 +188,7 @@ async def test_how_many_members_a_group_has_is_known_from_its_records_and_forgot
 async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> None:
     chat = Chat.of()
     behind_s = time.monotonic() - FEED_BEHIND_S - 1
-    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s))
+    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s, b""))
     with pytest.raises(Unavailable) as caught:
         await chat.send()
 
