@@ -74,7 +74,7 @@ def _check_message(record: Record, event: MessagePosted | MessageChanged) -> Non
         raise BadRecord("mismatch", "key, header and value do not name the same message")
     if isinstance(event, MessageChanged):
         return
-    if event.sender_id.replace("-", "") != judged_sender(judge).hex():
+    if event.sender_id != uuid_text(judged_sender(judge)):
         raise BadRecord("mismatch", "header and value do not name the same sender")
     if judged_digest(judge) != digest(event.content, event.reply_to):
         raise BadRecord("mismatch", "the digest in the header is not that of the content")
