@@ -248,7 +248,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "KLATSCH_CONVERSATIONS_PER_PERSON",
         int,
-        5_000,
+        20_000,
         "Conversations that one person may belong to; the last fifth is for those that they begin; 0: no limit.",
         0,
         10**6,
