@@ -60,6 +60,10 @@ _LOOKUP_THREADS = 4
 _LOOKUPS_WAITING_MOST = 1_000
 _DATABASE_DEADLINE_S = 10.0
 _TICK_S = 0.5
+_KEEP_ALIVE_S = 75
+"""An idle HTTP connection is kept for longer than clients and balancers keep theirs (5 to 60 s): the one that closes
+first must be the one that sends next, or a request meets a connection that is just being closed.
+"""
 _CLOSE_S = 2.0
 """For what is not a socket of ours: requests at work, and records that wait to be sent."""
 
@@ -268,6 +272,7 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=env["KLATSCH_PING_SECONDS"],
         ws_ping_timeout=env["KLATSCH_PING_SECONDS"],
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(_CLOSE_S),
         access_log=False,
         log_config=None,
