@@ -1,16 +1,13 @@
 """Child processes that never outlive us, and what is the same for every one of them."""
 
 import contextlib
-import ctypes
 import functools
-import multiprocessing
 import os
 import queue
 import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,8 +17,9 @@ from typing import IO
 
 import psutil
 
+from klatsch.core.parent import die_with
+
 POLL_S = 0.02
-_PR_SET_PDEATHSIG = 1
 # Below the range from which Linux takes ports for outgoing connections (32768 up): a client that retries a port of that
 # range while its server is down may connect to itself, and the server could not come back to it.
 _PORTS = range(20_000, 32_000)
@@ -59,7 +57,7 @@ def spawn(
             start_new_session=True,
             cwd=cwd,
             # After the change of user, which would clear it. The parent is named, for it may die before the child asks.
-            preexec_fn=functools.partial(_die_with, os.getpid(), int(death_signal)),  # noqa: PLW1509 - one C call
+            preexec_fn=functools.partial(die_with, os.getpid(), int(death_signal)),  # noqa: PLW1509 - one C call
         )
 
     future: Future[subprocess.Popen[bytes]] = Future()
@@ -105,27 +103,6 @@ def _start_forking_thread(_pid: int) -> queue.SimpleQueue[_Job]:
 def _forking_thread() -> queue.SimpleQueue[_Job]:
     """The death signal comes when the *thread* that forked ends: so one thread, which never ends, forks for all."""
     return _start_forking_thread(os.getpid())
-
-
-# Loaded before any fork; PyDLL keeps the interpreter's lock, which a forked child could not take again.
-_LIBC = ctypes.PyDLL(None) if sys.platform == "linux" else None
-
-
-def _die_with(parent: int, number: int) -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def die_with_parent() -> None:
-    """Ends this process, which multiprocessing has started, as soon as its parent ends in any way (Linux).
-
-    With SIGKILL: a worker that is told to end waits for connections that nobody will ever close for it.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid is not None:
-        _die_with(parent.pid, int(signal.SIGKILL))
 
 
 def _group_of(user: int) -> int:

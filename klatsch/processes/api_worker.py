@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from klatsch.api.rsgi import Rsgi
-from klatsch.embedded.child import die_with_parent
+from klatsch.core.parent import die_with_parent
 from klatsch.wsgi import application as wsgi
 
 die_with_parent()
