@@ -28,6 +28,8 @@ if _POSTGRES is not None:
 if _KAFKA is not None:
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = _KAFKA.bootstrap_servers
 os.environ |= {
+    # A broker of a test lives for seconds: what Java's second compiler costs (half of the CPU of a start) never pays.
+    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1",
     "KLATSCH_SECRET_KEY": "only-for-tests-" + os.urandom(24).hex(),
     "KLATSCH_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     "KLATSCH_ORIGINS": "http://localhost:8000,http://testserver",

@@ -1,5 +1,6 @@
 """Planted secrets: what people sign in with and say is used in a run, then looked for where it must not be."""
 
+import asyncio
 import http.client
 import json
 import re
@@ -181,14 +182,20 @@ async def lose_postgresql(run: Run, browser: httpx.AsyncClient, postgres: Embedd
     postgres.stop()
     assert (await open_before.send(run.planted["content"], to=peer)).ok
     wait_until(lambda: run.persister.events("archive_unavailable"), "the persister has noticed")
-    for url in (run.api.url, run.gateway.url):
-        for path, body in (
-            ("auth/login", {"username": run.username, "password": run.planted["password"]}),
-            ("auth/password/reset", {"email": run.planted["e-mail"]}),
-            (f"users/{peer}/messages", {"content": run.planted["content"]}),
-        ):
-            answer = await run.request(browser, "POST", f"{url}/api/v1/{path}", json=body)
-            assert answer.status_code >= 500
+    bodies = {
+        "auth/login": {"username": run.username, "password": run.planted["password"]},
+        "auth/password/reset": {"email": run.planted["e-mail"]},
+        f"users/{peer}/messages": {"content": run.planted["content"]},
+    }
+    urls = (run.api.url, run.gateway.url)
+    answers = await asyncio.gather(  # at once, as each waits some seconds for a connection
+        *(
+            run.request(browser, "POST", f"{url}/api/v1/{path}", json=body)
+            for url in urls
+            for path, body in bodies.items()
+        )
+    )
+    assert all(answer.status_code >= 500 for answer in answers)
     away = await Client.connect(run.gateway, headers=bearer)
     await away.until_closed()
     await away.close()

@@ -16,7 +16,7 @@ from tests.e2e.rest import Rest
 from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, OpenRest
 
-_TRIES = 10
+_TRIES = 40
 _PARTITIONS = 12
 
 
