@@ -135,7 +135,7 @@ def _is_of(auth_hash: str, password: str) -> bool:
 
 
 def no_such_credential() -> NotAuthenticated:
-    """The same for one that never was, has ended or has expired."""
+    """Returns one refusal for credentials that never were, have ended or have expired."""
     return NotAuthenticated("This credential is not valid, or no longer.")
 
 

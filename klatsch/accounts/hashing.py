@@ -87,7 +87,7 @@ def hashing_slots() -> HashingSlots:
 
 
 def hashes_password(method: str, path: str) -> bool:
-    """Whether such a request makes or checks a hash."""
+    """Returns whether such a request makes or checks a hash."""
     return method == "POST" and _HASHING_PATHS.fullmatch(path) is not None
 
 

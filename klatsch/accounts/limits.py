@@ -113,7 +113,7 @@ def client_network(http: HttpRequest) -> str:
 
 
 def network_of(address: str, forwarded: str) -> str:
-    """As `client_network`, of the peer's address and what X-Forwarded-For says."""
+    """Returns what `client_network` does, of a peer's address and the text of X-Forwarded-For."""
     proxies: int = settings.ENV["KLATSCH_TRUSTED_PROXIES"]
     hops = [hop.strip() for hop in forwarded.split(",")]
     if 0 < proxies <= len(hops):

@@ -58,7 +58,7 @@ class User(AbstractUser):
         return self.username
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether this is the person's password, which is never empty. A hash that is outdated is made anew.
+        """Returns whether this is the person's password, which is never empty. A hash that is outdated is made anew.
 
         The new hash takes the place of the one that was checked and of no other: Django's own way would write the old
         password's over that of a password that was set meanwhile.

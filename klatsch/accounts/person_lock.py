@@ -24,7 +24,7 @@ def lock_person(person_id: UUID | None) -> User | None:
 
 
 def is_as_checked(person: User | None, checked: User) -> bool:
-    """Whether a locked person may still sign in, by the password's hash that was checked."""
+    """Returns whether a locked person may still sign in, by the password's hash that was checked."""
     return person is not None and person.is_active and person.password == checked.password
 
 

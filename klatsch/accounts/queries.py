@@ -92,12 +92,12 @@ def search_people(*, prefix: str, limit: int, after: str | None = None, before: 
 
 
 def login_key(login: str) -> str:
-    """What all spellings of a username or an e-mail address have in common, be it somebody's or nobody's."""
+    """Returns what all spellings of a username or an e-mail address have in common, be it somebody's or nobody's."""
     return address_key(login) if "@" in login else login.lower()
 
 
 def find_by_login(login: str) -> User | None:
-    """Whose username or e-mail address this is, active or not, in any spelling; no username has an `@`."""
+    """Returns the person of that username or e-mail address, active or not, in any spelling; no username has an `@`."""
     if "\0" in login:  # PostgreSQL's text holds none
         return None
     if "@" in login:

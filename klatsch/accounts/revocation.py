@@ -102,7 +102,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def deactivate_person(*, person: User) -> None:
-    """From here on this person is nobody: cannot sign in, has no credential, is not found and not written to.
+    """Deactivates a person: they cannot sign in, have no credential, are not found and not written to.
 
     Raises Conflict unless `person` is as they were when their password was checked.
     """

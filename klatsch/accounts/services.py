@@ -148,7 +148,7 @@ def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
 
 
 def redeem_ticket(*, ticket: str) -> SignedIn:
-    """Whose ticket it is, once: whoever comes second, too late, or after its credential's end gets NotAuthenticated."""
+    """Returns the ticket's person, once. Raises NotAuthenticated a second time, late, or once its credential ended."""
     # One statement, so that of two who come at once only one finds the row.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -186,7 +186,7 @@ def authenticate_connection(*, ticket: str | None = None, session_key: str | Non
 
 
 def _wrong_password() -> NotAuthenticated:
-    """The same where it was right until a moment ago."""
+    """Returns the refusal of a wrong password, also for one that was right until a moment ago."""
     return NotAuthenticated("Username or password is wrong.")
 
 

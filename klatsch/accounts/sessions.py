@@ -59,7 +59,7 @@ class SessionStore(DatabaseSessions):
         )
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
-        """As Django's; raises UpdateError where the person may not sign in any more by the password it began with.
+        """Saves as Django does; raises UpdateError where its person may not sign in any more by that password.
 
         Django creates a session before it says whose it is, and gives it a new key before it says that the password is
         another: a session counts only once it has been saved again.

@@ -35,7 +35,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 def user_of(request: Request) -> User:
-    """Who asks, with the password's hash as it was then; for views that demand authentication."""
+    """Returns the person who asks, with the password's hash as it was then; for views that demand authentication."""
     user = request.user
     assert isinstance(user, User)
     return user

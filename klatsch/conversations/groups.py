@@ -188,7 +188,7 @@ def _count_members(group: Conversation) -> None:
 
 
 def _other_owners(group: Conversation, owner: Member) -> bool:
-    """Whether somebody else can act as an owner: one who was deactivated cannot."""
+    """Returns whether somebody else can act as an owner: one who was deactivated cannot."""
     owners = Member.objects.filter(conversation=group, active=True, role=_OWNER, user__is_active=True)
     return owners.exclude(pk=owner.pk).exists()
 

@@ -149,7 +149,7 @@ def list_members(*, conversation_id: UUID, limit: int, after: str = "", before: 
 
 
 def count_members(conversation_id: UUID) -> int:
-    """How many belong to a conversation; 0 where there is none."""
+    """Returns how many belong to a conversation; 0 where there is none."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [conversation_id])
         row = cursor.fetchone()

@@ -37,7 +37,7 @@ class TokenBucket:
         return (cost - self._tokens) / self._per_second
 
     def is_full(self, now_s: float) -> bool:
-        """Whether it is as good as a new one."""
+        """Returns whether it is as good as a new one."""
         return self._tokens + (now_s - self._at_s) * self._per_second >= self._most
 
 

@@ -46,7 +46,7 @@ def _safe_text(error: BaseException) -> str:
 
 
 def end_on_uncaught() -> None:
-    """From here on what escapes a thread ends the process, and is a log line, as what ends the process anyhow is.
+    """Makes an exception that escapes a thread end the process, with one log line.
 
     A thread that ends in silence leaves a process that looks well and no longer does its work.
     """

@@ -25,7 +25,7 @@ def is_a_name(header: bytes | str) -> bool:
 
 
 def declared_length(lengths: Iterable[bytes]) -> int | None:
-    """What Content-Length says; None without one, and where it is no number."""
+    """Returns what Content-Length says; None without one, and where it is no number."""
     for length in lengths:
         return int(length) if length.isdigit() else None
     return None

@@ -33,5 +33,5 @@ _is_line: Final = re.compile(LINE[1:-1]).fullmatch
 
 
 def is_line(text: str) -> bool:
-    """Whether it is one line of text with something visible: no control character, no line separator."""
+    """Returns whether it is one line of text with something visible: no control character, no line separator."""
     return _is_line(text) is not None

@@ -94,7 +94,7 @@ class WritingWatch:
         self._since_s: float | None = None
 
     def is_stalled(self, queued: int, waiting: int, now_s: float) -> bool:
-        """Whether entries that were queued `patience_s` ago, when this was asked, still wait now."""
+        """Returns whether entries that were queued `patience_s` ago, when this was asked, still wait now."""
         if self._since_s is None or queued - waiting >= self._queued:
             self._queued, self._since_s = queued, now_s
             return False

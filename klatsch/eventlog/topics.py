@@ -131,7 +131,7 @@ class KafkaTopics:
 
 
 def _answer(asked: Any) -> Any:
-    """What a future of confluent-kafka's brings; raises LogError."""
+    """Returns what a future of confluent-kafka's brings; raises LogError."""
     try:
         return asked.result(_ASK_S)
     except KafkaException as error:

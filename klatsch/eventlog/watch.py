@@ -68,7 +68,7 @@ class LogWatch:
         return self._leaders.get(partition)
 
     def has_told_since(self, partition: int, since_s: float) -> bool:
-        """Whether the leader of the partition answered what was asked after `since_s` (monotonic)."""
+        """Returns whether the leader of the partition answered what was asked after `since_s` (monotonic)."""
         return self._told_s.get(partition, 0.0) > since_s
 
     def ask_soon(self) -> None:

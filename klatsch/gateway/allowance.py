@@ -54,13 +54,13 @@ class Allowance:
         self._filled_s = clock()
 
     def take(self, frames: int, size: int) -> bool:
-        """Whether so many frames and bytes may come."""
+        """Returns whether so many frames and bytes may come."""
         self._frames -= frames
         self._size -= size
         return (self._frames >= 0 and self._size >= 0) or self._refill()
 
     def is_full(self) -> bool:
-        """Whether it is as good as a new one."""
+        """Returns whether it is as good as a new one."""
         self._refill()
         return self._frames >= self._most.frames and self._size >= self._most.size
 

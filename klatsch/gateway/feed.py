@@ -117,7 +117,7 @@ class Feed:
             self._answer(waiters, record, record.offset, duplicate=False)
 
     def _is_refused(self, record: Record, audience: set[Person] | None) -> bool:
-        """Whether the persister refuses a message that somebody here hears or waits for.
+        """Returns whether the persister refuses a message that somebody here hears or waits for.
 
         Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
         until a copy or a replay meets it.
@@ -254,7 +254,7 @@ class Feed:
         return [self.frame(record) for record in records if not is_message(record) or is_sound_message(record)]
 
     def frame(self, record: Record) -> bytes:
-        """What sockets get of a record in force."""
+        """Returns what sockets get of a record in force."""
         place = self._place(record, record.offset)
         if record.key.startswith(MEMBERS_PREFIX):
             return protocol.wire(protocol.push_members(place, record.value))

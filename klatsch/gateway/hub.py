@@ -66,8 +66,10 @@ class Endings:
 
 
 class Hub:
-    """Who is to get what. `audiences` maps a conversation's key to its connected members, `member_counts` to how many
-    members it has, connected or not.
+    """Holds who is to get what.
+
+    `audiences` maps a conversation's key to its connected members, `member_counts` to how many it has, connected
+    or not.
 
     A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
     are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
@@ -108,7 +110,7 @@ class Hub:
             self.member_counts[access.key] = access.member_count
 
     def resize(self, key: bytes, member_count: int) -> None:
-        """From here on a conversation has so many members, here or elsewhere."""
+        """Notes how many members a conversation has, here or elsewhere."""
         if key in self.audiences:
             self.member_counts[key] = member_count
 

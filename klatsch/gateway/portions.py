@@ -16,7 +16,7 @@ _FRAME_BYTES: Final = 200
 
 
 def size_of(found: tuple[bytes, Record]) -> int:
-    """What its frame takes, about."""
+    """Returns what its frame takes, about."""
     return len(found[1].value) + _FRAME_BYTES
 
 

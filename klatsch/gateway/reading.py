@@ -34,7 +34,7 @@ class ReadingTurns:
         self._own: dict[str, _Own] = {}
 
     def __len__(self) -> int:
-        """How many people read, or wait to."""
+        """Returns how many people read, or wait to."""
         return len(self._own)
 
     @asynccontextmanager

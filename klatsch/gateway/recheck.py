@@ -58,7 +58,7 @@ class Recheck:
         self._due: dict[int, dict[_Watched, None]] = {}  # by the second in which they are to be asked about
 
     def __len__(self) -> int:
-        """How many connections are watched."""
+        """Returns how many connections are watched."""
         return len(self._watched)
 
     def watch(self, user_id: UUID, outbox: Outbox, now_s: float) -> None:
@@ -67,7 +67,7 @@ class Recheck:
         self._put(watched, now_s)
 
     def forget(self, outbox: Outbox) -> None:
-        """From here on nothing is kept of a connection, which has ended."""
+        """Drops all that is kept of a connection that has ended."""
         watched = self._watched.pop(outbox, None)
         if watched is not None and (due := self._due.get(watched.due_s)) is not None:
             due.pop(watched, None)

@@ -41,7 +41,7 @@ class ReplayLimits:
 
 
 def never() -> bool:
-    """What a replay that is to be told whole asks for its end."""
+    """Returns what a replay that is to be told whole asks for its end."""
     return False
 
 
@@ -266,7 +266,7 @@ class _Replay:
             self._lose([key], "too_far_behind")
 
     def _is_beyond(self, key: bytes, changes: int, others: int) -> bool:
-        """Whether so many more changes of a conversation, beside those of others, are more than is replayed."""
+        """Returns whether so many more changes of a conversation, beside those of others, are more than is replayed."""
         limits = self.parts.limits
         return self.told[key] + changes > limits.each_most or self.told_all + others + changes > limits.most
 

@@ -75,7 +75,7 @@ class Ring:
         line.newest[judged_id(record.judge)] = record.offset << _DIGEST_BITS | _short(judged_digest(record.judge))
 
     def same_body(self, record: Record, digest: bytes) -> bool:
-        """Whether the message that is remembered under that record's id has that body."""
+        """Returns whether the message that is remembered under that record's id has that body."""
         known = self._lines[record.partition].find(judged_id(record.judge))
         return known is not None and known & (2**_DIGEST_BITS - 1) == _short(digest)
 

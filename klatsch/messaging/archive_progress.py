@@ -125,7 +125,7 @@ class ArchiveProgress:
             raise NotArchivedYet("The archive has not come so far yet. Try again.", retry_after=1)
 
     async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
-        """As `wait_for`, but holds no thread while it waits."""
+        """Waits as `wait_for` does, but holds no thread."""
 
         def reached() -> bool:
             return self._offsets.get(partition, 0) > offset
@@ -259,7 +259,7 @@ class ArchiveProgress:
 
 
 async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s: float) -> bool:
-    """Whether the condition came to hold in time; it is looked at when there is news."""
+    """Returns whether the condition came to hold in time; it is looked at when there is news."""
     try:
         async with asyncio.timeout(max(0.0, deadline_s)):
             while not condition():

@@ -149,7 +149,7 @@ _MEMBERS: Final = f"""
 
 
 def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most: int, most: int) -> Found:
-    """What has changed in those conversations: at most `each_most` messages of one, and `most` of all.
+    """Returns what has changed in those conversations: at most `each_most` messages of one, and `most` of all.
 
     The offsets are read first: whatever stands before them is in what is read afterwards.
     """

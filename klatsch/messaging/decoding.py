@@ -81,7 +81,7 @@ def _check_message(record: Record, event: MessagePosted | MessageChanged) -> Non
 
 
 def is_sound_message(record: Record) -> bool:
-    """Whether `decode` finds a new message in this record."""
+    """Returns whether `decode` finds a new message in this record."""
     try:
         return isinstance(decode(record), MessagePosted)
     except BadRecord:

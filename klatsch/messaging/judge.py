@@ -43,7 +43,7 @@ class Memberships:
 
     @property
     def size(self) -> int:
-        """How many standings are kept."""
+        """Returns how many standings are kept."""
         return sum(map(len, self._standings.values()))
 
     def load(self, told: StandingAt) -> None:

@@ -106,7 +106,7 @@ def topic_watch(epoch: Epoch, failed: Callable[[LogError], None]) -> TopicWatch:
 
 
 def make_ports(lost: Callable[[LogError], None]) -> Ports:
-    """What REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError.
+    """Returns what REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError.
 
     `lost` is called, on any thread, when they are of no use any more.
     """
