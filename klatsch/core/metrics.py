@@ -77,6 +77,8 @@ LOG_CLIENTS_REPLACED = Counter(
     "Clients of the log that did not go on and were replaced, by what they do.",
     ["client"],
 )
+for _client in ("tail", "group", "writer", "asker"):  # 0 from the start: a rate over a series that begins with 1 is 0
+    LOG_CLIENTS_REPLACED.labels(_client)
 ADDED_PARTITIONS = Gauge(
     "klatsch_added_partitions", "Partitions that somebody added to the topic and that nobody reads or writes."
 )

@@ -9,7 +9,7 @@ import yaml
 from tests.compose.stack import ROOT, Stack, wait_until
 from tests.compose.talk import conversation
 
-_OF_TROUBLE = {"Refusals", "Sockets closed by us", "Dead letters"}
+_OF_TROUBLE = {"Refusals", "Sockets closed by us", "Dead letters, statements refused"}
 """Panels that show nothing as long as all is well."""
 
 
