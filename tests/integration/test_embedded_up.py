@@ -140,7 +140,7 @@ _STRANGE = "it's $HOME, ü"
 def make_reset(data: Path, answer: str) -> str:
     """What `make reset` says; nothing is installed for it."""
     done = subprocess.run(
-        ["make", "-o", ".venv/.run-is-installed", "reset"],
+        ["make", "--no-print-directory", "-o", ".venv/.run-is-installed", "reset"],
         cwd=ROOT,
         env=os.environ | {"KLATSCH_DATA": str(data)},
         input=answer,
