@@ -1,13 +1,14 @@
 """Texts that people are shown: one line, such as a title, or several, such as what somebody says of themself.
 
-Each rule is one regular expression, which the checks use and the documents of the interfaces show.
+Each rule is one regular expression, which the checks use and the documents of the interfaces show. Lone surrogates are
+checked apart: validators in Rust and Go refuse a pattern that names them.
 """
 
 import re
 from typing import Final
 
-_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"
-_CONTROLS_BUT_TAB_AND_LINE_ENDS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
+_CONTROLS_BUT_TAB_AND_LINE_ENDS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _LINE_SEPARATORS: Final = r"\u2028\u2029"
 # Spaces, format characters (such as joiners, which emoji need), letters that are blank, and marks that only change the
 # character before them: of these alone nobody sees anything.
@@ -30,8 +31,9 @@ TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE
 """Text of several lines with something to see in it, or none at all."""
 
 _is_line: Final = re.compile(LINE[1:-1]).fullmatch
+_find_surrogate: Final = re.compile("[\ud800-\udfff]").search
 
 
 def is_line(text: str) -> bool:
     """Returns whether it is one line of text with something visible: no control character, no line separator."""
-    return _is_line(text) is not None
+    return _is_line(text) is not None and _find_surrogate(text) is None

@@ -22,8 +22,12 @@ def test_words_of_any_script_and_emoji_are_a_line(line: str) -> None:
     assert is_text(line)
 
 
-@pytest.mark.parametrize("refused", ["\0", "\x1b", "\x7f", "\x85", "\ud800"])
-def test_control_characters_and_lone_surrogates_are_in_no_line_and_no_text(refused: str) -> None:
+def test_a_lone_surrogate_is_in_no_line() -> None:
+    assert not is_line("a\ud800b")
+
+
+@pytest.mark.parametrize("refused", ["\0", "\x1b", "\x7f", "\x85"])
+def test_control_characters_are_in_no_line_and_no_text(refused: str) -> None:
     assert not is_line(f"a{refused}b")
     assert not is_text(f"a{refused}b")
 
