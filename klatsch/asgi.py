@@ -5,9 +5,9 @@ from typing import Any, Final
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
+from klatsch.gateway.arrivals import Gateway
 from klatsch.gateway.connection import ChatConnection
-from klatsch.gateway.http import Asgi
-from klatsch.gateway.service import Gateway
+from klatsch.gateway.http.app import Asgi
 
 _NOTHING_HERE: Final = b"The WebSocket is at /ws."
 

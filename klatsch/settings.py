@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "klatsch.eventlog",
     "klatsch.accounts",
     "klatsch.conversations",
-    "klatsch.messaging",
+    "klatsch.archive",
     "klatsch.persister",
     "klatsch.web",
 ]

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from klatsch.api.async_docs import async_docs, async_schema
 from klatsch.api.documents import Schema
-from klatsch.gateway.asyncapi.document import async_document, async_yaml
+from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
 from klatsch.web import pages
 
 handler400 = "klatsch.api.errors.bad_request"

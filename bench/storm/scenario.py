@@ -25,7 +25,7 @@ from bench.storm.worker import Crew, Plan
 
 _SPARE_FILES = 300  # of a gateway: database, log, listening, libraries
 _RECORD_BYTES = 500
-"""What a gateway's memory counts for a record besides its value (klatsch.gateway.recent): this many records at most."""
+"""What a gateway's memory counts for a record besides its value (gateway.feed.recent): this many records at most."""
 _BUSY_PER_SECOND = 2_000
 _MARK_S = 27.0
 """Longer than it is from mark to mark: whoever was idle has a fresh token after that."""

@@ -7,24 +7,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from klatsch.archive import store
 from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, Record, Report
-from klatsch.gateway import protocol, replay
-from klatsch.gateway.feeding import Feeding
+from klatsch.gateway import replay
+from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.feed.recent import Recent
+from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
+from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.recent import Recent
-from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.tokens import Tokens
-from klatsch.messaging import services, store
-from klatsch.messaging.events import judged_id, judged_sender
-from klatsch.messaging.judge import Memberships
+from klatsch.messaging import sending as services
 from klatsch.persister.archive import Archive
 from klatsch.processes import wiring
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import judged_id, judged_sender
 
 _ONE_IN = 40
 _PAUSE_S = 0.05

@@ -18,8 +18,8 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from klatsch.accounts.models import Session, TokenUse, User
-from klatsch.accounts.records import credential_digest
 from klatsch.core.errors import NotAuthenticated
+from klatsch.records.people import credential_digest
 
 USED_EVERY = timedelta(minutes=5)
 """How exact a last use is: a write for each of them, instead of one for each request."""

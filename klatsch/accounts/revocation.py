@@ -16,9 +16,9 @@ from knox.models import AuthToken
 
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.person_lock import check_counts, check_unchanged, lock_people, lock_person
-from klatsch.accounts.records import UserChanged, credential_digest, encode, user_key
 from klatsch.core.errors import NotFound
 from klatsch.eventlog import outbox
+from klatsch.records.people import UserChanged, credential_digest, encode, user_key
 
 T = TypeVar("T")
 RECORD_CREDENTIALS_MOST: Final = 500

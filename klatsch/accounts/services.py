@@ -20,10 +20,10 @@ from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.person_lock import check_counts, is_as_checked, lock_people, lock_person
 from klatsch.accounts.queries import Profile, profile_of
-from klatsch.accounts.records import credential_digest
 from klatsch.accounts.sessions import DEVICE
 from klatsch.accounts.validation import check_free, check_new_person
 from klatsch.core.errors import NotAuthenticated
+from klatsch.records.people import credential_digest
 
 _TICKET_BYTES = 32
 

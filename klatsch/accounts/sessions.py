@@ -18,8 +18,8 @@ from klatsch.accounts.caps import end_surplus_sessions
 from klatsch.accounts.credentials import USED_EVERY
 from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session, User
 from klatsch.accounts.person_lock import lock_person
-from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import promise_end
+from klatsch.records.people import credential_digest
 
 DEVICE = "device"
 _SINCE = "since"

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from klatsch.accounts.credentials import Token, find_by_token
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import Person
-from klatsch.accounts.records import credential_digest
 from klatsch.core.problems import CHALLENGE
+from klatsch.records.people import credential_digest
 
 
 class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc]  # knox has no types

@@ -22,12 +22,12 @@ from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.archive.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
 from klatsch.conversations import groups
 from klatsch.conversations.groups import MEMBERS_MOST
 from klatsch.conversations.queries import count_members
 from klatsch.conversations.rights import TITLE_MOST
 from klatsch.core.text import LINE
-from klatsch.messaging.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
 
 
 class ConversationSerializer(serializers.Serializer[Any]):

@@ -13,9 +13,9 @@ from klatsch.api.authentication import person_of
 from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
+from klatsch.archive.histories import MessageView, list_messages
 from klatsch.eventlog.log import Position
 from klatsch.messaging.lookup import wait_for_place
-from klatsch.messaging.queries import MessageView, list_messages
 
 
 class HistoryQuery(PageQuery):

@@ -1,4 +1,4 @@
-"""Messages as requests and the OpenAPI document have them; what is answered is `messaging.queries.MessageView`."""
+"""Messages as requests and the OpenAPI document have them; what is answered is `archive.histories.MessageView`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from klatsch.messaging.events import CONTENT_MOST
+from klatsch.records.messages import CONTENT_MOST
 
 _CLIENT_ID = "^[A-Za-z0-9_-]{1,64}$"
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
@@ -16,7 +16,7 @@ _POSITION = "A place in the log: `epoch:partition:offset`."
 
 @extend_schema_field(OpenApiTypes.STR)
 class AnyText(serializers.Field[str, Any, str, Any]):
-    """A string, whatever is in it: `messaging.services` says what is wrong with it, here as for sockets."""
+    """A string, whatever is in it: `messaging.sending` says what is wrong with it, here as for sockets."""
 
     default_error_messages = {"invalid": "Not a string."}  # noqa: RUF012 - as DRF has it
 

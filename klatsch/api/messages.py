@@ -25,6 +25,7 @@ from klatsch.api.message_shapes import CLIENT_ID_IN_PATH, IDEMPOTENCY_KEY, Messa
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.archive.histories import list_own_messages
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import check_member, get_access, get_direct_id
 from klatsch.conversations.services import ensure_direct_conversation
@@ -32,8 +33,7 @@ from klatsch.core.errors import BadRequest, FieldError
 from klatsch.core.ids import uuid7
 from klatsch.messaging.outcomes import refusals_counted
 from klatsch.messaging.posting import Route, post_message
-from klatsch.messaging.queries import list_own_messages
-from klatsch.messaging.services import Draft, check_audience, check_draft, check_rate
+from klatsch.messaging.sending import Draft, check_audience, check_draft, check_rate
 
 MessagePage = paged(MessageSerializer, "MessagePage")
 _SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."

@@ -10,12 +10,12 @@ import structlog
 from django.db import connections
 from django.http import HttpRequest
 
+from klatsch.archive.progress import Progress
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.clock import Clock
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError, LogWriter
-from klatsch.messaging.archive_progress import Progress
 from klatsch.messaging.lookup import LogEnds
 
 _PORTS = "klatsch.ports"

@@ -11,10 +11,10 @@ import structlog
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework.request import Request
 
-from klatsch.accounts.records import user_key
 from klatsch.api.ports import ports_of
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.outbox import relay_records
+from klatsch.records.people import user_key
 
 _log = structlog.get_logger(__name__)
 RELAY_S: Final = 2.0

@@ -1,4 +1,4 @@
-"""`GET /api/v1/sync` in the OpenAPI document, by hand: it is a route of the gateway (gateway/sync.py), not Django's."""
+"""`GET /api/v1/sync` in the OpenAPI document, by hand: a route of the gateway (gateway/http/sync.py), not Django's."""
 
 from typing import Any
 

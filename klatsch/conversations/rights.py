@@ -6,9 +6,9 @@ leave the group to another owner first, or dissolve it. Only where every owner w
 
 from typing import Final
 
-from klatsch.conversations.records import Role
 from klatsch.core.errors import BadRequest, FieldError, Forbidden
 from klatsch.core.text import is_line
+from klatsch.records.members import Role
 
 ROLES: Final[tuple[Role, ...]] = ("owner", "admin", "member")
 TITLE_MOST: Final = 200

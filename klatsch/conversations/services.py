@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from klatsch.conversations import records
 from klatsch.conversations.access import Access
 from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
@@ -18,6 +17,7 @@ from klatsch.core.errors import BadRequest
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
+from klatsch.records import members as records
 
 RECORD_MEMBERS_MOST = 200
 """People in one membership record: 34 kB, well below what a broker takes (1 MB) and a socket's frame (64 KiB)."""

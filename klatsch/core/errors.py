@@ -1,4 +1,4 @@
-"""The one family of errors; `klatsch.api.errors` and `klatsch.gateway.protocol` translate it, once each."""
+"""The one family of errors; `klatsch.api.errors` and `klatsch.gateway.language.protocol` translate it, once each."""
 
 from dataclasses import dataclass
 from typing import ClassVar

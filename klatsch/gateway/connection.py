@@ -17,13 +17,13 @@ from structlog.contextvars import bind_contextvars
 from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, RateLimited, Unavailable
 from klatsch.core.metrics import CONNECTIONS, REFUSED
 from klatsch.core.tracing import new_id
-from klatsch.gateway import protocol
+from klatsch.gateway.arrivals import Gateway
 from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
+from klatsch.gateway.http.sinks import nothing
 from klatsch.gateway.hub import Person
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import BadFrame, Close, Hello, Send
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import BadFrame, Close, Hello, Send
-from klatsch.gateway.service import Gateway
-from klatsch.gateway.sinks import nothing
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)

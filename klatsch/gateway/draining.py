@@ -5,11 +5,11 @@ import random
 import time
 from typing import Final
 
-from klatsch.gateway import protocol
+from klatsch.gateway.arrivals import Gateway
 from klatsch.gateway.hub import Person
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
-from klatsch.gateway.service import Gateway
 from klatsch.gateway.turns import slices
 
 PER_SECOND: Final = 1_000

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 from channels.security.websocket import OriginValidator
 
 from klatsch.core.errors import Forbidden, NotAuthenticated
-from klatsch.gateway import protocol
+from klatsch.gateway.language import protocol
 
 _BARE_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\]+\Z")
 """What browsers send (RFC 6454, 6.2). urlparse would also take a path, somebody's name, and white space around it."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from klatsch.conversations.access import Access
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
 from klatsch.gateway.turns import in_turns
 
 _ENDINGS_MOST: Final = 10_000

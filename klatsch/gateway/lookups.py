@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
+from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import get_standing, no_such_conversation
 from klatsch.conversations.services import ensure_direct_conversation
@@ -15,9 +16,8 @@ from klatsch.core.errors import Conflict, Forbidden, Unavailable
 from klatsch.eventlog.log import LogWriter, Position
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Person
-from klatsch.messaging.archive_progress import ReachableProgress
 from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier
-from klatsch.messaging.services import SentMessage
+from klatsch.messaging.sending import SentMessage
 
 AT_ONCE_MOST: Final = 4
 """Of one person: each of their connections can ask for one thing at a time."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from klatsch.gateway.protocol import Close, wire
+from klatsch.gateway.language.protocol import Close, wire
 
 
 class Socket(Protocol):

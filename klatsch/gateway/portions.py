@@ -5,9 +5,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from klatsch.archive.changes import Page
 from klatsch.eventlog.log import Record
-from klatsch.gateway import protocol
-from klatsch.messaging.changes import Page
+from klatsch.gateway.language import protocol
 
 T = TypeVar("T")
 _CHUNK_BYTES: Final = 65_536

@@ -17,8 +17,8 @@ from django.db import DatabaseError, InterfaceError
 from klatsch.accounts.credentials import Held, find_live
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
 from klatsch.gateway.turns import slices
 from klatsch.outages import note_failure
 

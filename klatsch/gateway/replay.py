@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import UUID
 
+from klatsch.archive.changes import Asked, Found, Page, Place, find_changes, read_page
 from klatsch.core.metrics import RESETS
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.partitions import partition_of
-from klatsch.gateway import protocol
 from klatsch.gateway.database import DatabaseThreads
-from klatsch.gateway.feed import Feed
+from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.hub import Person
+from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.tokens import Tokens
-from klatsch.messaging.changes import Asked, Found, Page, Place, find_changes, read_page
-from klatsch.messaging.events import user_key
+from klatsch.records.messages import user_key
 
 T = TypeVar("T")
 _LOOKS: Final = 3

@@ -10,22 +10,22 @@ from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
-from klatsch.gateway import protocol
+from klatsch.gateway.feed.lag import Lag
+from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.hub import Hub, Person
-from klatsch.gateway.lag import Lag
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import Send
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter
-from klatsch.gateway.protocol import Send
-from klatsch.messaging.events import judged_id
-from klatsch.messaging.services import Draft, LookUpFirst, check_audience, check_rate, identify, send_message
+from klatsch.messaging.sending import Draft, LookUpFirst, check_audience, check_rate, identify, send_message
+from klatsch.records.messages import judged_id
 
 FEED_BEHIND_S = 5.0
 """A feed that is so far behind cannot say in time what became of a send (D4)."""
 
 
 class Sending:
-    """Appends what clients write; `gateway.feed` answers. `on_loop` runs a function there, from a thread."""
+    """Appends what clients write; `gateway.feed.feed` answers. `on_loop` runs a function there, from a thread."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from websockets.http11 import Request
 
 from klatsch.core.metrics import CLOSED
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance
-from klatsch.gateway.protocol import Close
+from klatsch.gateway.language.protocol import Close
 
 _log = structlog.get_logger(__name__)
 EXTENSION = "klatsch.socket"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from klatsch.gateway import protocol
-from klatsch.gateway.feed import Feed
-from klatsch.gateway.protocol import Token
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import Token
 
 
 class Tokens:

@@ -4,12 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from klatsch.archive.at_least import parse_at_least
+from klatsch.archive.histories import MessageView, find_verdict
+from klatsch.archive.progress import Progress
 from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError, Position
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging.archive_progress import Progress
-from klatsch.messaging.at_least import parse_at_least
-from klatsch.messaging.queries import MessageView, find_verdict
 
 
 class LogEnds(Protocol):

@@ -1,4 +1,4 @@
-"""Counts what becomes of sends that wait for their answer, as `gateway.tally` does for sockets."""
+"""Counts what becomes of sends that wait for their answer, as `gateway.feed.tally` does for sockets."""
 
 import functools
 from collections.abc import Callable, Iterator

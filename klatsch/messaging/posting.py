@@ -8,6 +8,8 @@ import msgspec
 import structlog
 from django.db import DatabaseError, InterfaceError
 
+from klatsch.archive.histories import MessageView, Verdict, find_verdict
+from klatsch.archive.progress import Progress, release_connection
 from klatsch.conversations.access import Access
 from klatsch.core.caps import AtOnce
 from klatsch.core.clock import timestamp
@@ -15,11 +17,9 @@ from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
 from klatsch.core.ids import uuid_text
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Position, Report
-from klatsch.messaging.archive_progress import Progress, release_connection
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
-from klatsch.messaging.queries import MessageView, Verdict, find_verdict
-from klatsch.messaging.services import Draft, LookUpFirst, SentMessage, identify, send_message
+from klatsch.messaging.sending import Draft, LookUpFirst, SentMessage, identify, send_message
 from klatsch.outages import is_outage
 
 _log = structlog.get_logger(__name__)

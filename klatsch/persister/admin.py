@@ -4,8 +4,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from klatsch.archive.models import DeadLetter
 from klatsch.core.errors import KlatschError
-from klatsch.messaging.models import DeadLetter
 from klatsch.persister.dead_letters import retry_dead_letter
 
 

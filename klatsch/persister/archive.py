@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import psycopg
 
-from klatsch.messaging import store
-from klatsch.messaging.events import judged_digest
-from klatsch.messaging.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
+from klatsch.archive import store
+from klatsch.archive.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
 from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow
+from klatsch.records.messages import judged_digest
 
 Row = TypeVar("Row", MessageRow, ChangeRow)
 

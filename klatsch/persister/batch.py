@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from klatsch.eventlog.log import Record
-from klatsch.messaging.decoding import decode
-from klatsch.messaging.events import (
+from klatsch.records.decoding import decode
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import (
     BadRecord,
     MembersChanged,
     Membership,
@@ -16,7 +17,6 @@ from klatsch.messaging.events import (
     UserChanged,
     judged_sender,
 )
-from klatsch.messaging.judge import Memberships
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):

@@ -7,14 +7,15 @@ import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
+from klatsch.archive import store
+from klatsch.archive.models import DeadLetter, MembershipInterval
+from klatsch.archive.store import StoredMessage
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Position, Record
 from klatsch.eventlog.outbox import promise_record
-from klatsch.messaging import events, store
-from klatsch.messaging.decoding import decode
-from klatsch.messaging.events import BadRecord, MessagePosted
-from klatsch.messaging.models import DeadLetter, MembershipInterval
-from klatsch.messaging.store import StoredMessage
+from klatsch.records import messages as events
+from klatsch.records.decoding import decode
+from klatsch.records.messages import BadRecord, MessagePosted
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ from typing import TypeVar
 import psycopg
 import structlog
 
+from klatsch.archive import store
+from klatsch.archive.store import Connection, Fenced
 from klatsch.core.clock import Clock, milliseconds
 from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, PERSISTED, VOID
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
-from klatsch.messaging import store
-from klatsch.messaging.judge import PRUNE_EVERY_S, Memberships
-from klatsch.messaging.store import Connection, Fenced
 from klatsch.outages import note_failure
 from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, MessageRow, sort_records
+from klatsch.records.judge import PRUNE_EVERY_S, Memberships
 
 _log = structlog.get_logger(__name__)
 BATCH_MOST = 2_000

@@ -19,6 +19,7 @@ from klatsch.api.checks import Checks
 from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.api.requests import Handler
+from klatsch.archive import store
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
 from klatsch.core.failures import end_on_uncaught, log_loop_failure
@@ -27,31 +28,30 @@ from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.allowance import Allowances
+from klatsch.gateway.arrivals import Gateway, Limits
 from klatsch.gateway.background import run_in_background
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
-from klatsch.gateway.feed import Feed
-from klatsch.gateway.feeding import Feeding
-from klatsch.gateway.gauges import GatewayGauges
-from klatsch.gateway.http import GatewayHttp, Together
-from klatsch.gateway.http_door import Door
-from klatsch.gateway.http_protocol import BoundedHttp
+from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.gauges import GatewayGauges
+from klatsch.gateway.feed.lag import Lag
+from klatsch.gateway.feed.pending import Pending
+from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.http.app import GatewayHttp, Together
+from klatsch.gateway.http.bounded import BoundedHttp
+from klatsch.gateway.http.door import Door
+from klatsch.gateway.http.sync import Sync
 from klatsch.gateway.hub import Hub
-from klatsch.gateway.lag import Lag
+from klatsch.gateway.language.protocol import FRAME_BYTES_MOST
 from klatsch.gateway.lookups import Lookups
-from klatsch.gateway.pending import Pending
-from klatsch.gateway.protocol import FRAME_BYTES_MOST
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits
-from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
-from klatsch.gateway.service import Gateway, Limits
 from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
-from klatsch.gateway.sync import Sync
-from klatsch.messaging import store
-from klatsch.messaging.judge import PRUNE_EVERY_S, StandingAt
 from klatsch.processes import wiring
+from klatsch.records.judge import PRUNE_EVERY_S, StandingAt
 
 _log = structlog.get_logger(__name__)
 _DATABASE_THREADS = 8

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from klatsch.archive.models import LogOffset
 from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, Topic, TopicPlan
-from klatsch.messaging.models import LogOffset
 
 _SHOWN_S = 10.0
 _AGAIN_S = 0.1

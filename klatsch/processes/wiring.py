@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection as django_connection
 
 from klatsch.api.ports import Ports
+from klatsch.archive.progress import ArchiveProgress
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
@@ -21,7 +22,6 @@ from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
-from klatsch.messaging.archive_progress import ArchiveProgress
 
 
 def clock_ms() -> int:

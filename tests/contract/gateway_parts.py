@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from klatsch.accounts.records import credential_digest
 from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
@@ -14,18 +13,19 @@ from klatsch.core.bucket import Buckets
 from klatsch.eventlog.log import Position
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.gateway.allowance import Allowances
+from klatsch.gateway.arrivals import Gateway, Limits
 from klatsch.gateway.database import DatabaseThreads
-from klatsch.gateway.feed import Feed
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.lag import Lag
+from klatsch.gateway.feed.pending import Pending
+from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
-from klatsch.gateway.lag import Lag
 from klatsch.gateway.lookups import Lookups
-from klatsch.gateway.pending import Pending
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits
-from klatsch.gateway.ring import Ring
 from klatsch.gateway.sending import Sending
-from klatsch.gateway.service import Gateway, Limits
 from klatsch.messaging.lookup import Earlier
+from klatsch.records.people import credential_digest
 from tests.contract.talk import NOW_MS, Somebody
 
 T = TypeVar("T")

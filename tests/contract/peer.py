@@ -7,7 +7,7 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from klatsch.gateway.protocol import Close
+from klatsch.gateway.language.protocol import Close
 from tests.contract.waiting import until
 from tests.frames import check_received
 

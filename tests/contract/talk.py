@@ -5,17 +5,17 @@ from uuid import UUID
 
 import msgspec
 
-from klatsch.accounts.records import UserChanged, credential_digest, user_key
 from klatsch.conversations.access import Access
-from klatsch.conversations.records import Kind, MembersChanged, Membership, members_key
 from klatsch.core.clock import timestamp
 from klatsch.core.ids import direct_conversation_id, message_id, uuid7
 from klatsch.eventlog.log import Entry, Record
 from klatsch.eventlog.memory import MemoryLog
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging import events
-from klatsch.messaging.decoding import decode
-from klatsch.messaging.events import MessageChanged, MessagePosted
+from klatsch.records import messages as events
+from klatsch.records.decoding import decode
+from klatsch.records.members import Kind, MembersChanged, Membership, members_key
+from klatsch.records.messages import MessageChanged, MessagePosted
+from klatsch.records.people import UserChanged, credential_digest, user_key
 
 NOW_MS = 1_795_464_000_000
 """2026-11-23T20:00:00Z, when most of what is said in tests is said."""

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from klatsch.gateway.protocol import wire
+from klatsch.gateway.language.protocol import wire
 
 _EVERY_S = 0.01
 _CHUNK_BYTES = 2 * 2**20 // 100

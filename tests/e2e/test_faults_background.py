@@ -9,7 +9,7 @@ from tests.e2e.system import System
 
 _GATEWAY_TASKS = {
     "tick": "klatsch.gateway.sending.Sending.tick",
-    "marks": "klatsch.gateway.service.Gateway.mark",
+    "marks": "klatsch.gateway.arrivals.Gateway.mark",
     "recheck": "klatsch.gateway.recheck.Recheck.tick",
 }
 _FAIL = """

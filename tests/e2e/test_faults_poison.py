@@ -10,7 +10,7 @@ from msgspec import structs
 
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.log import Position
-from klatsch.messaging import events
+from klatsch.records import messages as events
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System

@@ -8,7 +8,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.messaging.services import Draft, send_message
+from klatsch.messaging.sending import Draft, send_message
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess, stopped

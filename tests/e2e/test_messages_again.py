@@ -6,7 +6,7 @@ from uuid import UUID
 
 from klatsch.core.ids import message_id, uuid7, uuid_text
 from klatsch.eventlog.log import Position
-from klatsch.messaging import events
+from klatsch.records import messages as events
 from tests.e2e.histories import check
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System

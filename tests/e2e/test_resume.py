@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 from websockets.exceptions import WebSocketException
 
-from klatsch.messaging import events
-from klatsch.messaging.events import MessageChanged
+from klatsch.records import messages as events
+from klatsch.records.messages import MessageChanged
 from tests.e2e.client import Client
 from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
 from tests.e2e.system import Person, System

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from klatsch.accounts.models import User
+from klatsch.archive.models import ConversationState, LogOffset, Message
 from klatsch.conversations.access import Access
 from klatsch.core.ids import message_id
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging.events import digest
-from klatsch.messaging.models import ConversationState, LogOffset, Message
+from klatsch.records.messages import digest
 
 BEGINNING = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 PARTITIONS = 12

@@ -9,14 +9,14 @@ from django.test import Client
 
 from klatsch.accounts.models import User
 from klatsch.api.ports import Ports
+from klatsch.archive.models import Message
 from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
-from klatsch.messaging.events import MessagePosted, decode_record, is_message
-from klatsch.messaging.models import Message
+from klatsch.records.messages import MessagePosted, decode_record, is_message
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
 from tests.integration.people import bearer, make_person
 

@@ -17,7 +17,6 @@ from knox.models import AuthToken
 
 from klatsch.accounts.credentials import find_by_token, list_tokens, no_such_credential
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
-from klatsch.accounts.records import credential_digest
 from klatsch.accounts.revocation import end_token
 from klatsch.accounts.services import (
     NewTicket,
@@ -29,6 +28,7 @@ from klatsch.accounts.services import (
 )
 from klatsch.accounts.services import create_ticket as create_ticket_for
 from klatsch.core.errors import NotAuthenticated, NotFound
+from klatsch.records.people import credential_digest
 from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
 
 pytestmark = pytest.mark.django_db

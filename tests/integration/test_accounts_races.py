@@ -21,9 +21,9 @@ from klatsch.accounts import passwords, revocation
 from klatsch.accounts.backends import UsernameOrEmailBackend
 from klatsch.accounts.hashing import BCryptAsTyped
 from klatsch.accounts.models import Session, Ticket, User
-from klatsch.accounts.records import credential_digest
 from klatsch.accounts.services import create_ticket, create_token, redeem_ticket
 from klatsch.core.errors import Conflict, NotAuthenticated
+from klatsch.records.people import credential_digest
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,

@@ -15,11 +15,11 @@ from knox.models import AuthToken
 from klatsch.accounts import revocation
 from klatsch.accounts.credentials import Held, find_live
 from klatsch.accounts.models import Session, Ticket, User
-from klatsch.accounts.records import UserChanged, credential_digest, user_key
 from klatsch.accounts.services import create_ticket
 from klatsch.core.errors import NotFound
 from klatsch.eventlog.models import OutboxEntry
-from klatsch.messaging.events import decode_record
+from klatsch.records.messages import decode_record
+from klatsch.records.people import UserChanged, credential_digest, user_key
 from tests.integration.chat import Chat
 from tests.integration.people import (
     PASSWORD,

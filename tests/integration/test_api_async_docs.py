@@ -8,7 +8,7 @@ import yaml
 from django.test import Client
 
 from klatsch.api.async_page import kind_of
-from klatsch.gateway.asyncapi.document import async_document
+from klatsch.gateway.language.asyncapi.document import async_document
 from tests.integration.people import problem
 
 PAGE = "/api/async-docs"

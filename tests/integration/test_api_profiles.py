@@ -10,7 +10,7 @@ from knox.models import AuthToken
 
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, TokenUse, User
-from klatsch.accounts.records import credential_digest
+from klatsch.records.people import credential_digest
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,

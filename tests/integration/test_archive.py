@@ -9,17 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from klatsch.archive import store
+from klatsch.archive.models import ConversationState, DeadLetter, LogOffset, MembershipInterval, Message
+from klatsch.archive.store import Connection, Fenced, StoredMessage
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation
 from klatsch.eventlog.log import Entry, Record
-from klatsch.messaging import store
-from klatsch.messaging.events import MessagePosted, digest
-from klatsch.messaging.judge import Memberships
-from klatsch.messaging.models import ConversationState, DeadLetter, LogOffset, MembershipInterval, Message
-from klatsch.messaging.store import Connection, Fenced, StoredMessage
 from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, sort_records
 from klatsch.processes.wiring import connect_archive
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import MessagePosted, digest
 from tests.contract.talk import (
     ANA,
     BOB,

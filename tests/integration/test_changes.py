@@ -8,9 +8,7 @@ import pytest
 from django.db import connection
 
 from klatsch.accounts.models import User
-from klatsch.conversations.access import Access
-from klatsch.conversations.models import Conversation, Member
-from klatsch.messaging.changes import (
+from klatsch.archive.changes import (
     _COUNT,
     _MESSAGES,
     PAGE_BYTES,
@@ -22,7 +20,9 @@ from klatsch.messaging.changes import (
     find_changes,
     read_page,
 )
-from klatsch.messaging.models import LogOffset, MembershipInterval, Message
+from klatsch.archive.models import LogOffset, MembershipInterval, Message
+from klatsch.conversations.access import Access
+from klatsch.conversations.models import Conversation, Member
 from tests.contract.talk import ANA, BOB, COFFEE, TEA, Somebody, in_group
 from tests.integration.archive_rows import archive, open_epoch
 from tests.integration.people import make_person

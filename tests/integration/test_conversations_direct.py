@@ -13,12 +13,12 @@ from klatsch.conversations import services
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import no_such_person
-from klatsch.conversations.records import MembersChanged
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import BadRequest, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
+from klatsch.records.members import MembersChanged
 from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person

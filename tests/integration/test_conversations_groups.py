@@ -9,11 +9,11 @@ from django.db import connection
 from klatsch.accounts.models import User
 from klatsch.conversations import groups, queries
 from klatsch.conversations.models import Conversation, Member
-from klatsch.conversations.records import MembersChanged
 from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
+from klatsch.records.members import MembersChanged
 from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person

@@ -6,13 +6,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from klatsch.accounts.models import User
+from klatsch.archive.models import ConversationState, DeadLetter, MembershipInterval, Message
 from klatsch.conversations.models import Conversation
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.core.ids import direct_conversation_id, message_id, uuid_text
 from klatsch.eventlog.models import OutboxEntry
-from klatsch.messaging import events
-from klatsch.messaging.models import ConversationState, DeadLetter, MembershipInterval, Message
 from klatsch.persister.dead_letters import retry_dead_letter
+from klatsch.records import messages as events
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db

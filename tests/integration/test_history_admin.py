@@ -7,11 +7,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
+from klatsch.archive.models import Message
 from klatsch.conversations import groups
 from klatsch.conversations.models import Conversation
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from klatsch.messaging.models import Message
 from tests.integration.archive_rows import archive, as_sender
 from tests.integration.people import make_person
 

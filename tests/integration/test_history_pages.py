@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from klatsch.accounts.models import User
+from klatsch.archive.histories import MessageView, list_messages, list_own_messages
+from klatsch.archive.models import Message
+from klatsch.archive.overview import ConversationView, get_conversation, list_conversations
 from klatsch.conversations import groups
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import get_access
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import NotFound
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from klatsch.messaging.models import Message
-from klatsch.messaging.overview import ConversationView, get_conversation, list_conversations
-from klatsch.messaging.queries import MessageView, list_messages, list_own_messages
 from tests.integration.archive_rows import BEGINNING, archive, as_sender
 from tests.integration.people import make_person
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from klatsch.messaging.overview import list_conversations
-from klatsch.messaging.queries import list_messages, list_own_messages
+from klatsch.archive.histories import list_messages, list_own_messages
+from klatsch.archive.overview import list_conversations
 from tests.integration.archive_rows import BEGINNING
 from tests.integration.people import make_person
 

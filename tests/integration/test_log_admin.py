@@ -7,8 +7,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from klatsch.archive.models import DeadLetter
 from klatsch.eventlog.models import Epoch, OutboxEntry
-from klatsch.messaging.models import DeadLetter
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from klatsch.archive.models import DeadLetter
 from klatsch.conversations.access import Access
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.caps import AtOnce
@@ -16,11 +17,10 @@ from klatsch.core.ids import uuid7
 from klatsch.eventlog.log import Entry, LogError, Record, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging.events import is_message
 from klatsch.messaging.lookup import find_earlier
-from klatsch.messaging.models import DeadLetter
 from klatsch.messaging.posting import Posted, Route, post_message
-from klatsch.messaging.services import Draft, identify
+from klatsch.messaging.sending import Draft, identify
+from klatsch.records.messages import is_message
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, as_sender
 from tests.integration.people import make_person
 

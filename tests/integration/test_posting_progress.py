@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from django.db import connection
 
+from klatsch.archive import progress as archive_progress
+from klatsch.archive.progress import ArchiveProgress
 from klatsch.core.errors import BadRequest, NotArchivedYet, Unavailable
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.database import with_fresh_connections
-from klatsch.messaging import archive_progress
-from klatsch.messaging.archive_progress import ArchiveProgress
 from tests.integration.archive_rows import archive_up_to, open_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its 
 )
 from structlog.testing import capture_logs
 
+from klatsch.archive.models import LogOffset
 from klatsch.core.metrics import ADDED_PARTITIONS, IGNORED_RECORDS
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.epochs import check_topic, current_epoch
@@ -26,7 +27,6 @@ from klatsch.eventlog.log import Entry, LogError, OffsetGone, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
-from klatsch.messaging.models import LogOffset
 from klatsch.processes.topics import Adoption, adopt_topic, create_topic, plan_adoption, verify_topic
 from tests.contract.logs import Delivered, append_all, broker
 from tests.contract.waiting import wait_until

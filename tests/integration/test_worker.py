@@ -7,18 +7,18 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from klatsch.archive.models import DeadLetter, LogOffset, Message
+from klatsch.archive.store import Connection
 from klatsch.conversations.models import Conversation
 from klatsch.core.metrics import FENCED, STATEMENTS_REFUSED
 from klatsch.eventlog.log import Entry, LogError, OffsetGone, Record
 from klatsch.eventlog.memory import MemoryGroup, MemoryLog
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging.judge import Memberships
-from klatsch.messaging.models import DeadLetter, LogOffset, Message
-from klatsch.messaging.store import Connection
 from klatsch.persister.archive import Archive
 from klatsch.persister.batch import sort_records
 from klatsch.persister.worker import Worker
 from klatsch.processes.wiring import connect_archive
+from klatsch.records.judge import Memberships
 from tests.contract.talk import ANA, BOB, NOW_MS, PEOPLE, TEA, Somebody, in_group, message, removed
 from tests.contract.waiting import wait_until
 from tests.integration.people import make_person

@@ -34,7 +34,7 @@ def test_a_document_is_not_made_again_for_each_who_asks(path: str, monkeypatch: 
 
     monkeypatch.setattr("drf_spectacular.generators.SchemaGenerator.get_schema", fail)
     monkeypatch.setattr(async_docs, "page_of", fail)
-    monkeypatch.setattr("klatsch.gateway.asyncapi.document._socket", fail)
+    monkeypatch.setattr("klatsch.gateway.language.asyncapi.document._socket", fail)
     assert client.get(path).content == first.content
 
 

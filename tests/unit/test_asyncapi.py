@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.errors import BadRequest, FieldError, KlatschError, RateLimited
-from klatsch.gateway import protocol
-from klatsch.gateway.asyncapi.codes import CLOSE_MEANINGS, ERROR_MEANINGS, close_codes, error_codes
-from klatsch.gateway.asyncapi.document import async_document, async_yaml
-from klatsch.gateway.frames import ErrorCode
-from klatsch.gateway.protocol import Close
-from klatsch.messaging.events import encode
-from klatsch.messaging.schemas import RECORDS
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.asyncapi.codes import CLOSE_MEANINGS, ERROR_MEANINGS, close_codes, error_codes
+from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
+from klatsch.gateway.language.frames import ErrorCode
+from klatsch.gateway.language.protocol import Close
+from klatsch.records.messages import encode
+from klatsch.records.schemas import RECORDS
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
 from tests.documents import asyncapi_errors
 from tests.frames import check_payload, check_received, check_written, is_described, is_taken

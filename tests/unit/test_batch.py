@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Entry, Record
-from klatsch.messaging import events
-from klatsch.messaging.decoding import decode
-from klatsch.messaging.events import BadRecord
-from klatsch.messaging.judge import Memberships
 from klatsch.persister.batch import Batch, sort_records
+from klatsch.records import messages as events
+from klatsch.records.decoding import decode
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import BadRecord
 from tests.contract.talk import (
     ANA,
     BOB,

@@ -20,7 +20,7 @@ from klatsch.client.session import Session
 from klatsch.client.state import State
 from klatsch.client.uuid7 import Uuid7s
 from klatsch.core.ids import is_fresh
-from klatsch.gateway.asyncapi.messages import FRAMES
+from klatsch.gateway.language.asyncapi.messages import FRAMES
 
 _TOKEN = "1.0123456789abcdef.0:5.1:7"
 _MESSAGE = {

@@ -17,12 +17,12 @@ from channels.consumer import AsyncConsumer
 
 from klatsch.core.errors import Forbidden, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS
-from klatsch.gateway import protocol
 from klatsch.gateway.allowance import Allowance
 from klatsch.gateway.connection import ChatConnection
-from klatsch.gateway.protocol import Close
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import EXTENSION
-from klatsch.messaging.services import Draft, identify
+from klatsch.messaging.sending import Draft, identify
 from tests.contract.gateway_parts import END, Parts, earlier, signed_in, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, message

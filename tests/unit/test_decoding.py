@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.messaging.decoding import is_sound_message
-from klatsch.messaging.events import is_message
+from klatsch.records.decoding import is_sound_message
+from klatsch.records.messages import is_message
 from tests.contract.talk import (
     ANA,
     BOB,

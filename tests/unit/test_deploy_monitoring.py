@@ -9,11 +9,11 @@ import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import Metric
 
-from klatsch.gateway.feed import Feed
-from klatsch.gateway.gauges import GatewayGauges
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.gauges import GatewayGauges
+from klatsch.gateway.feed.pending import Pending
+from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
-from klatsch.gateway.pending import Pending
-from klatsch.gateway.ring import Ring
 from klatsch.persister.gauges import PersisterGauges
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,18 +17,18 @@ from klatsch import env
 from klatsch.accounts.models import User
 from klatsch.api import errors as api_errors
 from klatsch.api.pages import ROWS_MOST
+from klatsch.archive.overview import MEMBERS_SHOWN
 from klatsch.conversations.groups import MEMBERS_MOST
 from klatsch.conversations.rights import TITLE_MOST
 from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.errors import KlatschError
 from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, HEAD_TOO_LARGE, TOO_SLOW
 from klatsch.core.ids import FRESH_WINDOW_MS
-from klatsch.gateway import protocol
-from klatsch.gateway.http import REQUESTS_A_THREAD
+from klatsch.gateway.http.app import REQUESTS_A_THREAD
+from klatsch.gateway.language import protocol
 from klatsch.gateway.sending import FEED_BEHIND_S
-from klatsch.messaging.events import CONTENT_MOST
-from klatsch.messaging.overview import MEMBERS_SHOWN
-from klatsch.messaging.schemas import record_schemas
+from klatsch.records.messages import CONTENT_MOST
+from klatsch.records.schemas import record_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -160,7 +160,7 @@ def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
 
 
 def test_the_page_on_operating_tells_every_reason_why_a_process_is_not_ready() -> None:
-    health, gateway = (SOURCES[ROOT / "klatsch" / file] for file in ("api/health.py", "gateway/service.py"))
+    health, gateway = (SOURCES[ROOT / "klatsch" / file] for file in ("api/health.py", "gateway/arrivals.py"))
     reasons = {*re.findall(r'NotReady\("([^"]+)"\)', health), *re.findall(r'\{"feed": "([^"]+)"\}', gateway)}
     rows = [line.split("|") for line in section(OPERATIONS, "Health").splitlines() if line.startswith("|")]
     assert {row[2].strip().strip('"') for row in rows[2:]} == reasons

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Position, Record
-from klatsch.messaging import events
-from klatsch.messaging.decoding import decode
-from klatsch.messaging.events import (
+from klatsch.records import messages as events
+from klatsch.records.decoding import decode
+from klatsch.records.messages import (
     BadRecord,
     MembersChanged,
     Membership,

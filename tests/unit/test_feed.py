@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from klatsch.core.metrics import DELIVERED, SKIPPED
 from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway.feed import Feed, access_from_record
+from klatsch.gateway.feed.feed import Feed, access_from_record
+from klatsch.gateway.feed.pending import Pending, Waiter
+from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter
-from klatsch.gateway.ring import Ring
-from klatsch.messaging import events
-from klatsch.messaging.events import decode_record, digest, judged_id
-from klatsch.messaging.judge import Memberships, StandingAt
+from klatsch.records import messages as events
+from klatsch.records.judge import Memberships, StandingAt
+from klatsch.records.messages import decode_record, digest, judged_id
 from tests.contract.peer import Peer
 from tests.contract.talk import (
     ANA,

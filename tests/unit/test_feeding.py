@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from klatsch.eventlog.log import LogError, Record
-from klatsch.gateway import feeding as feeding_module
-from klatsch.gateway.feeding import Feeding
+from klatsch.gateway.feed import bridge as feeding_module
+from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
 from tests.contract.gateway_parts import Parts
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, in_group, message

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from klatsch.accounts.hashing import HashingSlots
-from klatsch.gateway.http import REQUESTS_A_THREAD, GatewayHttp, Together
+from klatsch.gateway.http.app import REQUESTS_A_THREAD, GatewayHttp, Together
 
 
 def busy(*_: Any) -> Any:

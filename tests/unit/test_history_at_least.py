@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klatsch.archive.at_least import parse_at_least
 from klatsch.core.errors import BadRequest
 from klatsch.eventlog.log import Position
-from klatsch.messaging.at_least import parse_at_least
 
 
 def test_a_position_asks_for_what_stands_there() -> None:

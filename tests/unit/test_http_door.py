@@ -9,9 +9,9 @@ from django.test import Client
 
 from klatsch.api.checks import Checks
 from klatsch.core.http_limits import BODY_BYTES_MOST
-from klatsch.gateway import http_door
-from klatsch.gateway.http_door import Door
-from klatsch.gateway.sync import PATH
+from klatsch.gateway.http import door as http_door
+from klatsch.gateway.http.door import Door
+from klatsch.gateway.http.sync import PATH
 
 OURS_ALONE = {"x-request-id", "cache-control", "content-length", "content-type", "vary"}
 OF_SECURITY = {"x-content-type-options", "referrer-policy", "cross-origin-opener-policy"}

@@ -9,8 +9,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST
-from klatsch.gateway import http_protocol
-from klatsch.gateway.http_protocol import PIPELINE_MOST, BoundedHttp
+from klatsch.gateway.http import bounded as http_protocol
+from klatsch.gateway.http.bounded import PIPELINE_MOST, BoundedHttp
 from klatsch.gateway.socket import ChatSocket
 from tests.contract.waiting import until
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, direct, in_group
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.conversations.records import MembersChanged, Membership, members_key
 from klatsch.eventlog.log import Record
-from klatsch.messaging.judge import Memberships, StandingAt
+from klatsch.records.judge import Memberships, StandingAt
+from klatsch.records.members import MembersChanged, Membership, members_key
 from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
 
 TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()

@@ -13,12 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from klatsch.core.exposition import exposition, may_read
 from klatsch.core.metrics import ANSWERED, BOUNDS_S, DELIVERED, DELIVERY_SECONDS, Durations
 from klatsch.eventlog.log import Record
-from klatsch.gateway.feed import Feed
-from klatsch.gateway.gauges import GatewayGauges
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.gauges import GatewayGauges
+from klatsch.gateway.feed.pending import Pending
+from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.hub import Hub
-from klatsch.gateway.pending import Pending
-from klatsch.gateway.ring import Ring
-from klatsch.gateway.tally import Tally
 from klatsch.persister.gauges import PersisterGauges
 from klatsch.persister.http import serve_metrics
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from klatsch.gateway.hub import Hub
+from klatsch.gateway.language.protocol import Close, wire
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close, wire
 from tests.contract.peer import Peer
 
 BOUND_BYTES = 100

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Pending, Waiter
 from tests.contract.peer import Peer
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited
-from klatsch.gateway import protocol
-from klatsch.gateway.protocol import BadFrame, Close, Hello, HelloBody, Send, SendBody, decode_frame
-from klatsch.messaging.events import encode
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import BadFrame, Close, Hello, HelloBody, Send, SendBody, decode_frame
+from klatsch.records.messages import encode
 from tests.contract.peer import parse_frames
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.gateway.recent import RECORD_BYTES, Recent
+from klatsch.gateway.feed.recent import RECORD_BYTES, Recent
 
 KEYS = (b"tea", b"coffee", b"milk")
 

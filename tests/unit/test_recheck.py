@@ -5,11 +5,11 @@ from collections.abc import Collection
 from django.db import ProgrammingError
 
 from klatsch.accounts.credentials import Held
-from klatsch.accounts.records import credential_digest
 from klatsch.core.errors import Unavailable
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
 from klatsch.gateway.recheck import BATCH_MOST, Recheck
+from klatsch.records.people import credential_digest
 from tests.contract.gateway_parts import CannedDatabase
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA

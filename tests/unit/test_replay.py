@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from klatsch.archive.changes import Asked, Found, MemberState, Page, Place
+from klatsch.archive.histories import MessageView
 from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway import protocol
+from klatsch.gateway.arrivals import Arrival
 from klatsch.gateway.hub import Person
+from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
-from klatsch.gateway.service import Arrival
-from klatsch.messaging.changes import Asked, Found, MemberState, Page, Place
-from klatsch.messaging.queries import MessageView
 from tests.contract.gateway_parts import REPLAY, Parts, signed_in, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import (
@@ -378,7 +378,7 @@ async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -
     ids=["another person's", "another epoch's", "too many partitions", "from the future", "negative", "cut", "forged"],
 )
 async def test_a_token_of_no_use_is_a_reset(resume: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("klatsch.gateway.service._AHEAD_S", 0.02)
+    monkeypatch.setattr("klatsch.gateway.arrivals._AHEAD_S", 0.02)
     parts = Parts()
     client, bob = Client(parts), Client(parts, BOB)
     say(parts, message(in_group(BOB), "before"))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from klatsch.core.errors import NotFound
-from klatsch.gateway.protocol import Close
+from klatsch.gateway.language.protocol import Close
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.talk import ANA, BOB, CLEO, Somebody, direct, ended, fresh_client_id, in_group, records_of
 from tests.contract.waiting import until

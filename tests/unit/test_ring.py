@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.gateway.ring import Ring, RingFull
-from klatsch.messaging.events import judge_header
+from klatsch.gateway.feed.ring import Ring, RingFull
+from klatsch.records.messages import judge_header
 
 SPAN_S = 150.0
 SPAN_MS = int(SPAN_S * 1_000)

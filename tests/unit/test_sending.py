@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from klatsch.conversations.records import MembersChanged, encode, members_key
 from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschError, NotFound, RateLimited, Unavailable
 from klatsch.core.ids import message_id, uuid_text
 from klatsch.eventlog.log import Entry
+from klatsch.gateway.feed.pending import Waiter
 from klatsch.gateway.hub import Person
+from klatsch.gateway.language.protocol import UNANSWERED_MOST, Send, SendBody
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.pending import Waiter
-from klatsch.gateway.protocol import UNANSWERED_MOST, Send, SendBody
 from klatsch.gateway.sending import FEED_BEHIND_S
-from klatsch.messaging.services import Draft, identify
+from klatsch.messaging.sending import Draft, identify
+from klatsch.records.members import MembersChanged, encode, members_key
 from tests.contract.gateway_parts import END, Costs, Parts, earlier
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, direct, fresh_client_id, in_group

@@ -13,9 +13,7 @@ from klatsch.core.ids import FRESH_WINDOW_MS
 from klatsch.eventlog.log import Entry, LogError, Record, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
-from klatsch.messaging import events
-from klatsch.messaging.events import MessagePosted, decode_record
-from klatsch.messaging.services import (
+from klatsch.messaging.sending import (
     Draft,
     LookUpFirst,
     SentMessage,
@@ -24,6 +22,8 @@ from klatsch.messaging.services import (
     identify,
     send_message,
 )
+from klatsch.records import messages as events
+from klatsch.records.messages import MessagePosted, decode_record
 from tests.contract.talk import ANA, BOB, NOW_MS, TEA, direct, fresh_client_id, in_group
 
 REFUSED = [*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xD800, 0xDBFF, 0xDC00, 0xDFFF]

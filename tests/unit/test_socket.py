@@ -13,7 +13,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from klatsch.gateway import socket as socket_module
-from klatsch.gateway.protocol import Close, wire
+from klatsch.gateway.language.protocol import Close, wire
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 from tests.contract.waiting import until
 

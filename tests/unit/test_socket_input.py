@@ -9,7 +9,7 @@ import pytest
 from websockets.frames import Opcode
 
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance, Allowances, Most
-from klatsch.gateway.protocol import Close, wire
+from klatsch.gateway.language.protocol import Close, wire
 from tests.contract.waiting import until
 from tests.unit.test_socket import Chat
 

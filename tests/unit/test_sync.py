@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.errors import NotAuthenticated, Unavailable
-from klatsch.gateway import protocol
-from klatsch.gateway.protocol import Close
-from klatsch.gateway.sinks import POLL_BYTES_MOST
-from klatsch.gateway.sync import Sync
+from klatsch.gateway.http.sinks import POLL_BYTES_MOST
+from klatsch.gateway.http.sync import Sync
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.protocol import Close
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.talk import ANA, BOB, TEA, in_group, message
 from tests.contract.waiting import until

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from klatsch.gateway.arrivals import Arrival
+from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.protocol import Close
-from klatsch.gateway.service import Arrival
 from klatsch.gateway.turns import SLICE, in_turns, slices
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.peer import Peer

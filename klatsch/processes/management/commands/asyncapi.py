@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.gateway.asyncapi.document import async_yaml
+from klatsch.gateway.language.asyncapi.document import async_yaml
 
 _FILE = Path("docs") / "asyncapi.yaml"
 

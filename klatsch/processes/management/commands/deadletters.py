@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from klatsch.archive.models import DeadLetter
 from klatsch.core.errors import KlatschError
-from klatsch.messaging.models import DeadLetter
 from klatsch.persister.dead_letters import retry_dead_letter
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.messaging.schemas import record_schemas
+from klatsch.records.schemas import record_schemas
 
 _FOLDER = Path("docs") / "schemas"
 

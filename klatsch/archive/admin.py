@@ -1,0 +1,72 @@
+"""The archive, for staff to look at: what changes it is the log. Dead letters are in `klatsch.persister.admin`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from klatsch.archive.models import Message
+from klatsch.conversations.models import Member
+
+CONTENT_SHOWN = 80
+"""Characters of a text in the list."""
+
+
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
+    """Pages of a table that is too long to be counted for each of them."""
+
+    COUNTED_MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return len(rows.values_list("pk")[: self.COUNTED_MOST])
+
+
+@admin.register(Message)
+class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Read-only; found by the id of a message or a conversation, or by the name of a sender: what indexes answer."""
+
+    list_display = ("sent_at", "sender", "receiver", "beginning", "position", "seq", "deleted")
+    list_filter = ("deleted",)
+    list_select_related = ("sender", "receiver")
+    search_fields = ("id",)
+    search_help_text = "The whole id of a message or of a conversation, or the whole username of a sender."
+    ordering = ("-conversation_id", "-epoch", "-offset")
+    paginator = UncountedPaginator
+    show_full_result_count = False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        """Not Django's own, which compares ids as text, row by row."""
+        if not search_term:
+            return queryset, False
+        try:
+            wanted = UUID(search_term)
+        except ValueError:
+            theirs = Member.objects.filter(user__username=search_term)
+            of_sender = Q(sender__in=theirs.values("user_id")[:1], conversation__in=theirs.values("conversation_id"))
+            return queryset.filter(of_sender), False
+        return queryset.filter(Q(pk=wanted) | Q(conversation=wanted)), False
+
+    @admin.display(description="content")
+    def beginning(self, message: Message) -> str:
+        return message.content[:CONTENT_SHOWN]
+
+    @admin.display(description="position")
+    def position(self, message: Message) -> str:
+        return f"{message.epoch}:{message.partition}:{message.offset}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,220 @@
+"""What the archive says has changed since a place in the log: the part of a replay that gateways no longer hold (D7).
+
+As current state, to be upserted: a message that was written and edited since is one row. It is read page by page, in
+the order of the partitions and their offsets, so that a replay holds one page and may end after any.
+"""
+# ruff: noqa: S608 - statements are joined from constants; every value is a parameter
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from klatsch.archive.histories import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
+
+PAGE_BYTES: Final = 131_072
+"""What a page's messages take, about: more than a socket takes at once, so that a fast reader is asked for seldom."""
+_ROW_BYTES: Final = 600
+"""What a message takes besides its text."""
+_ROWS_MOST: Final = PAGE_BYTES // _ROW_BYTES + 2
+"""More than a page ever holds: whether there is more shows in the rows that are left out."""
+_STANDINGS_MOST: Final = 500
+"""Standings in a page. Those of one record are not parted, and a record names as many people as a group may have."""
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """A conversation, and from where (inclusive) to where (exclusive) in its partition something may be missing.
+
+    Of one that the person has `left`, only their own standing is told.
+    """
+
+    conversation: str
+    partition: int
+    since: int
+    until: int
+    left: bool = False
+
+
+class MemberState(msgspec.Struct, frozen=True):
+    """One person's standing now, in the shape of a membership record's."""
+
+    user: str
+    user_id: str
+    active: bool
+    role: str
+    version: int
+
+
+@dataclass(slots=True)
+class Found:
+    """What there is to tell. `offsets` is how far the archive was, by partition, before all else was read.
+
+    `asked` are the conversations of which there is anything, as far as the archive has them whole, and `counts` says of
+    how many messages. Of the conversations in `too_many` more has changed than was asked for, and nothing is told.
+    """
+
+    offsets: dict[int, int]
+    asked: list[Asked] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    too_many: set[str] = field(default_factory=set)
+
+
+class Place(NamedTuple):
+    """Where something changed: a partition, and an offset in it."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Page:
+    """Some of what was found. All up to `reached` is told with it; None says that nothing is left."""
+
+    messages: list[MessageView] = field(default_factory=list)
+    members: dict[str, list[MemberState]] = field(default_factory=dict)
+    reached: Place | None = None
+
+
+_OFFSETS: Final = "SELECT partition, next_offset FROM messaging_logoffset WHERE epoch = %s"
+_ASKED: Final = """unnest(%(conversations)s::uuid[], %(partitions)s::smallint[], %(since)s::bigint[],
+        %(begin)s::bigint[], %(until)s::bigint[], %(own)s::bool[])"""
+_FIELDS: Final = "conversation_id, in_partition, since, begin, until, own"
+
+# New ones by the index of positions, changed ones by the partial index of those that were ever changed. A message that
+# was written since is told where it stands, as it is now; an older one where it was changed last.
+_NEW: Final = """
+    FROM messaging_message new
+    WHERE new.conversation_id = asked.conversation_id
+      AND (new.epoch, new."offset") >= (%(epoch)s, asked.begin)
+      AND (new.epoch, new."offset") < (%(epoch)s, asked.until)
+    ORDER BY new.epoch, new."offset" LIMIT %(rows)s"""
+_CHANGED: Final = """
+    FROM messaging_message old
+    WHERE old.conversation_id = asked.conversation_id
+      AND (old.changed_offset <> old."offset" OR old.changed_epoch <> old.epoch)
+      AND (old.changed_epoch, old.changed_offset) >= (%(epoch)s, asked.begin)
+      AND (old.epoch, old."offset") < (%(epoch)s, asked.since)
+    ORDER BY old.changed_epoch, old.changed_offset LIMIT %(rows)s"""
+
+_COUNT: Final = f"""
+    SELECT asked.place::int
+    FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
+    CROSS JOIN LATERAL ((SELECT 1 {_NEW}) UNION ALL (SELECT 1 {_CHANGED})) m
+    WHERE NOT asked.own ORDER BY 1 LIMIT %(most)s"""
+
+_MESSAGES: Final = f"""
+    SELECT {MESSAGE_COLUMNS}, m.in_partition, m.at_offset, m.found
+    FROM (
+        SELECT item.*, count(*) OVER () AS found,
+            sum(octet_length(item.content) + {_ROW_BYTES}) OVER (ORDER BY item.in_partition, item.at_offset
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+        FROM (
+            SELECT asked.in_partition, one.*
+            FROM {_ASKED} AS asked({_FIELDS})
+            CROSS JOIN LATERAL (
+                (SELECT new."offset" AS at_offset, new.* {_NEW})
+                UNION ALL
+                (SELECT old.changed_offset AS at_offset, old.* {_CHANGED})) one
+            WHERE NOT asked.own ORDER BY asked.in_partition, one.at_offset LIMIT %(rows)s) item) m
+    {PEOPLE}
+    WHERE coalesce(m.bytes_before, 0) < {PAGE_BYTES}
+    ORDER BY m.in_partition, m.at_offset"""
+
+_INTERVALS: Final = """
+    messaging_membershipinterval changed
+    WHERE changed.conversation_id = asked.conversation_id AND changed.epoch = %(epoch)s
+      AND changed."offset" >= asked.begin AND changed."offset" < asked.until
+      AND (NOT asked.own OR changed.user_id = %(user)s)"""
+
+_WITH_STANDINGS: Final = f"""
+    SELECT asked.place::int FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
+    WHERE EXISTS (SELECT FROM {_INTERVALS})"""
+
+# A person's standing is told where it first changed: before all that they said since.
+_MEMBERS: Final = f"""
+    SELECT someone.conversation_id::text, u.username, u.id::text, mine.active, mine.role, mine.version,
+        someone.in_partition, someone.at_offset, someone.found
+    FROM (
+        SELECT asked.conversation_id, asked.in_partition, one.user_id, min(one."offset") AS at_offset,
+            count(*) OVER () AS found
+        FROM {_ASKED} AS asked({_FIELDS}) CROSS JOIN LATERAL (SELECT * FROM {_INTERVALS}) one
+        GROUP BY 1, 2, 3 ORDER BY 2, 4 FETCH FIRST {_STANDINGS_MOST} ROWS WITH TIES) someone
+    LEFT JOIN (conversations_member mine JOIN accounts_user u ON u.id = mine.user_id)
+      ON mine.conversation_id = someone.conversation_id AND mine.user_id = someone.user_id
+    ORDER BY someone.in_partition, someone.at_offset, 1, 2"""
+
+
+def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most: int, most: int) -> Found:
+    """Returns what has changed in those conversations: at most `each_most` messages of one, and `most` of all.
+
+    The offsets are read first: whatever stands before them is in what is read afterwards.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_OFFSETS, [epoch])
+        found = Found(dict(cursor.fetchall()))
+        whole = [
+            msgspec.structs.replace(one, until=min(one.until, found.offsets.get(one.partition, 0))) for one in asked
+        ]
+        arguments = _arguments(whole, user_id, epoch) | {"rows": each_most + 1, "most": most + 1}
+        cursor.execute(_COUNT, arguments)
+        places = [place for (place,) in cursor.fetchall()]
+        cursor.execute(_WITH_STANDINGS, arguments)
+        standings = {place for (place,) in cursor.fetchall()}
+    counts = Counter(places)
+    too_many = {place for place, count in counts.items() if count > each_most}
+    if len(places) > most:  # the last one may be cut short, and what comes after it was not counted
+        too_many |= set(range(places[-1], len(whole) + 1))
+    for place, one in enumerate(whole, 1):
+        if place in too_many and not one.left:
+            found.too_many.add(one.conversation)
+        elif place in counts or place in standings:
+            found.asked.append(one)
+            found.counts[one.conversation] = counts[place]
+    return found
+
+
+def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place) -> Page:
+    """The next of what was found in those conversations: some `PAGE_BYTES` of what stands after that place."""
+    page = Page()
+    arguments = _arguments(asked, user_id, epoch, after) | {"rows": _ROWS_MOST}
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERS, arguments)
+        standings = cursor.fetchall()
+        cursor.execute(_MESSAGES, arguments)
+        messages = cursor.fetchall()
+    page.reached = min((end for end in (_end_of(standings), _end_of(messages)) if end is not None), default=None)
+    for row in standings:
+        if row[1] is not None and _is_told(row, page.reached):
+            page.members.setdefault(row[0], []).append(MemberState(*row[1:6]))
+    page.messages = [view_of(row) for row in messages if _is_told(row, page.reached)]
+    return page
+
+
+def _end_of(rows: Sequence[Any]) -> Place | None:
+    """The place of the last row, where more was found than these."""
+    return Place(*rows[-1][-3:-1]) if rows and rows[-1][-1] > len(rows) else None
+
+
+def _is_told(row: Sequence[Any], reached: Place | None) -> bool:
+    return reached is None or Place(*row[-3:-1]) <= reached
+
+
+def _arguments(asked: Sequence[Asked], user_id: UUID, epoch: int, after: Place | None = None) -> dict[str, Any]:
+    """Without the partitions before that place: nothing of theirs is left to be told."""
+    after = after or Place(-1, -1)
+    left = [one for one in asked if one.partition >= after.partition]
+    begins = [max(one.since, after.offset + 1) if one.partition == after.partition else one.since for one in left]
+    return {
+        "conversations": [one.conversation for one in left],
+        "partitions": [one.partition for one in left],
+        "since": [one.since for one in left],
+        "begin": begins,
+        "until": [one.until for one in left],
+        "own": [one.left for one in left],
+        "epoch": epoch,
+        "user": user_id,
+    }

@@ -1,0 +1,92 @@
+"""A person's conversations as they see them: who is in them and what was said last, a page in one statement.
+
+Here and not in `conversations`, as it shows messages.
+"""
+# ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
+
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from klatsch.archive.histories import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, read_page, view_of
+from klatsch.conversations.queries import no_such_conversation
+
+MEMBERS_SHOWN: Final = 20
+"""Members in a conversation's view, the longest-standing first; `…/members` lists all."""
+
+
+class ConversationView(msgspec.Struct, frozen=True, gc=False):
+    """A conversation as one of its members sees it. `unread` is None until there are markers.
+
+    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is when something was last said.
+    """
+
+    id: str
+    kind: str
+    title: str
+    updated_at: str
+    member_count: int
+    members: msgspec.Raw
+    last_message: MessageView | None
+    unread: int | None = None
+
+
+# Milliseconds, as in the key of a page: a key that is less exact than the order would skip rows.
+_UPDATED = "coalesce(state.last_sent_at, date_trunc('milliseconds', c.created_at))"
+_MINE: Final = f"""
+    SELECT c.id, c.kind, c.title, {_UPDATED} AS updated_at, state.last_message
+    FROM conversations_member mine
+    JOIN conversations_conversation c ON c.id = mine.conversation_id
+    LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
+    WHERE mine.user_id = %(user)s AND mine.active"""
+_PAGE: Final = f"""
+    {_MINE} AND ({_UPDATED}, c.id) < (%(time)s, %(id)s)
+    ORDER BY updated_at DESC, c.id DESC LIMIT %(limit)s"""
+_ONE: Final = f"{_MINE} AND c.id = %(id)s"
+_VIEWS: Final = f"""
+    SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title,
+           to_char(v.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+           (SELECT count(*) FROM conversations_member WHERE conversation_id = v.id AND active),
+           (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role))
+            FROM (SELECT user_id, role FROM conversations_member
+                  WHERE conversation_id = v.id AND active ORDER BY id LIMIT %(shown)s) shown
+            JOIN accounts_user u ON u.id = shown.user_id)::text
+    FROM ({{}}) v
+    LEFT JOIN messaging_message m ON m.id = v.last_message
+    LEFT JOIN accounts_user s ON s.id = m.sender_id
+    LEFT JOIN accounts_user r ON r.id = m.receiver_id
+    ORDER BY v.updated_at DESC, v.id DESC"""
+_LATEST: Final = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+
+
+def list_conversations(
+    *,
+    user_id: UUID,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[ConversationView]:
+    """A person's conversations, newest first by (updated_at, id): `limit` at most after a place, or the last before it.
+
+    Costs one statement, and one probe of an index for each conversation that the person is in.
+    """
+    time, conversation_id = after or before or _LATEST
+    arguments = {"user": user_id, "time": time, "id": conversation_id, "limit": limit, "shown": MEMBERS_SHOWN}
+    return [_view_of(row) for row in read_page(_VIEWS.format(_PAGE), arguments, backwards=before is not None)]
+
+
+def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationView:
+    """One conversation of a person's; raises NotFound, the same for what is another's and what is not."""
+    arguments = {"user": user_id, "id": conversation_id, "shown": MEMBERS_SHOWN}
+    for row in read_page(_VIEWS.format(_ONE), arguments, backwards=False):
+        return _view_of(row)
+    raise no_such_conversation()
+
+
+def _view_of(row: tuple[Any, ...]) -> ConversationView:
+    *own, members = row[MESSAGE_WIDTH:]
+    last_message = None if row[0] is None else view_of(row)
+    values = [*own, msgspec.Raw(members), last_message]
+    return ConversationView(*values)

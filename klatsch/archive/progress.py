@@ -1,0 +1,288 @@
+"""How far the archive is: PostgreSQL's NOTIFY as a hint, its table of offsets as the truth (D8)."""
+
+import asyncio
+import contextlib
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+import psycopg
+from django.db import connection
+
+from klatsch.archive.at_least import parse_at_least
+from klatsch.archive.store import ARCHIVED_CHANNEL
+from klatsch.core.errors import NotArchivedYet, Unavailable
+from klatsch.eventlog.models import Epoch
+from klatsch.outages import note_failure
+
+READ_EVERY_S: Final = 1.0
+"""How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""
+
+LAST_LOOK_S: Final = 0.2
+"""The end of a wait, kept for one last reading of the offsets."""
+
+BACKOFF_S: Final = (0.1, 2.0)
+"""Between attempts to connect: at first, and at most."""
+
+# A server that vanished without a word is noticed within seconds, by a socket that nobody writes to as well.
+_WATCHFUL: Final = {
+    "autocommit": True,
+    "application_name": "klatsch-archive-progress",
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+_OFFSETS: Final = """
+    SELECT newest.epoch, stored.partition, stored.next_offset
+    FROM (SELECT max(epoch) AS epoch FROM eventlog_epoch) newest
+    LEFT JOIN messaging_logoffset stored ON stored.epoch = newest.epoch"""
+
+
+class Progress(Protocol):
+    """What those who wait for the archive ask of it."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool: ...
+
+    def wait_for_position(self, at_least: str, deadline_s: float) -> None: ...
+
+
+class ReachableProgress(Protocol):
+    """What those who wait on an event loop ask of it."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool: ...
+
+
+class ArchiveProgress:
+    """Lets any number of threads wait for the archive of the newest epoch; one connection and one thread serve all.
+
+    They are made on first need. While PostgreSQL cannot be reached every wait still ends at its deadline.
+
+    At most `vain_most` wait at once for what may not come soon; others are told at once: threads that wait for it are
+    missing where something could be answered. That is so in a partition from a wait in vain until the archive has what
+    was waited for, and always for what a client names.
+    """
+
+    def __init__(self, vain_most: int) -> None:
+        self._vain_most = vain_most
+        self._vain: dict[int, int] = {}
+        self._changed = threading.Condition()
+        self._epoch: int | None = None
+        self._offsets: dict[int, int] = {}
+        self._readings = 0
+        self._waiting = 0
+        self._tell: set[Callable[[], None]] = set()
+        self._thread: threading.Thread | None = None
+        self._waker: socket.socket | None = None
+        self._closing = threading.Event()
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch of the log, read once and then with the offsets; raises Unavailable before there is one."""
+        if self._epoch is None:
+            newest = Epoch.objects.order_by("-epoch").values_list("epoch", flat=True).first()
+            if newest is None:
+                raise Unavailable("The log's topic has not been made yet.", retry_after=5)
+            self._epoch = newest
+        return self._epoch
+
+    @property
+    def waiting(self) -> int:
+        """How many threads wait just now."""
+        return self._waiting
+
+    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
+        """Whether the archive has what stands at `offset`, as soon as it has; False within `deadline_s` (or 0.2 s)."""
+        behind = self._offsets.get(partition, 0) <= self._vain.get(partition, -1)
+        reached = self._wait(lambda: self._offsets.get(partition, 0) > offset, deadline_s, in_vain=behind)
+        if not reached:
+            self._vain[partition] = max(offset, self._vain.get(partition, -1))
+        return reached
+
+    def wait_for_position(self, at_least: str, deadline_s: float) -> None:
+        """Returns when the archive holds a position, or all before a resume token; raises BadRequest, NotArchivedYet.
+
+        An earlier epoch is in the archive as far as it ever will be.
+        """
+        epoch, wanted = parse_at_least(at_least)
+
+        def reached() -> bool:
+            if self._epoch != epoch:
+                return self._epoch is not None and self._epoch > epoch
+            return all(self._offsets.get(partition, 0) >= offset for partition, offset in wanted.items())
+
+        if not self._wait(reached, deadline_s, in_vain=True):
+            raise NotArchivedYet("The archive has not come so far yet. Try again.", retry_after=1)
+
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
+        """Waits as `wait_for` does, but holds no thread."""
+
+        def reached() -> bool:
+            return self._offsets.get(partition, 0) > offset
+
+        if reached():
+            return True
+        with self._told() as news:
+            if await _until(lambda: reached() or self._closing.is_set(), news, deadline_s - LAST_LOOK_S):
+                return reached()
+            readings = self._readings
+            self._wake()
+            await _until(lambda: self._readings > readings or self._closing.is_set(), news, LAST_LOOK_S)
+            return reached()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[asyncio.Event]:
+        """An event of this loop that is set whenever something has changed, for as long as the block runs."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(news.set)
+
+        with self._changed:
+            self._ensure_thread()
+            self._tell.add(tell)
+        try:
+            yield news
+        finally:
+            with self._changed:
+                self._tell.discard(tell)
+
+    def close(self) -> None:
+        """Ends every wait and the thread; returns within a second."""
+        self._closing.set()
+        with self._changed:
+            self._wake()
+            self._notify()
+        if self._thread is not None:
+            self._thread.join(1.0)
+
+    def _wait(self, reached: Callable[[], bool], deadline_s: float, *, in_vain: bool) -> bool:
+        if reached():
+            return True
+        release_connection()
+        with self._changed:
+            if reached():
+                return True
+            if in_vain and self._waiting >= self._vain_most:
+                return False
+            self._ensure_thread()
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: reached() or self._closing.is_set(), max(0.0, deadline_s - LAST_LOOK_S))
+                if not reached():
+                    readings = self._readings
+                    self._wake()
+                    self._changed.wait_for(lambda: self._readings > readings or self._closing.is_set(), LAST_LOOK_S)
+                return reached()
+            finally:
+                self._waiting -= 1
+
+    def _ensure_thread(self) -> None:
+        if not self._closing.is_set() and (self._thread is None or not self._thread.is_alive()):
+            woken, self._waker = socket.socketpair()
+            woken.setblocking(False)
+            self._waker.setblocking(False)
+            ends = (woken, self._waker)
+            self._thread = threading.Thread(target=self._serve, args=ends, name="archive-progress", daemon=True)
+            self._thread.start()
+
+    def _wake(self) -> None:
+        """Makes the thread read the offsets now, unless it was told already, or has ended."""
+        if self._waker is not None:
+            with contextlib.suppress(OSError):
+                self._waker.send(b"!")
+
+    def _serve(self, woken: socket.socket, waker: socket.socket) -> None:
+        pause_s = BACKOFF_S[0]
+        with woken, waker:
+            while not self._closing.is_set():
+                try:
+                    with _connect() as listening:
+                        listening.execute(f"LISTEN {ARCHIVED_CHANNEL}")
+                        self._read(listening)
+                        pause_s = BACKOFF_S[0]
+                        self._listen(listening, woken)
+                except psycopg.Error as error:
+                    note_failure("archive_progress_lost", error, again_in_s=pause_s)
+                    self._closing.wait(pause_s)
+                    pause_s = min(pause_s * 2, BACKOFF_S[1])
+
+    def _listen(self, listening: "psycopg.Connection[Any]", woken: socket.socket) -> None:
+        # Not select(): a gateway's descriptors go beyond its 1,024.
+        ready = select.poll()
+        for descriptor in (listening.fileno(), woken.fileno()):
+            ready.register(descriptor, select.POLLIN)
+        next_reading_s = time.monotonic() + READ_EVERY_S
+        while not self._closing.is_set():
+            ready.poll(READ_EVERY_S * 1000)
+            for notice in listening.notifies(timeout=0):
+                self._take_hint(notice.payload)
+            is_due = (self._waiting > 0 or self._tell) and time.monotonic() >= next_reading_s
+            if _was_woken(woken) or is_due:
+                self._read(listening)
+                next_reading_s = time.monotonic() + READ_EVERY_S
+
+    def _read(self, listening: "psycopg.Connection[Any]") -> None:
+        rows = listening.execute(_OFFSETS).fetchall()
+        with self._changed:
+            self._epoch = rows[0][0]
+            self._offsets = {partition: offset for _, partition, offset in rows if partition is not None}
+            self._readings += 1
+            self._notify()
+
+    def _take_hint(self, payload: str) -> None:
+        """Takes `partition:next_offset` pairs; what cannot be read is no worse than a hint that was lost."""
+        with self._changed:
+            for pair in payload.split(","):
+                partition, _, offset = pair.partition(":")
+                if partition.isdecimal() and offset.isdecimal():
+                    known = self._offsets.get(int(partition), 0)
+                    self._offsets[int(partition)] = max(known, int(offset))
+            self._notify()
+
+    def _notify(self) -> None:
+        """Wakes whoever waits, in threads and on event loops."""
+        self._changed.notify_all()
+        for tell in self._tell:
+            tell()
+
+
+async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s: float) -> bool:
+    """Returns whether the condition came to hold in time; it is looked at when there is news."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline_s)):
+            while not condition():
+                await news.wait()
+                news.clear()
+    except TimeoutError:
+        return condition()
+    return True
+
+
+def release_connection() -> None:
+    """Gives this thread's connection back to the pool: who waits for the log or the archive needs none."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def _connect() -> "psycopg.Connection[Any]":
+    """A connection of its own, outside the pool, with the parameters of Django's."""
+    return psycopg.connect(**connection.get_connection_params() | _WATCHFUL)
+
+
+def _was_woken(woken: socket.socket) -> bool:
+    try:
+        return bool(woken.recv(4096))
+    except BlockingIOError:
+        return False

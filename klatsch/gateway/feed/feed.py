@@ -1,0 +1,285 @@
+"""Reads the log for the sockets: judges each record in order, answers its sender and pushes it (D4, D9, D10).
+
+Runs on the event loop, a batch at a time; touches no database. What the persister would refuse is skipped alike (D5).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+
+from klatsch.conversations.access import Access
+from klatsch.core.errors import Conflict, NotAMember
+from klatsch.core.ids import uuid_text
+from klatsch.core.metrics import SKIPPED
+from klatsch.core.tracing import trace_fields
+from klatsch.eventlog.log import Record
+from klatsch.gateway.feed.pending import Pending, Waiter
+from klatsch.gateway.feed.recent import Recent
+from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.feed.tally import Tally
+from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.language import protocol
+from klatsch.gateway.outbox import Outbox
+from klatsch.records.decoding import decode, is_sound_message
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import (
+    MEMBERS_PREFIX,
+    USER_PREFIX,
+    BadRecord,
+    MembersChanged,
+    Membership,
+    MessageChanged,
+    UserChanged,
+    is_change,
+    is_message,
+    judged_digest,
+    judged_id,
+    judged_sender,
+    user_key,
+)
+
+_log = structlog.get_logger(__name__)
+T = TypeVar("T", MessageChanged, MembersChanged, UserChanged)
+
+
+class Feed:
+    """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it.
+
+    Before `recent_from` it cannot know every copy yet, so that nothing from there is replayed.
+    """
+
+    def __init__(
+        self,
+        *,
+        epoch: int,
+        offsets: Mapping[int, int],
+        hub: Hub,
+        pending: Pending,
+        ring: Ring,
+        recent_bytes: int,
+        recent_from: Mapping[int, int] | None = None,
+    ) -> None:
+        self.epoch = epoch
+        self.offsets = [offsets[partition] for partition in range(len(offsets))]
+        self.memberships = Memberships()
+        begins = recent_from or offsets
+        self.recent = Recent([begins[partition] for partition in range(len(offsets))], recent_bytes)
+        self._hub = hub
+        self._pending = pending
+        self._ring = ring
+        self.tally = Tally()
+        self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Takes the next batch, in the order of each partition; raises RingFull."""
+        self._ring.check()
+        offsets = self.offsets
+        self.recent.turn(offsets)
+        for record in records:
+            if is_message(record):
+                self._apply_message(record)
+            elif record.key.startswith(MEMBERS_PREFIX):
+                self._apply_members(record)
+            elif is_change(record):
+                self._apply_change(record)
+            elif record.key.startswith(USER_PREFIX):
+                self._apply_user(record)
+            else:
+                SKIPPED.inc()
+            offsets[record.partition] = record.offset + 1
+        self._hub.flush()
+        self.tally.fold()
+
+    def has_reached(self, offsets: Mapping[int, int]) -> bool:
+        return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
+
+    def _apply_message(self, record: Record) -> None:
+        judge = record.judge
+        audience = self._hub.audiences.get(record.key)
+        if self._is_refused(record, audience):
+            self._skip(record)
+            return
+        waiters = self._pending.take(judged_id(judge))
+        first = self._find_original(record)
+        if first is not None:
+            self.tally.copies += 1
+            self._answer(waiters, record, first, duplicate=True)
+        elif self.memberships.is_removed(record.key, judged_sender(judge)):
+            self.tally.void += 1
+            self._reject(waiters)
+        else:
+            self._ring.remember(record)
+            self.recent.add(record.key, record)
+            if audience is not None:
+                self._push(record, audience, waiters)
+            self._answer(waiters, record, record.offset, duplicate=False)
+
+    def _is_refused(self, record: Record, audience: set[Person] | None) -> bool:
+        """Returns whether the persister refuses a message that somebody here hears or waits for.
+
+        Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
+        until a copy or a replay meets it.
+        """
+        waiters = self._pending.find(judged_id(record.judge))
+        if audience is None and not waiters:
+            return False
+        for waiter in waiters:
+            if waiter.value == record.value:
+                return False
+        return not is_sound_message(record)
+
+    def _find_original(self, record: Record) -> int | None:
+        """The offset of the message that this record is a copy of; a record that the persister refuses is none."""
+        first = self._ring.find(record)
+        if first is not None:
+            original = self.recent.find(record.key, record.partition, first)
+            if original is not None and not is_sound_message(original):
+                return None
+        return first
+
+    def _apply_change(self, record: Record) -> None:
+        if self._decode(record, MessageChanged) is None:
+            return
+        if self.memberships.is_removed(record.key, judged_sender(record.judge)):
+            self.tally.void += 1
+            return
+        self.recent.add(record.key, record)
+        audience = self._hub.audiences.get(record.key)
+        if audience is not None:
+            _push_to(audience, self.frame(record))
+
+    def _push(self, record: Record, audience: set[Person], waiters: tuple[Waiter, ...]) -> None:
+        frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
+        body = judged_digest(record.judge)
+        # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
+        senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
+        self._count_push(record, _push_to(audience, frame, senders))
+
+    def _count_push(self, record: Record, receivers: int) -> None:
+        if receivers:
+            tally = self.tally
+            tally.delivered += receivers
+            tally.pushed += 1
+            if tally.first_pushed is None:
+                tally.first_pushed = record.value
+
+    def _answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
+        tally = self.tally
+        for waiter in waiters:
+            message_id = judged_id(record.judge)
+            tally.answered_since_s.append(waiter.since_s)
+            if self._ring.same_body(record, waiter.digest):
+                place = self._place(record, first)
+                answer = protocol.ok_sent(waiter.re, uuid_text(message_id), place, duplicate=duplicate)
+                tally.ok += not duplicate
+                tally.duplicate += duplicate
+            else:
+                tally.conflict += 1
+                answer = protocol.err(waiter.re, Conflict("Another message has this client_id."))
+            waiter.outbox.push(protocol.wire(answer))
+            duplicate = True  # whoever else waits here sent the same message again
+
+    def _reject(self, waiters: tuple[Waiter, ...]) -> None:
+        self.tally.rejected += len(waiters)
+        for waiter in waiters:
+            error = NotAMember("You were removed from this conversation before this message.")
+            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
+
+    def _place(self, record: Record, offset: int) -> str:
+        return f"{self._places[record.partition]}{offset}"
+
+    def _apply_members(self, record: Record) -> None:
+        event = self._decode(record, MembersChanged)
+        if event is None:
+            return
+        changes = self.memberships.apply(record, event)
+        for change in changes:
+            if change.active:
+                self._admit(event, change)
+        key = event.conversation.encode("ascii")
+        self.recent.add(key, record)
+        self._push_members(record, key)
+        if event.member_count is not None:
+            self._hub.resize(key, event.member_count)
+        for change in changes:
+            if not change.active:
+                self._expel(record, key, change)
+
+    def _apply_user(self, record: Record) -> None:
+        event = self._decode(record, UserChanged)
+        if event is None:
+            return
+        if event.what == "deactivated":
+            self._hub.part(event.user)
+        self._hub.end(event.user_id, event.credentials, "this credential has ended")
+
+    def _decode(self, record: Record, kind: type[T]) -> T | None:
+        """The record's event, where the persister would find one of that kind."""
+        try:
+            event = decode(record)
+        except BadRecord:
+            event = None
+        if not isinstance(event, kind):
+            self._skip(record)
+            return None
+        return event
+
+    def _skip(self, record: Record) -> None:
+        """Why is in the persister's dead letter: what is said of a bad record may quote it."""
+        SKIPPED.inc()
+        place = self._place(record, record.offset)
+        _log.warning("record_skipped", position=place, **trace_fields(record.trace))
+
+    def _admit(self, event: MembersChanged, change: Membership) -> None:
+        person = self._hub.people.get(change.user_id)
+        if person is not None:
+            self._hub.admit(person, access_from_record(person, event), change.version)
+
+    def _expel(self, record: Record, key: bytes, change: Membership) -> None:
+        # Who is away finds out by the only record of that conversation that is still for them.
+        self.recent.add(user_key(change.user_id), record)
+        person = self._hub.people.get(change.user_id)
+        if person is not None:
+            self._hub.expel(person, key, change.version)
+
+    def _push_members(self, record: Record, key: bytes) -> None:
+        audience = self._hub.audiences.get(key, ())
+        if audience:
+            _push_to(audience, self.frame(record))
+
+    def frames(self, records: Iterable[Record]) -> list[bytes]:
+        """Returns what a replay tells of records in memory; those that the persister refuses are left out."""
+        return [self.frame(record) for record in records if not is_message(record) or is_sound_message(record)]
+
+    def frame(self, record: Record) -> bytes:
+        """Returns what sockets get of a record in force."""
+        place = self._place(record, record.offset)
+        if record.key.startswith(MEMBERS_PREFIX):
+            return protocol.wire(protocol.push_members(place, record.value))
+        push = protocol.push_changed if is_change(record) else protocol.push_message
+        return protocol.wire(push(place, record.value))
+
+
+def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbox] = ()) -> int:
+    """Pushes to every connection of these people but those of `senders`; returns to how many."""
+    receivers = 0
+    for person in audience:
+        for outbox in person.outboxes:
+            if outbox not in senders:
+                outbox.push(frame)
+                receivers += 1
+    return receivers
+
+
+def access_from_record(person: Person, event: MembersChanged) -> Access:
+    """What a membership record lets a person do: the other one of a direct conversation is named in it."""
+    other = next((m for m in event.members if m.user_id != person.user_id), None) if event.kind == "direct" else None
+    return Access.of(
+        conversation=UUID(event.conversation),
+        kind=event.kind,
+        sender=(UUID(person.user_id), person.username),
+        receiver=(UUID(other.user_id), other.user) if other else None,
+        member_count=event.member_count or 2,
+    )

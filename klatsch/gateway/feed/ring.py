@@ -1,0 +1,96 @@
+"""What a gateway remembers of the log's last minutes, so that a copy is known for what it is without asking (D3)."""
+
+from typing import Final
+
+from klatsch.eventlog.log import LogError, Record
+from klatsch.records.messages import judged_digest, judged_id
+
+_PARTS: Final = 4
+_DIGEST_BYTES: Final = 8
+_DIGEST_BITS: Final = 64
+ENTRY_BYTES: Final = 140
+"""What an entry takes, measured: the id, one number, and their place in a dictionary."""
+ENTRIES_MOST: Final = 10_000_000
+"""1.4 GB, and 66,000 messages a second for 150 s: more than a gateway reads."""
+
+
+class RingFull(LogError):
+    """More was said within the span than may be remembered: from here on copies would not be known."""
+
+
+class _Line:
+    """One partition's ids, in parts of a quarter of the span; `begun_ms` is when each part began, newest first."""
+
+    __slots__ = ("begun_ms", "newest", "parts", "turn_at_ms")
+
+    def __init__(self, begun_ms: int) -> None:
+        self.parts: list[dict[bytes, int]] = [{} for _ in range(_PARTS + 1)]
+        self.newest = self.parts[0]
+        self.begun_ms = [begun_ms] * len(self.parts)
+        self.turn_at_ms = 0
+
+    def turn(self, now_ms: int, part_ms: int) -> None:
+        self.turn_at_ms = now_ms + part_ms
+        self.parts.pop()
+        self.newest = {}
+        self.parts.insert(0, self.newest)
+        self.begun_ms = [now_ms, *self.begun_ms[:-1]]
+
+    def find(self, message_id: bytes) -> int | None:
+        for part in self.parts:
+            known = part.get(message_id)
+            if known is not None:
+                return known
+        return None
+
+
+class Ring:
+    """The first place and the digest of every message id of the last `span_s` seconds, for every conversation.
+
+    Time is the log's, and each partition has its own: a gateway that reads up hours of the log, some partitions sooner
+    than others, remembers no more of them than one that was there. Ids are dropped a quarter of the span at a time,
+    and those of a partition that has fallen quiet with its next records.
+    """
+
+    def __init__(self, partitions: int, span_s: float, now_ms: int = 0, entries_most: int = ENTRIES_MOST) -> None:
+        span_ms = int(span_s * 1_000)
+        self._part_ms = span_ms // _PARTS
+        self._entries_most = entries_most
+        self._span_s = span_s
+        self._lines = [_Line(now_ms - span_ms) for _ in range(partitions)]
+
+    def __len__(self) -> int:
+        return sum(len(part) for line in self._lines for part in line.parts)
+
+    def find(self, record: Record) -> int | None:
+        """Where the message of that record's header stands, if it is remembered."""
+        known = self._lines[record.partition].find(judged_id(record.judge))
+        return None if known is None else known >> _DIGEST_BITS
+
+    def remember(self, record: Record) -> None:
+        """That a new message stands there."""
+        line = self._lines[record.partition]
+        if record.time_ms >= line.turn_at_ms:
+            line.turn(record.time_ms, self._part_ms)
+        line.newest[judged_id(record.judge)] = record.offset << _DIGEST_BITS | _short(judged_digest(record.judge))
+
+    def same_body(self, record: Record, digest: bytes) -> bool:
+        """Returns whether the message that is remembered under that record's id has that body."""
+        known = self._lines[record.partition].find(judged_id(record.judge))
+        return known is not None and known & (2**_DIGEST_BITS - 1) == _short(digest)
+
+    def span_s(self, now_ms: int) -> float:
+        """How far back every id is remembered."""
+        return (now_ms - max(line.begun_ms[-1] for line in self._lines)) / 1_000
+
+    def check(self) -> None:
+        """Raises RingFull beyond the bound; to be called between batches."""
+        if len(self) > self._entries_most:
+            raise RingFull(
+                f"more than {self._entries_most:,} messages in {self._span_s:.0f} s: a gateway cannot remember them. "
+                "Set KLATSCH_RING_SECONDS to no more than it must be."
+            )
+
+
+def _short(digest: bytes) -> int:
+    return int.from_bytes(digest[:_DIGEST_BYTES], "big")

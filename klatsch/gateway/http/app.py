@@ -1,0 +1,146 @@
+"""Plain HTTP on the gateway's port: Django's WSGI app in a bounded pool of threads, and what only the gateway knows."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from a2wsgi import WSGIMiddleware
+
+from klatsch.accounts.hashing import HashingSlots, hashes_password
+from klatsch.accounts.limits import network_of
+from klatsch.core import problems
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import Unavailable
+from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+from klatsch.core.metrics import REFUSED
+from klatsch.core.problems import Problem
+from klatsch.gateway.http.sync import PATH, Sync
+
+REQUESTS_A_THREAD: Final = 32
+"""That one is at, and those that wait for it: a second's worth, at what a request costs (D12)."""
+_READ_ONLY: Final = Problem(405, "method_not_allowed", "This can only be read.")
+_TOO_MANY: Final = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+
+class RequestThreads:
+    """Django's WSGI app in so many threads; what comes when too many wait for them already is refused at once."""
+
+    def __init__(self, wsgi: Any, threads: int) -> None:
+        self._api = WSGIMiddleware(wsgi, workers=threads)
+        self._most = threads * REQUESTS_A_THREAD
+        self.at_work = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if self.at_work >= self._most:
+            await refuse(send, _TOO_MANY)
+            return
+        self.at_work += 1
+        try:
+            await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
+        finally:
+            self.at_work -= 1
+
+
+class GatewayHttp:
+    """Answers `/readyz` with the feed's part added; `/metrics` on the event loop, where all that it reads lives;
+    `/livez` there too, as busy threads are no reason to end a process; and `sync`. All else is the api's, as measured
+    faster through WSGI. What hashes passwords has threads of its own, so that it holds up nobody else.
+    """
+
+    def __init__(
+        self,
+        wsgi: Any,
+        threads: int,
+        slots: HashingSlots,
+        ready: Callable[[], Awaitable[dict[str, str]]],
+        fold: Callable[[], None],
+        metrics_token: str,
+        sync: Sync,
+    ) -> None:
+        self._sync = sync
+        self._threads = RequestThreads(wsgi, threads)
+        self._hashing_threads = RequestThreads(wsgi, slots.room + 1)  # one more, which refuses those without a slot
+        self._of_one_place = AtOnce(
+            slots.of_one_place, cap="hashing", refusal=Unavailable, detail="Too many sign-ins at once. Try again."
+        )
+        self._ready = ready
+        self._fold = fold
+        self._metrics_token = metrics_token
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["path"] == "/livez":
+            await _answer(send, 200, "application/json", b'{"alive": true}')
+        elif scope["path"] == "/readyz":
+            await self._answer_ready(send)
+        elif scope["path"] == "/metrics":
+            await self._answer_metrics(scope, send)
+        elif scope["path"] == PATH and scope["method"] == "GET":
+            await self._sync(scope, receive, send)
+        elif scope["path"] == PATH and scope["method"] != "OPTIONS":
+            await refuse(
+                send, Problem(405, "method_not_allowed", "This can only be read."), (b"allow", b"GET, OPTIONS")
+            )
+        elif hashes_password(scope["method"], scope["path"]):
+            await self._answer_hashing(scope, receive, send)
+        else:
+            await self._threads(scope, receive, send)
+
+    async def _answer_hashing(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Refuses a burst from one place here, where it costs a tenth of what it does in a thread."""
+        try:
+            with self._of_one_place.enter(_place(scope)):
+                await self._hashing_threads(scope, receive, send)
+        except Unavailable as error:
+            await refuse(send, Problem.of(error))
+
+    async def _answer_ready(self, send: Send) -> None:
+        missing = await self._ready()
+        body = json.dumps({"ready": not missing, "not_ready": missing}).encode()
+        await _answer(send, 503 if missing else 200, "application/json", body)
+
+    async def _answer_metrics(self, scope: dict[str, Any], send: Send) -> None:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if may_read(authorization, self._metrics_token):
+            self._fold()
+            await _answer(send, 200, CONTENT_TYPE, exposition())
+        else:
+            await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
+
+
+class Together:
+    """Asks once for all who want to know at the same time: they wait on the event loop, and hold no thread."""
+
+    def __init__(self, ask: Callable[[], Coroutine[Any, Any, dict[str, str]]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[dict[str, str]] | None = None
+
+    async def result(self) -> dict[str, str]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+
+def _place(scope: dict[str, Any]) -> str:
+    """The network that a request comes from, as limits count it."""
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return network_of((scope.get("client") or ("",))[0], ",".join(forwarded))
+
+
+async def refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:
+    """Answers with the problem."""
+    REFUSED.labels(problem.code).inc()
+    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
+    await _answer(send, problem.status, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers, *more)
+
+
+async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    length = str(len(body)).encode()
+    headers = [(b"content-type", content_type.encode()), (b"content-length", length), (b"cache-control", b"no-store")]
+    headers += more
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

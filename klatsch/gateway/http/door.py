@@ -1,0 +1,121 @@
+"""In front of a gateway's HTTP: Django's checks where Django does not make them itself, and whole bodies."""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_TOO_LARGE
+from klatsch.core.problems import Problem
+from klatsch.gateway.http.app import Asgi, Receive, Send, refuse
+from klatsch.gateway.http.sync import PATH
+
+WITHOUT_DJANGO: Final = frozenset({PATH, "/livez", "/readyz", "/metrics"})
+BODIES_BYTES_MOST: Final = 64 * 1024 * 1024
+"""Of all bodies that are coming in at once: 256 of the longest."""
+_TOO_MANY: Final = Problem(503, "unavailable", "Too much is being sent at once. Try again.", retry_after=1)
+
+
+class Checked(Protocol):
+    """A request that passed, with headers for its answer; or else the whole answer instead."""
+
+    @property
+    def passed(self) -> bool: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Door:
+    """Lets in what `check` lets pass, and hands on bodies as a whole, with their length: WSGI knows no chunks, and a
+    body that comes slowly holds no thread.
+    """
+
+    def __init__(self, application: Asgi, check: Callable[[dict[str, Any]], Checked]) -> None:
+        self._application = application
+        self._check = check
+        self._bodies_bytes = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["path"] in WITHOUT_DJANGO:
+            await self._answer_checked(scope, receive, send)
+        elif _has_body(scope):
+            await self._answer_with_body(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    async def _answer_checked(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        checked = self._check(scope)
+        if not checked.passed:
+            await _answer(send, checked.status, checked.headers, checked.body)
+        elif scope["method"] == "OPTIONS":
+            methods = b"GET, OPTIONS" if scope["path"] == PATH else b"GET, HEAD, OPTIONS"
+            await _answer(send, 204, [(b"allow", methods), *checked.headers], b"")
+        else:
+            await self._application(scope, receive, _with_headers(send, checked.headers))
+
+    async def _answer_with_body(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        body = bytearray()
+        try:
+            problem = await self._read(receive, body)
+            if problem is None:
+                await self._application(_with_length(scope, len(body)), _given(bytes(body), receive), send)
+            elif problem is not _GONE:
+                await refuse(send, problem, (b"connection", b"close"))
+        finally:
+            self._bodies_bytes -= len(body)
+
+    async def _read(self, receive: Receive, body: bytearray) -> Problem | None:
+        """Fills in what comes; a Problem when that is too much, or when the peer has gone."""
+        more = True
+        while more:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return _GONE
+            part = event.get("body", b"")
+            body += part
+            self._bodies_bytes += len(part)
+            if len(body) > BODY_BYTES_MOST:
+                return BODY_TOO_LARGE
+            if self._bodies_bytes > BODIES_BYTES_MOST:
+                return _TOO_MANY
+            more = event.get("more_body", False)
+        return None
+
+
+_GONE: Final = Problem(400, "bad_request", "The request ended before its body did.")
+
+
+def _has_body(scope: dict[str, Any]) -> bool:
+    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+
+
+def _with_length(scope: dict[str, Any], length: int) -> dict[str, Any]:
+    kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
+    return {**scope, "headers": [*kept, (b"content-length", str(length).encode())]}
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Receives the body once, and then what else comes."""
+    events = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_given() -> dict[str, Any]:
+        return events.pop() if events else await receive()
+
+    return receive_given
+
+
+def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    async def send_with(part: dict[str, Any]) -> None:
+        if part["type"] == "http.response.start":
+            said = {name for name, _ in part["headers"]}
+            part = {**part, "headers": [*part["headers"], *((n, v) for n, v in headers if n not in said)]}
+        await send(part)
+
+    return send_with
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,128 @@
+"""What an outbox writes to where there is no WebSocket: a long poll, or a stream of server-sent events (D7)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from klatsch.gateway.language.protocol import Close, unwire
+
+_MARK: Final = b'{"t":"mark","resume":"'
+_WAITING_BYTES: Final = 65_536
+POLL_BYTES_MOST: Final = 1_048_576
+"""What one answer to a poll holds, about: the push that reaches it is the last."""
+
+
+def nothing() -> None:
+    """What a socket calls that belongs to no outbox, or no longer does."""
+
+
+def is_mark(payload: bytes) -> bool:
+    return payload.startswith(_MARK)
+
+
+def token_of(mark: bytes) -> bytes:
+    """The resume token of a mark's payload."""
+    return mark[len(_MARK) : -len(b'"}')]
+
+
+class PollSocket:
+    """Collects pushes for one answer; `news` is set by the first, and `token` says how far they come.
+
+    Marks are not collected: until the first, a replay is told; it has the replay's token. What comes later is live, and
+    `now` gives its token. Once `bytes_most` are held nothing more is taken: the next poll goes on from the token.
+    """
+
+    def __init__(self, now: Callable[[], str], bytes_most: int = POLL_BYTES_MOST) -> None:
+        self.paused = False
+        self.pushes: list[bytes] = []
+        self.token: str | None = None
+        self.closed: tuple[Close, str] | None = None
+        self.news = asyncio.Event()
+        self._now = now
+        self._bytes_most = bytes_most
+        self._size = 0
+
+    def is_full(self) -> bool:
+        return self._size >= self._bytes_most
+
+    def write(self, frames: bytes) -> None:
+        live = self.token is not None
+        if live and self.is_full():
+            return
+        for payload in unwire(frames):
+            if is_mark(payload):
+                self.token = token_of(payload).decode()
+            else:
+                self.pushes.append(payload)
+                self._size += len(payload)
+        if live:
+            self.token = self._now()
+        if self.pushes:
+            self.news.set()
+
+    async def drain(self) -> None:
+        """Nothing stalls here."""
+
+    def end(self, code: Close, reason: str) -> None:
+        self.closed = (code, reason)
+        self.news.set()
+
+
+class EventSocket:
+    """Turns frames into server-sent events for a task that sends them; `paused` while that has enough to do.
+
+    The id of an event is the token of a mark, and only marks have one: a browser repeats the last as `Last-Event-ID`.
+    """
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.resumed: Callable[[], None] = nothing
+        self.closed = False
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._news = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def write(self, frames: bytes) -> None:
+        for payload in unwire(frames):
+            token = b"id: " + token_of(payload) + b"\n" if is_mark(payload) else b""
+            self._add(token + b"data: " + payload + b"\n\n")
+
+    def welcome(self, body: dict[str, object]) -> None:
+        """What the answer to `hello` says."""
+        self._add(b"event: hello\ndata: " + msgspec.json.encode(body) + b"\n\n")
+
+    async def drain(self) -> None:
+        """Returns when the peer has taken what was written, or is gone."""
+        await self._writable.wait()
+
+    def end(self, code: Close, reason: str) -> None:
+        self._add(b'event: close\ndata: {"code":%d,"reason":"%b"}\n\n' % (code, reason.encode()))
+        self.closed = True
+        self._writable.set()
+
+    async def take(self) -> bytes:
+        """What is to be sent next, as soon as there is something; what was taken before has been sent."""
+        await self._news.wait()
+        events = b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        self._news.clear()
+        if self.paused:
+            self.paused = False
+            self._writable.set()
+            self.resumed()
+        return events
+
+    def _add(self, event: bytes) -> None:
+        if self.closed:
+            return
+        self._waiting.append(event)
+        self._size += len(event)
+        self._news.set()
+        if self._size >= _WAITING_BYTES:
+            self.paused = True
+            self._writable.clear()

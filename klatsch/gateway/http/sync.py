@@ -1,0 +1,232 @@
+"""`GET /api/v1/sync`: what a WebSocket would push, for plain HTTP and with the same tokens; a wait holds no thread."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from structlog.contextvars import bind_contextvars
+
+from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
+from klatsch.core.metrics import CONNECTIONS, REFUSED
+from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.tracing import accept_id
+from klatsch.gateway.arrivals import Arrival, Gateway
+from klatsch.gateway.handshake import Credentials
+from klatsch.gateway.http.sinks import EventSocket, PollSocket, nothing
+from klatsch.gateway.hub import Person
+from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.outbox import Outbox
+
+Headers = list[tuple[bytes, bytes]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+PATH: Final = "/api/v1/sync"
+WAIT_MOST_S: Final = 60
+_WAIT_S: Final = 30
+_COMMENT_EVERY_S: Final = 15.0
+_EVENTS: Final = "text/event-stream"
+_SINCE_MOST: Final = 16_384
+_PART_BYTES: Final = 65_536
+
+
+class Sync:
+    """Answers both kinds, by what `Accept` names first. `stall_s` is how long a stream's peer may take nothing; pages
+    of `cors_origins` may read the answers.
+    """
+
+    def __init__(self, gateway: Gateway, *, stall_s: float, cors_origins: list[str]) -> None:
+        self._gateway = gateway
+        self._stall_s = stall_s
+        self._cors_origins = cors_origins
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = accept_id(headers.get("x-request-id", ""))
+        bind_contextvars(request=request_id)  # of this request's task alone
+        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
+        answering = asyncio.ensure_future(self._answer(scope, headers, answer))
+        gone = asyncio.ensure_future(_gone(receive))
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (answering, gone):
+            task.cancel()
+        for ended in await asyncio.gather(answering, gone, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+
+    async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: "_Answer") -> None:
+        try:
+            since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
+            arrival = await self._gateway.authenticate(_credentials(headers))
+            user_id = str(arrival.user.id)
+            if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
+                with self._gateway.sockets.enter(user_id):
+                    await self._stream(arrival, since, answer)
+            else:
+                with self._gateway.polls.enter(user_id):
+                    await self._poll(arrival, since, wait_s, answer)
+        except KlatschError as error:
+            await answer.refuse(error)
+
+    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: "_Answer") -> None:
+        body = await self._collect(arrival, since, wait_s)  # all that a peer that is slow to take the answer keeps
+        await answer.slowly(200, "application/json", body, self._stall_s)
+
+    async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
+        """The answer to a poll: some `POLL_BYTES_MOST` of pushes, and the token of the place that they come to."""
+        user_id = str(arrival.user.id)
+        socket = PollSocket(lambda: self._gateway.tokens.now(user_id))
+        resumed: list[bool] = []
+        async with self._joined(arrival, socket) as (person, outbox):
+            await self._gateway.catch_up(person, outbox, since, resumed.append, socket.is_full)
+            if since is not None and not socket.pushes:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await socket.news.wait()
+            if not socket.pushes:
+                _check_open(socket)
+            # Where nothing was pushed, all that the feed has read was nothing for this person.
+            token = socket.token if socket.pushes else self._gateway.tokens.now(user_id)
+        pushes = [msgspec.Raw(push) for push in socket.pushes]
+        return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
+
+    async def _stream(self, arrival: Arrival, since: str | None, answer: "_Answer") -> None:
+        socket = EventSocket()
+        async with self._joined(arrival, socket) as (person, outbox):
+            await answer.start(200, _EVENTS, [(b"x-accel-buffering", b"no")])
+            replaying = asyncio.ensure_future(self._replay(person, outbox, socket, since))
+            try:
+                await self._send_events(socket, answer)
+            finally:
+                replaying.cancel()
+                await asyncio.gather(replaying, return_exceptions=True)
+
+    async def _replay(self, person: Person, outbox: Outbox, socket: EventSocket, since: str | None) -> None:
+        try:
+            await self._gateway.catch_up(
+                person, outbox, since, lambda resumed: socket.welcome(self._gateway.welcome(person, resumed=resumed))
+            )
+        except Unavailable as error:
+            outbox.close(Close.NOT_READY, error.detail)
+
+    async def _send_events(self, socket: EventSocket, answer: "_Answer") -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_COMMENT_EVERY_S):
+                    events = await socket.take()
+            except TimeoutError:
+                events = b": still here\n\n"
+            try:
+                async with asyncio.timeout(self._stall_s):
+                    await answer.more(events, last=socket.closed)
+            except TimeoutError:
+                return
+            if socket.closed:
+                return
+
+    @contextlib.asynccontextmanager
+    async def _joined(self, arrival: Arrival, socket: PollSocket | EventSocket) -> AsyncIterator[tuple[Person, Outbox]]:
+        """In the hub, like a WebSocket, for as long as the block runs."""
+        hub = self._gateway.hub
+        outbox = Outbox(socket, hub.dirty, self._gateway.limits.outbox_bytes)
+        person = await self._gateway.hello(arrival, outbox)
+        CONNECTIONS.inc()
+        try:
+            if isinstance(socket, EventSocket):
+                socket.resumed = outbox.flush
+            yield person, outbox
+        finally:
+            CONNECTIONS.dec()
+            self._gateway.leave(person, outbox)
+            if isinstance(socket, EventSocket):
+                socket.resumed = nothing  # else the two would hold each other, and all that they hold
+
+    def _cors(self, origin: str | None) -> Headers:
+        if origin is None or origin not in self._cors_origins:
+            return []
+        return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+
+
+class _Answer:
+    """The one HTTP answer of a request."""
+
+    def __init__(self, send: Send, headers: Headers) -> None:
+        self._send = send
+        self._headers = headers
+
+    async def start(self, status: int, content_type: str, headers: Headers) -> None:
+        common = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
+        all_headers = [*common, *self._headers, *headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": all_headers})
+
+    async def more(self, body: bytes, *, last: bool) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
+        """An answer that may be long; broken off when the peer takes nothing of it for so long."""
+        headers = [(b"content-length", b"%d" % len(body))]
+        parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(stall_s):
+                await self.start(status, content_type, headers)
+            for number, part in enumerate(parts, 1):
+                async with asyncio.timeout(stall_s):
+                    await self.more(part, last=number == len(parts))
+
+    async def whole(self, status: int, content_type: str, body: bytes, headers: Headers | None = None) -> None:
+        await self.start(status, content_type, [(b"content-length", str(len(body)).encode()), *(headers or [])])
+        await self.more(body, last=True)
+
+    async def refuse(self, error: KlatschError) -> None:
+        problem = Problem.of(error)
+        REFUSED.labels(error.code).inc()
+        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
+        await self.whole(problem.status, CONTENT_TYPE, msgspec.json.encode(problem.body()), headers)
+
+
+def _check_open(socket: PollSocket) -> None:
+    """Raises why the poll was ended; a drain is no reason, as what was said until then has been told."""
+    if socket.closed is None or socket.closed[0] is Close.DRAINING:
+        return
+    code, reason = socket.closed
+    if code is Close.NOT_AUTHENTICATED:
+        raise NotAuthenticated(f"{reason[:1].upper()}{reason[1:]}.")
+    raise Unavailable("This gateway cannot go on. Try again.", retry_after=1)
+
+
+def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, float]:
+    """`since` (or `Last-Event-ID`, which a browser sends of itself) and `wait` in seconds; raises BadRequest."""
+    values = parse_qs(query, keep_blank_values=True)
+    for name in ("since", "wait"):
+        if len(values.get(name, ())) > 1:
+            raise BadRequest(f"{name} was given twice.", fields=(FieldError(name, "repeated", "once, or not at all"),))
+    since = last_event_id or values.get("since", [""])[0] or None
+    if since is not None and len(since) > _SINCE_MOST:
+        raise BadRequest("since is no token.", fields=(FieldError("since", "too_long", "a resume token"),))
+    wait = values.get("wait", [str(_WAIT_S)])[0]
+    if not (wait.isascii() and wait.isdigit() and len(wait) <= 2 and int(wait) <= WAIT_MOST_S):  # noqa: PLR2004 - digits
+        raise BadRequest("wait must be seconds.", fields=(FieldError("wait", "invalid", f"0 to {WAIT_MOST_S}"),))
+    return since, int(wait)
+
+
+def _credentials(headers: dict[str, str]) -> Credentials:
+    """A bearer token or the session's cookie. Raises Forbidden when another site's page asks with the cookie.
+
+    A browser names the origin of another site's page, and of its own one only with an unsafe method: no origin is none
+    of another's. What it answers there is read by nobody without CORS anyway.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Credentials(None, token.strip(), cookies=None, origin=None)
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Forbidden("This page's origin may not use the session cookie here.")
+    origin = headers.get("origin")
+    return Credentials(None, None, cookies=headers.get("cookie"), origin=origin, own_page=origin is None)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

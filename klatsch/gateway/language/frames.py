@@ -1,0 +1,219 @@
+"""What the server says on a WebSocket, as structs: docs/asyncapi.yaml is made of them, and tests hold all frames to it.
+
+What is hot is written as bytes in `gateway.language.protocol`, in these shapes.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from klatsch.records.members import MembersChanged, Role, Uuid
+from klatsch.records.messages import MessageChanged, MessagePosted, Time
+
+FrameId = int | Annotated[str, Meta(max_length=64)]
+Position = Annotated[
+    str,
+    Meta(pattern=r"^\d{1,5}:\d{1,5}:\d{1,19}$", description="A place in the log: `epoch:partition:offset`."),
+]
+ResumeToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{1,5}\.[0-9a-f]{16}(\.\d{1,5}:\d{1,19})+$",
+        description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
+    ),
+]
+ErrorCode = Literal[
+    "bad_request",
+    "unknown_op",
+    "not_found",
+    "not_a_member",
+    "forbidden",
+    "blocked",
+    "invalid_content",
+    "too_long",
+    "conflict",
+    "limit_reached",
+    "rate_limited",
+    "unavailable",
+    "unknown",
+    "not_archived_yet",
+]
+
+ResetReason = Literal["too_far_behind", "archive_behind", "unknown_epoch"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one connection may do: sends without an answer, bytes of a frame, characters of a text."""
+
+    unanswered: int
+    frame: int
+    text: int
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """Who one is. `heartbeat` is the seconds between two marks; `now` tells how far off one's own clock is."""
+
+    user: str
+    resumed: bool
+    heartbeat: int
+    now: Time
+    limits: Limits
+
+
+class HelloOk(msgspec.Struct, frozen=True):
+    """The answer to `hello`."""
+
+    re: FrameId
+    ok: Welcome
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The message stands in the log at that position; with `duplicate` it stood there before."""
+
+    id: Uuid
+    position: Position
+    duplicate: bool
+
+
+class SendOk(msgspec.Struct, frozen=True):
+    """The answer to `send`: final and true."""
+
+    re: FrameId
+    ok: Sent
+
+
+class WrongField(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a body."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why not. With `temporary` the same may succeed later, after `retry_after` seconds where that is said."""
+
+    code: ErrorCode
+    detail: str
+    temporary: bool
+    retry_after: float | UnsetType = UNSET
+    errors: list[WrongField] | UnsetType = UNSET
+
+
+class Err(msgspec.Struct, frozen=True):
+    """The answer to what was refused; `re` is null where the frame's id could not be read."""
+
+    re: FrameId | None
+    err: Refusal
+
+
+class NewMessage(MessagePosted, frozen=True, kw_only=True, tag_field="t", tag="message"):
+    """A new message: its record's value, and what all new ones share. It has no `seq` before it is archived."""
+
+    position: Position
+    changed: Position
+    edited_at: None
+    deleted: bool
+    reactions: dict[str, list[str]]
+
+
+class MessagePush(msgspec.Struct, frozen=True, tag_field="t", tag="message"):
+    """Somebody wrote something. Drop it if its id is known."""
+
+    pos: Position
+    d: NewMessage
+
+
+class ChangedMessage(MessageChanged, frozen=True, kw_only=True, tag_field="t", tag="message_changed"):
+    """The whole message as it is from the position `changed` on."""
+
+    changed: Position
+
+
+class MessageChangedPush(msgspec.Struct, frozen=True, tag_field="t", tag="message_changed"):
+    """A message is different now. Apply it if its `changed` is newer than what one has."""
+
+    pos: Position
+    d: ChangedMessage
+
+
+class MembersPush(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
+    """Who belongs to a conversation has changed."""
+
+    pos: Position
+    d: MembersChanged
+
+
+class Mark(msgspec.Struct, frozen=True, tag_field="t", tag="mark"):
+    """The token that counts from here on."""
+
+    resume: ResumeToken
+
+
+class ResetBody(msgspec.Struct, frozen=True):
+    """Load these conversations anew from their histories, with `at_least`."""
+
+    conversations: list[Uuid]
+    why: ResetReason
+    at_least: ResumeToken
+
+
+class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):
+    """The stream cannot be proven whole."""
+
+    d: ResetBody
+
+
+class ArchivedMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="message"):
+    """The whole message as it is now. Apply it if its `changed` is newer than what one has."""
+
+    id: Uuid
+    client_id: str
+    conversation: Uuid
+    sender: str
+    sender_id: Uuid
+    receiver: str | None
+    content: str
+    sent_at: Time
+    position: Position
+    changed: Position
+    seq: int
+    edited_at: Time | None
+    deleted: bool
+    reply_to: Uuid | None
+    reactions: dict[str, list[str]]
+
+
+class ArchivedMember(msgspec.Struct, frozen=True):
+    """One person's standing now; of two, the higher version is true."""
+
+    user: str
+    user_id: Uuid
+    active: bool
+    role: Role
+    version: int
+
+
+class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="members"):
+    """Those whose standing in a conversation has changed; one who has left it is told of nobody else."""
+
+    conversation: Uuid
+    members: list[ArchivedMember]
+
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """A replay from the archive: the present state of something, to upsert. It has no `pos`."""
+
+    d: ArchivedMessage | ArchivedMembers
+
+
+class TypingBody(msgspec.Struct, frozen=True):
+    conversation: Uuid
+    user: str
+
+
+class Typing(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
+    """Reserved, coming: somebody is writing. It is not durable."""
+
+    d: TypingBody

@@ -1,5 +1,0 @@
-from django.apps import AppConfig
-
-
-class MessagingConfig(AppConfig):
-    name = "klatsch.messaging"

@@ -1,0 +1,137 @@
+"""send_message: the one way in. REST and socket both call it, and what refuses comes before what does (D3, D4)."""
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from klatsch.conversations.access import Access
+from klatsch.core.bucket import Buckets, tokens_for
+from klatsch.core.clock import timestamp
+from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited, TooLong, Unavailable
+from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
+from klatsch.core.metrics import CAPPED
+from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
+from klatsch.records import messages as events
+
+_REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """What somebody wants to say. `client_id` is their name for it: the same again is a retry, not a second message."""
+
+    content: str
+    client_id: str
+    reply_to: str | None = None
+
+
+class SentMessage(msgspec.Struct, frozen=True, gc=False):
+    """A message that is on its way into the log: not an answer yet, that comes from reading it back.
+
+    `value` is the record's value once it is appended, and empty before.
+    """
+
+    id: bytes
+    digest: bytes
+    value: bytes = b""
+
+
+class LookUpFirst(Exception):
+    """The `client_id` may be older than what feeds remember: see `lookup.find_earlier`, then send with `looked_up`."""
+
+
+def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
+    """Raises RateLimited when this person sends more than one process takes, by sockets and REST together (D16)."""
+    if wait_s := rates.take(sender_id, now_s):
+        raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
+
+
+def check_audience(rates: Buckets, access: Access, member_count: int, now_s: float) -> None:
+    """Raises RateLimited when this person sends too much into large groups; `check_rate` has taken the first token."""
+    more = tokens_for(member_count) - 1
+    if more and (wait_s := rates.take(access.sender_id, now_s, more)):
+        CAPPED.labels("audience").inc()
+        raise RateLimited("You are sending too fast into a large group.", retry_after=round(wait_s, 3))
+
+
+def check_draft(draft: Draft) -> None:
+    """Raises BadRequest, TooLong or InvalidContent unless the draft may be stored verbatim."""
+    if not is_client_id(draft.client_id):
+        raise BadRequest(
+            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, best a UUIDv7.",
+            fields=(FieldError("client_id", "invalid", "1 to 64 of A-Z a-z 0-9 _ -"),),
+        )
+    check_content(draft.content)
+    if draft.reply_to is not None and _UUID.match(draft.reply_to) is None:
+        raise BadRequest(
+            "reply_to must be the id of a message.", fields=(FieldError("reply_to", "invalid", "a UUID in lower case"),)
+        )
+
+
+def check_content(content: str) -> None:
+    """Raises TooLong or InvalidContent unless it is 1 to 4,000 characters of text."""
+    if not content:
+        raise InvalidContent(
+            "A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),)
+        )
+    if len(content) > events.CONTENT_MOST:
+        raise TooLong(
+            f"A message has at most {events.CONTENT_MOST} characters, this one has {len(content)}.",
+            fields=(FieldError("content", "too_long", "1 to 4,000 characters"),),
+        )
+    # isprintable() is a tenth of the search's cost, and true of most of what people write.
+    if not content.isprintable() and _REFUSED_CHARACTERS.search(content) is not None:
+        raise InvalidContent(
+            "A message is text: no control characters but tab and line ends, no NUL, no lone surrogate.",
+            fields=(FieldError("content", "invalid", "a control character or a lone surrogate"),),
+        )
+
+
+def send_message(
+    *,
+    log: LogWriter,
+    access: Access,
+    draft: Draft,
+    now_ms: int,
+    looked_up: bool = False,
+    report: Callable[[Report], None] | None = None,
+    trace: bytes = b"",
+) -> SentMessage:
+    """Checks a draft and appends its record; never blocks. After KlatschError or LookUpFirst nothing was appended.
+
+    `access` is the proof that the sender may write there (`conversations.queries.get_access`, or the gateway's memory
+    of it). The message is true when its record was read back: `gateway.feed` and `messaging.posting` wait for that.
+    """
+    check_draft(draft)
+    if not looked_up and not is_fresh(draft.client_id, now_ms):
+        raise LookUpFirst
+    sent = identify(access, draft)
+    value = events.encode(
+        events.MessagePosted(
+            id=uuid_text(sent.id),
+            client_id=draft.client_id,
+            conversation=access.conversation,
+            sender=access.sender,
+            sender_id=access.sender_id,
+            receiver=access.receiver,
+            receiver_id=access.receiver_id,
+            content=draft.content,
+            sent_at=timestamp(now_ms),
+            reply_to=draft.reply_to,
+        )
+    )
+    header = events.judge_header(sent.id, access.sender_bytes, sent.digest)
+    try:
+        log.append(Entry(access.key, value, header, trace=trace), report)
+    except LogError as error:  # full, or no longer able to take anything
+        raise Unavailable("The log takes nothing just now. Try again.", retry_after=1) from error
+    return SentMessage(sent.id, sent.digest, value)
+
+
+def identify(access: Access, draft: Draft) -> SentMessage:
+    """The id and digest of a draft: computed, so that a retry gives the same in any process."""
+    return SentMessage(
+        id=message_id(access.conversation_bytes, access.sender_bytes, draft.client_id),
+        digest=events.digest(draft.content, draft.reply_to),
+    )
