@@ -52,7 +52,6 @@ class Client:
         self.socket: ClientConnection | None = None
         self.at: int = home
         self.is_ready = False
-        self.ready_at = 0.0
         self.acknowledged = 0
         self.acknowledged_at = 0.0
         self.acknowledged_begun_at = 0.0  # when the last send left that was acknowledged, and was no repeat
@@ -207,8 +206,7 @@ class Client:
     def _mark(self, token: str) -> None:
         self.history.write(history.Marked(_now(), self.connection, token))
         self.token = token
-        if not self.is_ready:
-            self.is_ready, self.ready_at = True, _now()
+        self.is_ready = True
 
     def _reset(self, body: dict[str, Any]) -> None:
         self.counts["resets"] += 1

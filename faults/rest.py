@@ -25,7 +25,6 @@ class Rest:
 
     def __init__(self, bases: Sequence[str]) -> None:
         self.bases = list(bases)
-        self.unavailable = 0
         self._http = httpx.AsyncClient(timeout=_ASK_S, trust_env=False, limits=httpx.Limits(max_connections=24))
 
     async def ask(
@@ -39,13 +38,12 @@ class Rest:
                 try:
                     answer = await self._http.request(method, address, headers=headers, json=body)
                 except httpx.TransportError:
-                    self.unavailable += 1
+                    pass  # nobody answers: asked again
                 else:
                     if answer.is_success:
                         return answer.json() if answer.content else None
                     if answer.status_code not in _WAITS:
                         raise Refusal(answer.status_code, answer.text)
-                    self.unavailable += 1
                 await asyncio.sleep(_PAUSE_S)
 
     async def close(self) -> None:

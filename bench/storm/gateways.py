@@ -53,9 +53,6 @@ class OwnGateway:
         used = self._seen.cpu_times()
         return float(used.user + used.system)
 
-    def open_files(self) -> int:
-        return int(self._seen.num_fds())
-
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):

@@ -28,10 +28,6 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 sends = st.builds(
     lambda frame_id, body: {"id": frame_id, "op": "send", "d": body},
     frame_ids,
