@@ -17,7 +17,15 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Send
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
-from klatsch.messaging.sending import Draft, LookUpFirst, check_audience, check_rate, identify, send_message
+from klatsch.messaging.sending import (
+    Draft,
+    check_audience,
+    check_draft,
+    check_rate,
+    identify,
+    needs_lookup,
+    send_message,
+)
 from klatsch.records.messages import judged_id
 
 FEED_BEHIND_S = 5.0
@@ -61,23 +69,10 @@ class Sending:
             count = self._hub.member_counts.get(access.key, access.member_count)
             check_audience(self._rates, access, count, time.monotonic())
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
-        looked_up = False
-        try:
-            self._append(access, draft, outbox, frame, looked_up=False)
-        except LookUpFirst:
-            looked_up = True
-        if looked_up and not await self._answer_earlier(person, access, draft, outbox, frame):
-            self._append(access, draft, outbox, frame, looked_up=True)
-
-    def _append(self, access: Access, draft: Draft, outbox: Outbox, frame: Send, *, looked_up: bool) -> None:
-        sent = send_message(
-            log=self._log,
-            access=access,
-            draft=draft,
-            now_ms=self._clock(),
-            looked_up=looked_up,
-            report=self.lost,
-        )
+        check_draft(draft)
+        if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
+            return
+        sent = send_message(log=self._log, access=access, draft=draft, now_ms=self._clock(), report=self.lost)
         self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), sent.value))
         self._appended += 1
 

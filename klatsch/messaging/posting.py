@@ -1,6 +1,5 @@
 """post_message: sending for who can wait. The log's report says where a message stands, the archive what it is (D8)."""
 
-import functools
 import threading
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Position, Report
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
-from klatsch.messaging.sending import Draft, LookUpFirst, SentMessage, identify, send_message
+from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.outages import is_outage
 
 _log = structlog.get_logger(__name__)
@@ -66,25 +65,16 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
 
     A retry of the same `client_id` answers the original. Raises Conflict when that has another body, NotAMember when
     the sender's removal came before it, InvalidContent when the archive refused it, Unknown when the log did not report
-    in time, and what `send_message` and `find_earlier` raise, which have appended nothing.
+    in time, and what `send_message` and `find_earlier` raise, which have appended nothing. The draft has passed
+    `check_draft`.
     """
     epoch = route.progress.epoch  # asked now, as a failure to answer it would come too late later
+    if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
+        return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     slot = _ReportSlot()
-    send = functools.partial(
-        send_message,
-        log=route.log,
-        access=access,
-        draft=draft,
-        now_ms=now_ms,
-        report=slot.take,
-        trace=current_trace(),
+    sent = send_message(
+        log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take, trace=current_trace()
     )
-    try:
-        sent = send()
-    except LookUpFirst:
-        if earlier := _find_earlier(route, access, draft):
-            return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
-        sent = send(looked_up=True)
     position = _wait_for_report(slot, route.report_s, epoch)
     message = _read_archived(route, sent, position)
     if message is not None:

@@ -1,4 +1,4 @@
-"""send_message: the one way in. REST and socket both call it, and what refuses comes before what does (D3, D4)."""
+"""send_message: the one way in for REST and socket alike. The checks that refuse a draft come before it (D3, D4)."""
 
 import re
 from collections.abc import Callable
@@ -35,10 +35,6 @@ class SentMessage(msgspec.Struct, frozen=True, gc=False):
     id: bytes
     digest: bytes
     value: bytes = b""
-
-
-class LookUpFirst(Exception):
-    """The `client_id` may be older than what feeds remember: see `lookup.find_earlier`, then send with `looked_up`."""
 
 
 def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
@@ -88,24 +84,26 @@ def check_content(content: str) -> None:
         )
 
 
+def needs_lookup(draft: Draft, now_ms: int) -> bool:
+    """Returns whether the `client_id` may be older than what feeds remember: then `lookup.find_earlier` comes first."""
+    return not is_fresh(draft.client_id, now_ms)
+
+
 def send_message(
     *,
     log: LogWriter,
     access: Access,
     draft: Draft,
     now_ms: int,
-    looked_up: bool = False,
     report: Callable[[Report], None] | None = None,
     trace: bytes = b"",
 ) -> SentMessage:
-    """Checks a draft and appends its record; never blocks. After KlatschError or LookUpFirst nothing was appended.
+    """Appends the record of a draft; never blocks. Raises Unavailable, after which nothing was appended.
 
-    `access` is the proof that the sender may write there (`conversations.queries.get_access`, or the gateway's memory
-    of it). The message is true when its record was read back: `gateway.feed` and `messaging.posting` wait for that.
+    The draft has passed `check_draft`, and `find_earlier` where it `needs_lookup`. `access` is the proof that the
+    sender may write there (`conversations.queries.get_access`, or the gateway's memory of it). The message is true when
+    its record was read back: `gateway.feed` and `messaging.posting` wait for that.
     """
-    check_draft(draft)
-    if not looked_up and not is_fresh(draft.client_id, now_ms):
-        raise LookUpFirst
     sent = identify(access, draft)
     value = events.encode(
         events.MessagePosted(

@@ -242,6 +242,15 @@ async def test_an_old_client_id_that_names_nothing_is_appended() -> None:
     assert (chat.appended, chat.outbox.unanswered) == (1, 1)
 
 
+async def test_a_bad_draft_is_refused_before_anything_is_looked_up_or_appended() -> None:
+    chat = Chat.of()
+    asked = chat.parts.database.asked
+    with pytest.raises(InvalidContent):
+        await chat.send(content="\0", client_id="last-week")
+
+    assert (chat.appended, chat.parts.database.asked) == (0, asked)
+
+
 @pytest.mark.parametrize(
     ("answers", "error"),
     [([END, earlier("1:0:5", b"another")], Conflict), ([Unavailable("Away.")], Unavailable)],

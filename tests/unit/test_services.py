@@ -1,4 +1,4 @@
-"""send_message: what refuses comes first, and after a refusal nothing was appended (D3, D4)."""
+"""Drafts are checked, and send_message appends what passed; after a refusal nothing was appended (D3, D4)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +15,11 @@ from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.sending import (
     Draft,
-    LookUpFirst,
     SentMessage,
     check_content,
     check_draft,
     identify,
+    needs_lookup,
     send_message,
 )
 from klatsch.records import messages as events
@@ -45,14 +45,11 @@ class Log:
         draft: Draft,
         *,
         sender: Any = None,
-        looked_up: bool = False,
         now_ms: int = NOW_MS,
         report: Callable[[Report], None] | None = None,
     ) -> SentMessage:
         access = sender or direct(ANA, BOB)
-        return send_message(
-            log=self.writer, access=access, draft=draft, now_ms=now_ms, looked_up=looked_up, report=report
-        )
+        return send_message(log=self.writer, access=access, draft=draft, now_ms=now_ms, report=report)
 
 
 def draft(content: str = "hi", **fields: Any) -> Draft:
@@ -149,11 +146,9 @@ def test_a_record_says_who_wrote_what_to_whom_and_when() -> None:
 @pytest.mark.parametrize(
     "bad", [draft(""), draft("\0"), draft("x" * 4001), draft(client_id=""), draft(reply_to="x"), draft("\ud800")]
 )
-def test_after_a_klatsch_error_nothing_was_appended(bad: Draft) -> None:
-    log = Log()
+def test_a_draft_that_the_archive_could_not_keep_is_refused(bad: Draft) -> None:
     with pytest.raises(KlatschError):
-        log.send(bad, looked_up=True)
-    assert log.records == []
+        check_draft(bad)
 
 
 @pytest.mark.parametrize(
@@ -164,19 +159,13 @@ def test_after_a_klatsch_error_nothing_was_appended(bad: Draft) -> None:
         fresh_client_id(NOW_MS + 10 * FRESH_WINDOW_MS),
     ],
 )
-def test_after_look_up_first_nothing_was_appended(client_id: str) -> None:
-    log = Log()
-    with pytest.raises(LookUpFirst):
-        log.send(draft(client_id=client_id))
-    assert log.records == []
-
-    log.send(draft(client_id=client_id), looked_up=True)
-    assert len(log.records) == 1
+def test_a_client_id_that_feeds_may_have_forgotten_needs_a_lookup(client_id: str) -> None:
+    assert needs_lookup(draft(client_id=client_id), NOW_MS)
 
 
-def test_a_bad_draft_is_refused_before_anything_is_looked_up() -> None:
-    with pytest.raises(InvalidContent):
-        Log().send(draft("", client_id="retry-of-last-week"))
+@pytest.mark.parametrize("age_ms", [-FRESH_WINDOW_MS, 0, FRESH_WINDOW_MS])
+def test_a_client_id_of_the_last_or_the_next_minute_needs_none(age_ms: int) -> None:
+    assert not needs_lookup(draft(client_id=fresh_client_id(NOW_MS - age_ms)), NOW_MS)
 
 
 def test_a_full_log_is_unavailable_and_nothing_was_appended() -> None:
