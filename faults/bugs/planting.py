@@ -12,16 +12,17 @@ from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, Record, Report
+from klatsch.eventlog.places import offsets_text
 from klatsch.gateway import replay
 from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.feed.recent import Recent
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.language import protocol
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import ChatSocket
-from klatsch.gateway.tokens import Tokens
 from klatsch.messaging import sending as services
 from klatsch.persister.archive import Archive
 from klatsch.processes import wiring
@@ -116,7 +117,7 @@ def marks_one_ahead() -> None:
     of = Tokens.of
 
     def tail_ahead(self: Any) -> str:
-        return protocol.token_tail([offset + 1 for offset in self._feed.offsets])
+        return offsets_text(offset + 1 for offset in self._reading.offsets)
 
     def ahead(self: Any, user_id: str, offsets: Sequence[int]) -> str:
         return of(self, user_id, [offset + 1 for offset in offsets])

@@ -14,7 +14,7 @@ from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
 from klatsch.archive.histories import MessageView, list_messages
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import EPOCH_MOST, OFFSET_MOST, Position
 from klatsch.messaging.lookup import wait_for_place
 
 
@@ -29,8 +29,8 @@ class HistoryQuery(PageQuery):
 class PositionKey(NamedTuple):
     """A place in one conversation; its bounds are PostgreSQL's."""
 
-    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**15 - 1)]
-    offset: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MOST)]
+    offset: Annotated[int, msgspec.Meta(ge=0, le=OFFSET_MOST)]
 
     @classmethod
     def of(cls, message: MessageView) -> "PositionKey":

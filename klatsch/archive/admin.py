@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from klatsch.archive.models import Message
 from klatsch.conversations.models import Member
+from klatsch.eventlog.places import Position
 
 CONTENT_SHOWN = 80
 """Characters of a text in the list."""
@@ -60,7 +61,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
 
     @admin.display(description="position")
     def position(self, message: Message) -> str:
-        return f"{message.epoch}:{message.partition}:{message.offset}"
+        return str(Position(message.epoch, message.partition, message.offset))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 
 
 class MessageView(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ A record's place is its partition and offset. `klatsch.eventlog.kafka_writer` an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -23,28 +23,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     judge: bytes
     trace: bytes = b""
     time_ms: int = 0
-
-
-class Position(NamedTuple):
-    """A place in the log, ordered within a partition by epoch, then offset; `epoch:partition:offset` as text."""
-
-    epoch: int
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.epoch}:{self.partition}:{self.offset}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Position":
-        """Raises ValueError for anything that is not three plain numbers in their ranges."""
-        parts = text.split(":")
-        if len(parts) != 3 or not all(p.isascii() and p.isdigit() and len(p) <= 19 for p in parts):  # noqa: PLR2004
-            raise ValueError("a position is epoch:partition:offset")
-        epoch, partition, offset = map(int, parts)
-        if epoch >= 2**15 or partition >= 2**15 or offset >= 2**63:
-            raise ValueError("a position is epoch:partition:offset")
-        return cls(epoch, partition, offset)
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -13,18 +13,18 @@ from klatsch.core.caps import AtOnce
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import NotAuthenticated, RateLimited, Unavailable
 from klatsch.eventlog.log import Record
+from klatsch.eventlog.places import ResumeToken
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.handshake import Credentials, session_key
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.protocol import Token
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays, never
 from klatsch.gateway.sending import Sending
-from klatsch.gateway.tokens import Tokens
 from klatsch.gateway.turns import in_turns, slices
 from klatsch.records.messages import CONTENT_MOST
 
@@ -195,7 +195,7 @@ class Gateway:
         else:
             self.replays.begin(person, outbox, {})
 
-    async def _usable(self, text: str, person: Person) -> Token | None:
+    async def _usable(self, text: str, person: Person) -> ResumeToken | None:
         """The token, once this feed has come so far: it may be from a gateway that is a moment ahead (D7)."""
         token = self.tokens.read(text, person.user_id)
         until_s = time.monotonic() + _AHEAD_S

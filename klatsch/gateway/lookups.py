@@ -13,7 +13,8 @@ from klatsch.conversations.queries import get_standing, no_such_conversation
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Conflict, Forbidden, Unavailable
-from klatsch.eventlog.log import LogWriter, Position
+from klatsch.eventlog.log import LogWriter
+from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import Person
 from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier

@@ -19,10 +19,10 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language import protocol
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
-from klatsch.gateway.tokens import Tokens
 from klatsch.records.messages import user_key
 
 T = TypeVar("T")

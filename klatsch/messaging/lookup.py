@@ -8,8 +8,9 @@ from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.histories import MessageView, find_verdict
 from klatsch.archive.progress import Progress
 from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
-from klatsch.eventlog.log import LogError, Position
+from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
+from klatsch.eventlog.places import Position
 
 
 class LogEnds(Protocol):

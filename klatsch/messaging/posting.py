@@ -15,7 +15,8 @@ from klatsch.core.clock import timestamp
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
 from klatsch.core.ids import uuid_text
 from klatsch.core.tracing import current_trace
-from klatsch.eventlog.log import LogWriter, Position, Report
+from klatsch.eventlog.log import LogWriter, Report
+from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from klatsch.archive.models import DeadLetter
 from klatsch.core.errors import KlatschError
+from klatsch.eventlog.places import Position
 from klatsch.persister.dead_letters import retry_dead_letter
 
 
@@ -23,7 +24,7 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 
     @admin.display(description="position")
     def position(self, letter: DeadLetter) -> str:
-        return f"{letter.epoch}:{letter.partition}:{letter.offset}"
+        return str(Position(letter.epoch, letter.partition, letter.offset))
 
     @admin.display(description="key")
     def key_text(self, letter: DeadLetter) -> str:

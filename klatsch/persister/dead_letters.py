@@ -11,8 +11,9 @@ from klatsch.archive import store
 from klatsch.archive.models import DeadLetter, MembershipInterval
 from klatsch.archive.store import StoredMessage
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
-from klatsch.eventlog.log import Position, Record
+from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
+from klatsch.eventlog.places import Position
 from klatsch.records import messages as events
 from klatsch.records.decoding import decode
 from klatsch.records.messages import BadRecord, MessagePosted

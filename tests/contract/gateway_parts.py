@@ -10,8 +10,8 @@ from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.core.bucket import Buckets
-from klatsch.eventlog.log import Position
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.eventlog.places import Position
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.arrivals import Gateway, Limits
 from klatsch.gateway.database import DatabaseThreads

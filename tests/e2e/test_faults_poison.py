@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from msgspec import structs
 
 from klatsch.core.ids import uuid7
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 from klatsch.records import messages as events
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess

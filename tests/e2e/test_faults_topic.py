@@ -9,7 +9,7 @@ import pytest
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 from tests.e2e.process import HOST, GatewayProcess, Process, wait_until
 from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, Talk, more_acknowledged, start_talk, talking

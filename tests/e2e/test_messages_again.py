@@ -5,7 +5,7 @@ import time
 from uuid import UUID
 
 from klatsch.core.ids import message_id, uuid7, uuid_text
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 from klatsch.records import messages as events
 from tests.e2e.histories import check
 from tests.e2e.process import GatewayProcess, PersisterProcess

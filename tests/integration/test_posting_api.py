@@ -11,7 +11,7 @@ from klatsch.conversations.models import Conversation
 from klatsch.core.bucket import Buckets
 from klatsch.core.ids import uuid7
 from klatsch.core.metrics import REFUSED
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 from tests.integration.archive_rows import PARTITIONS
 from tests.integration.chat import NOW_MS, Chat, read_pages
 from tests.integration.people import problem

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.eventlog.log import Position, Record
+from klatsch.eventlog.log import Record
+from klatsch.eventlog.places import Position
 from klatsch.records import messages as events
 from klatsch.records.decoding import decode
 from klatsch.records.messages import (
@@ -196,29 +197,3 @@ def test_a_membership_record_is_read_under_the_key_of_its_own_conversation(event
 def test_any_other_record_is_a_bad_membership_record(key: bytes, value: bytes) -> None:
     with pytest.raises(BadRecord):
         decode(Record(0, 0, key, value, b""))
-
-
-positions = st.builds(Position, st.integers(0, 2**15 - 1), st.integers(0, 2**15 - 1), st.integers(0, 2**63 - 1))
-
-
-@given(positions)
-def test_a_position_is_read_back_from_its_text(position: Position) -> None:
-    assert Position.parse(str(position)) == position
-
-
-@given(positions, positions)
-def test_positions_of_a_partition_are_ordered_by_epoch_then_offset(one: Position, other: Position) -> None:
-    other = other._replace(partition=one.partition)
-    assert (one < other) == ((one.epoch, one.offset) < (other.epoch, other.offset))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "1", "1:2", "1:2:3:4", "1:2:", ":2:3", "-1:2:3", "1:2:-3", "1: 2:3", "1:2:3\n", "+1:2:3", "1_0:2:3"),
-        *("32768:0:0", "0:32768:0", "0:0:9223372036854775808", "1:2:12345678901234567890", "٣:٣:٣", "²:2:3", "a:b:c"),
-    ],
-)
-def test_a_text_that_is_not_three_plain_numbers_in_their_ranges_is_no_position(text: str) -> None:
-    with pytest.raises(ValueError, match="a position is epoch:partition:offset"):
-        Position.parse(text)

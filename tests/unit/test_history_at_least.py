@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from klatsch.archive.at_least import parse_at_least
 from klatsch.core.errors import BadRequest
-from klatsch.eventlog.log import Position
+from klatsch.eventlog.places import Position
 
 
 def test_a_position_asks_for_what_stands_there() -> None:
@@ -16,7 +16,7 @@ def test_a_position_asks_for_what_stands_there() -> None:
 
 
 def test_a_token_asks_for_what_comes_before_its_offsets() -> None:
-    assert parse_at_least("1.0123456789abcdef.0:5.1:0.11:42") == (1, {0: 5, 1: 0, 11: 42})
+    assert parse_at_least("1.0123456789abcdef.0:5.1:0.2:42") == (1, {0: 5, 1: 0, 2: 42})
 
 
 @given(st.builds(Position, st.integers(0, 99), st.integers(0, 99), st.integers(0, 2**63 - 1)))

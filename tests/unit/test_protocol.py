@@ -1,7 +1,6 @@
 """The WebSocket's language: a frame is one known operation or a BadFrame, and the answers are those of protocol.md."""
 
 import json
-import string
 import timeit
 from collections.abc import Callable
 from typing import Any
@@ -297,45 +296,6 @@ def test_marks_and_resets_are_those_of_the_protocol() -> None:
         "t": "reset",
         "d": {"conversations": ["c"], "why": "too_far_behind", "at_least": "1.ab.0:1"},
     }
-
-
-user_ids = st.uuids().map(str)
-secrets = st.text(string.printable, min_size=50, max_size=100)
-offsets = st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20)
-
-
-@given(st.integers(0, 2**15 - 1), user_ids, secrets, offsets)
-def test_a_token_is_read_back_from_its_text(epoch: int, user_id: str, secret: str, reached: list[int]) -> None:
-    user = protocol.user_hash(user_id, secret)
-    token = protocol.parse_token(protocol.token_text(epoch, user, protocol.token_tail(reached)))
-
-    assert token == protocol.Token(epoch, user, tuple(reached))
-
-
-@given(st.lists(user_ids, min_size=2, max_size=4, unique=True), secrets)
-def test_a_token_of_somebody_else_has_another_hash(users: list[str], secret: str) -> None:
-    assert len({protocol.user_hash(user, secret) for user in users}) == len(users)
-
-
-HASH = "0123456789abcdef"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", ".", "..", "1", f"1.{HASH}", f"1.{HASH}.", f"1.{HASH}.1:0", f"1.{HASH}.0:0.0:1", f"1.{HASH}.0:0.2:1"),
-        *(f"x.{HASH}.0:0", f"-1.{HASH}.0:0", f"123456.{HASH}.0:0", "1.0123.0:0", f"1.{HASH}0.0:0", f"1.{HASH}.0:-1"),
-        *(f"1.{HASH}.0:{'9' * 20}", f"1.{HASH}.0:0.", f"1.{HASH}.00:0", f"1.{HASH}.0:٣", f"1.{HASH}.0:0\n"),
-    ],
-)
-def test_what_is_no_token_is_none(text: str) -> None:
-    assert protocol.parse_token(text) is None
-
-
-@given(st.text(max_size=60) | st.text("0123456789.:abcdef", max_size=60))
-def test_any_text_is_a_token_or_none(text: str) -> None:
-    token = protocol.parse_token(text)
-    assert token is None or len(token.offsets) == text.count(":")
 
 
 def test_43xx_means_resume_and_44xx_means_stop() -> None:

@@ -1,9 +1,7 @@
 """The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from enum import IntEnum
-from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -230,51 +228,3 @@ def push_resets(conversations: list[str], why: str, at_least: str) -> list[bytes
         _encode(Reset(ResetBody(conversations[first : first + _RESET_MOST], why, at_least)))  # type: ignore[arg-type]  # as for `code` above
         for first in range(0, len(conversations) or 1, _RESET_MOST)
     ]
-
-
-# Resume tokens: `<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.
-
-
-_USER_HASH_DIGITS: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """How far a client's stream has come, in all partitions."""
-
-    epoch: int
-    user_hash: str
-    offsets: tuple[int, ...]
-
-
-def user_hash(user_id: str, secret: str) -> str:
-    """16 hexadecimal digits that tie a token to a person; no proof of anything, a foreign token is just of no use."""
-    return blake2b(user_id.encode(), key=secret.encode()[:64], digest_size=_USER_HASH_DIGITS // 2).hexdigest()
-
-
-def token_tail(offsets: Sequence[int]) -> str:
-    """What the tokens of all people have in common."""
-    return ".".join(f"{partition}:{offset}" for partition, offset in enumerate(offsets))
-
-
-def token_text(epoch: int, user: str, tail: str) -> str:
-    return f"{epoch}.{user}.{tail}"
-
-
-def parse_token(text: str) -> Token | None:
-    """The token, or None for whatever is not one."""
-    epoch, _, rest = text.partition(".")
-    user, _, tail = rest.partition(".")
-    if not _is_number(epoch, 5) or len(user) != _USER_HASH_DIGITS:
-        return None
-    offsets: list[int] = []
-    for place, part in enumerate(tail.split(".")):
-        partition, _, offset = part.partition(":")
-        if partition != str(place) or not _is_number(offset, 19):
-            return None
-        offsets.append(int(offset))
-    return Token(int(epoch), user, tuple(offsets))
-
-
-def _is_number(text: str, digits: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= digits

@@ -9,6 +9,7 @@ import msgspec
 
 from klatsch.core.errors import RateLimited
 from klatsch.core.ids import direct_conversation_id, message_id
+from klatsch.eventlog.places import offsets_text
 from klatsch.gateway.language import frames, protocol
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest, encode, judge_header
@@ -34,7 +35,7 @@ _ANA: Final = UUID("0a000000-0000-4000-8000-00000000000a")
 _BOB: Final = UUID("0b000000-0000-4000-8000-00000000000b")
 _CLIENT_ID: Final = "019f8a3c-5f00-7abc-9def-0123456789ab"
 _NOW: Final = "2026-11-23T20:00:00.000Z"
-_TOKEN: Final = "1.0123456789abcdef." + protocol.token_tail(range(12))
+_TOKEN: Final = "1.0123456789abcdef." + offsets_text(range(12))
 _CONVERSATION: Final = direct_conversation_id(_ANA, _BOB)
 _ID: Final = message_id(_CONVERSATION.bytes, _ANA.bytes, _CLIENT_ID)
 
