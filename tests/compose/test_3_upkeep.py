@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
 
 def documented(heading: str) -> list[str]:
     """The commands that docs/operations.md gives under a heading."""
-    text = (ROOT / "docs" / "operations.md").read_text().partition(f"**{heading}**")[2]
+    text = (ROOT / "docs" / "operations.md").read_text().partition(f"### {heading}\n")[2]
     block = text.partition("```bash\n")[2].partition("```")[0]
     return [line.partition("#")[0].strip() for line in block.splitlines()]
 
@@ -43,7 +43,7 @@ def pull_a_new_version(folder: Path) -> None:
 
 async def test_an_upgrade_by_the_documents_changes_tables_while_people_talk(stack: Stack, tmp_path: Path) -> None:
     before = stack.run("docker", "image", "inspect", "--format", "{{ .Id }}", IMAGE)
-    commands = documented("Upgrade, with a change of tables.")
+    commands = documented("Upgrade with a change of tables")
     assert "git pull" in commands
     async with proven(stack, tmp_path / "evidence") as proof:
         for command in commands:
