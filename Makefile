@@ -44,7 +44,7 @@ check: $(DEV_READY) ## check format, lint, types, imports, settings, migrations 
 	$(NOWHERE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(NOWHERE) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	$(NOWHERE) $(BIN)/python manage.py schemas --check
-	$(NOWHERE) $(BIN)/python manage.py settings --check
+	$(NOWHERE) $(BIN)/python manage.py tables --check
 	$(NOWHERE) $(BIN)/python manage.py asyncapi --check
 	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
 	$(BIN)/python -m tests.documents .mypy_cache/openapi.yaml docs/asyncapi.yaml

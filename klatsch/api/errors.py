@@ -18,7 +18,7 @@ from klatsch.outages import is_outage
 
 DATABASE_AWAY_RETRY_S = 2
 
-_CODES = {
+REST_CODES = {
     400: "bad_request",
     401: "not_authenticated",
     403: "forbidden",
@@ -64,7 +64,7 @@ def problem_of(error: BaseException | None) -> Problem | None:
 
 
 def _of_framework(error: exceptions.APIException) -> Problem:
-    code = _CODES.get(error.status_code, "error")
+    code = REST_CODES.get(error.status_code, "error")
     if isinstance(error.detail, (dict, list)):
         fields = tuple(islice(_field_errors("", error.detail), ERRORS_MOST))
         return Problem(error.status_code, code, "The request is wrong.", fields)

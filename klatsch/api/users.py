@@ -13,12 +13,12 @@ from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 
-_PEOPLE_MOST = 50
+PEOPLE_MOST = 50
 
 
 class PeopleQuery(PageQuery):
     limit = serializers.IntegerField(
-        min_value=1, max_value=_PEOPLE_MOST, default=_PEOPLE_MOST, help_text="How many at most on a page."
+        min_value=1, max_value=PEOPLE_MOST, default=PEOPLE_MOST, help_text="How many at most on a page."
     )
     search = TextField(max_length=64, default="", allow_blank=True, help_text="How the username begins, in any case.")
 

@@ -5,11 +5,13 @@ import os
 import re
 from uuid import UUID
 
+CLIENT_ID_MOST = 64
+"""Characters."""
 FRESH_WINDOW_MS = 60_000
 """How far a client's UUIDv7 may lie from the server's clock and still be known from the feed's memory alone."""
 
 _DIRECT_NAMESPACE = UUID("6f0a3a52-4f0c-5c1e-9a39-8d1c8e1d7c11").bytes
-_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_CLIENT_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{CLIENT_ID_MOST}}}\Z")
 _UUID7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\Z")
 
 

@@ -50,31 +50,48 @@ def by_partition(name: str, text: str, values: Mapping[int, float]) -> GaugeMetr
 
 
 CONNECTIONS = Gauge("klatsch_connections", "Open WebSocket connections.")
-CLOSED = Counter("klatsch_closed", "WebSocket connections that the server closed, by close code.", ["code"])
-APPENDED = Counter("klatsch_appended", "Records appended by sends.")
-_ANSWERED = Counter("klatsch_answered", "Sends that were appended, by what became of them.", ["outcome"])
+CLOSED = Counter(
+    "klatsch_closed",
+    "WebSocket connections that the server closed, by close code: 4302 means too slow, 4429 too much.",
+    ["code"],
+)
+APPENDED = Counter("klatsch_appended", "Records appended by sends over sockets.")
+_ANSWERED = Counter(
+    "klatsch_answered", "Sends that were appended, by what became of them; accepted is REST's 202.", ["outcome"]
+)
 ANSWERED = {
     outcome: _ANSWERED.labels(outcome) for outcome in ("ok", "accepted", "duplicate", "conflict", "rejected", "unknown")
 }
 """`accepted` is REST's 202: in the log, not yet judged."""
 REFUSED = Counter("klatsch_refused", "Frames and REST sends refused before anything was appended, by code.", ["code"])
-CAPPED = Counter("klatsch_capped", "Requests and connections refused at a cap, by cap.", ["cap"])
-RESETS = Counter("klatsch_resets", "Conversations that resuming clients were told to load anew, by reason.", ["why"])
-DELIVERED = Counter("klatsch_delivered", "Messages pushed to sockets.")
-COPIES = Counter("klatsch_copies", "Records that were the same message again.")
-VOID = Counter("klatsch_void", "Records out of force: their sender had been removed.")
+CAPPED = Counter("klatsch_capped", "Requests and connections refused at a cap of SECURITY.md, by cap.", ["cap"])
+RESETS = Counter(
+    "klatsch_resets",
+    "Conversations that resuming clients were told to load anew: too_far_behind, archive_behind or unknown_epoch.",
+    ["why"],
+)
+DELIVERED = Counter("klatsch_delivered", "Messages pushed to sockets, each socket counted.")
+COPIES = Counter(
+    "klatsch_copies", "Records that were the same message again; each gateway and the persister count them."
+)
+VOID = Counter(
+    "klatsch_void", "Records out of force, as their sender had been removed; each gateway and the persister count them."
+)
 SKIPPED = Counter("klatsch_skipped", "Records that are none of ours, as the gateway saw them.")
 PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
-DEAD_LETTERS = Counter("klatsch_dead_letters", "Records that could not be stored, by reason.", ["reason"])
+DEAD_LETTERS = Counter(
+    "klatsch_dead_letters", "Records that could not be stored, by reason; anything above 0 wants a look.", ["reason"]
+)
 STATEMENTS_REFUSED = Counter(
     "klatsch_statements_refused",
-    "Statements that PostgreSQL refused as wrong, in what is tried again, by SQLSTATE.",
+    "Statements that PostgreSQL refused as wrong, in what is tried again, by SQLSTATE: tables of another "
+    "version, or a fault of ours.",
     ["sqlstate"],
 )
 FENCED = Counter("klatsch_fenced", "Batches undone because another persister had stored them.")
 LOG_CLIENTS_REPLACED = Counter(
     "klatsch_log_clients_replaced",
-    "Clients of the log that did not go on and were replaced, by what they do.",
+    "Clients of the log that did not go on and were replaced, by what they do; tail and group above 0 want a look.",
     ["client"],
 )
 for _client in ("tail", "group", "writer", "asker"):  # 0 from the start: a rate over a series that begins with 1 is 0

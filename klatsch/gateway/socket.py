@@ -25,7 +25,7 @@ _PIECE_BYTES = 4_096
 _TURN_BYTES = 65_536
 _TURN_FRAMES = 256
 """After so much of one peer's the loop turns to others. A message ends a turn too: more waits until that is taken."""
-_FRAGMENTS_MOST = 256
+FRAGMENTS_MOST = 256
 """Of one message. The parser bounds their bytes, but not how many are empty."""
 
 
@@ -202,7 +202,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.transport.write(pongs[-1])
 
     def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) >= _FRAGMENTS_MOST:
+        if len(self.frames) >= FRAGMENTS_MOST:
             self._flooded("too many fragments of one message")
         else:
             super().handle_cont(event)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from klatsch import env
 from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST, HEAD_S
 from klatsch.embedded import kafka_settings, postgres
 from klatsch.eventlog.access import ROLES
 from klatsch.processes import api, gateway, persister
+from klatsch.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -84,7 +84,7 @@ def test_nobody_outside_reaches_postgresql_or_kafka() -> None:
 
 
 def test_secrets_come_as_files_and_have_no_default() -> None:
-    secret = {variable.name for variable in env.VARIABLES if variable.secret}
+    secret = {variable.name for variable in VARIABLES if variable.secret}
     for services in (SERVICES, CLUSTER["services"]):
         for name, service in services.items():
             given = service.get("environment", {})
@@ -98,16 +98,16 @@ def test_secrets_come_as_files_and_have_no_default() -> None:
 
 def test_every_setting_that_is_no_secret_reaches_the_containers() -> None:
     ours_to_say = {"KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SSL_CA"}
-    plain = {variable.name for variable in env.VARIABLES if not variable.secret} - ours_to_say
+    plain = {variable.name for variable in VARIABLES if not variable.secret} - ours_to_say
     settings = COMPOSE["x-settings"]
     assert {name for name in settings if not name.endswith("_FILE")} == plain
     assert {name.removesuffix("_FILE") for name in settings if name.endswith("_FILE")} == {
-        variable.name for variable in env.VARIABLES if variable.secret
+        variable.name for variable in VARIABLES if variable.secret
     } - {"KAFKA_SASL_PASSWORD"}
 
 
 def test_processes_have_longer_to_stop_than_their_drain_takes() -> None:
-    [sockets_s] = [one.default for one in env.VARIABLES if one.name == "KLATSCH_DRAIN_SECONDS"]
+    [sockets_s] = [one.default for one in VARIABLES if one.name == "KLATSCH_DRAIN_SECONDS"]
     assert seconds(SERVICES["gateway"]["stop_grace_period"]) > sockets_s + 3 * gateway._CLOSE_S
     assert seconds(SERVICES["api"]["stop_grace_period"]) > api._STOP_S
     assert seconds(SERVICES["persister"]["stop_grace_period"]) > 2 * persister._DRAIN_S

@@ -13,22 +13,14 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from drf_spectacular.generators import SchemaGenerator
 
-from klatsch import env
-from klatsch.accounts.models import User
-from klatsch.api import errors as api_errors
-from klatsch.api.pages import ROWS_MOST
 from klatsch.archive.overview import MEMBERS_SHOWN
-from klatsch.conversations.groups import MEMBERS_MOST
-from klatsch.conversations.rights import TITLE_MOST
 from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.errors import KlatschError
-from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, HEAD_TOO_LARGE, TOO_SLOW
 from klatsch.core.ids import FRESH_WINDOW_MS
-from klatsch.gateway.http.app import REQUESTS_A_THREAD
 from klatsch.gateway.language import protocol
 from klatsch.gateway.sending import FEED_BEHIND_S
-from klatsch.records.messages import CONTENT_MOST
 from klatsch.records.schemas import record_schemas
+from klatsch.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -153,7 +145,7 @@ def test_every_management_command_that_a_document_names_exists_and_takes_its_arg
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
-    settings = {variable.name for variable in env.VARIABLES}
+    settings = {variable.name for variable in VARIABLES}
     of_make = set(re.findall(r"\bKLATSCH_[A-Z_]+", MAKEFILE)) | {"KLATSCH_CACHE"}
     for name in re.findall(r"\b(?:KLATSCH|KAFKA)_[A-Z_]*[A-Z]\b|\bDATABASE_URL\b|\bEMAIL_URL\b", document.read_text()):
         assert name in settings | of_make, name
@@ -165,13 +157,6 @@ def test_the_page_on_operating_tells_every_reason_why_a_process_is_not_ready() -
     rows = [line.split("|") for line in section(OPERATIONS, "Health").splitlines() if line.startswith("|")]
     assert {row[2].strip().strip('"') for row in rows[2:]} == reasons
     assert {row[1].strip() for row in rows[2:]} == {"`database`", "`migrations`", "`log`", "`feed`"}
-
-
-def test_the_page_on_operating_names_metrics_that_there_are() -> None:
-    there = {name for source in SOURCES.values() for name in re.findall(r'"(klatsch_\w+)"', source)}
-    named = {name for name in in_backticks(section(OPERATIONS, "Metrics")) if name.startswith("klatsch_")}
-    assert len(named) > 15
-    assert {name.removesuffix("_total") for name in named} <= there
 
 
 def test_the_page_on_operating_names_lines_of_the_log_that_are_written() -> None:
@@ -186,48 +171,11 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
     assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_the_example_of_settings_names_exactly_those_that_are_read() -> None:
-    named = re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE, re.MULTILINE)
-    assert sorted(named) == sorted(variable.name for variable in env.VARIABLES)
-
-
-@pytest.mark.parametrize("variable", env.VARIABLES, ids=lambda variable: variable.name)
-def test_the_example_of_settings_tells_effect_bounds_and_default_of(variable: env.Variable) -> None:
-    wanted = [variable.effect, *variable.choices]
-    if variable.least is not None:
-        wanted.append(f"{variable.least} to {variable.most}.")
-    entry = re.search(rf"^# (.*)\n#{variable.name}=(.*)$", EXAMPLE, re.MULTILINE)
-    assert entry is not None
-    assert all(words in entry[1] for words in wanted), entry[1]
-    if variable.required:
-        assert entry[2] == ""
-    else:
-        given = {variable.name: entry[2]}
-        env.stand_in_for_missing(given)
-        assert env.load(given)[variable.name] == variable.default
-
-
 def test_the_protocol_lists_exactly_the_routes_that_there_are() -> None:
     schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]  # has no types
     there = {f"`{method.upper()} {path}`" for path, methods in schema["paths"].items() for method in methods}
     listed = [cell.replace(" /", " /api/v1/") for cell in first_cells(section(PROTOCOL, "REST")) if "/" in cell]
     assert sorted(listed) == sorted(there)
-
-
-def test_the_protocol_lists_every_error_with_its_status() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", PROTOCOL, re.MULTILINE)
-    assert dict(rows) == {error.code: str(error.status) for error in KlatschError.__subclasses__()}
-    of_rest_alone = {(code, status) for status, code in api_errors._CODES.items() if code not in dict(rows)} | {
-        ("internal_error", 500),
-        *((problem.code, problem.status) for problem in (HEAD_TOO_LARGE, TOO_SLOW)),
-    }
-    listed = re.findall(r"`(\w+)` \((\d{3})\)", PROTOCOL)
-    assert {(code, int(status)) for code, status in listed} == of_rest_alone
-
-
-def test_the_protocol_lists_every_close_code() -> None:
-    listed = re.findall(r"^\| (4\d\d\d) \|", PROTOCOL, re.MULTILINE)
-    assert [int(code) for code in listed] == sorted(protocol.Close)
 
 
 def test_the_protocol_shows_every_schema_of_a_record() -> None:
@@ -236,40 +184,14 @@ def test_the_protocol_shows_every_schema_of_a_record() -> None:
 
 
 @pytest.mark.parametrize(
-    "limit",
-    [
-        f"1 to {CONTENT_MOST:,} characters",
-        f"{protocol.FRAME_BYTES_MOST:,} bytes, else 1009",
-        f"{BODY_BYTES_MOST:,} bytes, else 413; within {BODY_S:.0f} s, else 408",
-        f"{HEAD_BYTES_MOST:,} bytes, else 431; within {HEAD_S:.0f} s, else 408",
-        f"{protocol.UNANSWERED_MOST}, else `rate_limited`",
-        f"{REQUESTS_A_THREAD} for each of its threads",
-        f"{protocol.MALFORMED_MOST}, then 4400",
-        f"| {MEMBERS_MOST:,} |",
-        f"1 to {TITLE_MOST} characters, one line",
-        f"1 to {User._meta.get_field('username').max_length} of letters",
-        f"| {ROWS_MOST}; of people 50 |",
-    ],
-)
-def test_the_protocol_tells_the_limit(limit: str) -> None:
-    assert limit in section(PROTOCOL, "Limits")
-
-
-@pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("KLATSCH_MESSAGES_PER_SECOND", "{:,} a second (`{name}`)"),
-        ("KLATSCH_OUTBOX_BYTES", "{:,} bytes (`{name}`)"),
-        ("KLATSCH_STALL_SECONDS", "{} s (`{name}`)"),
-        ("KLATSCH_PING_SECONDS", "{} s (`{name}`)"),
-        ("KLATSCH_TICKET_SECONDS", "{} s (`{name}`)"),
-        ("KLATSCH_TOKEN_DAYS", "{} days (`{name}`)"),
         ("KLATSCH_RECHECK_SECONDS", "every {} s (`{name}`)"),
         ("KLATSCH_RECHECK_GIVE_UP_MINUTES", "at most {} minutes (`{name}`)"),
     ],
 )
 def test_the_protocol_tells_the_limit_that_is_a_setting(name: str, words: str) -> None:
-    [variable] = [one for one in env.VARIABLES if one.name == name]
+    [variable] = [one for one in VARIABLES if one.name == name]
     assert words.format(variable.default, name=name) in " ".join(PROTOCOL.split())
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from klatsch import env
+from klatsch.variables import VARIABLES
 
 GOOD = {
     "KLATSCH_SECRET_KEY": "k" * 50,
@@ -23,8 +24,8 @@ def test_what_is_not_set_has_its_default() -> None:
 
 
 def test_every_variable_has_a_value_and_an_effect_to_read() -> None:
-    assert env.load(GOOD).keys() == {variable.name for variable in env.VARIABLES}
-    assert all(variable.effect.endswith(".") for variable in env.VARIABLES)
+    assert env.load(GOOD).keys() == {variable.name for variable in VARIABLES}
+    assert all(variable.effect.endswith(".") for variable in VARIABLES)
 
 
 def test_values_have_their_types() -> None:

@@ -35,8 +35,16 @@ class GatewayGauges(Collector):
         lag = {partition: max(end - offsets[partition], 0) for partition, end in self._ends().items()}
         yield by_partition("klatsch_feed_lag_records", "Records of the log that the feed has yet to read.", lag)
         for name, text, value in (
-            ("klatsch_feed_waiting_seconds", "How long the oldest unanswered send has waited.", self._waiting_s(now_s)),
-            ("klatsch_ring_span_seconds", "How far back message ids are remembered.", self._ring.span_s(self._clock())),
+            (
+                "klatsch_feed_waiting_seconds",
+                "How long the oldest unanswered send has waited; beyond 5 s sends are refused.",
+                self._waiting_s(now_s),
+            ),
+            (
+                "klatsch_ring_span_seconds",
+                "How far back every message id is remembered.",
+                self._ring.span_s(self._clock()),
+            ),
             ("klatsch_ring_entries", "Message ids that are remembered.", entries),
             ("klatsch_ring_bytes", "What they and the last pushes take, estimated.", ring_bytes),
         ):

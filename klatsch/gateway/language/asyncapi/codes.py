@@ -9,14 +9,14 @@ from klatsch.gateway.language.protocol import Close
 
 ERROR_MEANINGS: Final[dict[str, str]] = {
     "bad_request": "Malformed, or without sense.",
-    "unknown_op": "There is no such `op`.",
+    "unknown_op": "There is no such `op` (WebSocket only).",
     "not_found": "There is no such thing, or not for you.",
     "not_a_member": "You were removed before the record came: it does not count.",
-    "forbidden": "It is not allowed.",
+    "forbidden": "It is not allowed, or the other person is no longer active.",
     "blocked": "Reserved.",
-    "invalid_content": "No text, or not text.",
+    "invalid_content": "No text, or not text; over REST also: the archive refused it.",
     "too_long": "More characters than `limits.text`.",
-    "conflict": "The `client_id` names another message.",
+    "conflict": "The `client_id` names another message, or what is asked contradicts what is there.",
     "limit_reached": "You have as many of these as you may: end one first.",
     "rate_limited": "Too fast, or too many without an answer.",
     "unavailable": "Nothing was appended.",

@@ -1,0 +1,175 @@
+"""The limits as docs/protocol.md shows them: each number is the code's own, or the default of a setting."""
+
+from typing import Final
+
+from klatsch.accounts.models import User
+from klatsch.api.pages import ROWS_MOST
+from klatsch.api.users import PEOPLE_MOST
+from klatsch.conversations.caps import OWN_SHARE
+from klatsch.conversations.groups import MEMBERS_MOST
+from klatsch.conversations.rights import TITLE_MOST
+from klatsch.core.bucket import PEOPLE_A_TOKEN
+from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S
+from klatsch.core.ids import CLIENT_ID_MOST
+from klatsch.core.problems import ERRORS_MOST
+from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
+from klatsch.gateway.http.app import REQUESTS_A_THREAD
+from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, MALFORMED_MOST, UNANSWERED_MOST
+from klatsch.gateway.lookups import AT_ONCE_MOST
+from klatsch.gateway.socket import FRAGMENTS_MOST
+from klatsch.processes.tables.markdown import table
+from klatsch.processes.wiring import GROUP_CHANGES_PER_SECOND
+from klatsch.records.messages import CONTENT_MOST
+from klatsch.variables import VARIABLES
+
+_DEFAULTS: Final = {variable.name: variable.default for variable in VARIABLES}
+_RATE: Final = "KLATSCH_MESSAGES_PER_SECOND"
+_OF_A_PERSON: Final = "KLATSCH_CONVERSATIONS_PER_PERSON"
+
+
+def limits_table() -> str:
+    """A row for each limit, with what lies beyond it."""
+    return table(
+        ("what", "limit"), (*_texts(), *_requests(), *_frames(), *_sockets(), *_people(), *_groups(), *_signing_in())
+    )
+
+
+def _setting(name: str, unit: str = "") -> str:
+    return f"{_DEFAULTS[name]:,}{unit} (`{name}`)"
+
+
+def _texts() -> tuple[tuple[str, str], ...]:
+    username = User._meta.get_field("username").max_length  # noqa: SLF001 - Django's public name
+    return (
+        (
+            "text of a message",
+            (
+                f"1 to {CONTENT_MOST:,} characters: valid Unicode, no control characters but tab and line ends; "
+                "stored verbatim"
+            ),
+        ),
+        ("`client_id`", f"{CLIENT_ID_MOST} characters"),
+        ("title of a group", f"1 to {TITLE_MOST} characters, one line"),
+        (
+            "username",
+            f"1 to {username} of letters, digits, dots, dashes and underscores; does not begin with a dot or a dash",
+        ),
+    )
+
+
+def _requests() -> tuple[tuple[str, str], ...]:
+    return (
+        (
+            "head of a request: its address and headers",
+            f"{HEAD_BYTES_MOST:,} bytes, else 431; within {HEAD_S:.0f} s, else 408",
+        ),
+        ("body of a request", f"{BODY_BYTES_MOST:,} bytes, else 413; within {BODY_S:.0f} s, else 408"),
+        (
+            "requests at once to one gateway",
+            f"{REQUESTS_A_THREAD} for each of its threads (`KLATSCH_API_THREADS`), else 503",
+        ),
+        ("fields that an answer names as wrong", f"{ERRORS_MOST}"),
+        ("page of a list", f"{ROWS_MOST}; of people {PEOPLE_MOST}"),
+    )
+
+
+def _frames() -> tuple[tuple[str, str], ...]:
+    usual = Allowances(_DEFAULTS[_RATE])
+    one, least, unlimited = usual.connection, Allowances(1).connection, Allowances(0).connection
+    return (
+        ("frame from a client", f"{FRAME_BYTES_MOST:,} bytes, else 1009"),
+        ("unanswered sends of a connection", f"{UNANSWERED_MOST}, else `rate_limited`"),
+        ("malformed frames in a row", f"{MALFORMED_MOST}, then 4400"),
+        (
+            "frames of a connection: messages, fragments, pings and pongs",
+            (
+                f"{one.frames_per_s:,} a second and {one.frames:,} at once (twice `{_RATE}`, at least "
+                f"{least.frames_per_s:,}; {unlimited.frames_per_s:,} where that is 0), then 4429"
+            ),
+        ),
+        (
+            "bytes of a connection",
+            (
+                f"{one.size // one.frames:,} for each of these frames: {one.size_per_s:,} a second and "
+                f"{one.size:,} at once, then 4429"
+            ),
+        ),
+        (
+            "frames and bytes of a person, over all connections to one gateway",
+            f"{usual.person.frames // one.frames} times those of a connection, then 4429",
+        ),
+        (
+            "frames and bytes before `hello`",
+            f"{BEFORE_HELLO.frames} frames and {BEFORE_HELLO.size:,} bytes in all, then 4429",
+        ),
+        ("fragments of a message", f"{FRAGMENTS_MOST}, then 4429"),
+    )
+
+
+def _sockets() -> tuple[tuple[str, str], ...]:
+    return (
+        ("what waits for one socket", f"{_setting('KLATSCH_OUTBOX_BYTES', ' bytes')}, then 4302"),
+        ("a socket that takes nothing", f"{_setting('KLATSCH_STALL_SECONDS', ' s')}, then 4302"),
+        ("ping without an answer", f"{_setting('KLATSCH_PING_SECONDS', ' s')}, then 1011"),
+    )
+
+
+def _people() -> tuple[tuple[str, str], ...]:
+    of_a_person = _DEFAULTS[_OF_A_PERSON]
+    return (
+        (
+            "sends of a person, over WebSockets and REST together, for each process",
+            f"{_setting(_RATE, ' a second')}, twice that at once, else `rate_limited`",
+        ),
+        (
+            "sockets and event streams of a person to one gateway",
+            f"{_setting('KLATSCH_CONNECTIONS_PER_PERSON')}, then 4429 or 429; as many polls, then 429",
+        ),
+        (
+            "conversations of a person",
+            (
+                f"{_setting(_OF_A_PERSON)}, else 409 `limit_reached`; others add nobody to a group who is in "
+                f"{of_a_person - of_a_person // OWN_SHARE:,}"
+            ),
+        ),
+        ("old `client_id`s of a person that are looked up at once", f"{AT_ONCE_MOST}, else `unavailable`"),
+        (
+            "requests of a person that wait for the archive, or change a group, at once",
+            "a quarter of the threads (`KLATSCH_API_THREADS`), else 503",
+        ),
+    )
+
+
+def _groups() -> tuple[tuple[str, str], ...]:
+    return (
+        ("members of a group", f"{MEMBERS_MOST:,}"),
+        (
+            "a message into a group",
+            f"one token of the sender's rate, and one more for each {PEOPLE_A_TOKEN} members",
+        ),
+        (
+            "changes of groups by a person, for each process",
+            (
+                f"{GROUP_CHANGES_PER_SECOND} a second, twice that at once, else 429; a change counts by the members "
+                "as a message does"
+            ),
+        ),
+    )
+
+
+def _signing_in() -> tuple[tuple[str, str], ...]:
+    return (
+        (
+            "bearer tokens of a person",
+            (
+                f"{_setting('KLATSCH_CREDENTIALS_PER_PERSON')}, else 409 `limit_reached`; as many tickets, else 429; "
+                "of as many sessions the one that was used longest ago ends"
+            ),
+        ),
+        (
+            "sign-ins, and whatever else hashes a password, at once in one process",
+            "`KLATSCH_HASHERS` and a quarter of the threads, else 503; from one address not all of these",
+        ),
+        ("ticket", f"{_setting('KLATSCH_TICKET_SECONDS', ' s')}, one use"),
+        ("bearer token", _setting("KLATSCH_TOKEN_DAYS", " days")),
+    )

@@ -1,0 +1,36 @@
+"""The pages with tables from the code, and the sections of a page that are replaced."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from klatsch.processes.tables.codes import close_table, error_table, rest_codes
+from klatsch.processes.tables.limits import limits_table
+from klatsch.processes.tables.metrics import metrics_table
+from klatsch.processes.tables.settings import settings_example, settings_table
+
+PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    ".env.example": {"settings": settings_example},
+    "docs/metrics.md": {"metrics": metrics_table},
+    "docs/protocol.md": {
+        "errors": error_table,
+        "errors of REST alone": rest_codes,
+        "close codes": close_table,
+        "limits": limits_table,
+    },
+    "docs/settings.md": {"settings": settings_table},
+}
+"""The sections of each page by name, and what makes them."""
+
+_SECTION: Final = re.compile(
+    r"^(?P<begin>(?:<!--|#) generated: (?P<name>[^\n]*?)(?: -->)?\n)(?P<body>.*?)^(?P<end>(?:<!--|#) end\b)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Returns the page with each section anew; raises ValueError unless it has exactly those sections, once each."""
+    found = [match["name"] for match in _SECTION.finditer(text)]
+    if sorted(found) != sorted(tables):
+        raise ValueError(f"has the sections {found}, and should have {list(tables)}")
+    return _SECTION.sub(lambda match: match["begin"] + tables[match["name"]]() + match["end"], text)
