@@ -1,4 +1,5 @@
 """Whose credential is it, and does it still count: sessions and bearer tokens. Time is the database's."""
+# ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 import re
 from collections.abc import Collection
@@ -10,15 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 from knox.crypto import hash_token
-from knox.models import AuthToken
 
-from klatsch.accounts.models import Session, TokenUse, User
+from klatsch.accounts.models import User
 from klatsch.core.errors import NotAuthenticated
+from klatsch.core.keyset import Keyset
 from klatsch.records.people import credential_digest
 
 USED_EVERY = timedelta(minutes=5)
@@ -40,16 +39,40 @@ _LIVE_TOKENS = """
 _OF_ACTIVE = "FROM live JOIN accounts_user u ON u.id = live.user_id WHERE u.is_active"
 _FIND_PERSON = f"{_LIVE_TOKENS} SELECT u.*, live.* {_OF_ACTIVE}"
 _FIND_PEOPLE = f"{_LIVE_TOKENS} SELECT token_digest, u.id, u.username {_OF_ACTIVE}"
-_FIND_LIVE = """
+_CREDENTIAL = "encode(sha256(convert_to(t.digest, 'UTF8')), 'hex')"
+_FIND_LIVE = f"""
     SELECT s.digest, s.auth_hash, u.password
     FROM accounts_session s JOIN accounts_user u ON u.id = s.user_id
     WHERE s.digest = ANY(%(digests)s) AND s.expire_date > now() AND u.is_active
     UNION ALL
     SELECT token.digest, NULL, NULL
-    FROM (SELECT encode(sha256(convert_to(t.digest, 'UTF8')), 'hex') AS digest
+    FROM (SELECT {_CREDENTIAL} AS digest
           FROM knox_authtoken t JOIN accounts_user u ON u.id = t.user_id
           WHERE t.user_id = ANY(%(people)s) AND (t.expiry IS NULL OR t.expiry > now()) AND u.is_active) token
     WHERE token.digest = ANY(%(digests)s)"""
+
+_TOKENS = Keyset(
+    ("created", "token_key"),
+    lambda way: (
+        f"""
+    SELECT t.token_key, t.created, t.expiry, coalesce(used.device, ''), used.last_used_at, {_CREDENTIAL}
+    FROM knox_authtoken t LEFT JOIN accounts_tokenuse used ON used.token_id = t.digest
+    WHERE t.user_id = %(person)s AND (t.expiry IS NULL OR t.expiry > now()) AND {way.beyond("t.")}
+    {way.order("t.")} LIMIT %(limit)s"""
+    ),
+    newest_first=True,
+)
+_SESSIONS = Keyset(
+    ("created_at", "digest"),
+    lambda way: (
+        f"""
+    SELECT digest, device, created_at, last_used_at, expire_date, digest = %(current)s
+    FROM accounts_session
+    WHERE user_id = %(person)s AND expire_date > now() AND {way.beyond()}
+    {way.order()} LIMIT %(limit)s"""
+    ),
+    newest_first=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +169,10 @@ def list_tokens(
     after: tuple[datetime, str] | None = None,
     before: tuple[datetime, str] | None = None,
 ) -> list[Token]:
-    """Somebody's live tokens, newest first. `after` and `before` are (created_at, id), as in `search_people`."""
-    tokens = AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), user_id=person_id)
-    if after is not None:
-        tokens = tokens.filter(Q(created__lt=after[0]) | Q(created=after[0], token_key__lt=after[1]))
-    if before is not None:
-        tokens = tokens.filter(Q(created__gt=before[0]) | Q(created=before[0], token_key__gt=before[1]))
-    order = ("-created", "-token_key") if before is None else ("created", "token_key")
-    found = [_token(row) for row in tokens.select_related("use").order_by(*order)[:limit]]
-    return found if before is None else found[::-1]
+    """Somebody's live tokens, newest first by (created_at, id): `limit` at most after a place, or before it."""
+    with connection.cursor() as cursor:
+        rows = _TOKENS.read(cursor, {"person": person_id}, limit=limit, after=after, before=before)
+    return [Token(*row) for row in rows]
 
 
 def list_sessions(
@@ -166,20 +184,8 @@ def list_sessions(
     before: tuple[datetime, str] | None = None,
 ) -> list[SessionView]:
     """Somebody's live sessions, newest first, as `list_tokens`; `current` is the digest of the one that asks."""
-    sessions = Session.objects.filter(user_id=person_id, expire_date__gt=Now())
-    if after is not None:
-        sessions = sessions.filter(Q(created_at__lt=after[0]) | Q(created_at=after[0], digest__lt=after[1]))
-    if before is not None:
-        sessions = sessions.filter(Q(created_at__gt=before[0]) | Q(created_at=before[0], digest__gt=before[1]))
-    order = ("-created_at", "-digest") if before is None else ("created_at", "digest")
-    found = [
-        SessionView(row.digest, row.device, row.created_at, row.last_used_at, row.expire_date, row.digest == current)
-        for row in sessions.order_by(*order)[:limit]
-    ]
-    return found if before is None else found[::-1]
-
-
-def _token(row: Any) -> Token:
-    use: TokenUse | None = getattr(row, "use", None)
-    device, used = (use.device, use.last_used_at) if use else ("", None)
-    return Token(row.token_key, row.created, row.expiry, device, used, credential_digest(row.digest))
+    with connection.cursor() as cursor:
+        rows = _SESSIONS.read(
+            cursor, {"person": person_id, "current": current}, limit=limit, after=after, before=before
+        )
+    return [SessionView(*row) for row in rows]

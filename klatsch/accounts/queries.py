@@ -1,15 +1,30 @@
 """Who is who: every read of people."""
+# ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models.functions import Lower
 
 from klatsch.accounts.addresses import address_key
 from klatsch.accounts.models import USERNAME, User
 from klatsch.core.errors import NotFound
+from klatsch.core.keyset import Keyset
+
+_PEOPLE: Final = Keyset(
+    ("folded",),
+    lambda way: (
+        f"""
+    SELECT id, username
+    FROM (SELECT id, username, is_active, lower(username) AS folded FROM accounts_user) person
+    WHERE is_active AND folded LIKE %(pattern)s AND {way.beyond()}
+    {way.order()} LIMIT %(limit)s"""
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +90,14 @@ def get_person(username: str) -> Card:
     return Card(found.pk, found.username, found.display_name, found.about)
 
 
-def search_people(*, prefix: str, limit: int, after: str | None = None, before: str | None = None) -> list[Person]:
-    """Active people whose names begin so, in any case, ordered by lower-cased name.
-
-    `after` and `before` are lower-cased names; with `before` it is the last `limit` ones before it.
-    """
-    active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
-    people = active.filter(folded__startswith=prefix.lower())
-    if after is not None:
-        people = people.filter(folded__gt=after)
-    if before is not None:
-        people = people.filter(folded__lt=before)
-    nearest = people.order_by("folded" if before is None else "-folded").values_list("id", "username")[:limit]
-    found = [Person(*row) for row in nearest]
-    return found if before is None else found[::-1]
+def search_people(
+    *, prefix: str, limit: int, after: tuple[str] | None = None, before: tuple[str] | None = None
+) -> list[Person]:
+    """Active people whose names begin so, in any case, ordered by lower-cased name: `limit` at most after one."""
+    pattern = connection.ops.prep_for_like_query(prefix.lower()) + "%"
+    with connection.cursor() as cursor:
+        rows = _PEOPLE.read(cursor, {"pattern": pattern}, limit=limit, after=after, before=before)
+    return [Person(*row) for row in rows]
 
 
 def login_key(login: str) -> str:

@@ -75,10 +75,7 @@ class Members(APIView):
         check_member(user_id=person_of(request).id, conversation_id=conversation_id)
         window = read_window(read_query(request, PageQuery), MemberKey)
         members = list_members(
-            conversation_id=conversation_id,
-            limit=window.fetch,
-            after=window.after.username if window.after else "",
-            before=window.before.username if window.before else None,
+            conversation_id=conversation_id, limit=window.fetch, after=window.after, before=window.before
         )
         return page_of_bytes(request, cut(members, window, MemberKey.of))
 

@@ -54,10 +54,7 @@ class People(APIView):
         query = read_query(request, PeopleQuery)
         window = read_window(query, PersonKey)
         people = queries.search_people(
-            prefix=query["search"],
-            limit=window.fetch,
-            after=window.after.folded_username if window.after else None,
-            before=window.before.folded_username if window.before else None,
+            prefix=query["search"], limit=window.fetch, after=window.after, before=window.before
         )
         page = cut(people, window, PersonKey.of)
         return page_response(request, page, PersonSerializer(page.rows, many=True).data)

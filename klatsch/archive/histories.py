@@ -5,15 +5,15 @@ Nothing here asks who is reading, but `list_own_messages`: `conversations.querie
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from django.db import connection
 
+from klatsch.core.keyset import Keyset
 from klatsch.eventlog.places import Position
 
 
@@ -63,38 +63,47 @@ MESSAGE_COLUMNS: Final = """
 MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
 PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
-_NEWEST_POSITION: Final = (2**15 - 1, 2**63 - 1)
-_NEWEST_MOMENT: Final = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-
-_HISTORY: Final = f"""
+_HISTORY: Final = Keyset(
+    ("epoch", '"offset"'),
+    lambda way: (
+        f"""
     SELECT {MESSAGE_COLUMNS}
     FROM (SELECT * FROM messaging_message
-          WHERE conversation_id = %(conversation)s AND (epoch, "offset") < (%(epoch)s, %(offset)s)
-          ORDER BY epoch DESC, "offset" DESC LIMIT %(limit)s) m
+          WHERE conversation_id = %(conversation)s AND {way.beyond()}
+          {way.order()} LIMIT %(limit)s) m
     {PEOPLE}
-    ORDER BY m.epoch DESC, m."offset" DESC"""
+    {way.order("m.")}"""
+    ),
+    newest_first=True,
+)
 
 # The newest k of all can only lie in the k conversations whose newest is newest. To find those takes one probe of the
 # index for each conversation, and then k rows of each: what a page costs does not depend on how much was ever written.
-_OWN: Final = f"""
+_OWN: Final = Keyset(
+    ("sent_at", "id"),
+    lambda way: (
+        f"""
     WITH latest AS (
         SELECT mine.conversation_id
         FROM conversations_member mine
         CROSS JOIN LATERAL (
             SELECT sent_at, id FROM messaging_message
-            WHERE conversation_id = mine.conversation_id AND (sent_at, id) < (%(time)s, %(id)s)
-            ORDER BY sent_at DESC, id DESC LIMIT 1) top
+            WHERE conversation_id = mine.conversation_id AND {way.beyond()}
+            {way.order()} LIMIT 1) top
         WHERE mine.user_id = %(user)s AND mine.active
-        ORDER BY top.sent_at DESC, top.id DESC LIMIT %(limit)s)
+        {way.order("top.")} LIMIT %(limit)s)
     SELECT {MESSAGE_COLUMNS}
     FROM (SELECT their.* FROM latest
           CROSS JOIN LATERAL (
               SELECT * FROM messaging_message
-              WHERE conversation_id = latest.conversation_id AND (sent_at, id) < (%(time)s, %(id)s)
-              ORDER BY sent_at DESC, id DESC LIMIT %(limit)s) their
-          ORDER BY their.sent_at DESC, their.id DESC LIMIT %(limit)s) m
+              WHERE conversation_id = latest.conversation_id AND {way.beyond()}
+              {way.order()} LIMIT %(limit)s) their
+          {way.order("their.")} LIMIT %(limit)s) m
     {PEOPLE}
-    ORDER BY m.sent_at DESC, m.id DESC"""
+    {way.order("m.")}"""
+    ),
+    newest_first=True,
+)
 
 _VERDICT: Final = f"""
     SELECT {MESSAGE_COLUMNS}, m.digest,
@@ -111,9 +120,9 @@ def list_messages(
     *, conversation_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
 ) -> list[MessageView]:
     """A conversation, newest first by (epoch, offset): at most `limit` after a place, or the last before one."""
-    epoch, offset = after or before or _NEWEST_POSITION
-    arguments = {"conversation": conversation_id, "epoch": epoch, "offset": offset, "limit": limit}
-    return [view_of(row) for row in read_page(_HISTORY, arguments, backwards=before is not None)]
+    with connection.cursor() as cursor:
+        rows = _HISTORY.read(cursor, {"conversation": conversation_id}, limit=limit, after=after, before=before)
+    return [view_of(row) for row in rows]
 
 
 def list_own_messages(
@@ -124,19 +133,9 @@ def list_own_messages(
     before: tuple[datetime, UUID] | None = None,
 ) -> list[MessageView]:
     """All that a person may read, newest first by (sent_at, id): `after` and `before` as in `list_messages`."""
-    time, message_id = after or before or _NEWEST_MOMENT
-    arguments = {"user": user_id, "time": time, "id": message_id, "limit": limit}
-    return [view_of(row) for row in read_page(_OWN, arguments, backwards=before is not None)]
-
-
-def read_page(sql: str, arguments: Mapping[str, Any], *, backwards: bool) -> list[tuple[Any, ...]]:
-    """Rows of a statement that is written for what comes after a key, newest first; or of what comes before it."""
-    if backwards:
-        sql = sql.replace(") < (", ") > (").replace(" DESC", " ASC")
     with connection.cursor() as cursor:
-        cursor.execute(sql, arguments)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows[::-1] if backwards else rows
+        rows = _OWN.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
+    return [view_of(row) for row in rows]
 
 
 def find_verdict(*, message_id: bytes, position: Position) -> Verdict:

@@ -4,14 +4,16 @@ Here and not in `conversations`, as it shows messages.
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from django.db import connection
 
-from klatsch.archive.histories import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, read_page, view_of
+from klatsch.archive.histories import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, view_of
 from klatsch.conversations.queries import no_such_conversation
+from klatsch.core.keyset import Keyset
 
 MEMBERS_SHOWN: Final = 20
 """Members in a conversation's view, the longest-standing first; `…/members` lists all."""
@@ -41,24 +43,33 @@ _MINE: Final = f"""
     JOIN conversations_conversation c ON c.id = mine.conversation_id
     LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
     WHERE mine.user_id = %(user)s AND mine.active"""
-_PAGE: Final = f"""
-    {_MINE} AND ({_UPDATED}, c.id) < (%(time)s, %(id)s)
-    ORDER BY updated_at DESC, c.id DESC LIMIT %(limit)s"""
-_ONE: Final = f"{_MINE} AND c.id = %(id)s"
-_VIEWS: Final = f"""
+
+
+def _views(which: str, order: str = "") -> str:
+    """The statement that shows the conversations which another one finds."""
+    return f"""
     SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title,
            to_char(v.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
            (SELECT count(*) FROM conversations_member WHERE conversation_id = v.id AND active),
            (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role))
             FROM (SELECT user_id, role FROM conversations_member
-                  WHERE conversation_id = v.id AND active ORDER BY id LIMIT %(shown)s) shown
+                  WHERE conversation_id = v.id AND active ORDER BY id LIMIT {MEMBERS_SHOWN}) shown
             JOIN accounts_user u ON u.id = shown.user_id)::text
-    FROM ({{}}) v
+    FROM ({which}) v
     LEFT JOIN messaging_message m ON m.id = v.last_message
     LEFT JOIN accounts_user s ON s.id = m.sender_id
     LEFT JOIN accounts_user r ON r.id = m.receiver_id
-    ORDER BY v.updated_at DESC, v.id DESC"""
-_LATEST: Final = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+    {order}"""
+
+
+_PAGE: Final = Keyset(
+    ("updated_at", "id"),
+    lambda way: _views(
+        f"SELECT * FROM ({_MINE}) mine WHERE {way.beyond()} {way.order()} LIMIT %(limit)s", way.order("v.")
+    ),
+    newest_first=True,
+)
+_ONE: Final = _views(f"{_MINE} AND c.id = %(id)s")
 
 
 def list_conversations(
@@ -72,17 +83,19 @@ def list_conversations(
 
     Costs one statement, and one probe of an index for each conversation that the person is in.
     """
-    time, conversation_id = after or before or _LATEST
-    arguments = {"user": user_id, "time": time, "id": conversation_id, "limit": limit, "shown": MEMBERS_SHOWN}
-    return [_view_of(row) for row in read_page(_VIEWS.format(_PAGE), arguments, backwards=before is not None)]
+    with connection.cursor() as cursor:
+        rows = _PAGE.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
+    return [_view_of(row) for row in rows]
 
 
 def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationView:
     """One conversation of a person's; raises NotFound, the same for what is another's and what is not."""
-    arguments = {"user": user_id, "id": conversation_id, "shown": MEMBERS_SHOWN}
-    for row in read_page(_VIEWS.format(_ONE), arguments, backwards=False):
-        return _view_of(row)
-    raise no_such_conversation()
+    with connection.cursor() as cursor:
+        cursor.execute(_ONE, {"user": user_id, "id": conversation_id})
+        row = cursor.fetchone()
+    if row is None:
+        raise no_such_conversation()
+    return _view_of(row)
 
 
 def _view_of(row: tuple[Any, ...]) -> ConversationView:

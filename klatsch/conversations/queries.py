@@ -2,6 +2,7 @@
 
 A stranger and a conversation that does not exist get the same NotFound.
 """
+# ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,6 +15,7 @@ from klatsch.accounts.queries import is_username
 from klatsch.conversations.access import Access
 from klatsch.core.errors import BadRequest, Forbidden, NotFound
 from klatsch.core.ids import direct_conversation_id
+from klatsch.core.keyset import Keyset
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
@@ -36,12 +38,16 @@ _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
 _PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
-_MEMBERS = """
+_MEMBERS = Keyset(
+    ("username",),
+    lambda way: (
+        f"""
     SELECT u.username, u.id::text, m.role, m.joined_at
     FROM conversations_member m JOIN accounts_user u ON u.id = m.user_id
-    WHERE m.conversation_id = %s AND m.active AND u.username > %s
-    ORDER BY u.username ASC LIMIT %s"""
-_MEMBERS_BEFORE = _MEMBERS.replace("u.username >", "u.username <").replace(" ASC", " DESC")
+    WHERE m.conversation_id = %(conversation)s AND m.active AND {way.beyond("u.")}
+    {way.order("u.")} LIMIT %(limit)s"""
+    ),
+)
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -138,14 +144,13 @@ def get_direct_id(*, user_id: UUID, username: str) -> UUID:
     return conversation_id
 
 
-def list_members(*, conversation_id: UUID, limit: int, after: str = "", before: str | None = None) -> list[MemberView]:
+def list_members(
+    *, conversation_id: UUID, limit: int, after: tuple[str] | None = None, before: tuple[str] | None = None
+) -> list[MemberView]:
     """The active members by username, for who may see them: at most `limit` after a name, or the last before one."""
     with connection.cursor() as cursor:
-        if before is None:
-            cursor.execute(_MEMBERS, [conversation_id, after, limit])
-            return [MemberView(*row) for row in cursor.fetchall()]
-        cursor.execute(_MEMBERS_BEFORE, [conversation_id, before, limit])
-        return [MemberView(*row) for row in reversed(cursor.fetchall())]
+        rows = _MEMBERS.read(cursor, {"conversation": conversation_id}, limit=limit, after=after, before=before)
+    return [MemberView(*row) for row in rows]
 
 
 def count_members(conversation_id: UUID) -> int:

@@ -168,7 +168,7 @@ def test_members_are_listed_by_name_from_where_one_left_off(
     groups.remove_member(actor_id=ana.pk, conversation_id=tea, username="dan", log=log)
 
     with django_assert_num_queries(1):
-        members = list_members(conversation_id=tea, limit=2, after="ana")
+        members = list_members(conversation_id=tea, limit=2, after=("ana",))
 
     assert [(member.user, member.role) for member in members] == [("bob", "member"), ("cleo", "member")]
-    assert [member.user for member in list_members(conversation_id=tea, limit=2, before="eve")] == ["bob", "cleo"]
+    assert [member.user for member in list_members(conversation_id=tea, limit=2, before=("eve",))] == ["bob", "cleo"]

@@ -1,0 +1,69 @@
+"""Keyset pages: a page is what comes after or before a key, in the order that the key's columns give. No I/O.
+
+A list says its columns, their direction and its statement, once. The statement is a function of the way through the
+list, which gives it the order and the condition, so that it reads either way:
+
+    _PEOPLE = Keyset(
+        ("username",), lambda way: f"SELECT id FROM people WHERE {way.beyond()} {way.order()} LIMIT %(limit)s"
+    )
+    rows = _PEOPLE.read(cursor, {}, limit=50, after=("ana",))
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Cursor(Protocol):
+    """Django's or psycopg's."""
+
+    def execute(self, query: str, params: Mapping[str, Any], /) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way through a list, for its statement; `table` is the prefix of the columns where one is needed."""
+
+    columns: Sequence[str]
+    descending: bool
+    has_key: bool
+
+    def order(self, table: str = "") -> str:
+        """Returns the ORDER BY that gives the rows nearest to the key first."""
+        direction = "DESC" if self.descending else "ASC"
+        return "ORDER BY " + ", ".join(f"{table}{column} {direction}" for column in self.columns)
+
+    def beyond(self, table: str = "") -> str:
+        """Returns the condition that a row lies beyond the key; all rows of the list do where there is none."""
+        if not self.has_key:
+            return "true"
+        columns = ", ".join(table + column for column in self.columns)
+        values = ", ".join(f"%(key_{place})s" for place in range(len(self.columns)))
+        return f"({columns}) {'<' if self.descending else '>'} ({values})"
+
+
+class Keyset:
+    """A list's pages. `columns` are unique together; `statement` selects at most `%(limit)s` rows in a way's order."""
+
+    def __init__(self, columns: Sequence[str], statement: Callable[[Way], str], *, newest_first: bool = False) -> None:
+        self._first = statement(Way(columns, newest_first, has_key=False))
+        self._after = statement(Way(columns, newest_first, has_key=True))
+        self._before = statement(Way(columns, not newest_first, has_key=True))
+
+    def read(
+        self,
+        cursor: Cursor,
+        arguments: Mapping[str, Any],
+        *,
+        limit: int,
+        after: Sequence[Any] | None = None,
+        before: Sequence[Any] | None = None,
+    ) -> list[Any]:
+        """Returns at most `limit` rows in the list's order: the first, those after a key, or the last before one."""
+        key = {f"key_{place}": value for place, value in enumerate(after or before or ())}
+        statement = self._before if before else self._after if after else self._first
+        cursor.execute(statement, {**arguments, **key, "limit": limit})
+        rows = cursor.fetchall()
+        return rows[::-1] if before else rows
