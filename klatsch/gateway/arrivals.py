@@ -154,7 +154,7 @@ class Gateway:
         for username in person.departed:
             self.hub.close_to_writing(person, username)
         person.departed.clear()
-        person.loaded = True
+        self.hub.finish_loading(person)
 
     def _take_one(self, person: Person, standing: Standing) -> None:
         if not standing.active:
@@ -162,10 +162,8 @@ class Gateway:
             return
         access = standing.access(UUID(person.user_id), person.username)
         self.hub.admit(person, access, standing.version)
-        if standing.waiting:
+        if standing.waiting or not standing.peer_active:
             self.hub.ask_again(person, access)
-        if not standing.peer_active:
-            person.departed.add(standing.peer_username or "")
 
     def leave(self, person: Person, outbox: Outbox) -> None:
         """Lets go of a connection that has ended."""

@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from klatsch.conversations.access import Access
+from klatsch.gateway import audiences
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import in_turns
@@ -69,33 +71,45 @@ class Hub:
     """Holds who is to get what.
 
     `audiences` maps a conversation's key to its connected members, `member_counts` to how many it has, connected
-    or not.
+    or not. `_writers` maps a name in lower case to those with a cached "yes" to write to that person.
 
     A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
     are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
     """
 
     def __init__(self) -> None:
-        self.audiences: dict[bytes, set[Person]] = {}
+        self.audiences: dict[bytes, AbstractSet[Person]] = {}
         self.member_counts: dict[bytes, int] = {}
         self.people: dict[str, Person] = {}
         self.dirty: list[Outbox] = []
         self.endings = Endings()
+        self._writers: dict[str, AbstractSet[Person]] = {}
+        self._alone: dict[Person, frozenset[Person]] = {}
+        self._loading: set[Person] = set()
 
     def join(self, user_id: str, username: str, outbox: Outbox) -> Person:
         """Adds a connection: from here on it gets what its person is known to belong to."""
         person = self.people.get(user_id)
         if person is None:
             person = self.people[user_id] = Person(user_id, username)
+            self._alone[person] = frozenset([person])
+            self._loading.add(person)
         person.outboxes.add(outbox)
         return person
+
+    def finish_loading(self, person: Person) -> None:
+        """From here on all is known of this person, and records alone change it."""
+        person.loaded = True
+        self._loading.discard(person)
 
     def leave(self, person: Person, outbox: Outbox) -> None:
         """Removes a connection, and its person with the last one."""
         person.outboxes.discard(outbox)
         if not person.outboxes:
-            self.people.pop(person.user_id, None)
-            in_turns(list(person.access), lambda keys: self._drop(keys, person))
+            if self.people.pop(person.user_id, None) is not None:
+                del self._alone[person]
+                self._loading.discard(person)
+                in_turns(_taken_from(person), lambda some: self._drop(some, person))
 
     def admit(self, person: Person, access: Access, version: int) -> None:
         """From here on this person gets that conversation; ignored when a higher version is known."""
@@ -106,8 +120,11 @@ class Hub:
         if access.receiver is not None:
             person.direct[access.receiver.lower()] = access
         if person.outboxes:
-            self.audiences.setdefault(access.key, set()).add(person)
+            alone = self._alone[person]
+            audiences.add(self.audiences, access.key, alone)
             self.member_counts[access.key] = access.member_count
+            if access.receiver is not None:
+                audiences.add(self._writers, access.receiver.lower(), alone)
 
     def resize(self, key: bytes, member_count: int) -> None:
         """Notes how many members a conversation has, here or elsewhere."""
@@ -119,15 +136,17 @@ class Hub:
         if version < person.versions.get(key, 0):
             return
         person.versions[key] = version
-        person.writable.pop(key, None)
-        if person.access.pop(key, None) is not None:
-            self._drop([key], person)
+        access = person.access.pop(key, None)
+        if access is not None:
+            self.ask_again(person, access)
+            self._drop([access], person)
 
     def ask_again(self, person: Person, access: Access) -> None:
         """From here on a "yes" to write there is to be asked of PostgreSQL; what comes is heard as before."""
         person.writable.pop(access.key, None)
         if access.receiver is not None:
             person.direct.pop(access.receiver.lower(), None)
+            audiences.remove(self._writers, access.receiver.lower(), person)
 
     def close_to_writing(self, person: Person, peer: str) -> None:
         """The same for what goes to `peer`."""
@@ -136,11 +155,15 @@ class Hub:
             self.ask_again(person, access)
 
     def part(self, username: str) -> None:
-        """The same for everybody who may write to a person."""
-        for person in self.people.values():
-            self.close_to_writing(person, username)
-            if not person.loaded:  # what is being read may be older than this
-                person.departed.add(username)
+        """Ends every cached "yes" to write to a person; where thousands have one, those of most in later turns."""
+        for person in self._loading:  # what is being read may be older than this
+            person.departed.add(username)
+        writers = self._writers.pop(username.lower(), ())
+        in_turns(list(writers), lambda some: self._close_all_to_writing(some, username))
+
+    def _close_all_to_writing(self, people: Iterable[Person], peer: str) -> None:
+        for person in people:
+            self.close_to_writing(person, peer)
 
     def end(self, user_id: str, credentials: Literal["all"] | Collection[str], reason: str) -> None:
         """Closes the connections of a person that came with these credentials, and those that are on their way."""
@@ -171,11 +194,21 @@ class Hub:
 
         in_turns(list(self.connections()), close)
 
-    def _drop(self, keys: Iterable[bytes], person: Person) -> None:
-        for key in keys:
-            audience = self.audiences.get(key)
-            if audience is not None:
-                audience.discard(person)
-                if not audience:
-                    del self.audiences[key]
-                    self.member_counts.pop(key, None)
+    def _drop(self, some: Iterable[Access], person: Person) -> None:
+        for access in some:
+            audiences.remove(self.audiences, access.key, person)
+            if access.key not in self.audiences:
+                self.member_counts.pop(access.key, None)
+            if access.receiver is not None:
+                audiences.remove(self._writers, access.receiver.lower(), person)
+
+
+def _taken_from(person: Person) -> Iterator[Access]:
+    """Takes from somebody who has left what is kept for each conversation: freed at once it would hold the loop."""
+    while person.access:
+        key, access = person.access.popitem()
+        person.writable.pop(key, None)
+        person.versions.pop(key, None)
+        if access.receiver is not None:
+            person.direct.pop(access.receiver.lower(), None)
+        yield access

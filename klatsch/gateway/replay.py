@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
+from klatsch.gateway.turns import slices
 from klatsch.records.messages import user_key
 
 T = TypeVar("T")
@@ -106,7 +108,7 @@ class _Replay:
 
     async def run(self) -> None:
         if await self._tell_archived():
-            self._give_up("archive_behind")
+            await self._give_up("archive_behind")
             if await self._tell_recent():
                 return
         if not self.outbox.closed:
@@ -125,7 +127,7 @@ class _Replay:
 
     async def _look(self, missing: set[int]) -> bool:
         begins = list(self.parts.feed.recent.begins)
-        found = await self._find(self._asked(missing, begins), begins)
+        found = await self._find(await self._asked(missing, begins), begins)
         self._lose((name.encode("ascii") for name in found.too_many), "too_far_behind")
         for name, messages in found.counts.items():
             self._count(name.encode("ascii"), messages)
@@ -164,14 +166,15 @@ class _Replay:
             rest = (one.conversation.encode("ascii") for one in asked if one.partition == place.partition)
             self._lose(rest, "too_far_behind")
 
-    def _asked(self, missing: set[int], begins: Sequence[int]) -> list[Asked]:
+    async def _asked(self, missing: set[int], begins: Sequence[int]) -> list[Asked]:
         person, partitions = self.person, len(begins)
         asked: list[Asked] = []
-        for key in person.versions:
-            partition = partition_of(key, partitions)
-            if partition in missing:
-                left = key not in person.access
-                asked.append(Asked(key.decode("ascii"), partition, self.offsets[partition], begins[partition], left))
+        async for some in slices(list(person.versions)):
+            for key in some:
+                partition = partition_of(key, partitions)
+                if partition in missing:
+                    left, since = key not in person.access, self.offsets[partition]
+                    asked.append(Asked(key.decode("ascii"), partition, since, begins[partition], left))
         return asked
 
     async def _find(self, asked: list[Asked], begins: Sequence[int]) -> Found:
@@ -199,7 +202,7 @@ class _Replay:
     async def _tell_recent(self) -> bool:
         """Returns whether the connection hears all from here on."""
         while not self.outbox.closed:
-            self._give_up("too_far_behind")
+            await self._give_up("too_far_behind")
             window = self._window()
             if window.whole and self.outbox.takes(window.size):
                 # Nothing is awaited between reading the feed's memory and this: not one record falls between.
@@ -236,9 +239,11 @@ class _Replay:
 
     def _window(self) -> _Window:
         feed = self.parts.feed
-        keys = [*self.person.access, user_key(self.person.user_id)]
+        own = {user_key(self.person.user_id)}
         found: dict[tuple[int, int], tuple[bytes, Record]] = {}
-        for key, records in feed.recent.since(keys, self.offsets):
+        for key, records in chain(
+            feed.recent.since(self.person.access.keys(), self.offsets), feed.recent.since(own, self.offsets)
+        ):
             if self._is_beyond(key, len(records), len(found)):
                 self._lose([key], "too_far_behind")
             if key not in self.lost:
@@ -270,15 +275,14 @@ class _Replay:
         limits = self.parts.limits
         return self.told[key] + changes > limits.each_most or self.told_all + others + changes > limits.most
 
-    def _give_up(self, why: str) -> None:
-        """Loses what stands where neither memory nor archive reaches."""
-        recent = self.parts.feed.recent
-        missing = recent.missing(self.offsets)
-        if missing:
-            partitions = len(self.offsets)
-            self._lose((key for key in self.person.access if partition_of(key, partitions) in missing), why)
+    async def _give_up(self, why: str) -> None:
+        """Loses what stands where neither memory nor archive reaches; when it returns, memory has all the rest."""
+        recent, partitions = self.parts.feed.recent, len(self.offsets)
+        while missing := recent.missing(self.offsets):
             for partition in missing:
                 self.offsets[partition] = recent.begins[partition]
+            async for some in slices(list(self.person.access)):
+                self._lose((key for key in some if partition_of(key, partitions) in missing), why)
 
     def _lose(self, keys: Iterable[bytes], why: str) -> None:
         for key in keys:

@@ -14,7 +14,7 @@ def record(partition: int, offset: int, key: bytes = b"tea", size: int = 100) ->
 
 
 def found(recent: Recent, offsets: list[int], *keys: bytes) -> dict[bytes, list[tuple[int, int]]]:
-    since = recent.since(keys or KEYS, offsets)
+    since = recent.since(set(keys or KEYS), offsets)
     return {key: [(r.partition, r.offset) for r in records] for key, records in since}
 
 
@@ -30,7 +30,7 @@ def test_what_was_added_is_found_by_its_key_from_an_offset_on() -> None:
 
 def test_it_begins_where_the_feed_began_and_says_what_it_lacks() -> None:
     recent = Recent([5, 7], 2**20)
-    assert recent.covers([5, 7])
+    assert recent.missing([5, 7]) == set()
     assert recent.missing([5, 6]) == {1}
 
 
@@ -65,7 +65,7 @@ def test_from_its_beginning_on_it_has_everything_and_never_much_more_than_its_bo
             assert recent.size <= bound + len(added) * (3_000 + RECORD_BYTES)
 
     wanted = [max(asked, begin) for asked, begin in zip(since, recent.begins, strict=True)]
-    assert recent.covers(wanted)
+    assert recent.missing(wanted) == set()
     told = found(recent, wanted)
     for key in KEYS:
         model = [(p, o) for k, p, o in everything if k == key and o >= wanted[p]]

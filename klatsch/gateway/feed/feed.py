@@ -4,6 +4,7 @@ Runs on the event loop, a batch at a time; touches no database. What the persist
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TypeVar
 from uuid import UUID
 
@@ -116,7 +117,7 @@ class Feed:
                 self._push(record, audience, waiters)
             self._answer(waiters, record, record.offset, duplicate=False)
 
-    def _is_refused(self, record: Record, audience: set[Person] | None) -> bool:
+    def _is_refused(self, record: Record, audience: AbstractSet[Person] | None) -> bool:
         """Returns whether the persister refuses a message that somebody here hears or waits for.
 
         Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
@@ -150,7 +151,7 @@ class Feed:
         if audience is not None:
             _push_to(audience, self.frame(record))
 
-    def _push(self, record: Record, audience: set[Person], waiters: tuple[Waiter, ...]) -> None:
+    def _push(self, record: Record, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]) -> None:
         frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
         body = judged_digest(record.judge)
         # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.

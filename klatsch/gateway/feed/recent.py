@@ -1,7 +1,8 @@
 """What went to the sockets lately, by conversation: what a gateway replays without asking anybody (D7)."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from klatsch.eventlog.log import Record
@@ -70,19 +71,19 @@ class Recent:
         if len(self._parts) > _PARTS:
             self._parts.popleft()
 
-    def covers(self, offsets: Sequence[int]) -> bool:
-        """Whether everything from `offsets` on is here."""
-        return not self.missing(offsets)
-
     def missing(self, offsets: Sequence[int]) -> set[int]:
         """The partitions of which something from `offsets` on was dropped."""
         pairs = zip(offsets, self.begins, strict=True)
         return {partition for partition, (offset, begin) in enumerate(pairs) if offset < begin}
 
-    def since(self, keys: Iterable[bytes], offsets: Sequence[int]) -> Iterator[tuple[bytes, list[Record]]]:
-        """For each of the keys that has any, its records from `offsets` on, in the log's order."""
+    def since(self, keys: AbstractSet[bytes], offsets: Sequence[int]) -> Iterator[tuple[bytes, list[Record]]]:
+        """For each of the keys that has any, its records from `offsets` on, in the log's order.
+
+        It costs what is remembered of these keys, and not how many they are: somebody may have 50,000.
+        """
         parts = self._from(offsets)
-        for key in keys:
+        held: set[bytes] = set().union(*(part.records.keys() & keys for part in parts))
+        for key in sorted(held):
             found = [
                 record
                 for part in parts

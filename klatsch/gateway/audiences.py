@@ -1,0 +1,33 @@
+"""Sets of people by a key, kept small: a gateway holds one for each conversation that somebody here hears.
+
+Those who are alone under thousands of keys share one frozen set. The garbage collector looks at every set, and a full
+collection holds the event loop for as long as that takes.
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
+
+K = TypeVar("K")
+P = TypeVar("P")
+
+
+def add(audiences: dict[K, AbstractSet[P]], key: K, alone: frozenset[P]) -> None:
+    """Adds the one person of `alone`, which is always the same set for the same person."""
+    audience = audiences.get(key)
+    if audience is None:
+        audiences[key] = alone
+    elif isinstance(audience, set):
+        audience |= alone
+    elif audience is not alone:
+        audiences[key] = {*audience, *alone}
+
+
+def remove(audiences: dict[K, AbstractSet[P]], key: K, one: P) -> None:
+    """Removes a person, and the key with the last one."""
+    audience = audiences.get(key)
+    if audience is None or one not in audience:
+        return
+    if len(audience) == 1:
+        del audiences[key]
+    elif isinstance(audience, set):
+        audience.discard(one)
