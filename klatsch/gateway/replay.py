@@ -128,7 +128,8 @@ class _Replay:
     async def _look(self, missing: set[int]) -> bool:
         begins = list(self.parts.feed.recent.begins)
         found = await self._find(await self._asked(missing, begins), begins)
-        self._lose((name.encode("ascii") for name in found.too_many), "too_far_behind")
+        async for some in slices(found.too_many):
+            self._lose((name.encode("ascii") for name in some), "too_far_behind")
         for name, messages in found.counts.items():
             self._count(name.encode("ascii"), messages)
         ends = {p: max(self.offsets[p], min(found.offsets.get(p, 0), begins[p])) for p in missing}
