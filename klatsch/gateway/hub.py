@@ -71,7 +71,7 @@ class Hub:
     """Holds who is to get what.
 
     `audiences` maps a conversation's key to its connected members, `member_counts` to how many it has, connected
-    or not. `_writers` maps a name in lower case to those with a cached "yes" to write to that person.
+    or not. `writers` maps a name in lower case to those with a cached "yes" to write to that person.
 
     A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
     are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
@@ -83,7 +83,7 @@ class Hub:
         self.people: dict[str, Person] = {}
         self.dirty: list[Outbox] = []
         self.endings = Endings()
-        self._writers: dict[str, AbstractSet[Person]] = {}
+        self.writers: dict[str, AbstractSet[Person]] = {}
         self._alone: dict[Person, frozenset[Person]] = {}
         self._loading: set[Person] = set()
 
@@ -105,11 +105,10 @@ class Hub:
     def leave(self, person: Person, outbox: Outbox) -> None:
         """Removes a connection, and its person with the last one."""
         person.outboxes.discard(outbox)
-        if not person.outboxes:
-            if self.people.pop(person.user_id, None) is not None:
-                del self._alone[person]
-                self._loading.discard(person)
-                in_turns(_taken_from(person), lambda some: self._drop(some, person))
+        if not person.outboxes and self._alone.pop(person, None) is not None:
+            del self.people[person.user_id]
+            self._loading.discard(person)
+            in_turns(_taken_from(person), lambda some: self._drop(some, person))
 
     def admit(self, person: Person, access: Access, version: int) -> None:
         """From here on this person gets that conversation; ignored when a higher version is known."""
@@ -124,7 +123,7 @@ class Hub:
             audiences.add(self.audiences, access.key, alone)
             self.member_counts[access.key] = access.member_count
             if access.receiver is not None:
-                audiences.add(self._writers, access.receiver.lower(), alone)
+                audiences.add(self.writers, access.receiver.lower(), alone)
 
     def resize(self, key: bytes, member_count: int) -> None:
         """Notes how many members a conversation has, here or elsewhere."""
@@ -146,7 +145,7 @@ class Hub:
         person.writable.pop(access.key, None)
         if access.receiver is not None:
             person.direct.pop(access.receiver.lower(), None)
-            audiences.remove(self._writers, access.receiver.lower(), person)
+            audiences.remove(self.writers, access.receiver.lower(), person)
 
     def close_to_writing(self, person: Person, peer: str) -> None:
         """The same for what goes to `peer`."""
@@ -158,7 +157,7 @@ class Hub:
         """Ends every cached "yes" to write to a person; where thousands have one, those of most in later turns."""
         for person in self._loading:  # what is being read may be older than this
             person.departed.add(username)
-        writers = self._writers.pop(username.lower(), ())
+        writers = self.writers.pop(username.lower(), ())
         in_turns(list(writers), lambda some: self._close_all_to_writing(some, username))
 
     def _close_all_to_writing(self, people: Iterable[Person], peer: str) -> None:
@@ -200,7 +199,7 @@ class Hub:
             if access.key not in self.audiences:
                 self.member_counts.pop(access.key, None)
             if access.receiver is not None:
-                audiences.remove(self._writers, access.receiver.lower(), person)
+                audiences.remove(self.writers, access.receiver.lower(), person)
 
 
 def _taken_from(person: Person) -> Iterator[Access]:

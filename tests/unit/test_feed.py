@@ -503,7 +503,7 @@ def test_what_the_persister_would_refuse_is_shown_to_nobody_and_takes_nobodys_pl
 
     assert ana.read() == [{"re": 1, "ok": {"id": message_id(said), "position": "1:0:1", "duplicate": False}}]
     assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
-    assert [r.offset for _, found in gateway.feed.recent.since([said.key], [0]) for r in found] == [1]
+    assert [r.offset for _, found in gateway.feed.recent.since({said.key}, [0]) for r in found] == [1]
     assert SKIPPED._value.get() == before + 1
 
 
@@ -513,13 +513,13 @@ def test_a_refused_record_that_nobody_heard_takes_nobodys_place_and_is_not_repla
     said = message(in_group(ANA), "hi")
     bad, good = records_of(Entry(said.key, value, said.judge), said)
     gateway.read([bad])
-    found = [record for _, records in gateway.feed.recent.since([said.key], [0]) for record in records]
+    found = [record for _, records in gateway.feed.recent.since({said.key}, [0]) for record in records]
     assert gateway.feed.frames(found) == []
 
     bob = gateway.connect(BOB)
     gateway.read([good])
     assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
-    found = [record for _, records in gateway.feed.recent.since([said.key], [0]) for record in records]
+    found = [record for _, records in gateway.feed.recent.since({said.key}, [0]) for record in records]
     assert gateway.feed.frames(found) == [gateway.feed.frame(good)]
 
 

@@ -44,8 +44,9 @@ def test_a_person_goes_with_their_last_connection() -> None:
     hub.leave(person, first)
     assert heard(hub) == {TEA_KEY: {second}}
 
+    hub.admit(person, direct(ANA, BOB), 1)
     hub.leave(person, second)
-    assert (hub.audiences, hub.people) == ({}, {})
+    assert (hub.audiences, hub.people, hub.member_counts, hub.writers) == ({}, {}, {}, {})
 
 
 def test_a_lower_version_is_ignored() -> None:

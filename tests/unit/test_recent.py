@@ -1,5 +1,7 @@
 """What a gateway keeps for replays: all from `begins` on, within its bound."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +28,19 @@ def test_what_was_added_is_found_by_its_key_from_an_offset_on() -> None:
 
     assert found(recent, [1, 3]) == {b"tea": [(0, 1), (0, 2)]}
     assert found(recent, [3, 2], b"coffee", b"nobody's") == {b"coffee": [(1, 2)]}
+
+
+def test_what_is_found_costs_the_same_for_somebody_with_many_keys() -> None:
+    recent = Recent([0], 2**20)
+    recent.add(b"tea", record(0, 0))
+
+    def took_s(keys: dict[bytes, None]) -> float:
+        before_s = time.thread_time()
+        assert len(list(recent.since(keys.keys(), [0]))) == 1
+        return time.thread_time() - before_s
+
+    one, many = {b"tea": None}, dict.fromkeys([b"tea", *(b"%d" % number for number in range(100_000))])
+    assert min(took_s(many) for _ in range(5)) < 100 * min(took_s(one) for _ in range(5))
 
 
 def test_it_begins_where_the_feed_began_and_says_what_it_lacks() -> None:

@@ -3,19 +3,24 @@
 import asyncio
 import gc
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
 
+from klatsch.archive.changes import Found
+from klatsch.eventlog.partitions import partition_of
+from klatsch.gateway import replay
 from klatsch.gateway.arrivals import Arrival
+from klatsch.gateway.hub import Person
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import SLICE, in_turns, slices
 from tests.contract.gateway_parts import Parts, signed_in, standing_of
 from tests.contract.peer import Peer
-from tests.contract.talk import ANA, in_group, records_of, removed
+from tests.contract.talk import ANA, BOB, Somebody, direct, in_group, message, records_of, removed
 from tests.contract.waiting import until
 
 MANY = 2_000
@@ -36,6 +41,26 @@ async def watched(done: Callable[[], int]) -> AsyncIterator[list[int]]:
     look()
     yield turns
     is_over = True
+
+
+@asynccontextmanager
+async def holds() -> AsyncIterator[list[float]]:
+    """How long each turn of the loop holds it, in seconds of this thread's CPU: others' load adds none."""
+    turns: list[float] = []
+    is_over = False
+
+    def look(before_s: float) -> None:
+        turns.append(time.thread_time() - before_s)
+        if not is_over:
+            asyncio.get_running_loop().call_soon(look, time.thread_time())
+
+    gc.disable()  # a collection of all that the tests have made is no hold of the gateway's
+    try:
+        look(time.thread_time())
+        yield turns
+    finally:
+        is_over = True
+        gc.enable()
 
 
 def largest_step(turns: list[int]) -> int:
@@ -121,6 +146,96 @@ async def test_the_last_connection_of_somebody_with_many_conversations_goes_in_t
     assert parts.hub.audiences == {in_group(ANA, GROUPS[-1]).key: {again}}
 
 
+async def test_no_turn_of_a_hello_a_resume_or_an_end_takes_a_large_part_of_it() -> None:
+    """A resume from the archive held the loop for nearly all that it took: 0.6 s with 50,000 conversations."""
+    parts = await forgetful()
+    outbox, _ = outbox_of(parts)
+    parts.database.answers = [[], [standing_of(in_group(ANA, group)) for group in GROUPS]]
+    await parts.gateway.hello(Arrival(signed_in(BOB), 0), outbox_of(parts)[0])  # what is done once is done by now
+    async with holds() as hello:
+        person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+    parts.database.answers = [Found(dict(enumerate(parts.feed.offsets)))]
+    async with holds() as resume:
+        await parts.gateway.replays.run(person, outbox, [0])
+    async with holds() as end:
+        parts.hub.leave(person, outbox)
+        await until(lambda: not parts.hub.audiences)
+
+    assert (person.access, person.writable, person.versions) == ({}, {}, {})
+    for turns in (hello, resume, end):
+        assert max(turns) < sum(turns) / 3
+
+
+@pytest.mark.parametrize("archived", [True, False])
+async def test_a_resume_beyond_memory_looks_for_partitions_in_slices(
+    archived: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = await forgetful()
+    outbox, peer = outbox_of(parts)
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
+    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+    parts.database.answers = [Found({0: parts.feed.offsets[0] if archived else 0})] * 3
+    looked = itertools.count()
+    done = [0]
+
+    def counted(key: bytes, partitions: int) -> int:
+        done[0] = next(looked) + 1
+        return partition_of(key, partitions)
+
+    monkeypatch.setattr(replay, "partition_of", counted)
+    async with watched(lambda: done[0]) as turns:
+        await parts.gateway.replays.run(person, outbox, [0])
+
+    assert sum(len(frame["d"]["conversations"]) for frame in peer.read() if frame["t"] == "reset") == (
+        0 if archived else MANY
+    )
+    assert done[0] >= MANY
+    assert largest_step(turns) <= SLICE
+
+
+async def forgetful() -> Parts:
+    """A gateway whose memory has dropped the log's beginning."""
+    parts = Parts(recent_bytes=16_000)
+    for number in range(50):
+        parts.log.append(message(in_group(BOB), f"{number}" * 500))
+        parts.read_log()
+    assert parts.feed.recent.missing([0])
+    return parts
+
+
+class NotWalked(dict[str, Person]):
+    """People of whom some may be looked up, and all never."""
+
+    def values(self) -> object:  # type: ignore[override]  # it has no result
+        raise AssertionError("all people of the gateway are walked")
+
+    items = __iter__ = values  # type: ignore[assignment]  # nor have these
+
+
+async def test_a_deactivation_walks_nobody_whom_it_does_not_concern() -> None:
+    parts = Parts()
+    person = parts.hub.join(ANA.user_id, ANA.name, outbox_of(parts)[0])
+    parts.hub.admit(person, direct(ANA, BOB), 1)
+    parts.hub.people = NotWalked(parts.hub.people)
+    parts.hub.part("BOB")
+
+    assert (person.direct, person.writable, parts.hub.writers) == ({}, {}, {})
+
+
+async def test_a_deactivation_of_somebody_whom_many_write_to_goes_in_turns() -> None:
+    parts = Parts()
+    many = [Somebody(UUID(int=number), f"person-{number}") for number in range(5 * SLICE)]
+    people = [parts.hub.join(one.user_id, one.name, outbox_of(parts)[0]) for one in many]
+    for one, person in zip(many, people, strict=True):
+        parts.hub.admit(person, direct(one, BOB), 1)
+    async with watched(lambda: sum(len(person.writable) for person in people)) as turns:
+        parts.hub.part(BOB.name)
+        await until(lambda: not turns[-1])
+
+    assert largest_step(turns) <= SLICE
+
+
 async def test_a_mark_for_everybody_is_told_in_turns() -> None:
     parts = Parts()
     peers = [outbox_of(parts) for _ in range(5 * SLICE)]
@@ -151,3 +266,13 @@ def test_the_garbage_collector_does_not_look_at_what_is_kept_for_each_conversati
 
     assert not gc.is_tracked(access)
     assert not gc.is_tracked(standing_of(access))
+
+
+async def test_the_garbage_collector_has_no_more_to_look_at_for_those_who_are_alone_in_many_conversations() -> None:
+    parts = Parts()
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
+    gc.collect()
+    before = len(gc.get_objects())
+    await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox_of(parts)[0])
+
+    assert len(gc.get_objects()) - before < MANY / 4
