@@ -13,7 +13,8 @@ from klatsch.api.authentication import person_of
 from klatsch.api.bodies import TextField, read_query
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
-from klatsch.archive.histories import MessageView, list_messages
+from klatsch.archive.histories import list_messages
+from klatsch.archive.message_view import MessageView
 from klatsch.eventlog.places import EPOCH_MOST, OFFSET_MOST, Position
 from klatsch.messaging.lookup import wait_for_place
 

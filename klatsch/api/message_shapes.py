@@ -1,17 +1,20 @@
-"""Messages as requests and the OpenAPI document have them; what is answered is `archive.histories.MessageView`."""
+"""Messages as requests and the OpenAPI document have them; what is answered is `archive.message_view.MessageView`."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from klatsch.records.messages import CONTENT_MOST
+from klatsch.archive.message_view import PublicField, Reactions, public_fields
+from klatsch.eventlog.places import PositionText
+from klatsch.records.members import Uuid
+from klatsch.records.messages import CONTENT_MOST, Time
 
 _CLIENT_ID = "^[A-Za-z0-9_-]{1,64}$"
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-_POSITION = "A place in the log: `epoch:partition:offset`."
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -63,21 +66,28 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class MessageSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    client_id = serializers.CharField()
-    conversation = serializers.UUIDField()
-    sender = serializers.CharField(help_text="A username.")
-    sender_id = serializers.UUIDField()
-    receiver = serializers.CharField(allow_null=True, help_text="A username; null in a group.")
-    content = serializers.CharField(help_text="Empty once deleted.")
-    sent_at = serializers.DateTimeField()
-    position = serializers.CharField(help_text=_POSITION)
-    changed = serializers.CharField(help_text=f"That of its last change. {_POSITION}")
-    seq = serializers.IntegerField(allow_null=True, help_text="Its number in its conversation, once archived.")
-    edited_at = serializers.DateTimeField(allow_null=True)
-    deleted = serializers.BooleanField()
-    reply_to = serializers.UUIDField(allow_null=True)
-    reactions = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField()), help_text="Usernames by emoji."
-    )
+_SERIALIZED: Final[dict[Any, Callable[..., serializers.Field[Any, Any, Any, Any]]]] = {
+    Uuid: serializers.UUIDField,
+    Time: serializers.DateTimeField,
+    PositionText: serializers.CharField,
+    str: serializers.CharField,
+    int: serializers.IntegerField,
+    bool: serializers.BooleanField,
+    Reactions: lambda **options: serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), **options
+    ),
+}
+"""How the OpenAPI document has each type that a message's fields are of."""
+
+
+def _serialized(field: PublicField) -> "serializers.Field[Any, Any, Any, Any]":
+    options: dict[str, Any] = {"allow_null": True} if field.nullable else {}
+    if field.note:
+        options["help_text"] = field.note
+    return _SERIALIZED[field.kind](**options)
+
+
+MessageSerializer: Final[type[serializers.Serializer[Any]]] = type(
+    "MessageSerializer", (serializers.Serializer,), {field.name: _serialized(field) for field in public_fields()}
+)
+"""The shape of a `MessageView`, for the document alone: answers are encoded by msgspec."""

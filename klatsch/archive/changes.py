@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from klatsch.archive.histories import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
+from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
 
 PAGE_BYTES: Final = 131_072
 """What a page's messages take, about: more than a socket takes at once, so that a fast reader is asked for seldom."""

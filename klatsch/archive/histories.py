@@ -7,34 +7,14 @@ Nothing here asks who is reading, but `list_own_messages`: `conversations.querie
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import msgspec
 from django.db import connection
 
+from klatsch.archive.message_view import MESSAGE_COLUMNS, MESSAGE_WIDTH, PEOPLE, MessageView, view_of
 from klatsch.core.keyset import Keyset
 from klatsch.eventlog.places import Position
-
-
-class MessageView(msgspec.Struct, frozen=True, gc=False):
-    """A message as clients see it; `seq` is None until it is archived."""
-
-    id: str
-    client_id: str
-    conversation: str
-    sender: str
-    sender_id: str
-    receiver: str | None
-    content: str
-    sent_at: str
-    position: str
-    changed: str
-    seq: int | None
-    edited_at: str | None
-    deleted: bool
-    reply_to: str | None
-    reactions: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +29,6 @@ class Verdict:
     digest: bytes
     message: MessageView | None
 
-
-# The fields of MessageView in their order, of messaging_message m, its sender s and its receiver r: as text already,
-# since making a UUID and a datetime of each only to print them again would take longer than all the rest.
-MESSAGE_COLUMNS: Final = """
-    m.id::text, m.client_id, m.conversation_id::text, s.username, m.sender_id::text, r.username,
-    CASE WHEN m.deleted THEN '' ELSE m.content END,
-    to_char(m.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    concat_ws(':', m.epoch, m.partition, m."offset"),
-    concat_ws(':', m.changed_epoch, m.partition, m.changed_offset),
-    m.seq, to_char(m.edited_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-    m.deleted, m.reply_to::text, m.reactions::text"""
-MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
-PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
 _HISTORY: Final = Keyset(
     ("epoch", '"offset"'),
@@ -149,10 +116,3 @@ def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
     if digest is None:
         return Verdict(next_offset, is_dead_letter, b"", None)
     return Verdict(next_offset, is_dead_letter, bytes(digest), view_of(row))
-
-
-def view_of(row: tuple[Any, ...]) -> MessageView:
-    """The message whose MESSAGE_COLUMNS a row begins with."""
-    *texts, reactions = row[:MESSAGE_WIDTH]
-    values = [*texts, msgspec.Raw(reactions)]
-    return MessageView(*values)

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from klatsch.archive.histories import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, view_of
+from klatsch.archive.message_view import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, view_of
 from klatsch.conversations.queries import no_such_conversation
 from klatsch.core.keyset import Keyset
 

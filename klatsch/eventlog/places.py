@@ -2,11 +2,24 @@
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import Meta
 
 POSITION_PATTERN: Final = r"^\d{1,5}:\d{1,5}:\d{1,19}$"
 TOKEN_PATTERN: Final = r"^\d{1,5}\.[0-9a-f]{16}(\.\d{1,5}:\d{1,19})+$"  # noqa: S105 - a pattern
 USER_HASH_DIGITS: Final = 16
+
+PositionText = Annotated[
+    str, Meta(pattern=POSITION_PATTERN, description="A place in the log: `epoch:partition:offset`.")
+]
+ResumeTokenText = Annotated[
+    str,
+    Meta(
+        pattern=TOKEN_PATTERN,
+        description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
+    ),
+]
 
 EPOCH_MOST: Final = 2**15 - 1
 PARTITION_MOST: Final = 2**15 - 1

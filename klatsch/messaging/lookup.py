@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from klatsch.archive.at_least import parse_at_least
-from klatsch.archive.histories import MessageView, find_verdict
+from klatsch.archive.histories import find_verdict
+from klatsch.archive.message_view import MessageView
 from klatsch.archive.progress import Progress
 from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError

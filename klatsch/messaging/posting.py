@@ -7,13 +7,12 @@ import msgspec
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from klatsch.archive.histories import MessageView, Verdict, find_verdict
+from klatsch.archive.histories import Verdict, find_verdict
+from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.archive.progress import Progress, release_connection
 from klatsch.conversations.access import Access
 from klatsch.core.caps import AtOnce
-from klatsch.core.clock import timestamp
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
-from klatsch.core.ids import uuid_text
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.eventlog.places import Position
@@ -21,6 +20,7 @@ from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.outages import is_outage
+from klatsch.records.messages import MessagePosted
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +80,8 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
     message = _read_archived(route, sent, position)
     if message is not None:
         return Posted(message, archived=True)
-    return Posted(_view_of_logged(access, draft, sent, position, now_ms), archived=False)
+    logged = view_of_posted(msgspec.json.decode(sent.value, type=MessagePosted), str(position))
+    return Posted(logged, archived=False)
 
 
 def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
@@ -133,23 +134,3 @@ def _refusal(verdict: Verdict) -> InvalidContent | NotAMember:
     if verdict.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
     return NotAMember("You were removed from this conversation before the message came.")
-
-
-def _view_of_logged(access: Access, draft: Draft, sent: SentMessage, position: Position, now_ms: int) -> MessageView:
-    return MessageView(
-        id=uuid_text(sent.id),
-        client_id=draft.client_id,
-        conversation=access.conversation,
-        sender=access.sender,
-        sender_id=access.sender_id,
-        receiver=access.receiver,
-        content=draft.content,
-        sent_at=timestamp(now_ms),
-        position=str(position),
-        changed=str(position),
-        seq=None,
-        edited_at=None,
-        deleted=False,
-        reply_to=draft.reply_to,
-        reactions=msgspec.Raw(b"{}"),
-    )

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from klatsch.accounts.models import User
-from klatsch.archive.histories import MessageView, list_messages, list_own_messages
+from klatsch.archive.histories import list_messages, list_own_messages
+from klatsch.archive.message_view import MessageView
 from klatsch.archive.models import Message
 from klatsch.archive.overview import ConversationView, get_conversation, list_conversations
 from klatsch.conversations import groups

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.archive.changes import Asked, Found, MemberState, Page, Place
-from klatsch.archive.histories import MessageView
+from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.arrivals import Arrival
 from klatsch.gateway.hub import Person
@@ -458,16 +458,7 @@ def found(archived: int, *, messages: int = 1) -> Found:
 
 def view(content: str, position: str) -> MessageView:
     """A message as the archive has it."""
-    event = posted(in_group(BOB), content, client_id=fresh_client_id())
-    return MessageView(
-        **{name: getattr(event, name) for name in MessageView.__struct_fields__ if hasattr(event, name)},
-        position=position,
-        changed=position,
-        seq=1,
-        edited_at=None,
-        deleted=False,
-        reactions={},  # type: ignore[arg-type]  # as raw JSON in real life
-    )
+    return view_of_posted(posted(in_group(BOB), content, client_id=fresh_client_id()), position, seq=1)
 
 
 acts = st.lists(st.sampled_from(["say", "elsewhere", "go", "come", "mark", "cut"]), max_size=40)

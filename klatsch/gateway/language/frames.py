@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from klatsch.archive.message_view import MessageView, Reactions
 from klatsch.records.members import MembersChanged, Role, Uuid
 from klatsch.records.messages import MessageChanged, MessagePosted, Time
 
@@ -165,24 +166,11 @@ class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):
     d: ResetBody
 
 
-class ArchivedMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="message"):
+class ArchivedMessage(MessageView, frozen=True, tag_field="kind", tag="message"):
     """The whole message as it is now. Apply it if its `changed` is newer than what one has."""
 
-    id: Uuid
-    client_id: str
-    conversation: Uuid
-    sender: str
-    sender_id: Uuid
-    receiver: str | None
-    content: str
-    sent_at: Time
-    position: Position
-    changed: Position
     seq: int
-    edited_at: Time | None
-    deleted: bool
-    reply_to: Uuid | None
-    reactions: dict[str, list[str]]
+    reactions: Reactions  # type: ignore[assignment]  # as it is told; the archive passes on its JSON undecoded
 
 
 class ArchivedMember(msgspec.Struct, frozen=True):

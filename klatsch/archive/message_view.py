@@ -1,0 +1,111 @@
+"""A message as clients see it, declared once. The columns that are read, the frame of a replay and the shape in the
+OpenAPI document are all derived from `MessageView`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_type_hints
+
+import msgspec
+
+from klatsch.eventlog.places import PositionText
+from klatsch.records.members import Uuid
+from klatsch.records.messages import MessagePosted, Time
+
+Reactions = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Says where a field comes from: SQL of the message m, its sender s and its receiver r; and `note`, for readers.
+
+    As text already, since making a UUID and a datetime of each only to print them again would take longer than all the
+    rest. `public` is the field's type for clients, where it is not that in memory.
+    """
+
+    sql: str
+    note: str = ""
+    public: Any = None
+
+
+_PLACE: Final = "A place in the log: `epoch:partition:offset`."
+_MOMENT: Final = """to_char(m.{} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+class MessageView(msgspec.Struct, frozen=True, gc=False):
+    """A message as clients see it. `seq` is None until it is archived; `reactions` stay JSON as PostgreSQL has it."""
+
+    id: Annotated[Uuid, Column("m.id::text")]
+    client_id: Annotated[str, Column("m.client_id")]
+    conversation: Annotated[Uuid, Column("m.conversation_id::text")]
+    sender: Annotated[str, Column("s.username", "A username.")]
+    sender_id: Annotated[Uuid, Column("m.sender_id::text")]
+    receiver: Annotated[str | None, Column("r.username", "A username; null in a group.")]
+    content: Annotated[str, Column("CASE WHEN m.deleted THEN '' ELSE m.content END", "Empty once deleted.")]
+    sent_at: Annotated[Time, Column(_MOMENT.format("sent_at"))]
+    position: Annotated[PositionText, Column("""concat_ws(':', m.epoch, m.partition, m."offset")""", _PLACE)]
+    changed: Annotated[
+        PositionText,
+        Column("concat_ws(':', m.changed_epoch, m.partition, m.changed_offset)", f"That of its last change. {_PLACE}"),
+    ]
+    seq: Annotated[int | None, Column("m.seq", "Its number in its conversation, once archived.")]
+    edited_at: Annotated[Time | None, Column(_MOMENT.format("edited_at"))]
+    deleted: Annotated[bool, Column("m.deleted")]
+    reply_to: Annotated[Uuid | None, Column("m.reply_to::text")]
+    reactions: Annotated[msgspec.Raw, Column("m.reactions::text", "Usernames by emoji.", Reactions)]
+
+
+class PublicField(NamedTuple):
+    """A field as clients get it: its type, None apart."""
+
+    name: str
+    kind: Any
+    nullable: bool
+    note: str
+
+
+def _declared() -> Iterator[tuple[str, Any, Column]]:
+    """The fields in their order: name, type and column."""
+    for name, hint in get_type_hints(MessageView, include_extras=True).items():
+        *constraints, column = hint.__metadata__
+        yield name, Annotated[hint.__origin__, *constraints] if constraints else hint.__origin__, column
+
+
+def public_fields() -> Iterator[PublicField]:
+    """The fields as clients get them."""
+    for name, declared, column in _declared():
+        kinds = [kind for kind in get_args(declared) if kind is not NoneType]
+        nullable = NoneType in get_args(declared)
+        kind = column.public or (kinds[0] if nullable else declared)
+        yield PublicField(name, kind, nullable, column.note)
+
+
+MESSAGE_COLUMNS: Final = ", ".join(column.sql for _, _, column in _declared())
+"""The fields of a MessageView in their order, to be selected from messaging_message m and PEOPLE."""
+MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
+PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
+
+
+def view_of(row: tuple[Any, ...]) -> MessageView:
+    """The message whose MESSAGE_COLUMNS a row begins with."""
+    *texts, reactions = row[:MESSAGE_WIDTH]
+    values = [*texts, msgspec.Raw(reactions)]
+    return MessageView(*values)
+
+
+_AS_POSTED: Final = [name for name in MessageView.__struct_fields__ if name in MessagePosted.__struct_fields__]
+
+
+def view_of_posted(message: MessagePosted, position: str, seq: int | None = None) -> MessageView:
+    """A message that nobody has changed, from its record and where that stands."""
+    posted = {name: getattr(message, name) for name in _AS_POSTED}
+    return MessageView(
+        **posted,
+        position=position,
+        changed=position,
+        seq=seq,
+        edited_at=None,
+        deleted=False,
+        reactions=msgspec.Raw(b"{}"),
+    )
