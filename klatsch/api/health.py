@@ -15,6 +15,7 @@ from django.http import HttpRequest, JsonResponse
 
 from klatsch.api.ports import Ports, ports_of
 from klatsch.core.errors import Unavailable
+from klatsch.core.readiness import Why
 from klatsch.eventlog.log import LogError, TopicChanged
 
 DEADLINE_S = 2.0
@@ -27,7 +28,11 @@ _NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class NotReady(Exception):
-    """A part is not ready; the text says why, for people, without addresses or names of machines."""
+    """A part is not ready."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 def livez(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
@@ -82,7 +87,7 @@ def _run(checks: Checks) -> dict[str, str]:
         try:
             check()
         except NotReady as reason:
-            missing[name] = str(reason)
+            missing[name] = reason.why
     return missing
 
 
@@ -95,7 +100,7 @@ def check_migrations(deadline_s: float = DEADLINE_S) -> None:
     """Raises NotReady unless every app's last migration has been applied."""
     applied = set(_ask("SELECT app, name FROM django_migrations", deadline_s))
     if not _last_migrations() <= applied:
-        raise NotReady("is not migrated")
+        raise NotReady(Why.NOT_MIGRATED)
 
 
 def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
@@ -105,18 +110,18 @@ def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
     try:
         ports.check_log(deadline_s)
     except TopicChanged as error:
-        raise NotReady("is not the known topic: see `manage.py topics verify`") from error
+        raise NotReady(Why.ANOTHER_TOPIC) from error
     except LogError as error:
-        raise NotReady("does not answer") from error
+        raise NotReady(Why.DOES_NOT_ANSWER) from error
     except DatabaseError as error:
-        raise NotReady("cannot be compared with the known topic") from error
+        raise NotReady(Why.CANNOT_BE_COMPARED) from error
 
 
 def check_log_of(request: HttpRequest) -> None:
     try:
         ports = ports_of(request)
     except (Unavailable, DatabaseError) as error:
-        raise NotReady("cannot be reached") from error
+        raise NotReady(Why.CANNOT_BE_REACHED) from error
     check_log(ports)
 
 
@@ -133,9 +138,9 @@ def _ask(statement: str, deadline_s: float) -> list[tuple[Any, ...]]:
         with psycopg.connect(**parameters, autocommit=True) as fresh:
             return fresh.execute(statement).fetchall()
     except psycopg.errors.UndefinedTable as error:
-        raise NotReady("is not migrated") from error
+        raise NotReady(Why.NOT_MIGRATED) from error
     except psycopg.Error as error:
-        raise NotReady("does not answer") from error
+        raise NotReady(Why.DOES_NOT_ANSWER) from error
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from klatsch.conversations.queries import Standing, load_people
 from klatsch.core.caps import AtOnce
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import NotAuthenticated, RateLimited, Unavailable
+from klatsch.core.readiness import Why
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.places import ResumeToken
 from klatsch.gateway.allowance import Allowances
@@ -98,8 +99,8 @@ class Gateway:
     def not_ready(self) -> dict[str, str]:
         """Why nobody should be sent here now, by part; empty when all is well."""
         if not self.ready:
-            return {"feed": "has not read the log up to now, or is closing"}
-        return {"feed": "is behind the log"} if self.sending.is_behind(time.monotonic()) else {}
+            return {"feed": Why.NOT_READ}
+        return {"feed": Why.BEHIND} if self.sending.is_behind(time.monotonic()) else {}
 
     def apply(self, records: Sequence[Record]) -> None:
         """Takes the next batch of the log, on the event loop."""

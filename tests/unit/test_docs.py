@@ -154,14 +154,6 @@ def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
         assert name in settings | of_make, name
 
 
-def test_the_page_on_operating_tells_every_reason_why_a_process_is_not_ready() -> None:
-    health, gateway = (SOURCES[ROOT / "klatsch" / file] for file in ("api/health.py", "gateway/arrivals.py"))
-    reasons = {*re.findall(r'NotReady\("([^"]+)"\)', health), *re.findall(r'\{"feed": "([^"]+)"\}', gateway)}
-    rows = [line.split("|") for line in section(OPERATIONS, "Health").splitlines() if line.startswith("|")]
-    assert {row[2].strip().strip('"') for row in rows[2:]} == reasons
-    assert {row[1].strip() for row in rows[2:]} == {"`database`", "`migrations`", "`log`", "`feed`"}
-
-
 def test_the_page_on_operating_names_lines_of_the_log_that_are_written() -> None:
     written = {event for source in SOURCES.values() for event in re.findall(r'_log\.\w+\(\s*"(\w+)"', source)}
     named = {event for cell in first_cells(section(OPERATIONS, "Logs"))[2:] for event in in_backticks(cell)}

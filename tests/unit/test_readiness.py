@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from klatsch.api.health import KEPT_S, NotReady, Readiness
+from klatsch.core.readiness import Why
 from tests.contract.waiting import wait_until
 
 
@@ -23,7 +24,7 @@ class Parts:
         self.looks += 1
         self.may.wait(10)
         if self.away:
-            raise NotReady("does not answer")
+            raise NotReady(Why.DOES_NOT_ANSWER)
 
     def ask(self) -> dict[str, str]:
         return self.readiness.find_not_ready({"log": self.check})

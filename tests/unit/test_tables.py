@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from klatsch import env
+from klatsch.core.readiness import REMEDIES, Why
 from klatsch.processes.tables.markdown import table
 from klatsch.processes.tables.pages import PAGES, with_tables
 from klatsch.processes.tables.settings import settings_example
@@ -51,6 +52,10 @@ def test_every_default_in_the_example_of_settings_is_read_as_the_default() -> No
     read = env.load(given)
     assert set(given) == {variable.name for variable in VARIABLES}
     assert all(read[variable.name] == variable.default for variable in VARIABLES if not variable.required)
+
+
+def test_every_reason_for_not_being_ready_has_a_remedy() -> None:
+    assert {why for _, why in REMEDIES} == set(Why)
 
 
 def test_whatever_names_a_password_a_key_or_a_token_is_a_secret() -> None:

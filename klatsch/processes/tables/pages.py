@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from klatsch.processes.tables.codes import close_table, error_table, rest_codes
+from klatsch.processes.tables.health import health_table
 from klatsch.processes.tables.limits import limits_table
 from klatsch.processes.tables.metrics import metrics_table
 from klatsch.processes.tables.settings import settings_example, settings_table
@@ -12,6 +13,7 @@ from klatsch.processes.tables.settings import settings_example, settings_table
 PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     ".env.example": {"settings": settings_example},
     "docs/metrics.md": {"metrics": metrics_table},
+    "docs/operations.md": {"health": health_table},
     "docs/protocol.md": {
         "errors": error_table,
         "errors of REST alone": rest_codes,
