@@ -5,16 +5,13 @@ from typing import Any, Final
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
-from klatsch.gateway.arrivals import Gateway
-from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.http.app import Asgi
 
 _NOTHING_HERE: Final = b"The WebSocket is at /ws."
 
 
-def build_application(gateway: Gateway, http: Asgi) -> Any:
-    """Serve it with `manage.py gateway`: its connections need `klatsch.gateway.socket` below them."""
-    connection: Any = ChatConnection.as_asgi(gateway=gateway)
+def build_application(connection: Any, http: Asgi) -> Any:
+    """Serve it with `manage.py gateway`: a `ChatConnection` needs `klatsch.gateway.socket` below it."""
     elsewhere: Any = answer_not_found
     routes: list[Any] = [path("ws", connection), re_path("", elsewhere)]
     sockets = URLRouter(routes)

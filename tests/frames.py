@@ -7,7 +7,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from klatsch.gateway.language.asyncapi.document import async_document
-from klatsch.gateway.language.protocol import BadFrame, decode_frame
+from klatsch.gateway.language.ops import BadFrame, decode_frame
 
 
 def check_received(frame: Any) -> None:

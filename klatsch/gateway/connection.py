@@ -8,58 +8,69 @@ fails when Channels changes what stands on it.
 import asyncio
 import contextlib
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final
 
 import structlog
 from channels.consumer import AsyncConsumer
 from structlog.contextvars import bind_contextvars
 
+from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, RateLimited, Unavailable
-from klatsch.core.metrics import CONNECTIONS, REFUSED
+from klatsch.core.metrics import REFUSED
 from klatsch.core.tracing import new_id
-from klatsch.gateway.arrivals import Gateway
-from klatsch.gateway.handshake import Credentials, NoSubprotocol, read_handshake
-from klatsch.gateway.http.sinks import nothing
+from klatsch.gateway.allowance import Allowances
+from klatsch.gateway.arrivals import Arrivals
+from klatsch.gateway.handshake import NoSubprotocol, read_handshake
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.protocol import BadFrame, Close, Hello, Send
-from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, Send, decode_frame
+from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.resuming import Resuming
+from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)
+_CLOSES: Final[dict[type[KlatschError], Close]] = {
+    RateLimited: Close.FLOODING,
+    NotAuthenticated: Close.NOT_AUTHENTICATED,
+    Forbidden: Close.FORBIDDEN,
+    Unavailable: Close.NOT_READY,
+}
+"""What ends a connection that may not come in, or cannot be served."""
 
 
 class ChatConnection(AsyncConsumer):
-    """A person's connection: frames are handled one after the other, and answered in that order or later."""
+    """A person's connection: frames are handled one after the other, and answered in that order or later.
+
+    `sockets` counts how many its person has.
+    """
 
     scope: Any
     base_send: Any
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(
+        self, *, arrivals: Arrivals, sockets: AtOnce, resuming: Resuming, sending: Sending, allowances: Allowances
+    ) -> None:
+        self._arrivals = arrivals
+        self._sockets = sockets
+        self._resuming = resuming
+        self._sending = sending
+        self._allowances = allowances
         self._malformed = 0
         self._person: Person | None = None
         self._greeting: Hello | None = None
-        self._place = contextlib.ExitStack()
-        """This connection among those that its person may have."""
+        self._held = contextlib.AsyncExitStack()
+        """Its place among those that its person may have, and its place in the hub."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
         bind_contextvars(connection=new_id())  # of this task's context alone
         await receive()  # websocket.connect
         self._socket: ChatSocket = scope["extensions"][EXTENSION]
-        self.outbox = Outbox(self._socket, self._gateway.hub.dirty, self._gateway.limits.outbox_bytes)
-        self._socket.resumed = self.outbox.flush
-        CONNECTIONS.inc()
-        try:
-            await self._serve(receive)
-        finally:
-            CONNECTIONS.dec()
-            self.outbox.closed = True
-            self._socket.resumed = nothing  # else the two would hold each other
-            if self._person is not None:
-                self._gateway.leave(self._person, self.outbox)
-            self._place.close()
+        with self._arrivals.connected(self._socket) as self.outbox:
+            async with self._held:
+                await self._serve(receive)
 
     async def _serve(self, receive: Any) -> None:
         """The handshake, `hello`, and then frames until one side has enough."""
@@ -80,34 +91,31 @@ class ChatConnection(AsyncConsumer):
     async def _accept(self) -> bool:
         """Accepts, and closes with a code where this may not go on: a refused handshake would show none."""
         try:
-            handshake = read_handshake(self.scope)
+            credentials = read_handshake(self.scope)
         except NoSubprotocol:
             await self.base_send({"type": "websocket.accept"})
             self.outbox.close(Close.MALFORMED, f"the sub-protocol is {protocol.SUBPROTOCOL}")
             return False
         await self.base_send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
-        return await self._authenticate(handshake)
-
-    async def _authenticate(self, credentials: Credentials) -> bool:
-        try:
-            self._arrival = await self._gateway.authenticate(credentials)
-            self._place.enter_context(self._gateway.sockets.enter(str(self._arrival.user.id)))
-        except RateLimited as error:
-            self.outbox.close(Close.FLOODING, error.detail)
-        except NotAuthenticated as error:
-            self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
-        except Forbidden as error:
-            self.outbox.close(Close.FORBIDDEN, error.detail)
-        except Unavailable as error:
-            self.outbox.close(Close.NOT_READY, error.detail)
+        with self._closed_if_refused():
+            self._arrival = await self._arrivals.authenticate(credentials)
+            self._held.enter_context(self._sockets.enter(str(self._arrival.user.id)))
         return not self.outbox.closed
+
+    @contextlib.contextmanager
+    def _closed_if_refused(self) -> Iterator[None]:
+        """Closes the connection with the code of what the block raises."""
+        try:
+            yield
+        except tuple(_CLOSES) as error:
+            self.outbox.close(_CLOSES[type(error)], error.detail)
 
     async def _take(self, event: dict[str, Any]) -> bool:
         """Handles one event of the socket; False when it was the last one: what comes after our close is void."""
         if self.outbox.closed or event["type"] == "websocket.disconnect":
             return False
         try:
-            await self._handle(protocol.decode_frame(event.get("text")))
+            await self._handle(decode_frame(event.get("text")))
             self._malformed = 0
         except BadFrame as bad:
             self._refuse(bad)
@@ -119,14 +127,9 @@ class ChatConnection(AsyncConsumer):
         if self._malformed >= protocol.MALFORMED_MOST:
             self.outbox.close(Close.MALFORMED, "too many malformed frames in a row")
 
-    async def _handle(self, frame: Hello | Send) -> None:
+    async def _handle(self, frame: ClientFrame) -> None:
         try:
-            if isinstance(frame, Send):
-                if self._person is None:
-                    raise BadRequest("The first frame is hello.")
-                await self._gateway.sending.send(self._person, self.outbox, frame)
-            else:
-                await self._hello(frame)
+            await _HANDLERS[type(frame)](self, frame)
         except KlatschError as error:
             self._answer_error(frame.id, error)
 
@@ -134,31 +137,33 @@ class ChatConnection(AsyncConsumer):
         REFUSED.labels(error.code).inc()
         self.outbox.answer(protocol.err(re, error))
 
-    async def _hello(self, frame: Hello) -> None:
+    async def on_send(self, frame: Send) -> None:
+        if self._person is None:
+            raise BadRequest("The first frame is hello.")
+        await self._sending.send(self._person, self.outbox, frame)
+
+    async def on_hello(self, frame: Hello) -> None:
         if self._person is not None:
             raise BadRequest("There was a hello already.")
-        try:
-            self._person = await self._gateway.hello(self._arrival, self.outbox)
+        with self._closed_if_refused():
+            joining = self._arrivals.joined(self._arrival, self.outbox)
+            self._person = await self._held.enter_async_context(joining)
             self._greeting = frame
             if not self.outbox.closed:
-                self._socket.allowances = self._gateway.allowances.of(self._person.user_id)
-        except NotAuthenticated as error:
-            self.outbox.close(Close.NOT_AUTHENTICATED, error.detail)
-        except Unavailable as error:
-            self.outbox.close(Close.NOT_READY, error.detail)
+                self._socket.allowances = self._allowances.of(self._person.user_id)
 
     async def _catch_up(self, person: Person, greeting: Hello) -> None:
         """As long as it takes: a replay is bounded by what it may hold and by how slow the peer may be."""
         started = time.monotonic()
-        try:
-            await self._gateway.catch_up(
-                person,
-                self.outbox,
-                greeting.d.resume,
-                lambda resumed: self.outbox.answer(
-                    protocol.ok(greeting.id, self._gateway.welcome(person, resumed=resumed))
-                ),
-            )
-        except Unavailable as error:
-            self.outbox.close(Close.NOT_READY, error.detail)
+
+        def answer(resumed: bool) -> None:  # noqa: FBT001 - as Resuming calls it
+            self.outbox.answer(protocol.ok(greeting.id, self._resuming.welcome(person, resumed=resumed)))
+
+        with self._closed_if_refused():
+            await self._resuming.resume(person, self.outbox, greeting.d.resume, answer)
         _log.debug("hello", user=person.user_id, seconds=round(time.monotonic() - started, 4))
+
+
+_HANDLERS: Final[dict[type[ClientFrame], Callable[[ChatConnection, Any], Awaitable[None]]]] = {
+    op.frame: getattr(ChatConnection, op.handler) for op in OPS
+}

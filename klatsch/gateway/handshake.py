@@ -52,18 +52,26 @@ def read_handshake(scope: dict[str, Any]) -> Credentials:
     )
 
 
-def session_key(credentials: Credentials, *, cookie_name: str, origins: list[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class SessionCookie:
+    """The session cookie's name, and the origins whose pages may use it."""
+
+    name: str
+    origins: list[str]
+
+
+def session_key(credentials: Credentials, session_cookie: SessionCookie) -> str:
     """The session's key, if the page at `origin` may use the cookie; raises Forbidden or NotAuthenticated.
 
     A browser sends the cookie for any page that opens a socket here, so the origin must be one of ours, exactly.
     """
     try:
-        cookie = SimpleCookie(credentials.cookies or "").get(cookie_name)
+        cookie = SimpleCookie(credentials.cookies or "").get(session_cookie.name)
     except CookieError:
         cookie = None
     if cookie is None:
         raise NotAuthenticated("Sign in: a ticket, a bearer token or a session cookie is needed.")
-    if not credentials.own_page and not is_allowed(credentials.origin, origins):
+    if not credentials.own_page and not is_allowed(credentials.origin, session_cookie.origins):
         raise Forbidden("This page's origin may not use the session cookie here.")
     return str(cookie.value)
 

@@ -1,15 +1,23 @@
 """What waits for one connection: bounded, and written straight to its socket while that takes it (D12)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from klatsch.gateway.language.protocol import Close, wire
 
 
+def nothing() -> None:
+    """Does nothing: what a socket calls that belongs to no outbox, or no longer does."""
+
+
 class Socket(Protocol):
-    """The open end of a WebSocket, as `klatsch.gateway.socket` makes it."""
+    """The open end of a WebSocket, as `klatsch.gateway.socket` makes it.
+
+    It calls `resumed` when it takes bytes again.
+    """
 
     paused: bool
+    resumed: Callable[[], None]
 
     def write(self, frames: bytes) -> None:
         """Takes whole WebSocket frames; never blocks. Not to be called while `paused`."""

@@ -23,14 +23,17 @@ from klatsch.api.requests import Handler
 from klatsch.archive import store
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import RateLimited
 from klatsch.core.failures import end_on_uncaught, log_loop_failure
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.allowance import Allowances
-from klatsch.gateway.arrivals import Gateway, Limits
+from klatsch.gateway.arrivals import Arrivals
 from klatsch.gateway.background import run_in_background
+from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
 from klatsch.gateway.feed.bridge import Feeding
@@ -39,15 +42,20 @@ from klatsch.gateway.feed.gauges import GatewayGauges
 from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending
 from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.handshake import SessionCookie
 from klatsch.gateway.http.app import GatewayHttp, Together
 from klatsch.gateway.http.bounded import BoundedHttp
 from klatsch.gateway.http.door import Door
 from klatsch.gateway.http.sync import Sync
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.marks import Marks
+from klatsch.gateway.opening import Opening
 from klatsch.gateway.recheck import Recheck
-from klatsch.gateway.replay import ReplayLimits
+from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.socket import ChatSocket
@@ -147,11 +155,11 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
     )
     rates = wiring.rates()
-    gateway = build_gateway(epoch, start, writer, tail, lookups, database, rates, loop)
-    feeding = Feeding(gateway, start.ends, loop)
+    parts = build_gateway(epoch, start, writer, tail, lookups, database, rates, loop)
+    feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(
-        _config(gateway, wiring.ports(reporting, tail, progress, rates)),
-        lambda: drain(gateway, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
+        _config(parts, wiring.ports(reporting, tail, progress, rates)),
+        lambda: drain(parts.opening, parts.hub, parts.marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # What is here now stays. Looked at in each full garbage collection, it would hold the event loop for 50 ms.
     gc.collect()
@@ -160,10 +168,10 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     feeding.deliver([])  # an empty log is read up already
     watch = wiring.topic_watch(epoch, failed)
     ticking = [
-        run_in_background(_every(_TICK_S, gateway.sending.tick), "tick", fail),
-        run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], gateway.mark), "marks", fail),
-        run_in_background(gateway.recheck.run(), "recheck", fail),
-        run_in_background(_prune(tail, gateway.feed), "prune", fail),
+        run_in_background(_every(_TICK_S, parts.sending.tick), "tick", fail),
+        run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.marks.push_all), "marks", fail),
+        run_in_background(parts.recheck.run(), "recheck", fail),
+        run_in_background(_prune(tail, parts.feed), "prune", fail),
     ]
     try:
         await server.serve([listening])
@@ -183,6 +191,21 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         raise failures[0]
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What stays for as long as the process does, and works for all of its connections."""
+
+    hub: Hub
+    feed: Feed
+    opening: Opening
+    marks: Marks
+    recheck: Recheck
+    sending: Sending
+    arrivals: Arrivals
+    resuming: Resuming
+    tokens: Tokens
+
+
 def build_gateway(
     epoch: Epoch,
     start: Start,
@@ -192,7 +215,7 @@ def build_gateway(
     database: DatabaseThreads,
     rates: Buckets,
     loop: asyncio.AbstractEventLoop,
-) -> Gateway:
+) -> GatewayParts:
     env = settings.ENV
     hub, pending = Hub(), Pending()
     ring = Ring(epoch.partitions, env["KLATSCH_RING_SECONDS"], wiring.clock_ms())
@@ -219,31 +242,40 @@ def build_gateway(
         lag=Lag(feed, tail.watch.known_ends),
         on_loop=loop.call_soon_threadsafe,
     )
-    limits = Limits(
-        outbox_bytes=env["KLATSCH_OUTBOX_BYTES"],
-        connections=env["KLATSCH_CONNECTIONS_PER_PERSON"],
-        mark_s=env["KLATSCH_MARK_SECONDS"],
-        session_cookie=settings.SESSION_COOKIE_NAME,
-        origins=env["KLATSCH_ORIGINS"],
-        secret=settings.SECRET_KEY,
-        replay=ReplayLimits(env["KLATSCH_REPLAY_CONVERSATION"], env["KLATSCH_REPLAY_ALL"]),
-    )
     recheck = Recheck(
         database, every_s=env["KLATSCH_RECHECK_SECONDS"], give_up_s=env["KLATSCH_RECHECK_GIVE_UP_MINUTES"] * 60
     )
-    return Gateway(
+    opening, tokens = Opening(sending.is_behind), Tokens(feed, settings.SECRET_KEY)
+    arrivals = Arrivals(
+        hub=hub,
+        opening=opening,
+        database=database,
+        recheck=recheck,
+        cookie=SessionCookie(settings.SESSION_COOKIE_NAME, env["KLATSCH_ORIGINS"]),
+        outbox_bytes=env["KLATSCH_OUTBOX_BYTES"],
+    )
+    limits = ReplayLimits(env["KLATSCH_REPLAY_CONVERSATION"], env["KLATSCH_REPLAY_ALL"])
+    resuming = Resuming(
+        feed=feed,
+        tokens=tokens,
+        replays=Replays(feed, tokens, database, limits),
+        clock=wiring.clock_ms,
+        mark_s=env["KLATSCH_MARK_SECONDS"],
+    )
+    return GatewayParts(
         hub=hub,
         feed=feed,
-        sending=sending,
+        opening=opening,
+        marks=Marks(hub, tokens),
         recheck=recheck,
-        database=database,
-        clock=wiring.clock_ms,
-        limits=limits,
-        allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
+        sending=sending,
+        arrivals=arrivals,
+        resuming=resuming,
+        tokens=tokens,
     )
 
 
-def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
+def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
     api = WithPorts(Handler(), lambda _: ports)
@@ -253,19 +285,35 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
     asking = Together(lambda: asyncio.to_thread(with_fresh_connections, lambda: readiness.find_not_ready(checks)))
 
     async def ready() -> dict[str, str]:
-        return gateway.not_ready() | await asking.result()
+        return parts.opening.not_ready() | await asking.result()
 
-    sync = Sync(gateway, stall_s=env["KLATSCH_STALL_SECONDS"], cors_origins=env["KLATSCH_CORS_ORIGINS"])
+    sockets = _at_once_each("sockets")
+    sync = Sync(
+        arrivals=parts.arrivals,
+        resuming=parts.resuming,
+        tokens=parts.tokens,
+        sockets=sockets,
+        polls=_at_once_each("polls"),
+        stall_s=env["KLATSCH_STALL_SECONDS"],
+        cors_origins=env["KLATSCH_CORS_ORIGINS"],
+    )
     http = GatewayHttp(
         wsgi=api,
         threads=env["KLATSCH_API_THREADS"],
         slots=hashing_slots(),
         ready=ready,
-        fold=gateway.sending.fold,
+        fold=parts.sending.fold,
         metrics_token=env["KLATSCH_METRICS_TOKEN"],
         sync=sync,
     )
-    application: Any = build_application(gateway, Door(http, Checks()))
+    connection = ChatConnection.as_asgi(
+        arrivals=parts.arrivals,
+        sockets=sockets,
+        resuming=parts.resuming,
+        sending=parts.sending,
+        allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
+    )
+    application: Any = build_application(connection, Door(http, Checks()))
     return uvicorn.Config(
         application,
         ws=ChatSocket,
@@ -283,6 +331,12 @@ def _config(gateway: Gateway, ports: Ports) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # uvicorn believes any X-Forwarded-For of a local peer; see accounts.limits
     )
+
+
+def _at_once_each(cap: str) -> AtOnce:
+    """Returns the count of a person's sockets, or polls."""
+    most = settings.ENV["KLATSCH_CONNECTIONS_PER_PERSON"]
+    return AtOnce(most, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
 
 
 async def _prune(tail: KafkaTail, feed: Feed) -> None:

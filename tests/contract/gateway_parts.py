@@ -1,8 +1,10 @@
 """A gateway in memory: its log, hub, feed and sends are real; PostgreSQL's answers are put in by hand."""
 
 import asyncio
+import contextlib
+import time
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,19 +12,30 @@ from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import Standing
 from klatsch.core.bucket import Buckets
+from klatsch.core.caps import AtOnce
+from klatsch.core.errors import RateLimited
+from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.places import Position
 from klatsch.gateway.allowance import Allowances
-from klatsch.gateway.arrivals import Gateway, Limits
+from klatsch.gateway.arrivals import Arrival, Arrivals
+from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending
 from klatsch.gateway.feed.ring import Ring
-from klatsch.gateway.hub import Hub
+from klatsch.gateway.handshake import SessionCookie
+from klatsch.gateway.http.sync import Sync
+from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.marks import Marks
+from klatsch.gateway.opening import Opening
+from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.recheck import Recheck
-from klatsch.gateway.replay import ReplayLimits
+from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.messaging.lookup import Earlier
 from klatsch.records.people import credential_digest
@@ -32,6 +45,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 SECRET = "0123456789" * 6
+CONNECTIONS_EACH = 3
 REPLAY = ReplayLimits(each_most=100, most=1_000)
 
 
@@ -153,30 +167,69 @@ class Parts:
             lag=self.lag,
             on_loop=self.on_loop.append,
         )
-        self.gateway = Gateway(
+        self.recheck = Recheck(self.database, every_s=60, give_up_s=900)
+        self.opening = Opening(self.sending.is_behind)
+        self.tokens = Tokens(self.feed, SECRET)
+        self.marks = Marks(self.hub, self.tokens)
+        self.arrivals = Arrivals(
             hub=self.hub,
-            feed=self.feed,
-            sending=self.sending,
-            recheck=Recheck(self.database, every_s=60, give_up_s=900),
+            opening=self.opening,
             database=self.database,
-            clock=lambda: NOW_MS,
-            limits=Limits(
-                outbox_bytes=2**20,
-                connections=3,
-                mark_s=25,
-                session_cookie="sessionid",
-                origins=["https://chat.example"],
-                secret=SECRET,
-                replay=REPLAY,
-            ),
-            allowances=Allowances(per_second),
+            recheck=self.recheck,
+            cookie=SessionCookie("sessionid", ["https://chat.example"]),
+            outbox_bytes=2**20,
         )
-        self.gateway.open()
+        self.replays = Replays(self.feed, self.tokens, self.database, REPLAY)
+        self.resuming = Resuming(
+            feed=self.feed,
+            tokens=self.tokens,
+            replays=self.replays,
+            clock=lambda: NOW_MS,
+            mark_s=25,
+        )
+        self.allowances = Allowances(per_second)
+        self.sockets, self.polls = (
+            AtOnce(CONNECTIONS_EACH, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
+            for cap in ("sockets", "polls")
+        )
+        self.opening.open()
+        self._joined = contextlib.AsyncExitStack()
+
+    def connection(self) -> Any:
+        """The application of a WebSocket."""
+        return ChatConnection.as_asgi(
+            arrivals=self.arrivals,
+            sockets=self.sockets,
+            resuming=self.resuming,
+            sending=self.sending,
+            allowances=self.allowances,
+        )
+
+    def sync(self, *, stall_s: float, cors_origins: list[str]) -> Sync:
+        """The application of polls and event streams."""
+        return Sync(
+            arrivals=self.arrivals,
+            resuming=self.resuming,
+            tokens=self.tokens,
+            sockets=self.sockets,
+            polls=self.polls,
+            stall_s=stall_s,
+            cors_origins=cors_origins,
+        )
+
+    async def join(self, somebody: Somebody, outbox: Outbox) -> Person:
+        """A connection joins, for as long as the test runs."""
+        return await self._joined.enter_async_context(self.arrivals.joined(Arrival(signed_in(somebody), 0), outbox))
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """The feed takes some records, as from the log."""
+        self.feed.apply(records)
+        self.feed.tally.measure(time.monotonic(), NOW_MS)
 
     def read_log(self) -> None:
         """The feed takes what was appended since."""
         [offset] = self.feed.offsets
-        self.gateway.apply(self.log.records[0][offset:])
+        self.apply(self.log.records[0][offset:])
 
     def run_on_loop(self) -> None:
         """What other threads asked the event loop to do is done."""

@@ -1,6 +1,7 @@
 """The other end of a WebSocket, by hand: what it took, and whether it still reads."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.outbox import nothing
 from tests.contract.waiting import until
 from tests.frames import check_received
 
@@ -47,6 +49,9 @@ class Peer:
     taken: bytes = b""
     writes: int = 0
     closed: list[tuple[Close, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.resumed: Callable[[], None] = nothing
 
     def write(self, frames: bytes) -> None:
         assert not self.paused

@@ -9,7 +9,7 @@ from tests.e2e.system import System
 
 _GATEWAY_TASKS = {
     "tick": "klatsch.gateway.sending.Sending.tick",
-    "marks": "klatsch.gateway.arrivals.Gateway.mark",
+    "marks": "klatsch.gateway.marks.Marks.push_all",
     "recheck": "klatsch.gateway.recheck.Recheck.tick",
 }
 _FAIL = """

@@ -15,6 +15,7 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.language.asyncapi.codes import CLOSE_MEANINGS, ERROR_MEANINGS, close_codes, error_codes
 from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
 from klatsch.gateway.language.frames import ErrorCode
+from klatsch.gateway.language.ops import OPS
 from klatsch.gateway.language.protocol import Close
 from klatsch.records.messages import encode
 from klatsch.records.schemas import RECORDS
@@ -77,7 +78,7 @@ def test_every_message_says_what_it_is_and_has_an_example_that_fits(name: str) -
 
 def test_every_operation_of_a_client_has_its_answers() -> None:
     asked = {name: op for name, op in DOCUMENT["operations"].items() if op["action"] == "receive"}
-    assert asked.keys() == protocol._OPS
+    assert asked.keys() == {op.name for op in OPS}
     for name, operation in asked.items():
         answers = [reference["$ref"].rpartition("/")[2] for reference in operation["reply"]["messages"]]
         assert answers == [f"{name}_ok", "err"]

@@ -18,12 +18,11 @@ from channels.consumer import AsyncConsumer
 from klatsch.core.errors import Forbidden, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS
 from klatsch.gateway.allowance import Allowance
-from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import EXTENSION
 from klatsch.messaging.sending import Draft, identify
-from tests.contract.gateway_parts import END, Parts, earlier, signed_in, standing_of
+from tests.contract.gateway_parts import CONNECTIONS_EACH, END, Parts, earlier, signed_in, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, message
 from tests.contract.waiting import until
@@ -103,7 +102,7 @@ async def connected(parts: Parts, **scope: Any) -> AsyncIterator[SocketPeer]:
     """A connection that runs until the block ends or the server closes it."""
     peer = SocketPeer()
     peer.events.put_nowait({"type": "websocket.connect"})
-    application: Any = ChatConnection.as_asgi(gateway=parts.gateway)
+    application: Any = parts.connection()
     running = asyncio.ensure_future(application(peer.scope(**scope), peer.receive, peer.send))
     try:
         yield peer
@@ -208,7 +207,7 @@ async def test_hello_is_answered_with_who_one_is_the_limits_and_a_mark() -> None
             "limits": {"unanswered": 64, "frame": 65_536, "text": 4_000},
         },
     }
-    assert mark == {"t": "mark", "resume": parts.gateway.tokens.now(ANA.user_id)}
+    assert mark == {"t": "mark", "resume": parts.tokens.now(ANA.user_id)}
 
 
 async def test_a_hello_gives_a_connection_its_own_allowance_and_its_persons() -> None:
@@ -247,7 +246,7 @@ async def test_a_connection_that_was_closed_during_its_hello_is_allowed_nothing_
 async def test_a_token_that_is_current_is_resumed_without_a_reset() -> None:
     parts = Parts()
     async with connected(parts) as peer:
-        welcome, mark = await hello(parts, peer, resume=parts.gateway.tokens.now(ANA.user_id))
+        welcome, mark = await hello(parts, peer, resume=parts.tokens.now(ANA.user_id))
 
     assert (welcome["ok"]["resumed"], mark["t"]) == (True, "mark")
 
@@ -384,7 +383,7 @@ async def test_without_a_credential_or_from_another_page_nobody_is_even_looked_u
 
 async def test_a_gateway_that_is_not_ready_closes_as_not_ready() -> None:
     parts = Parts()
-    parts.gateway.shut()
+    parts.opening.shut()
     async with connected(parts) as peer:
         await until(lambda: peer.closed)
 
@@ -442,7 +441,7 @@ async def test_a_connection_that_ends_leaves_nothing_behind() -> None:
 
 async def test_more_sockets_than_a_person_may_have_are_closed_as_flooding_also_before_their_hello() -> None:
     parts = Parts()
-    most = parts.gateway.limits.connections
+    most = CONNECTIONS_EACH
     async with contextlib.AsyncExitStack() as stack:
         parts.database.answers += [signed_in(ANA)] * (most + 1)
         peers = [await stack.enter_async_context(connected(parts)) for _ in range(most + 1)]
@@ -454,12 +453,12 @@ async def test_more_sockets_than_a_person_may_have_are_closed_as_flooding_also_b
         assert not other.closed
 
         peers[0].hang_up()
-        await until(lambda: parts.gateway.sockets._counts[ANA.user_id] == most - 1)
+        await until(lambda: parts.sockets._counts[ANA.user_id] == most - 1)
         parts.database.answers += [signed_in(ANA)]
         again = await stack.enter_async_context(connected(parts))
-        await until(lambda: parts.gateway.sockets._counts[ANA.user_id] == most)
+        await until(lambda: parts.sockets._counts[ANA.user_id] == most)
         assert not again.closed
-    assert not parts.gateway.sockets._counts
+    assert not parts.sockets._counts
 
 
 async def test_a_mark_tells_every_connection_how_far_it_has_come() -> None:
@@ -470,8 +469,8 @@ async def test_a_mark_tells_every_connection_how_far_it_has_come() -> None:
             await hello(parts, bob, BOB)
             parts.log.append(message(in_group(BOB), "hi"))
             parts.read_log()
-            parts.gateway.mark()
+            parts.marks.push_all()
 
             for peer, somebody in ((ana, ANA), (bob, BOB)):
-                assert peer.read()[-1] == {"t": "mark", "resume": parts.gateway.tokens.now(somebody.user_id)}
-    assert parts.gateway.tokens.now(ANA.user_id).endswith(".0:1")
+                assert peer.read()[-1] == {"t": "mark", "resume": parts.tokens.now(somebody.user_id)}
+    assert parts.tokens.now(ANA.user_id).endswith(".0:1")

@@ -13,7 +13,7 @@ from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from tests.contract.gateway_parts import Parts
 from tests.contract.peer import Peer
-from tests.contract.talk import ANA, in_group, message
+from tests.contract.talk import ANA, NOW_MS, in_group, message
 from tests.contract.waiting import until, wait_until
 
 
@@ -28,25 +28,29 @@ class Broken(Parts):
         raise ZeroDivisionError
 
 
+def feeding_of(parts: Parts, ends: dict[int, int]) -> Feeding:
+    return Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=ends, clock=lambda: NOW_MS)
+
+
 def said(parts: Parts, *contents: str) -> Sequence[Record]:
     return [parts.log.append(message(in_group(ANA), content)) for content in contents]
 
 
 async def test_the_gateway_opens_when_the_feed_has_read_up() -> None:
     parts = Parts()
-    parts.gateway.shut()
-    feeding = Feeding(parts.gateway, {0: 2}, asyncio.get_running_loop())
+    parts.opening.shut()
+    feeding = feeding_of(parts, {0: 2})
     one, two = said(parts, "1", "2")
     feeding.apply([one])
-    assert not parts.gateway.ready
+    assert not parts.opening.is_open
 
     feeding.apply([two])
-    assert parts.gateway.ready
+    assert parts.opening.is_open
 
 
 async def test_what_the_log_delivers_on_its_thread_is_applied_on_the_loop() -> None:
     parts = Parts()
-    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    feeding = feeding_of(parts, {})
     await asyncio.to_thread(feeding.deliver, said(parts, "1", "2"))
 
     await until(lambda: parts.feed.offsets == [2])
@@ -54,7 +58,7 @@ async def test_what_the_log_delivers_on_its_thread_is_applied_on_the_loop() -> N
 
 async def test_the_log_is_read_no_further_while_the_loop_is_busy() -> None:
     parts = Parts()
-    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    feeding = feeding_of(parts, {})
     taken: list[Record] = []
     records = said(parts, *map(str, range(20)))
 
@@ -75,7 +79,7 @@ async def test_the_log_is_read_no_further_while_the_loop_is_busy() -> None:
 
 async def test_a_delivery_that_waits_for_the_loop_ends_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeding_module, "_LOOK_UP_S", 0.01)
-    feeding = Feeding(Parts().gateway, {}, asyncio.get_running_loop())
+    feeding = feeding_of(Parts(), {})
     feeding._room = threading.Semaphore(0)
     thread = threading.Thread(target=feeding.deliver, args=([],))
     thread.start()
@@ -89,18 +93,18 @@ async def test_after_an_error_nothing_more_is_applied_and_everybody_is_told_to_r
     parts = Broken()
     peer = Peer()
     parts.hub.join(ANA.user_id, ANA.name, Outbox(peer, parts.hub.dirty, 1_000))
-    feeding = Feeding(parts.gateway, {0: 1}, asyncio.get_running_loop())
+    feeding = feeding_of(parts, {0: 1})
     with pytest.raises(ZeroDivisionError):
         feeding.apply(said(parts, "1"))
 
     assert peer.closed == [(Close.LOG_UNAVAILABLE, "log unavailable, resume")]
     feeding.apply([Record(0, 1, b"members:elsewhere", b"", b"")])
-    assert (parts.feed.offsets, parts.gateway.ready) == ([0], False)
+    assert (parts.feed.offsets, parts.opening.is_open) == ([0], False)
 
 
 async def test_after_an_error_the_tail_is_ended_by_a_log_error() -> None:
     parts = Broken()
-    feeding = Feeding(parts.gateway, {}, asyncio.get_running_loop())
+    feeding = feeding_of(parts, {})
     with pytest.raises(ZeroDivisionError):
         feeding.apply(said(parts, "1"))
 

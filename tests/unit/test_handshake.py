@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.errors import Forbidden, NotAuthenticated
-from klatsch.gateway.handshake import Credentials, NoSubprotocol, is_allowed, read_handshake, session_key
+from klatsch.gateway.handshake import Credentials, NoSubprotocol, SessionCookie, is_allowed, read_handshake, session_key
 
 OURS = ["https://chat.example", "http://localhost:8000"]
 
@@ -133,7 +133,7 @@ def test_no_credential_is_shown_by_its_repr() -> None:
 
 def cookies(text: str | None, origin: str | None = OURS[0]) -> str:
     return session_key(
-        Credentials(ticket=None, bearer=None, cookies=text, origin=origin), cookie_name="sessionid", origins=OURS
+        Credentials(ticket=None, bearer=None, cookies=text, origin=origin), SessionCookie("sessionid", OURS)
     )
 
 

@@ -1,5 +1,6 @@
 """The WebSocket's language: a frame is one known operation or a BadFrame, and the answers are those of protocol.md."""
 
+import inspect
 import json
 import timeit
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited
-from klatsch.gateway.language import protocol
-from klatsch.gateway.language.protocol import BadFrame, Close, Hello, HelloBody, Send, SendBody, decode_frame
+from klatsch.gateway.connection import ChatConnection
+from klatsch.gateway.language import ops, protocol
+from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, HelloBody, Send, SendBody, decode_frame
+from klatsch.gateway.language.protocol import Close
 from klatsch.records.messages import encode
 from tests.contract.peer import parse_frames
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
@@ -300,3 +303,29 @@ def test_marks_and_resets_are_those_of_the_protocol() -> None:
 
 def test_43xx_means_resume_and_44xx_means_stop() -> None:
     assert [code.value for code in Close] == [4301, 4302, 4303, 4304, 4400, 4401, 4403, 4429]
+
+
+class _PagedBody(msgspec.Struct, frozen=True):
+    name: str
+    after: str | None = None
+    limit: int = 50
+
+
+class _Paged(ClientFrame, frozen=True, tag="paged"):
+    d: _PagedBody
+
+
+class _PagedOrNot(ClientFrame, frozen=True, tag="paged_or_not"):
+    d: _PagedBody = _PagedBody("")
+
+
+def test_how_many_fields_an_operation_has_is_read_off_its_struct() -> None:
+    """Without `limit`, which may have been left out though it has a value, as may the whole body of the second."""
+    counted = {frame: ops._most_fields(frame) for frame in (_Paged, _PagedOrNot, Hello, Send)}
+    assert counted == {_Paged: 5, _PagedOrNot: 3, Hello: 3, Send: 8}
+
+
+def test_every_operation_has_a_handler_that_takes_its_struct() -> None:
+    for op in OPS:
+        handler = inspect.signature(getattr(ChatConnection, op.handler), eval_str=True)
+        assert handler.parameters["frame"].annotation is op.frame

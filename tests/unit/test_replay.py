@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from klatsch.archive.changes import Asked, Found, MemberState, Page, Place
 from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway.arrivals import Arrival
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
-from tests.contract.gateway_parts import REPLAY, Parts, signed_in, standing_of
+from tests.contract.gateway_parts import REPLAY, Parts, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import (
     ANA,
@@ -54,17 +53,17 @@ class Client:
         self.outbox = Outbox(self.peer, self.parts.hub.dirty, 2**20)
         if self.somebody.user_id not in self.parts.hub.people:
             self.parts.database.answers.append(self.standings)
-        self.person = await self.parts.gateway.hello(Arrival(signed_in(self.somebody), 0), self.outbox)
+        self.person = await self.parts.join(self.somebody, self.outbox)
 
     async def catch_up(self, resume: str | None = None, enough: Callable[[], bool] = never) -> None:
         assert self.outbox is not None
         assert self.person is not None
-        await self.parts.gateway.catch_up(self.person, self.outbox, resume or self.token, self._answer, enough)
+        await self.parts.resuming.resume(self.person, self.outbox, resume or self.token, self._answer, enough)
 
     def _answer(self, resumed: bool) -> None:  # noqa: FBT001 - as the gateway calls it
         assert self.outbox is not None
         assert self.person is not None
-        self.outbox.answer(protocol.ok(1, self.parts.gateway.welcome(self.person, resumed=resumed)))
+        self.outbox.answer(protocol.ok(1, self.parts.resuming.welcome(self.person, resumed=resumed)))
 
     async def come(self, resume: str | None = None) -> Frames:
         """Signs in and resumes; returns what came until the mark."""
@@ -104,7 +103,7 @@ async def test_what_was_missed_is_replayed_from_memory_as_it_was_and_nobody_is_a
     assert kinds(await client.come()) == ["ok", "mark"]
     say(parts, message(in_group(BOB), "live"))
     live = client.read()
-    parts.gateway.mark()
+    parts.marks.push_all()
     client.read()
     client.go()
     say(
@@ -378,7 +377,7 @@ async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -
     ids=["another person's", "another epoch's", "too many partitions", "from the future", "negative", "cut", "forged"],
 )
 async def test_a_token_of_no_use_is_a_reset(resume: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("klatsch.gateway.arrivals._AHEAD_S", 0.02)
+    monkeypatch.setattr("klatsch.gateway.resuming._AHEAD_S", 0.02)
     parts = Parts()
     client, bob = Client(parts), Client(parts, BOB)
     say(parts, message(in_group(BOB), "before"))
@@ -477,7 +476,7 @@ def test_whenever_it_comes_and_goes_a_client_sees_everything_once_and_in_order(s
                 said += [text] if step == "say" else []
                 say(parts, message(in_group(BOB, TEA if step == "say" else COFFEE), text))
             elif step == "mark":
-                parts.gateway.mark()
+                parts.marks.push_all()
             elif step in {"go", "cut"} and here:
                 if step == "go":  # what is on its way when it is cut is lost
                     seen += new(client.read(), kept)

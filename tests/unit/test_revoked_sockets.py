@@ -36,7 +36,7 @@ async def test_an_ended_credential_closes_its_own_sockets_with_4401_and_no_other
     parts.database.answers = [signed_in(ANA), signed_in(ANA, "phone"), signed_in(BOB, "phone")]
     async with connected(parts) as laptop, connected(parts) as phone, connected(parts) as bob:
         await all_say_hello(parts, laptop, phone, bob)
-        parts.gateway.apply(records_of(ended(ANA, "phone", "tablet")))
+        parts.apply(records_of(ended(ANA, "phone", "tablet")))
         assert (codes(laptop), codes(phone), codes(bob)) == ([], [Close.NOT_AUTHENTICATED], [])
 
 
@@ -45,7 +45,7 @@ async def test_a_deactivation_closes_every_socket_of_the_person() -> None:
     parts.database.answers = [signed_in(ANA), signed_in(ANA, "phone"), signed_in(BOB)]
     async with connected(parts) as laptop, connected(parts) as phone, connected(parts) as bob:
         await all_say_hello(parts, laptop, phone, bob)
-        parts.gateway.apply(records_of(ended(ANA)))
+        parts.apply(records_of(ended(ANA)))
         assert codes(laptop) == codes(phone) == [Close.NOT_AUTHENTICATED]
         assert codes(bob) == []
 
@@ -54,7 +54,7 @@ async def test_what_was_written_after_the_end_of_its_credential_is_not_appended(
     parts = Parts()
     async with connected(parts) as peer:
         await say_hello(parts, peer)
-        parts.gateway.apply(records_of(ended(ANA, "laptop")))
+        parts.apply(records_of(ended(ANA, "laptop")))
         peer.events.get_nowait()  # the close, which a client's frames may overtake
         peer.say(send_frame(2))
         await until(peer.events.empty)
@@ -66,7 +66,7 @@ async def test_a_credential_that_ended_between_sign_in_and_hello_closes_with_440
     parts.database.answers = [signed_in(ANA)]
     async with connected(parts) as peer:
         await until(lambda: not parts.database.answers)
-        parts.gateway.apply(records_of(ended(ANA, "laptop")))
+        parts.apply(records_of(ended(ANA, "laptop")))
         peer.say({"id": 1, "op": "hello", "d": {}})
         await until(lambda: peer.closed)
     assert codes(peer) == [Close.NOT_AUTHENTICATED]
@@ -75,7 +75,7 @@ async def test_a_credential_that_ended_between_sign_in_and_hello_closes_with_440
 
 async def test_what_ended_before_somebody_signed_in_does_not_keep_them_out() -> None:
     parts = Parts()
-    parts.gateway.apply(records_of(ended(ANA), ended(ANA, "laptop")))
+    parts.apply(records_of(ended(ANA), ended(ANA, "laptop")))
     async with connected(parts) as peer:
         await say_hello(parts, peer)
     assert codes(peer) == []
@@ -86,7 +86,7 @@ async def test_what_ended_of_others_or_with_another_credential_keeps_nobody_out(
     parts.database.answers = [signed_in(ANA)]
     async with connected(parts) as peer:
         await until(lambda: not parts.database.answers)
-        parts.gateway.apply(records_of(ended(BOB), ended(ANA, "phone")))
+        parts.apply(records_of(ended(BOB), ended(ANA, "phone")))
         parts.database.answers = [[]]
         peer.say({"id": 1, "op": "hello", "d": {}})
         await peer.reads(2)
@@ -97,7 +97,7 @@ async def test_a_record_that_comes_while_hello_is_read_finds_its_socket() -> Non
     parts = Parts()
 
     async def meanwhile() -> list[object]:
-        parts.gateway.apply(records_of(ended(ANA, "laptop")))
+        parts.apply(records_of(ended(ANA, "laptop")))
         return []
 
     parts.database.answers = [signed_in(ANA), meanwhile]
@@ -117,7 +117,7 @@ async def test_a_deactivated_receiver_is_asked_about_again_and_still_heard(by_na
         person = parts.hub.people[ANA.user_id]
         for one in (access, direct(ANA, CLEO)):
             parts.hub.admit(person, one, 1)
-        parts.gateway.apply(records_of(ended(BOB)))
+        parts.apply(records_of(ended(BOB)))
 
         assert access.key in parts.hub.audiences
         parts.database.answers = [NotFound("asked")]

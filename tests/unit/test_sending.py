@@ -13,7 +13,8 @@ from klatsch.core.ids import message_id, uuid_text
 from klatsch.eventlog.log import Entry
 from klatsch.gateway.feed.pending import Waiter
 from klatsch.gateway.hub import Person
-from klatsch.gateway.language.protocol import UNANSWERED_MOST, Send, SendBody
+from klatsch.gateway.language.ops import Send, SendBody
+from klatsch.gateway.language.protocol import UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import FEED_BEHIND_S
@@ -202,15 +203,15 @@ async def test_a_feed_that_lacks_what_others_sent_long_ago_refuses_sends_and_new
     now_s = time.monotonic()
     for seconds in (0, FEED_BEHIND_S - 1):
         chat.parts.lag.look(now_s + seconds)
-        assert chat.parts.gateway.not_ready() == {}
+        assert chat.parts.opening.not_ready() == {}
     chat.parts.lag.look(now_s + FEED_BEHIND_S + 1)
-    assert chat.parts.gateway.not_ready() == {"feed": "is behind the log"}
+    assert chat.parts.opening.not_ready() == {"feed": "is behind the log"}
     with pytest.raises(Unavailable):
         await chat.send()
 
     chat.parts.read_log()
     chat.parts.lag.look(now_s + FEED_BEHIND_S + 2)
-    assert chat.parts.gateway.not_ready() == {}
+    assert chat.parts.opening.not_ready() == {}
     await chat.send()
 
 

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.gateway.http.sinks import POLL_BYTES_MOST
-from klatsch.gateway.http.sync import Sync
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
-from tests.contract.gateway_parts import Parts, signed_in, standing_of
+from tests.contract.gateway_parts import CONNECTIONS_EACH, Parts, signed_in, standing_of
 from tests.contract.talk import ANA, BOB, TEA, in_group, message
 from tests.contract.waiting import until
 from tests.frames import check_received
@@ -80,7 +79,7 @@ async def asked(parts: Parts, query: str = "", answers: Any = None, **headers: s
     request = Request(parts)
     sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in (BEARER | headers).items() if value]
     scope = {"method": "GET", "query_string": query.encode(), "headers": sent}
-    sync = Sync(parts.gateway, stall_s=0.2, cors_origins=["https://app.example"])
+    sync = parts.sync(stall_s=0.2, cors_origins=["https://app.example"])
     running = request.running = asyncio.ensure_future(sync(scope, request.receive, request.send))
     try:
         yield request
@@ -115,27 +114,27 @@ async def test_a_poll_without_a_token_is_answered_at_once_with_one() -> None:
     request = await answered(parts)
 
     assert request.status == 200
-    assert request.json == {"resumed": False, "pushes": [], "resume": parts.gateway.tokens.now(ANA.user_id)}
+    assert request.json == {"resumed": False, "pushes": [], "resume": parts.tokens.now(ANA.user_id)}
     assert request.headers["cache-control"] == "no-store"
 
 
 async def test_one_poll_more_than_a_person_may_have_is_told_to_come_again() -> None:
     parts = Parts()
     with contextlib.ExitStack() as taken:
-        for _ in range(parts.gateway.limits.connections):
-            taken.enter_context(parts.gateway.polls.enter(ANA.user_id))
+        for _ in range(CONNECTIONS_EACH):
+            taken.enter_context(parts.polls.enter(ANA.user_id))
         refused = await answered(parts, answers=[signed_in(ANA)])
         assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (429, "rate_limited", "1")
         assert (await answered(parts, answers=[signed_in(BOB), []])).status == 200
     assert (await answered(parts)).status == 200
-    assert not parts.gateway.polls._counts
+    assert not parts.polls._counts
 
 
 async def test_streams_count_as_sockets() -> None:
     parts = Parts()
     with contextlib.ExitStack() as taken:
-        for _ in range(parts.gateway.limits.connections):
-            taken.enter_context(parts.gateway.sockets.enter(ANA.user_id))
+        for _ in range(CONNECTIONS_EACH):
+            taken.enter_context(parts.sockets.enter(ANA.user_id))
         refused = await answered(parts, answers=[signed_in(ANA)], accept="text/event-stream")
     assert (refused.status, refused.json["code"]) == (429, "rate_limited")
 
@@ -159,7 +158,7 @@ async def test_a_poll_with_a_token_brings_what_came_since() -> None:
 
 async def test_a_poll_that_would_be_long_ends_early_and_the_next_ones_bring_the_rest() -> None:
     parts = Parts(recent_bytes=2**24)
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     for first in range(0, 90, 30):
         say(parts, *(f"{number} " + "€" * 3_990 for number in range(first, first + 30)), "between")
     answers: list[Any] = []
@@ -179,7 +178,7 @@ async def test_a_poll_that_would_be_long_ends_early_and_the_next_ones_bring_the_
 
 async def test_what_comes_live_in_one_go_is_bounded_too_and_the_next_poll_brings_the_rest() -> None:
     parts = Parts(recent_bytes=2**24)
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     async with asked(parts, f"since={token}") as request:
         await until(lambda: parts.hub.audiences)
         for number in range(120):  # before the poll's task has its turn
@@ -195,7 +194,7 @@ async def test_what_comes_live_in_one_go_is_bounded_too_and_the_next_poll_brings
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 async def test_when_it_ends_everything_is_let_go_of(accept: str) -> None:
     parts = Parts()
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     gc.collect()
     gc.disable()  # what only the collector frees is held for longer than it may be
     try:
@@ -207,7 +206,7 @@ async def test_when_it_ends_everything_is_let_go_of(accept: str) -> None:
         assert held() is None
     finally:
         gc.enable()
-    assert len(parts.gateway.recheck) == 0
+    assert len(parts.recheck) == 0
 
 
 def sockets_of(parts: Parts) -> list[Any]:
@@ -217,7 +216,7 @@ def sockets_of(parts: Parts) -> list[Any]:
 @pytest.mark.parametrize("taken", [0, 65_536])
 async def test_a_peer_that_takes_nothing_of_a_long_answer_is_given_up(taken: int) -> None:
     parts = Parts()
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     say(parts, *("x" * 4_000 for _ in range(100)))
     async with asked(parts, f"since={token}&wait=0") as request:
         request.stalls_after = taken
@@ -229,21 +228,21 @@ async def test_a_peer_that_takes_nothing_of_a_long_answer_is_given_up(taken: int
 
 async def test_a_poll_waits_for_what_comes() -> None:
     parts = Parts()
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     async with asked(parts, f"since={token}") as request:
         await until(lambda: parts.hub.audiences)
-        parts.gateway.mark()
+        parts.marks.push_all()
         assert not request.done
         say(parts, "at last")
         await until(lambda: request.done)
 
     assert contents(request.json["pushes"]) == ["at last"]
-    assert request.json["resume"] == parts.gateway.tokens.now(ANA.user_id)
+    assert request.json["resume"] == parts.tokens.now(ANA.user_id)
 
 
 async def test_a_poll_ends_after_its_wait_with_nothing_and_a_token() -> None:
     parts = Parts()
-    request = await answered(parts, f"since={parts.gateway.tokens.now(ANA.user_id)}&wait=0")
+    request = await answered(parts, f"since={parts.tokens.now(ANA.user_id)}&wait=0")
     assert request.json["pushes"] == []
 
 
@@ -257,14 +256,14 @@ async def test_a_useless_token_is_answered_with_a_reset_and_a_new_one() -> None:
 
 async def test_a_client_that_goes_leaves_nothing_behind() -> None:
     parts = Parts()
-    async with asked(parts, f"since={parts.gateway.tokens.now(ANA.user_id)}") as request:
+    async with asked(parts, f"since={parts.tokens.now(ANA.user_id)}") as request:
         await until(lambda: parts.hub.audiences)
     assert (request.done, parts.hub.people, parts.hub.audiences) == (False, {}, {})
 
 
 async def test_a_poll_whose_credential_ends_is_401() -> None:
     parts = Parts()
-    async with asked(parts, f"since={parts.gateway.tokens.now(ANA.user_id)}") as request:
+    async with asked(parts, f"since={parts.tokens.now(ANA.user_id)}") as request:
         await until(lambda: parts.hub.audiences)
         parts.hub.end(ANA.user_id, "all", "this credential has ended")
         await until(lambda: request.done)
@@ -275,7 +274,7 @@ async def test_a_poll_whose_credential_ends_is_401() -> None:
 
 async def test_a_poll_on_a_draining_gateway_is_answered_so_that_the_next_goes_elsewhere() -> None:
     parts = Parts()
-    async with asked(parts, f"since={parts.gateway.tokens.now(ANA.user_id)}") as request:
+    async with asked(parts, f"since={parts.tokens.now(ANA.user_id)}") as request:
         await until(lambda: parts.hub.audiences)
         parts.hub.close_all(Close.DRAINING, "draining, resume")
         await until(lambda: request.done)
@@ -331,9 +330,9 @@ async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -
     async with asked(parts, accept="text/event-stream") as request:
         await until(lambda: len(request.events) == 2)
         say(parts, "one", "two")
-        parts.gateway.mark()
+        parts.marks.push_all()
         await until(lambda: len(request.events) == 5)
-        token = parts.gateway.tokens.now(ANA.user_id)
+        token = parts.tokens.now(ANA.user_id)
 
     assert request.headers["content-type"] == "text/event-stream"
     (hello, mark, *pushes, last) = request.events
@@ -346,7 +345,7 @@ async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -
 
 async def test_a_stream_resumes_from_the_last_event_id() -> None:
     parts = Parts()
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     say(parts, "missed")
     async with asked(parts, accept="text/event-stream", last_event_id=token) as request:
         await until(lambda: len(request.events) == 3)
@@ -377,7 +376,7 @@ async def test_a_stream_whose_peer_stalls_is_given_up_and_holds_up_nobody() -> N
 
 async def test_a_long_replay_flows_through_a_stream_as_fast_as_it_is_taken() -> None:
     parts = Parts()
-    token = parts.gateway.tokens.now(ANA.user_id)
+    token = parts.tokens.now(ANA.user_id)
     texts = [f"{number} " + "x" * 3_900 for number in range(90)]
     say(parts, *texts)
     async with asked(parts, accept="text/event-stream", last_event_id=token) as request:

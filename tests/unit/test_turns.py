@@ -13,12 +13,11 @@ import pytest
 from klatsch.archive.changes import Found
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway import replay
-from klatsch.gateway.arrivals import Arrival
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import SLICE, in_turns, slices
-from tests.contract.gateway_parts import Parts, signed_in, standing_of
+from tests.contract.gateway_parts import Parts, standing_of
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, Somebody, direct, in_group, message, records_of, removed
 from tests.contract.waiting import until
@@ -88,7 +87,7 @@ async def test_a_hello_of_somebody_with_many_conversations_gives_way() -> None:
     outbox, _ = outbox_of(parts)
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
     async with watched(lambda: len(parts.hub.audiences)) as turns:
-        person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+        person = await parts.join(ANA, outbox)
 
     assert (len(person.access), person.loaded) == (MANY, True)
     assert largest_step(turns) <= SLICE
@@ -99,9 +98,9 @@ async def test_what_is_told_between_two_slices_of_a_hello_stands() -> None:
     parts = Parts()
     outbox, _ = outbox_of(parts)
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
-    hello = asyncio.ensure_future(parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox))
+    hello = asyncio.ensure_future(parts.join(ANA, outbox))
     await until(lambda: SLICE <= len(parts.hub.audiences) < MANY)
-    parts.gateway.apply(records_of(removed(ANA, conversation=GROUPS[0]), removed(ANA, conversation=GROUPS[-1])))
+    parts.apply(records_of(removed(ANA, conversation=GROUPS[0]), removed(ANA, conversation=GROUPS[-1])))
     person = await hello
 
     assert person.access.keys() == {in_group(ANA, group).key for group in GROUPS[1:-1]}
@@ -111,8 +110,7 @@ async def test_two_connections_of_one_person_that_come_at_once_are_both_loaded()
     parts = Parts()
     standings = [standing_of(in_group(ANA, group)) for group in GROUPS]
     parts.database.answers = [standings, standings]
-    arrival = Arrival(signed_in(ANA), 0)
-    first, second = await asyncio.gather(*(parts.gateway.hello(arrival, outbox_of(parts)[0]) for _ in range(2)))
+    first, second = await asyncio.gather(*(parts.join(ANA, outbox_of(parts)[0]) for _ in range(2)))
 
     assert first is second
     assert (len(first.access), len(first.outboxes), first.loaded) == (MANY, 2, True)
@@ -122,9 +120,9 @@ async def test_a_second_connection_and_the_end_of_the_first_touch_no_audience() 
     parts = Parts()
     (first, _), (second, _) = outbox_of(parts), outbox_of(parts)
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
-    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), first)
+    person = await parts.join(ANA, first)
     async with watched(lambda: len(parts.hub.audiences)) as turns:
-        await parts.gateway.hello(Arrival(signed_in(ANA), 0), second)
+        await parts.join(ANA, second)
         parts.hub.leave(person, first)
 
     assert set(turns) == {MANY}
@@ -135,10 +133,10 @@ async def test_the_last_connection_of_somebody_with_many_conversations_goes_in_t
     parts = Parts()
     outbox, _ = outbox_of(parts)
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS], []]
-    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+    person = await parts.join(ANA, outbox)
     async with watched(lambda: len(parts.hub.audiences)) as turns:
         parts.hub.leave(person, outbox)
-        again = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox_of(parts)[0])
+        again = await parts.join(ANA, outbox_of(parts)[0])
         parts.hub.admit(again, in_group(ANA, GROUPS[-1]), 1)
         await until(lambda: len(parts.hub.audiences) == 1)
 
@@ -151,12 +149,12 @@ async def test_no_turn_of_a_hello_a_resume_or_an_end_takes_a_large_part_of_it() 
     parts = await forgetful()
     outbox, _ = outbox_of(parts)
     parts.database.answers = [[], [standing_of(in_group(ANA, group)) for group in GROUPS]]
-    await parts.gateway.hello(Arrival(signed_in(BOB), 0), outbox_of(parts)[0])  # what is done once is done by now
+    await parts.join(BOB, outbox_of(parts)[0])  # what is done once is done by now
     async with holds() as hello:
-        person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+        person = await parts.join(ANA, outbox)
     parts.database.answers = [Found(dict(enumerate(parts.feed.offsets)))]
     async with holds() as resume:
-        await parts.gateway.replays.run(person, outbox, [0])
+        await parts.replays.run(person, outbox, [0])
     async with holds() as end:
         parts.hub.leave(person, outbox)
         await until(lambda: not parts.hub.audiences)
@@ -174,7 +172,7 @@ async def test_a_resume_beyond_memory_looks_for_partitions_in_slices(
     parts = await forgetful()
     outbox, peer = outbox_of(parts)
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
-    person = await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox)
+    person = await parts.join(ANA, outbox)
     parts.database.answers = [Found({0: parts.feed.offsets[0] if archived else 0})] * 3
     looked = itertools.count()
     done = [0]
@@ -185,7 +183,7 @@ async def test_a_resume_beyond_memory_looks_for_partitions_in_slices(
 
     monkeypatch.setattr(replay, "partition_of", counted)
     async with watched(lambda: done[0]) as turns:
-        await parts.gateway.replays.run(person, outbox, [0])
+        await parts.replays.run(person, outbox, [0])
 
     assert sum(len(frame["d"]["conversations"]) for frame in peer.read() if frame["t"] == "reset") == (
         0 if archived else MANY
@@ -242,7 +240,7 @@ async def test_a_mark_for_everybody_is_told_in_turns() -> None:
     for number, (outbox, _) in enumerate(peers):
         parts.hub.join(str(UUID(int=number)), f"person-{number}", outbox)
     async with watched(lambda: sum(peer.writes for _, peer in peers)) as turns:
-        parts.gateway.mark()
+        parts.marks.push_all()
         await until(lambda: turns[-1] == len(peers))
 
     assert largest_step(turns) <= SLICE
@@ -273,6 +271,6 @@ async def test_the_garbage_collector_has_no_more_to_look_at_for_those_who_are_al
     parts.database.answers = [[standing_of(in_group(ANA, group)) for group in GROUPS]]
     gc.collect()
     before = len(gc.get_objects())
-    await parts.gateway.hello(Arrival(signed_in(ANA), 0), outbox_of(parts)[0])
+    await parts.join(ANA, outbox_of(parts)[0])
 
     assert len(gc.get_objects()) - before < MANY / 4

@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 
 import structlog
 
+from klatsch.core.clock import Clock
 from klatsch.eventlog.log import LogError, Record
-from klatsch.gateway.arrivals import Gateway
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.opening import Opening
 
 _log = structlog.get_logger(__name__)
 _BATCHES_MOST = 8
@@ -19,10 +23,13 @@ _LOOK_UP_S = 1.0
 class Feeding:
     """Hands the tail's batches to the event loop, a few at a time, and opens the gateway when it has read up."""
 
-    def __init__(self, gateway: Gateway, ends: dict[int, int], loop: asyncio.AbstractEventLoop) -> None:
-        self._gateway = gateway
+    def __init__(self, *, feed: Feed, hub: Hub, opening: Opening, ends: dict[int, int], clock: Clock) -> None:
+        self._feed = feed
+        self._hub = hub
+        self._opening = opening
         self._ends = ends
-        self._loop = loop
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(_BATCHES_MOST)
         self._broken: BaseException | None = None
         self.stopping = False
@@ -39,21 +46,22 @@ class Feeding:
     def halt(self) -> None:
         """Called on the loop. Applies nothing more, so that nothing more is pushed or acknowledged."""
         self.stopping = True
-        self._gateway.shut()
+        self._opening.shut()
 
     def apply(self, records: Sequence[Record]) -> None:
         """Called on the loop. After an error nothing more is applied: no stream may go on over a hole in it."""
         try:
             if self._broken is None and not self.stopping:
-                self._gateway.apply(records)
+                self._feed.apply(records)
+                self._feed.tally.measure(time.monotonic(), self._clock())
         except BaseException as error:
             self._broken = error
-            self._gateway.shut()
-            self._gateway.hub.close_all(Close.LOG_UNAVAILABLE, "log unavailable, resume")
+            self._opening.shut()
+            self._hub.close_all(Close.LOG_UNAVAILABLE, "log unavailable, resume")
             raise
         finally:
             self._room.release()
-        if self._broken is None and self._ends and self._gateway.feed.has_reached(self._ends):
+        if self._broken is None and self._ends and self._feed.has_reached(self._ends):
             self._ends = {}
-            self._gateway.open()
-            _log.info("gateway_ready", offsets=self._gateway.feed.offsets)
+            self._opening.open()
+            _log.info("gateway_ready", offsets=self._feed.offsets)

@@ -7,15 +7,12 @@ from typing import Final
 import msgspec
 
 from klatsch.gateway.language.protocol import Close, unwire
+from klatsch.gateway.outbox import nothing
 
 _MARK: Final = b'{"t":"mark","resume":"'
 _WAITING_BYTES: Final = 65_536
 POLL_BYTES_MOST: Final = 1_048_576
 """What one answer to a poll holds, about: the push that reaches it is the last."""
-
-
-def nothing() -> None:
-    """What a socket calls that belongs to no outbox, or no longer does."""
 
 
 def is_mark(payload: bytes) -> bool:
@@ -36,6 +33,7 @@ class PollSocket:
 
     def __init__(self, now: Callable[[], str], bytes_most: int = POLL_BYTES_MOST) -> None:
         self.paused = False
+        self.resumed: Callable[[], None] = nothing
         self.pushes: list[bytes] = []
         self.token: str | None = None
         self.closed: tuple[Close, str] | None = None

@@ -9,16 +9,19 @@ from urllib.parse import parse_qs
 import msgspec
 from structlog.contextvars import bind_contextvars
 
+from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
-from klatsch.core.metrics import CONNECTIONS, REFUSED
+from klatsch.core.metrics import REFUSED
 from klatsch.core.problems import CONTENT_TYPE, Problem
 from klatsch.core.tracing import accept_id
-from klatsch.gateway.arrivals import Arrival, Gateway
+from klatsch.gateway.arrivals import Arrival, Arrivals
 from klatsch.gateway.handshake import Credentials
-from klatsch.gateway.http.sinks import EventSocket, PollSocket, nothing
+from klatsch.gateway.http.sinks import EventSocket, PollSocket
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.resuming import Resuming
 
 Headers = list[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -35,11 +38,25 @@ _PART_BYTES: Final = 65_536
 
 class Sync:
     """Answers both kinds, by what `Accept` names first. `stall_s` is how long a stream's peer may take nothing; pages
-    of `cors_origins` may read the answers.
+    of `cors_origins` may read the answers. A stream counts among the `sockets` of its person.
     """
 
-    def __init__(self, gateway: Gateway, *, stall_s: float, cors_origins: list[str]) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        *,
+        arrivals: Arrivals,
+        resuming: Resuming,
+        tokens: Tokens,
+        sockets: AtOnce,
+        polls: AtOnce,
+        stall_s: float,
+        cors_origins: list[str],
+    ) -> None:
+        self._arrivals = arrivals
+        self._resuming = resuming
+        self._tokens = tokens
+        self._sockets = sockets
+        self._polls = polls
         self._stall_s = stall_s
         self._cors_origins = cors_origins
 
@@ -60,13 +77,13 @@ class Sync:
     async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: "_Answer") -> None:
         try:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
-            arrival = await self._gateway.authenticate(_credentials(headers))
+            arrival = await self._arrivals.authenticate(_credentials(headers))
             user_id = str(arrival.user.id)
             if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
-                with self._gateway.sockets.enter(user_id):
+                with self._sockets.enter(user_id):
                     await self._stream(arrival, since, answer)
             else:
-                with self._gateway.polls.enter(user_id):
+                with self._polls.enter(user_id):
                     await self._poll(arrival, since, wait_s, answer)
         except KlatschError as error:
             await answer.refuse(error)
@@ -78,10 +95,10 @@ class Sync:
     async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
         """The answer to a poll: some `POLL_BYTES_MOST` of pushes, and the token of the place that they come to."""
         user_id = str(arrival.user.id)
-        socket = PollSocket(lambda: self._gateway.tokens.now(user_id))
+        socket = PollSocket(lambda: self._tokens.now(user_id))
         resumed: list[bool] = []
         async with self._joined(arrival, socket) as (person, outbox):
-            await self._gateway.catch_up(person, outbox, since, resumed.append, socket.is_full)
+            await self._resuming.resume(person, outbox, since, resumed.append, socket.is_full)
             if since is not None and not socket.pushes:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
@@ -89,7 +106,7 @@ class Sync:
             if not socket.pushes:
                 _check_open(socket)
             # Where nothing was pushed, all that the feed has read was nothing for this person.
-            token = socket.token if socket.pushes else self._gateway.tokens.now(user_id)
+            token = socket.token if socket.pushes else self._tokens.now(user_id)
         pushes = [msgspec.Raw(push) for push in socket.pushes]
         return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
 
@@ -106,8 +123,8 @@ class Sync:
 
     async def _replay(self, person: Person, outbox: Outbox, socket: EventSocket, since: str | None) -> None:
         try:
-            await self._gateway.catch_up(
-                person, outbox, since, lambda resumed: socket.welcome(self._gateway.welcome(person, resumed=resumed))
+            await self._resuming.resume(
+                person, outbox, since, lambda resumed: socket.welcome(self._resuming.welcome(person, resumed=resumed))
             )
         except Unavailable as error:
             outbox.close(Close.NOT_READY, error.detail)
@@ -129,20 +146,9 @@ class Sync:
 
     @contextlib.asynccontextmanager
     async def _joined(self, arrival: Arrival, socket: PollSocket | EventSocket) -> AsyncIterator[tuple[Person, Outbox]]:
-        """In the hub, like a WebSocket, for as long as the block runs."""
-        hub = self._gateway.hub
-        outbox = Outbox(socket, hub.dirty, self._gateway.limits.outbox_bytes)
-        person = await self._gateway.hello(arrival, outbox)
-        CONNECTIONS.inc()
-        try:
-            if isinstance(socket, EventSocket):
-                socket.resumed = outbox.flush
-            yield person, outbox
-        finally:
-            CONNECTIONS.dec()
-            self._gateway.leave(person, outbox)
-            if isinstance(socket, EventSocket):
-                socket.resumed = nothing  # else the two would hold each other, and all that they hold
+        with self._arrivals.connected(socket) as outbox:
+            async with self._arrivals.joined(arrival, outbox) as person:
+                yield person, outbox
 
     def _cors(self, origin: str | None) -> Headers:
         if origin is None or origin not in self._cors_origins:

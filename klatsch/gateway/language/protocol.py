@@ -1,14 +1,14 @@
 """The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import IntEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
 
-from klatsch.core.errors import BadRequest, KlatschError, UnknownOp
-from klatsch.gateway.language.frames import Err, FrameId, Refusal, Reset, ResetBody, WrongField
+from klatsch.core.errors import KlatschError
+from klatsch.gateway.language.frames import Err, Refusal, Reset, ResetBody, WrongField
 
 SUBPROTOCOL: Final = "klatsch.v1"
 TICKET_PREFIX: Final = "ticket."
@@ -31,100 +31,7 @@ class Close(IntEnum):
     FLOODING = 4429
 
 
-class HelloBody(msgspec.Struct, frozen=True):
-    resume: Annotated[str, msgspec.Meta(max_length=16_384)] | None = None
-
-
-class Hello(msgspec.Struct, frozen=True, tag_field="op", tag="hello"):
-    id: FrameId
-    d: HelloBody = HelloBody()
-
-
-class SendBody(msgspec.Struct, frozen=True):
-    content: str
-    client_id: str
-    conversation: str | None = None
-    to: str | None = None
-    reply_to: str | None = None
-
-
-class Send(msgspec.Struct, frozen=True, tag_field="op", tag="send"):
-    id: FrameId
-    d: SendBody
-
-
-class _Envelope(msgspec.Struct):
-    id: FrameId | None = None
-    op: Any = None
-
-
-ClientFrame = Hello | Send
-_OPS: Final = {"hello", "send"}
-_decode: Callable[[str], ClientFrame] = msgspec.json.Decoder(ClientFrame).decode
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
-
-
-class BadFrame(Exception):
-    """A frame that is answered `err`; `re` is its id where that could be read."""
-
-    def __init__(self, re: int | str | None, error: KlatschError) -> None:
-        super().__init__(error.detail)
-        self.re = re
-        self.error = error
-
-
-def decode_frame(text: str | None) -> ClientFrame:
-    """Raises BadFrame for what is not exactly one known operation, keys given twice and no text (None) included."""
-    if text is None:
-        raise BadFrame(None, BadRequest("A frame is text."))
-    try:
-        frame = _decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise _refusal(text, error) from error
-    # A key given twice needs more colons than the fields have; most texts have none of their own.
-    if text.count(":") > _colons(frame):
-        _check_keys_once(text.encode(), frame.id)
-    return frame
-
-
-def _colons(frame: ClientFrame) -> int:
-    """How many a text without colons of its own has at least, for what it brought."""
-    if isinstance(frame, Send):
-        body = frame.d
-        return 5 + (body.conversation is not None) + (body.to is not None) + (body.reply_to is not None)
-    return 2 if frame.d.resume is None else 4
-
-
-def _check_keys_once(text: bytes, re: int | str) -> None:
-    body = _fields_once(text, re).get("d")
-    if body is not None:
-        _fields_once(bytes(body), re)
-
-
-def _fields_once(text: bytes, re: int | str) -> dict[str, msgspec.Raw]:
-    """The fields of an object that was decoded before, as they stand in its text.
-
-    Each has one colon and those of its value. To count them is as fast as decoding; objects made in Python of a text
-    that is full of small ones took 6 ms. So what stands within fields that are not ours is not looked at.
-    """
-    fields = _decode_fields(text)
-    if ":" in "".join(fields):
-        raise BadFrame(re, BadRequest("No field has a colon in its name."))
-    if text.count(b":") > len(fields) + b"".join(fields.values()).count(b":"):
-        raise BadFrame(re, BadRequest("A key is given twice."))
-    return fields
-
-
-def _refusal(text: str, error: Exception) -> BadFrame:
-    try:
-        envelope = _decode_envelope(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return BadFrame(None, BadRequest("A frame is a JSON object with an id and an op."))
-    if isinstance(envelope.op, str) and envelope.op not in _OPS:
-        return BadFrame(envelope.id, UnknownOp("There is no such op."))
-    return BadFrame(envelope.id, BadRequest(f"The frame does not fit: {error}"))
 
 
 # What the server says. Answers and pushes are bytes of JSON; `wire` makes them a WebSocket text frame.

@@ -9,6 +9,7 @@ import yaml
 from klatsch.gateway.language.asyncapi.codes import close_codes, error_codes
 from klatsch.gateway.language.asyncapi.messages import FRAMES, RECORDS, Spoken
 from klatsch.gateway.language.asyncapi.security import SCHEMES, handshake
+from klatsch.gateway.language.ops import OPS, Op
 from klatsch.records.messages import MEMBERS_PREFIX, USER_PREFIX
 
 _DESCRIPTION: Final = """\
@@ -29,7 +30,6 @@ _JUDGE: Final = (
     "49 bytes, written here as hexadecimal: the kind (1: a new message, 2: a change), the message's id, the id of who "
     "wrote or changed it, and a digest of the text. A gateway judges by it without decoding the value."
 )
-_ANSWERS: Final = {"hello": ("hello_ok", "err"), "send": ("send_ok", "err")}
 
 
 def async_document() -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _events() -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    asked = {spoken.name: _asked(spoken) for spoken in FRAMES if spoken.source == "client"}
+    asked = {op.name: _asked(op) for op in OPS}
     pushed = [spoken for spoken in FRAMES if isinstance(spoken.example, dict) and "t" in spoken.example]
     return {
         **asked,
@@ -137,14 +137,14 @@ def _operations() -> dict[str, Any]:
     }
 
 
-def _asked(spoken: Spoken) -> dict[str, Any]:
+def _asked(op: Op) -> dict[str, Any]:
     channel = {"$ref": "#/channels/socket"}
     return {
         "action": "receive",
-        "summary": spoken.title,
+        "summary": op.title,
         "channel": channel,
-        "messages": _in_channel("socket", [spoken.name]),
-        "reply": {"channel": channel, "messages": _in_channel("socket", _ANSWERS[spoken.name])},
+        "messages": _in_channel("socket", [op.name]),
+        "reply": {"channel": channel, "messages": _in_channel("socket", [op.answer, "err"])},
     }
 
 

@@ -11,6 +11,7 @@ from klatsch.core.errors import RateLimited
 from klatsch.core.ids import direct_conversation_id, message_id
 from klatsch.eventlog.places import offsets_text
 from klatsch.gateway.language import frames, protocol
+from klatsch.gateway.language.ops import OPS
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest, encode, judge_header
 from klatsch.records.people import UserChanged, credential_digest
@@ -68,7 +69,6 @@ _WELCOME: Final = {
     "now": _NOW,
     "limits": {"unanswered": protocol.UNANSWERED_MOST, "frame": protocol.FRAME_BYTES_MOST, "text": 4000},
 }
-_SEND: Final = {"conversation": _POSTED.conversation, "client_id": _CLIENT_ID, "content": "hi"}
 _REFUSAL: Final = RateLimited("You are sending too fast.", retry_after=1.5)
 _PLACE: Final = "1:3:91830"
 _LATER: Final = "1:3:91840"
@@ -86,8 +86,10 @@ def _spoken(name: str, title: str, shape: type[msgspec.Struct], frame: bytes) ->
 
 
 FRAMES: Final[tuple[Spoken, ...]] = (
-    Spoken("hello", "client", "Hello", protocol.Hello, {"id": 1, "op": "hello", "d": {"resume": _TOKEN}}),
-    Spoken("send", "client", "Send a message", protocol.Send, {"id": 2, "op": "send", "d": _SEND}),
+    *(
+        Spoken(op.name, "client", op.title, op.frame, {"id": number, "op": op.name, "d": op.example})
+        for number, op in enumerate(OPS, 1)
+    ),
     _spoken("hello_ok", "Welcome", frames.HelloOk, protocol.ok(1, _WELCOME)),
     _spoken("send_ok", "Sent", frames.SendOk, protocol.ok_sent(2, _POSTED.id, _PLACE, duplicate=False)),
     _spoken("err", "Refused", frames.Err, protocol.err(2, _REFUSAL)),

@@ -1,0 +1,34 @@
+"""Marks: now and then, every connection is told how far it has come, so that its token stays fresh (D7)."""
+
+from collections.abc import Sequence
+
+from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.tokens import Tokens
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.turns import in_turns
+
+
+class Marks:
+    """Pushes marks to the connections of one hub."""
+
+    def __init__(self, hub: Hub, tokens: Tokens) -> None:
+        self._hub = hub
+        self._tokens = tokens
+
+    def push_all(self) -> None:
+        """Pushes a mark to every connection, to some people in each turn of the loop."""
+        in_turns(list(self._hub.people.values()), self._push_some)
+
+    def _push_some(self, people: Sequence[Person]) -> None:
+        tail = self._tokens.tail()
+        for person in people:
+            frame = protocol.wire(protocol.push_mark(self._tokens.text(person.user_id, tail)))
+            for outbox in person.outboxes:
+                outbox.push(frame)
+        self._hub.flush()
+
+    def answer_last(self, person: Person, outbox: Outbox) -> None:
+        """Writes a last mark at once; a connection that is still in a replay has nothing to count from yet."""
+        if not outbox.deaf and not outbox.closed:
+            outbox.answer(protocol.push_mark(self._tokens.now(person.user_id)))

@@ -1,0 +1,72 @@
+"""Resuming: the answer to `hello`, and what was missed since a token (D7)."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from klatsch.core.clock import Clock, timestamp
+from klatsch.eventlog.places import ResumeToken
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.hub import Person
+from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, UNANSWERED_MOST
+from klatsch.gateway.language.tokens import Tokens
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.replay import Replays, never
+from klatsch.records.messages import CONTENT_MOST
+
+_AHEAD_S = 2.0
+"""How long a token from a gateway that is ahead is waited for; what lies beyond the log's end is never reached."""
+_LOOK_S = 0.01
+
+
+class Resuming:
+    """Brings connections from their tokens to the present. `mark_s` is the time between two marks."""
+
+    def __init__(self, *, feed: Feed, tokens: Tokens, replays: Replays, clock: Clock, mark_s: int) -> None:
+        self._feed = feed
+        self._tokens = tokens
+        self._replays = replays
+        self._clock = clock
+        self._mark_s = mark_s
+
+    async def resume(
+        self,
+        person: Person,
+        outbox: Outbox,
+        resume: str | None,
+        answer: Callable[[bool], object],
+        enough: Callable[[], bool] = never,
+    ) -> None:
+        """Calls `answer` with whether the token could be used, and tells what was missed since, until the mark.
+
+        Once `enough` says so, the mark is that of the place reached, and nothing more is told. Raises Unavailable where
+        the archive does not answer.
+        """
+        token = None if resume is None else await self._usable(resume, person)
+        answer(token is not None)
+        if token is not None:
+            await self._replays.run(person, outbox, token.offsets, enough)
+        elif resume is not None:
+            self._replays.begin(person, outbox, dict.fromkeys(person.access, self._tokens.why_useless(resume)))
+        else:
+            self._replays.begin(person, outbox, {})
+
+    async def _usable(self, text: str, person: Person) -> ResumeToken | None:
+        """Returns the token, once this feed has come so far: it may be from a gateway that is a moment ahead (D7)."""
+        token = self._tokens.read(text, person.user_id)
+        until_s = time.monotonic() + _AHEAD_S
+        while token is not None and not self._feed.has_reached(dict(enumerate(token.offsets))):
+            if time.monotonic() > until_s:
+                return None
+            await asyncio.sleep(_LOOK_S)
+        return token
+
+    def welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
+        """Returns what `hello` is answered with."""
+        return {
+            "user": person.username,
+            "resumed": resumed,
+            "heartbeat": self._mark_s,
+            "now": timestamp(self._clock()),
+            "limits": {"unanswered": UNANSWERED_MOST, "frame": FRAME_BYTES_MOST, "text": CONTENT_MOST},
+        }
