@@ -74,11 +74,12 @@ _DATABASE = env.database(ENV["DATABASE_URL"])
 DATABASES = {
     "default": {
         **_DATABASE,
+        "ENGINE": "klatsch.postgres",
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             **_DATABASE.get("OPTIONS", {}),
-            # A thread that answers needs one connection; waiting longer than this for one is an answer: 503.
-            "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 8, "timeout": 5},
+            # A thread that answers needs one connection; `klatsch.postgres` says how long it waits for one.
+            "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 8},
             "connect_timeout": 5,
         },
     }

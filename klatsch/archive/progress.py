@@ -17,6 +17,7 @@ from klatsch.archive.store import ARCHIVED_CHANNEL
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.models import Epoch
 from klatsch.outages import note_failure
+from klatsch.postgres.base import release_connection
 
 READ_EVERY_S: Final = 1.0
 """How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""
@@ -268,12 +269,6 @@ async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s:
     except TimeoutError:
         return condition()
     return True
-
-
-def release_connection() -> None:
-    """Gives this thread's connection back to the pool: who waits for the log or the archive needs none."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _connect() -> "psycopg.Connection[Any]":

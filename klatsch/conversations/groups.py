@@ -194,18 +194,18 @@ def _other_owners(group: Conversation, owner: Member) -> bool:
 
 
 def _find_people(usernames: Sequence[str]) -> list[User]:
-    """The active people of these names, each once; raises NotFound naming the first who is not there."""
+    """The active people of these names, each once and in that order; raises NotFound naming the first unknown."""
     if len(usernames) >= MEMBERS_MOST:
         raise BadRequest(f"A group has at most {MEMBERS_MOST} members.")
     for username in usernames:
         check_username(username)
-    names = {username.lower() for username in usernames}
-    people: list[User] = list(User.objects.alias(folded=Lower("username")).filter(folded__in=names, is_active=True))
-    found = {person.username.lower() for person in people}
+    names = dict.fromkeys(username.lower() for username in usernames)
+    people = User.objects.alias(folded=Lower("username")).filter(folded__in=names, is_active=True)
+    found: dict[str, User] = {person.username.lower(): person for person in people}
     for username in usernames:
         if username.lower() not in found:
             raise no_such_person(username)
-    return people
+    return [found[name] for name in names]
 
 
 def _find_member(group: Conversation, username: str) -> Member:

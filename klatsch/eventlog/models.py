@@ -29,6 +29,7 @@ class OutboxEntry(models.Model):
     judge = models.BinaryField(default=b"")
     place = models.BinaryField(help_text="The key whose partition this goes to.")
     created_at = models.DateTimeField(auto_now_add=True)
+    claimed_until = models.DateTimeField(null=True, help_text="Until then one process alone relays it.")
     relayed_at = models.DateTimeField(null=True)
 
     class Meta:

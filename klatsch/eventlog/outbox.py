@@ -1,19 +1,44 @@
 """Records that a transaction promises to the log, and their relay: at least once, in the order promised (D9)."""
 
+import functools
 import threading
+import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.models import OutboxEntry
+from klatsch.postgres.base import release_connection
 
-RELAY_DEADLINE_S = 8.0
+RELAY_DEADLINE_S: Final = 8.0
 RELAY_MOST = 500
-"""Entries in one relay: what one transaction holds locked."""
+"""Entries in one relay: what one process claims at once."""
+CLAIM_S: Final = RELAY_DEADLINE_S + 2
+"""How long a claim holds when its process has died; one that lives ends it itself."""
+_LOOK_S: Final = 0.05
+"""Between two looks whether another process has relayed a place."""
+_CLAIMING: Final = 0x6B6C6174736368
+"""The advisory lock of claims, held for the time of two statements."""
+
+_CLAIM: Final = """
+    UPDATE eventlog_outboxentry SET claimed_until = clock_timestamp() + %s * interval '1 second'
+    WHERE relayed_at IS NULL AND id IN (
+        SELECT id FROM eventlog_outboxentry waiting
+        WHERE relayed_at IS NULL AND (place = %s OR %s::bytea IS NULL) AND NOT EXISTS (
+            SELECT FROM eventlog_outboxentry claimed WHERE claimed.place = waiting.place
+            AND claimed.relayed_at IS NULL AND claimed.claimed_until > clock_timestamp())
+        ORDER BY id LIMIT %s)
+    RETURNING id, key, value, judge, place"""
+_SETTLE: Final = """
+    UPDATE eventlog_outboxentry
+    SET relayed_at = CASE WHEN id = ANY(%s) THEN clock_timestamp() ELSE relayed_at END, claimed_until = NULL
+    WHERE id = ANY(%s)"""
 
 
 def promise_record(*, key: bytes, value: bytes, place: bytes, judge: bytes = b"") -> None:
@@ -48,33 +73,56 @@ class _Reports:
 def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: float = RELAY_DEADLINE_S) -> int:
     """Appends waiting records (of one place, or of all) and returns how many; raises Unavailable, keeping them waiting.
 
-    Needs a writer that reports. With `place` it waits for another process that is relaying the same, so that on
-    return that place's records are in the log; without, it leaves what others hold to them.
+    Needs a writer that reports. While it waits for the log it holds neither a connection nor a lock. With `place` it
+    waits for another process that is relaying the same, so that on return that place's records are in the log;
+    without, it leaves what others have claimed to them.
     """
-    with transaction.atomic():
-        waiting = OutboxEntry.objects.filter(relayed_at=None).order_by("id")
-        if place is None:
-            rows = list(waiting.select_for_update(skip_locked=True)[:RELAY_MOST])
-        else:
-            rows = list(waiting.filter(place=place).select_for_update()[:RELAY_MOST])
-        if not rows:
+    deadline = time.monotonic() + deadline_s
+    while not (entries := _claim(place)):
+        if place is None or not is_waiting(place):
             return 0
-        reports = _Reports(expected=len(rows))
-        _append_all(log, rows, reports)
-        in_time = reports.settled.wait(deadline_s)
-        OutboxEntry.objects.filter(pk__in=list(reports.relayed)).update(relayed_at=timezone.now())
+        release_connection()
+        if time.monotonic() > deadline:
+            raise _unavailable()
+        time.sleep(_LOOK_S)
+    release_connection()
+    reports = _Reports(expected=len(entries))
+    try:
+        _append_all(log, entries, reports)
+        in_time = reports.settled.wait(deadline - time.monotonic())
+    finally:
+        _settle(entries, list(reports.relayed))
     if not in_time or reports.failed:
-        raise Unavailable("The log cannot be reached; nothing was changed there yet. Try again.", retry_after=1)
-    return len(rows)
+        raise _unavailable()
+    return len(entries)
 
 
-def _append_all(log: LogWriter, rows: list[OutboxEntry], reports: _Reports) -> None:
-    for row in rows:
-        entry = Entry(key=bytes(row.key), value=bytes(row.value), judge=bytes(row.judge), place=bytes(row.place))
+def _claim(place: bytes | None) -> dict[int, Entry]:
+    """Takes waiting entries for this process alone, for CLAIM_S, by their ids and in the order promised."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One claims at a time, each seeing what the one before took: or else a later entry would overtake an earlier.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIMING])
+        cursor.execute(_CLAIM, [CLAIM_S, place, place, RELAY_MOST])
+        rows = sorted(cursor.fetchall())
+    return {pk: Entry(key=key, value=value, judge=judge, place=at) for pk, key, value, judge, at in rows}
+
+
+def _settle(entries: Collection[int], relayed: list[int]) -> None:
+    """Marks what is in the log, and gives back the rest for whoever relays next."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, [relayed, list(entries)])
+
+
+def _append_all(log: LogWriter, entries: Mapping[int, Entry], reports: _Reports) -> None:
+    for pk, entry in entries.items():
         try:
-            log.append(entry, lambda report, pk=row.pk: reports.take(pk, report))  # type: ignore[misc]  # pk is bound
+            log.append(entry, functools.partial(reports.take, pk))
         except LogError as error:
-            reports.take(row.pk, Report(entry, -1, -1, str(error)))
+            reports.take(pk, Report(entry, -1, -1, str(error)))
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The log cannot be reached; nothing was changed there yet. Try again.", retry_after=1)
 
 
 def forget_relayed() -> None:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError
 
 from klatsch.archive.histories import Verdict, find_verdict
 from klatsch.archive.message_view import MessageView, view_of_posted
-from klatsch.archive.progress import Progress, release_connection
+from klatsch.archive.progress import Progress
 from klatsch.conversations.access import Access
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
@@ -20,6 +20,7 @@ from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.outages import is_outage
+from klatsch.postgres.base import release_connection
 from klatsch.records.messages import MessagePosted
 
 _log = structlog.get_logger(__name__)

@@ -1,6 +1,7 @@
 """PostgreSQL restarted and killed while people talk: they do not notice, and the archive catches up."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,9 @@ _DOWN: dict[str, Callable[[EmbeddedPostgres], None]] = {
 }
 _RECOVERED_S = 15
 """Until REST answers again: a pool's connections of before are found broken one by one, by those who get them."""
+_MANY = 64
+_MANY_REFUSED_S = 5.0
+"""Four for each thread, of which none may wait for the pool's 5 s; on a busy machine."""
 
 
 @pytest.mark.parametrize("how", _DOWN)
@@ -42,6 +46,10 @@ async def test_while_it_is_down_sends_go_on_and_sockets_stay_open_and_then_all_i
         )
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) > 0
+        began = time.monotonic()
+        answers = await asyncio.gather(*(rest(gateway_a, ana).http.get("me") for _ in range(_MANY)))
+        assert {answer.status_code for answer in answers} == {503}
+        assert time.monotonic() - began < _MANY_REFUSED_S
         assert await stranger.until_closed() == 4304
         await asyncio.to_thread(own_postgres.start)
         await asyncio.to_thread(own_postgres.wait_ready)

@@ -157,6 +157,43 @@ def test_what_was_relayed_more_than_a_week_ago_is_forgotten() -> None:
     assert {bytes(row.value) for row in OutboxEntry.objects.all()} == {b"new", b"waiting"}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_while_the_log_does_not_answer_a_relay_holds_no_lock_and_no_connection() -> None:
+    promise(b"1")
+    writer = SilentWriter()
+    held: list[object] = []
+
+    class Looking(SilentWriter):
+        """Looks, at the moment of the append, what the thread that relays holds."""
+
+        def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+            held.append(connections["default"].connection)
+            writer.append(entry, report)
+
+    with ThreadPoolExecutor(1) as pool:
+        relaying = in_thread(pool, lambda: relay_records(Looking()))
+        wait_until(lambda: writer.reports)
+        with transaction.atomic():
+            assert OutboxEntry.objects.select_for_update(nowait=True).get().relayed_at is None
+        writer.speak()
+        assert relaying.result(10) == 1
+    assert held == [None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_process_claimed_and_died_with_is_relayed_when_its_claim_is_over(log: MemoryLog) -> None:
+    promise(b"1", b"2")
+    OutboxEntry.objects.filter(value=b"1").update(claimed_until=timezone.now() + timedelta(seconds=60))
+    assert relay_records(MemoryWriter(log)) == 0
+    with pytest.raises(Unavailable):
+        relay_records(MemoryWriter(log), place=HERE, deadline_s=0)
+
+    OutboxEntry.objects.filter(value=b"1").update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert relay_records(MemoryWriter(log)) == 2
+    assert values(log) == [b"1", b"2"]
+    assert {row.claimed_until for row in OutboxEntry.objects.all()} == {None}
+
+
 def in_thread(pool: ThreadPoolExecutor, function: Callable[[], Any]) -> Any:
     """Runs it with a database connection of its own."""
 

@@ -1,0 +1,156 @@
+"""The pool of connections while PostgreSQL is away: who needs one is told soon, and had again as soon as it is back."""
+
+import contextlib
+import copy
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from klatsch.embedded.child import free_ports
+from klatsch.postgres.base import WAIT_S
+
+THREADS = 32
+SOON_S = 1.0
+"""The promise, in an outage that is known."""
+
+
+class Way:
+    """A port of our own that leads to PostgreSQL while it is open; what has come through goes with it."""
+
+    def __init__(self, target: dict[str, Any]) -> None:
+        [self.port] = free_ports(1)
+        self._target = target
+        self._server: socket.socket | None = None
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def open(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", self.port))
+        self._run(self._accept, self._server)
+
+    def close(self) -> None:
+        if self._server is not None:
+            _shut(self._server)
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            _shut(end)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+
+    def _accept(self, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                there = self._connect()
+                self._ends += (client, there)
+                for ends in ((client, there), (there, client)):
+                    self._run(_pass_on, *ends)
+
+    def _run(self, function: Callable[..., None], *arguments: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=function, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _connect(self) -> socket.socket:
+        host, port = self._target["host"], self._target.get("port", 5432)
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        there = socket.socket(socket.AF_UNIX)
+        there.connect(f"{host}/.s.PGSQL.{port}")
+        return there
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65_536):
+            target.sendall(piece)
+    _shut(source)
+    _shut(target)
+
+
+def _shut(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def way(django_db_setup: None, django_db_blocker: Any) -> Iterator[Way]:
+    """Closed at first. Django would allow no threads to the pool in a test with `django_db`."""
+    way = Way(connection.get_connection_params())
+    with django_db_blocker.unblock():
+        yield way
+    way.close()
+
+
+@pytest.fixture
+def pool(way: Way, monkeypatch: pytest.MonkeyPatch) -> Iterator["Pool"]:
+    elsewhere = copy.deepcopy(connection.settings_dict) | {"HOST": "127.0.0.1", "PORT": way.port}
+    elsewhere["OPTIONS"] |= {"host": "127.0.0.1", "pool": {"min_size": 1, "max_size": 8}}
+    monkeypatch.setitem(connections.settings, Pool.ALIAS, elsewhere)
+    yield Pool()
+    connections[Pool.ALIAS].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
+    del connections[Pool.ALIAS]
+
+
+class Pool:
+    """A pool of its own, as REST has it, asked from any thread."""
+
+    ALIAS = "elsewhere"
+
+    def ask(self, _: object = None) -> tuple[float, bool]:
+        """How long a statement took, with getting a connection and giving it back, and whether it was answered."""
+        began = time.monotonic()
+        try:
+            with connections[self.ALIAS].cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except OperationalError:
+            return time.monotonic() - began, False
+        finally:
+            connections[self.ALIAS].close()
+        return time.monotonic() - began, True
+
+    def ask_at_once(self) -> list[tuple[float, bool]]:
+        with ThreadPoolExecutor(THREADS) as threads:
+            return list(threads.map(self.ask, range(THREADS)))
+
+
+def test_once_an_outage_is_known_everybody_is_told_soon_and_the_first_who_asks_after_it_is_answered(
+    way: Way, pool: Pool
+) -> None:
+    first, answered = pool.ask()
+    assert not answered
+    assert first < WAIT_S / 2
+    for took, answered in pool.ask_at_once():
+        assert not answered
+        assert took < SOON_S
+    way.open()
+    wait_until_back(pool)
+    assert all(answered for _, answered in pool.ask_at_once())
+
+
+def wait_until_back(pool: Pool) -> None:
+    """Asks until it is answered: no longer than one pause between two attempts, and a busy machine's doubt."""
+    deadline = time.monotonic() + SOON_S
+    while not pool.ask()[1]:
+        assert time.monotonic() < deadline
+
+
+def test_what_the_pool_held_before_an_outage_is_not_handed_out_after_it(way: Way, pool: Pool) -> None:
+    way.open()
+    assert all(answered for _, answered in pool.ask_at_once())
+    way.close()
+    while any(answered for _, answered in pool.ask_at_once()):
+        pass
+    assert {took < SOON_S for took, _ in pool.ask_at_once()} == {True}
+    way.open()
+    wait_until_back(pool)
+    assert all(answered for _, answered in pool.ask_at_once())
