@@ -279,7 +279,9 @@ _SIGNING_IN = (
     Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process; never more than cores.", 1, 64),
 )
 _PROCESSES = (
-    Variable("KLATSCH_API_THREADS", int, 16, "Threads that answer REST in one process.", 1, 256),
+    Variable(
+        "KLATSCH_API_THREADS", int, 16, "Threads of one process for REST that reads, and as many for the rest.", 1, 256
+    ),
     Variable("KLATSCH_LOG_LEVEL", str, "INFO", "What is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR")),
     Variable("KLATSCH_LOG_FORMAT", str, "json", "Log lines for machines or for people.", choices=("json", "console")),
 )

@@ -12,15 +12,21 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, BODY_TOO_LARGE, TOO_SLOW, declared_length, is_a_name
+from klatsch.core.http_limits import (
+    BODY_BYTES_MOST,
+    BODY_S,
+    BODY_TOO_LARGE,
+    READS,
+    REQUESTS_A_THREAD,
+    TOO_MANY,
+    TOO_SLOW,
+    Bodies,
+    declared_length,
+    is_a_name,
+)
 from klatsch.core.metrics import REFUSED
 from klatsch.core.problems import CONTENT_TYPE, Problem
 
-REQUESTS_A_THREAD: Final = 32
-"""That one is at, and those that wait for it: a second's worth, at what a request costs (D12)."""
-BODIES_BYTES_MOST: Final = 64 * 1024 * 1024
-"""Of all bodies that are coming in at once: 256 of the longest."""
-_TOO_MANY: Final = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
 _REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
 
 Environ = dict[str, Any]
@@ -29,30 +35,56 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class Rsgi:
-    """Reads a request whole, within the bounds of `klatsch.core.http_limits`, and only then takes one of `threads`."""
+    """Reads a request whole, within the bounds of `klatsch.core.http_limits`, and only then takes a thread.
+
+    Requests that only read have `threads` of their own, so that those that wait for the log hold up none of them.
+    """
 
     def __init__(self, wsgi: Wsgi, threads: int) -> None:
-        self._wsgi = wsgi
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="api")
-        self._at_work = 0
-        self._at_work_most = threads * REQUESTS_A_THREAD
-        self._bodies_bytes = 0
+        self._reading = _Threads(wsgi, threads, "api-reads")
+        self._changing = _Threads(wsgi, threads, "api")
+        self._bodies = Bodies()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        body = bytearray()
-        try:
+        threads = self._reading if scope.method in READS else self._changing
+        with self._bodies.hold() as body:
             problem = await self._read(scope, protocol, body)
-            if problem is None and self._at_work >= self._at_work_most:
-                problem = _TOO_MANY
+            if problem is None and threads.are_full:
+                problem = TOO_MANY
             if problem is None:
-                protocol.response_bytes(*await self._answer(environ_of(scope, bytes(body))))
+                protocol.response_bytes(*await threads.answer(environ_of(scope, bytes(body))))
             else:
                 REFUSED.labels(problem.code).inc()
                 protocol.response_bytes(*_refusal(problem))
-        finally:
-            self._bodies_bytes -= len(body)
 
-    async def _answer(self, environ: Environ) -> Answer:
+    async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
+        """Fills in what comes; a Problem when that is too much, or too slow."""
+        declared = declared_length(value.encode() for value in scope.headers.get_all("content-length"))
+        if declared is None and "transfer-encoding" not in scope.headers:
+            return None
+        if (declared or 0) > BODY_BYTES_MOST:
+            return BODY_TOO_LARGE
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await self._bodies.read(body, protocol)
+        except TimeoutError:
+            return TOO_SLOW
+
+
+class _Threads:
+    """A WSGI application in so many threads, for which `REQUESTS_A_THREAD` times as many requests may wait."""
+
+    def __init__(self, wsgi: Wsgi, threads: int, name: str) -> None:
+        self._wsgi = wsgi
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._at_work = 0
+        self._at_work_most = threads * REQUESTS_A_THREAD
+
+    @property
+    def are_full(self) -> bool:
+        return self._at_work >= self._at_work_most
+
+    async def answer(self, environ: Environ) -> Answer:
         self._at_work += 1
         try:
             run = contextvars.copy_context().run
@@ -75,26 +107,6 @@ class Rsgi:
                 close()
         status, headers = started[0]
         return status, [(name.lower(), value) for name, value in headers], body
-
-    async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
-        """Fills in what comes; a Problem when that is too much, or too slow."""
-        declared = declared_length(value.encode() for value in scope.headers.get_all("content-length"))
-        if declared is None and "transfer-encoding" not in scope.headers:
-            return None
-        if (declared or 0) > BODY_BYTES_MOST:
-            return BODY_TOO_LARGE
-        try:
-            async with asyncio.timeout(BODY_S):
-                async for part in protocol:
-                    body += part
-                    self._bodies_bytes += len(part)
-                    if len(body) > BODY_BYTES_MOST:
-                        return BODY_TOO_LARGE
-                    if self._bodies_bytes > BODIES_BYTES_MOST:
-                        return _TOO_MANY
-        except TimeoutError:
-            return TOO_SLOW
-        return None
 
 
 def environ_of(scope: Any, body: bytes) -> Environ:

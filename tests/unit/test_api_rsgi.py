@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from klatsch.api import rsgi
-from klatsch.api.rsgi import REQUESTS_A_THREAD, Rsgi
-from klatsch.core.http_limits import BODY_BYTES_MOST
+from klatsch.api.rsgi import Rsgi
+from klatsch.core import http_limits
+from klatsch.core.http_limits import BODY_BYTES_MOST, REQUESTS_A_THREAD
 
 
 class Headers(list[tuple[str, str]]):
@@ -67,8 +68,10 @@ def echo(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     return [json.dumps(shown).encode(), b"\n", environ["wsgi.input"].read()]
 
 
-async def ask(protocol: Protocol, *headers: tuple[str, str], application: Rsgi | None = None) -> Protocol:
-    await (application or Rsgi(echo, 1)).__rsgi__(scope_of(*headers), protocol)
+async def ask(
+    protocol: Protocol, *headers: tuple[str, str], application: Rsgi | None = None, method: str = "POST"
+) -> Protocol:
+    await (application or Rsgi(echo, 1)).__rsgi__(scope_of(*headers, method=method), protocol)
     return protocol
 
 
@@ -122,7 +125,7 @@ async def test_a_body_that_does_not_come_in_time_is_408(monkeypatch: pytest.Monk
 
 
 async def test_more_bodies_at_once_than_fit_are_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rsgi, "BODIES_BYTES_MOST", 10)
+    monkeypatch.setattr(http_limits, "BODIES_BYTES_MOST", 10)
     application = Rsgi(echo, 1)
     held = asyncio.create_task(ask(Protocol(b"123456", endless=True), ("content-length", "7"), application=application))
     await asyncio.sleep(0)
@@ -162,3 +165,19 @@ async def test_an_answer_is_ended_even_where_making_it_fails() -> None:
     with pytest.raises(ZeroDivisionError):
         await ask(Protocol(), application=application)
     assert ended == [True]
+
+
+async def test_while_all_threads_that_change_something_wait_for_the_log_others_read() -> None:
+    release = threading.Event()
+
+    def api(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            release.wait(10)
+        return echo(environ, start)
+
+    application = Rsgi(api, 1)
+    waiting = [asyncio.create_task(ask(Protocol(), application=application)) for _ in range(5)]
+    assert (await ask(Protocol(), application=application, method="GET")).status == 201
+    assert not any(task.done() for task in waiting)
+    release.set()
+    assert {answer.status for answer in await asyncio.gather(*waiting)} == {201}

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from klatsch.accounts.hashing import HashingSlots
-from klatsch.gateway.http.app import REQUESTS_A_THREAD, GatewayHttp, Together
+from klatsch.core.http_limits import REQUESTS_A_THREAD
+from klatsch.gateway.http.app import GatewayHttp, Together
 
 
 def busy(*_: Any) -> Any:
@@ -73,7 +74,7 @@ async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_
         waiting = [asyncio.create_task(http.get("/api/v1/me")) for _ in range(REQUESTS_A_THREAD)]
         for _ in range(10):  # turns of the loop, until each has come to the application
             await asyncio.sleep(0)
-        assert application._threads.at_work == REQUESTS_A_THREAD
+        assert application._reading_threads.at_work == REQUESTS_A_THREAD
         refused = await http.get("/api/v1/me")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert refused.headers["Content-Type"] == "application/problem+json"
@@ -122,3 +123,20 @@ async def test_while_all_that_may_hash_are_busy_others_are_answered_and_one_plac
         assert refused.pop().result().headers["Retry-After"] == "1"
         release.set()
         assert sorted(answer.status_code for answer in await asyncio.gather(*waiting)) == [200] * 2 + [503] * 48
+
+
+async def test_while_all_threads_that_change_something_wait_for_the_log_others_read() -> None:
+    release = threading.Event()
+
+    def api(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            release.wait()
+        start("200 OK", [])
+        return [b"done"]
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(served_by(api)), base_url="http://k") as http:
+        waiting = [asyncio.create_task(http.post("/api/v1/users/bob/messages")) for _ in range(5)]
+        assert (await http.get("/api/v1/me")).status_code == 200
+        assert not any(task.done() for task in waiting)
+        release.set()
+        assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}

@@ -8,8 +8,8 @@ from django.conf import LazySettings
 from django.test import Client
 
 from klatsch.api.checks import Checks
+from klatsch.core import http_limits
 from klatsch.core.http_limits import BODY_BYTES_MOST
-from klatsch.gateway.http import door as http_door
 from klatsch.gateway.http.door import Door
 from klatsch.gateway.http.sync import PATH
 
@@ -139,7 +139,7 @@ async def test_a_body_beyond_its_bound_is_413_and_nobody_behind_the_door_sees_it
 async def test_more_bodies_at_once_than_fit_are_503_and_room_is_made_as_they_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_door, "BODIES_BYTES_MOST", 10)
+    monkeypatch.setattr(http_limits, "BODIES_BYTES_MOST", 10)
     first, second, third = Asked(b"123456"), Asked(b"123456"), Asked(b"123456")
     release = asyncio.Event()
 

@@ -13,14 +13,12 @@ from klatsch.core import problems
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+from klatsch.core.http_limits import READS, REQUESTS_A_THREAD, TOO_MANY
 from klatsch.core.metrics import REFUSED
 from klatsch.core.problems import Problem
 from klatsch.gateway.http.sync import PATH, Sync
 
-REQUESTS_A_THREAD: Final = 32
-"""That one is at, and those that wait for it: a second's worth, at what a request costs (D12)."""
 _READ_ONLY: Final = Problem(405, "method_not_allowed", "This can only be read.")
-_TOO_MANY: Final = Problem(503, "unavailable", "Too many requests at once. Try again.", retry_after=1)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -37,7 +35,7 @@ class RequestThreads:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if self.at_work >= self._most:
-            await refuse(send, _TOO_MANY)
+            await refuse(send, TOO_MANY)
             return
         self.at_work += 1
         try:
@@ -49,7 +47,8 @@ class RequestThreads:
 class GatewayHttp:
     """Answers `/readyz` with the feed's part added; `/metrics` on the event loop, where all that it reads lives;
     `/livez` there too, as busy threads are no reason to end a process; and `sync`. All else is the api's, as measured
-    faster through WSGI. What hashes passwords has threads of its own, so that it holds up nobody else.
+    faster through WSGI. What hashes passwords has threads of its own, and what only reads has: neither waits for the
+    others.
     """
 
     def __init__(
@@ -63,7 +62,8 @@ class GatewayHttp:
         sync: Sync,
     ) -> None:
         self._sync = sync
-        self._threads = RequestThreads(wsgi, threads)
+        self._reading_threads = RequestThreads(wsgi, threads)
+        self._changing_threads = RequestThreads(wsgi, threads)
         self._hashing_threads = RequestThreads(wsgi, slots.room + 1)  # one more, which refuses those without a slot
         self._of_one_place = AtOnce(
             slots.of_one_place, cap="hashing", refusal=Unavailable, detail="Too many sign-ins at once. Try again."
@@ -87,8 +87,10 @@ class GatewayHttp:
             )
         elif hashes_password(scope["method"], scope["path"]):
             await self._answer_hashing(scope, receive, send)
+        elif scope["method"] in READS:
+            await self._reading_threads(scope, receive, send)
         else:
-            await self._threads(scope, receive, send)
+            await self._changing_threads(scope, receive, send)
 
     async def _answer_hashing(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Refuses a burst from one place here, where it costs a tenth of what it does in a thread."""

@@ -1,17 +1,13 @@
 """In front of a gateway's HTTP: Django's checks where Django does not make them itself, and whole bodies."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
 
-from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_TOO_LARGE
-from klatsch.core.problems import Problem
+from klatsch.core.http_limits import Bodies
 from klatsch.gateway.http.app import Asgi, Receive, Send, refuse
 from klatsch.gateway.http.sync import PATH
 
 WITHOUT_DJANGO: Final = frozenset({PATH, "/livez", "/readyz", "/metrics"})
-BODIES_BYTES_MOST: Final = 64 * 1024 * 1024
-"""Of all bodies that are coming in at once: 256 of the longest."""
-_TOO_MANY: Final = Problem(503, "unavailable", "Too much is being sent at once. Try again.", retry_after=1)
 
 
 class Checked(Protocol):
@@ -35,7 +31,7 @@ class Door:
     def __init__(self, application: Asgi, check: Callable[[dict[str, Any]], Checked]) -> None:
         self._application = application
         self._check = check
-        self._bodies_bytes = 0
+        self._bodies = Bodies()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["path"] in WITHOUT_DJANGO:
@@ -56,35 +52,29 @@ class Door:
             await self._application(scope, receive, _with_headers(send, checked.headers))
 
     async def _answer_with_body(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        body = bytearray()
-        try:
-            problem = await self._read(receive, body)
+        with self._bodies.hold() as body:
+            try:
+                problem = await self._bodies.read(body, _parts(receive))
+            except _Gone:
+                return
             if problem is None:
                 await self._application(_with_length(scope, len(body)), _given(bytes(body), receive), send)
-            elif problem is not _GONE:
+            else:
                 await refuse(send, problem, (b"connection", b"close"))
-        finally:
-            self._bodies_bytes -= len(body)
-
-    async def _read(self, receive: Receive, body: bytearray) -> Problem | None:
-        """Fills in what comes; a Problem when that is too much, or when the peer has gone."""
-        more = True
-        while more:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                return _GONE
-            part = event.get("body", b"")
-            body += part
-            self._bodies_bytes += len(part)
-            if len(body) > BODY_BYTES_MOST:
-                return BODY_TOO_LARGE
-            if self._bodies_bytes > BODIES_BYTES_MOST:
-                return _TOO_MANY
-            more = event.get("more_body", False)
-        return None
 
 
-_GONE: Final = Problem(400, "bad_request", "The request ended before its body did.")
+class _Gone(Exception):
+    """The peer has gone before the end of its body."""
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise _Gone
+        yield event.get("body", b"")
+        more = event.get("more_body", False)
 
 
 def _has_body(scope: dict[str, Any]) -> bool:

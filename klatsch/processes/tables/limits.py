@@ -9,11 +9,10 @@ from klatsch.conversations.caps import OWN_SHARE
 from klatsch.conversations.groups import MEMBERS_MOST
 from klatsch.conversations.rights import TITLE_MOST
 from klatsch.core.bucket import PEOPLE_A_TOKEN
-from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S
+from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, REQUESTS_A_THREAD
 from klatsch.core.ids import CLIENT_ID_MOST
 from klatsch.core.problems import ERRORS_MOST
 from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
-from klatsch.gateway.http.app import REQUESTS_A_THREAD
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, MALFORMED_MOST, UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.socket import FRAGMENTS_MOST
@@ -66,7 +65,7 @@ def _requests() -> tuple[tuple[str, str], ...]:
         ("body of a request", f"{BODY_BYTES_MOST:,} bytes, else 413; within {BODY_S:.0f} s, else 408"),
         (
             "requests at once to one gateway",
-            f"{REQUESTS_A_THREAD} for each of its threads (`KLATSCH_API_THREADS`), else 503",
+            f"{REQUESTS_A_THREAD} a thread (`KLATSCH_API_THREADS` that read, as many for the rest), else 503",
         ),
         ("fields that an answer names as wrong", f"{ERRORS_MOST}"),
         ("page of a list", f"{ROWS_MOST}; of people {PEOPLE_MOST}"),
