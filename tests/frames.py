@@ -8,12 +8,15 @@ from jsonschema import Draft7Validator
 
 from klatsch.gateway.language.asyncapi.document import async_document
 from klatsch.gateway.language.ops import BadFrame, decode_frame
+from klatsch.records.kinds import KINDS, Kinds
 
 
-def check_received(frame: Any) -> None:
+def check_received(frame: Any, kinds: Kinds = KINDS) -> None:
     """Fails unless the document describes exactly this frame of the server's, with no field more."""
-    name = _name_of(frame)
-    errors = [f"{error.json_path}: {error.message}" for error in _validator(name, closed=True).iter_errors(frame)]
+    name = _name_of(frame, kinds)
+    errors = [
+        f"{error.json_path}: {error.message}" for error in _validator(name, kinds, closed=True).iter_errors(frame)
+    ]
     assert not errors, f"not as {name} in docs/asyncapi.yaml: {errors} in {frame}"
 
 
@@ -35,15 +38,15 @@ def is_taken(text: str) -> bool:
 def is_described(frame: Any) -> bool:
     """Whether the document has such a frame of a client's; fields that it does not know are allowed."""
     op = frame.get("op") if isinstance(frame, dict) else None
-    return op in {"hello", "send"} and _validator(op, closed=False).is_valid(frame)
+    return op in {"hello", "send"} and _validator(op, KINDS, closed=False).is_valid(frame)
 
 
 def check_payload(name: str, payload: Any) -> None:
     """Fails unless the payload is as the message of that name says."""
-    _validator(name, closed=True).validate(payload)
+    _validator(name, KINDS, closed=True).validate(payload)
 
 
-def _name_of(frame: Any) -> str:
+def _name_of(frame: Any, kinds: Kinds) -> str:
     assert isinstance(frame, dict), f"no object: {frame}"
     assert len(frame.keys() & {"op", "re", "t"}) == 1, f"not exactly one of op, re and t: {frame}"
     if "t" in frame:
@@ -52,20 +55,20 @@ def _name_of(frame: Any) -> str:
         name = "err"
     else:
         name = "send_ok" if "position" in frame["ok"] else "hello_ok"
-    message = _document()["components"]["messages"].get(name)
+    message = _document(kinds)["components"]["messages"].get(name)
     assert message is not None, f"not in docs/asyncapi.yaml: {frame}"
     return name
 
 
 @functools.cache
-def _document() -> dict[str, Any]:
-    return async_document()
+def _document(kinds: Kinds) -> dict[str, Any]:
+    return async_document(kinds)
 
 
 @functools.cache
-def _validator(name: str, *, closed: bool) -> Draft7Validator:
+def _validator(name: str, kinds: Kinds, *, closed: bool) -> Draft7Validator:
     """AsyncAPI 3.0's schemas are a superset of draft 7. A closed one allows no field that it does not name."""
-    document = _document()
+    document = _document(kinds)
     schemas = {key: _closed(schema) if closed else schema for key, schema in document["components"]["schemas"].items()}
     payload = document["components"]["messages"][name]["payload"]
     # In draft 7 a `$ref` hides its neighbours: here the components.

@@ -26,8 +26,8 @@ from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging import sending as services
 from klatsch.persister.archive import Archive
 from klatsch.processes import wiring
+from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships
-from klatsch.records.messages import judged_id, judged_sender
 
 _ONE_IN = 40
 _PAUSE_S = 0.05
@@ -156,7 +156,7 @@ def partition_by_sender() -> None:
 
     def astray(self: Any, entry: Entry, report: Any = None) -> None:
         if entry.judge:
-            entry = Entry(entry.key, entry.value, entry.judge, judged_sender(entry.judge), entry.trace)
+            entry = Entry(entry.key, entry.value, entry.judge, judged_actor(entry.judge), entry.trace)
         append(self, entry, report)
 
     _replace(KafkaWriter, "append", astray)

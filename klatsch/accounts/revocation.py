@@ -18,7 +18,9 @@ from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.person_lock import check_counts, check_unchanged, lock_people, lock_person
 from klatsch.core.errors import NotFound
 from klatsch.eventlog import outbox
-from klatsch.records.people import UserChanged, credential_digest, encode, user_key
+from klatsch.records.keys import PERSON
+from klatsch.records.people import UserChanged, credential_digest
+from klatsch.records.values import encode
 
 T = TypeVar("T")
 RECORD_CREDENTIALS_MOST: Final = 500
@@ -139,5 +141,5 @@ def promise_end(person: User, digests: Collection[str]) -> None:
 
 
 def _promise_record(record: UserChanged) -> None:
-    key = user_key(record.user_id)
+    key = PERSON.of(record.user_id)
     outbox.promise_record(key=key, value=encode(record), place=key)

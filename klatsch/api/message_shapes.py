@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from klatsch.archive.message_view import PublicField, Reactions, public_fields
 from klatsch.eventlog.places import PositionText
-from klatsch.records.members import Uuid
-from klatsch.records.messages import CONTENT_MOST, Time
+from klatsch.records.messages import CONTENT_MOST
+from klatsch.records.values import Time, Uuid
 
 _CLIENT_ID = "^[A-Za-z0-9_-]{1,64}$"
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from klatsch.api.ports import ports_of
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.outbox import relay_records
-from klatsch.records.people import user_key
+from klatsch.records.keys import PERSON
 
 _log = structlog.get_logger(__name__)
 RELAY_S: Final = 2.0
@@ -23,7 +23,7 @@ _SAFE: Final = {"GET", "HEAD", "OPTIONS"}
 
 def relay_affairs(request: Request, user_id: UUID) -> None:
     """Relays what is promised about a person, so that gateways act on it at once."""
-    _relay(request, user_key(str(user_id)))
+    _relay(request, PERSON.of(str(user_id)))
 
 
 class RelayAfterStaff:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, NamedTuple, get_args, get_type_hints
 import msgspec
 
 from klatsch.eventlog.places import PositionText
-from klatsch.records.members import Uuid
-from klatsch.records.messages import MessagePosted, Time
+from klatsch.records.messages import MessagePosted
+from klatsch.records.values import Time, Uuid
 
 Reactions = dict[str, list[str]]
 

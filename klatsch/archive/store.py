@@ -12,7 +12,8 @@ import msgspec
 import psycopg
 
 from klatsch.records.judge import StandingAt
-from klatsch.records.messages import MessageChanged, MessagePosted
+from klatsch.records.kinds import Fold
+from klatsch.records.messages import MessagePosted
 
 Connection = psycopg.Connection[Any]
 
@@ -165,32 +166,33 @@ def check_inserted(cursor: "psycopg.Cursor[Any]", count: int) -> None:
         raise CopiesFound
 
 
-_UPDATE_MESSAGES = """
-UPDATE messaging_message AS stored
-SET content = new.content, edited_at = new.edited_at, deleted = new.deleted, reactions = new.reactions,
-    changed_epoch = %s, changed_offset = new."offset"
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::bool[], %s::jsonb[], %s::bigint[])
-    AS new(id, content, edited_at, deleted, reactions, "offset")
-WHERE stored.id = new.id AND (stored.changed_epoch, stored.changed_offset) < (%s, new."offset")
-"""
+def fold_into_messages(connection: Connection, epoch: int, fold: Fold, changes: Mapping[str, tuple[Any, int]]) -> None:
+    """Overwrites the columns of messages that records of one kind change, unless the archive knows a later change.
 
-
-def update_messages(connection: Connection, epoch: int, changes: Mapping[str, tuple[MessageChanged, int]]) -> None:
-    """Makes each message what its last change in the batch says, unless the archive knows a later one."""
+    `changes` has for each message's id the last record of its kind, as decoded, and its offset.
+    """
+    names = ", ".join(fold.columns)
+    assignments = ", ".join(f"{name} = new.{name}" for name in fold.columns)
+    arrays = ", ".join(f"%s::{column}[]" for column in fold.columns.values())
     events = [event for event, _ in changes.values()]
     connection.execute(
-        _UPDATE_MESSAGES,
+        f"""UPDATE messaging_message AS stored
+            SET {assignments}, changed_epoch = %s, changed_offset = new."offset"
+            FROM unnest(%s::uuid[], {arrays}, %s::bigint[]) AS new(id, {names}, "offset")
+            WHERE stored.id = new.id AND (stored.changed_epoch, stored.changed_offset) < (%s, new."offset")
+        """.encode(),  # noqa: S608 - made of the names of columns that the table of kinds has
         (
             epoch,
-            [e.id for e in events],
-            [e.content for e in events],
-            [e.edited_at for e in events],
-            [e.deleted for e in events],
-            [msgspec.json.encode(e.reactions).decode() for e in events],
+            list(changes),
+            *([_column(getattr(event, name), kind) for event in events] for name, kind in fold.columns.items()),
             [offset for _, offset in changes.values()],
             epoch,
         ),
     )
+
+
+def _column(value: Any, kind: str) -> Any:
+    return msgspec.json.encode(value).decode() if kind == "jsonb" else value
 
 
 def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:

@@ -18,6 +18,8 @@ from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 from klatsch.records import members as records
+from klatsch.records.keys import MEMBERS
+from klatsch.records.values import encode
 
 RECORD_MEMBERS_MOST = 200
 """People in one membership record: 34 kB, well below what a broker takes (1 MB) and a socket's frame (64 KiB)."""
@@ -116,8 +118,8 @@ def promise_members(conversation: Conversation, members: Iterable[tuple[Member, 
             member_count=conversation.member_count,
         )
         outbox.promise_record(
-            key=records.members_key(changed.conversation),
-            value=records.encode(changed),
+            key=MEMBERS.of(changed.conversation),
+            value=encode(changed),
             place=place_of(conversation.pk),
         )
 

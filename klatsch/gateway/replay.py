@@ -25,7 +25,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.turns import slices
-from klatsch.records.messages import user_key
+from klatsch.records.keys import PERSON
 
 T = TypeVar("T")
 _LOOKS: Final = 3
@@ -240,7 +240,7 @@ class _Replay:
 
     def _window(self) -> _Window:
         feed = self.parts.feed
-        own = {user_key(self.person.user_id)}
+        own = {PERSON.of(self.person.user_id)}
         found: dict[tuple[int, int], tuple[bytes, Record]] = {}
         for key, records in chain(
             feed.recent.since(self.person.access.keys(), self.offsets), feed.recent.since(own, self.offsets)
@@ -260,7 +260,7 @@ class _Replay:
 
     def _frame(self, records: Iterable[tuple[bytes, Record]]) -> list[bytes]:
         """Their frames, but of a conversation that the person was removed from meanwhile."""
-        access, own = self.person.access, user_key(self.person.user_id)
+        access, own = self.person.access, PERSON.of(self.person.user_id)
         return self.parts.feed.frames(record for key, record in records if key in access or key == own)
 
     # What is beyond a bound.

@@ -26,7 +26,7 @@ from klatsch.messaging.sending import (
     needs_lookup,
     send_message,
 )
-from klatsch.records.messages import judged_id
+from klatsch.records.header import judged_id
 
 FEED_BEHIND_S = 5.0
 """A feed that is so far behind cannot say in time what became of a send (D4)."""

@@ -12,7 +12,9 @@ from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimi
 from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
 from klatsch.core.metrics import CAPPED
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
-from klatsch.records import messages as events
+from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.messages import CONTENT_MOST, MessagePosted, digest
+from klatsch.records.values import encode
 
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -71,9 +73,9 @@ def check_content(content: str) -> None:
         raise InvalidContent(
             "A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),)
         )
-    if len(content) > events.CONTENT_MOST:
+    if len(content) > CONTENT_MOST:
         raise TooLong(
-            f"A message has at most {events.CONTENT_MOST} characters, this one has {len(content)}.",
+            f"A message has at most {CONTENT_MOST} characters, this one has {len(content)}.",
             fields=(FieldError("content", "too_long", "1 to 4,000 characters"),),
         )
     # isprintable() is a tenth of the search's cost, and true of most of what people write.
@@ -105,8 +107,8 @@ def send_message(
     its record was read back: `gateway.feed` and `messaging.posting` wait for that.
     """
     sent = identify(access, draft)
-    value = events.encode(
-        events.MessagePosted(
+    value = encode(
+        MessagePosted(
             id=uuid_text(sent.id),
             client_id=draft.client_id,
             conversation=access.conversation,
@@ -119,7 +121,7 @@ def send_message(
             reply_to=draft.reply_to,
         )
     )
-    header = events.judge_header(sent.id, access.sender_bytes, sent.digest)
+    header = make_header(NEW_MESSAGE, sent.id, access.sender_bytes, sent.digest)
     try:
         log.append(Entry(access.key, value, header, trace=trace), report)
     except LogError as error:  # full, or no longer able to take anything
@@ -131,5 +133,5 @@ def identify(access: Access, draft: Draft) -> SentMessage:
     """The id and digest of a draft: computed, so that a retry gives the same in any process."""
     return SentMessage(
         id=message_id(access.conversation_bytes, access.sender_bytes, draft.client_id),
-        digest=events.digest(draft.content, draft.reply_to),
+        digest=digest(draft.content, draft.reply_to),
     )

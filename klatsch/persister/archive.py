@@ -1,5 +1,6 @@
 """Stores one batch exactly once: everything of it and its offsets in one transaction, or nothing (D5)."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -9,7 +10,7 @@ import psycopg
 from klatsch.archive import store
 from klatsch.archive.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
 from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow
-from klatsch.records.messages import judged_digest
+from klatsch.records.header import judged_digest
 
 Row = TypeVar("Row", MessageRow, ChangeRow)
 
@@ -143,8 +144,10 @@ class Archive:
         store.insert_messages(self._connection, self._epoch, self._number(rows)[0])
 
     def _update(self, rows: Sequence[ChangeRow]) -> None:
-        changes = {row.event.id: (row.event, row.record.offset) for row in rows}
-        store.update_messages(self._connection, self._epoch, changes)
+        """In the log's order: what is of one kind and stands together goes by one statement."""
+        for fold, run in itertools.groupby(rows, key=lambda row: row.fold):
+            last = {row.event.id: (row.event, row.record.offset) for row in run}
+            store.fold_into_messages(self._connection, self._epoch, fold, last)
 
     def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
         """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""

@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from klatsch.eventlog.log import Record
-from klatsch.records.decoding import decode
+from klatsch.records.decoding import BadRecord, decode
+from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships
-from klatsch.records.messages import (
-    BadRecord,
-    MembersChanged,
-    Membership,
-    MessageChanged,
-    MessagePosted,
-    UserChanged,
-    judged_sender,
-)
+from klatsch.records.kinds import KINDS, Fold, Judging, Kind, Kinds
+from klatsch.records.members import Membership
+from klatsch.records.messages import MessagePosted
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):
@@ -28,10 +24,11 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """What a message has become, unless a later change is stored."""
+    """What changes a message, unless a later change is stored."""
 
     record: Record
-    event: MessageChanged
+    fold: Fold
+    event: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +62,34 @@ class Batch:
     next_offsets: dict[int, int] = field(default_factory=dict)
 
 
-def sort_records(records: Sequence[Record], memberships: Memberships) -> Batch:
+def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kinds = KINDS) -> Batch:
     """Applies the membership records among them to `memberships`, and leaves void messages out."""
     batch = Batch()
-    ids: set[str] = set()
+    ids: set[bytes] = set()
     for record in records:
         batch.next_offsets[record.partition] = record.offset + 1
         try:
-            event = decode(record)
+            event = decode(record, kinds)
         except BadRecord as error:
             batch.dead.append(DeadRow(record, *error.args))
             continue
-        if isinstance(event, UserChanged):
-            continue  # for gateways: PostgreSQL knew before the log did
-        if isinstance(event, MembersChanged):
+        kind = kinds.of(event)
+        if kind.judging is Judging.STANDINGS:
             batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(record, event)]
-        elif memberships.is_removed(record.key, judged_sender(record.judge)):
+        elif kind.header is None:
+            continue  # for gateways: PostgreSQL knew before the log did
+        elif memberships.is_removed(record.key, judged_actor(record.judge)):
             batch.void += 1
-        elif isinstance(event, MessageChanged):
-            batch.changes.append(ChangeRow(record, event))
-        elif event.id in ids:
+        elif kind.judging is Judging.ONCE and judged_id(record.judge) in ids:
             batch.copies += 1
         else:
-            ids.add(event.id)
-            batch.messages.append(MessageRow(record, event))
+            ids.add(judged_id(record.judge))
+            _add(batch, record, kind, event)
     return batch
+
+
+def _add(batch: Batch, record: Record, kind: Kind, event: Any) -> None:
+    if isinstance(kind.storing, Fold):
+        batch.changes.append(ChangeRow(record, kind.storing, event))
+    else:
+        batch.messages.append(MessageRow(record, event))

@@ -14,9 +14,10 @@ from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
 from klatsch.eventlog.places import Position
-from klatsch.records import messages as events
-from klatsch.records.decoding import decode
-from klatsch.records.messages import BadRecord, MessagePosted
+from klatsch.records.decoding import BadRecord, decode
+from klatsch.records.header import WHOLE_MESSAGE, judged_actor, judged_digest, judged_id, make_header
+from klatsch.records.messages import MessageChanged, MessagePosted
+from klatsch.records.values import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +79,20 @@ def _store(letter: DeadLetter, event: MessagePosted) -> None:
     judge = bytes(letter.judge)
     try:
         with transaction.atomic():
-            message = StoredMessage(event, letter.partition, letter.offset, events.judged_digest(judge), 0)
+            message = StoredMessage(event, letter.partition, letter.offset, judged_digest(judge), 0)
             message = msgspec.structs.replace(message, seq=store.count_late_message(archive, letter.epoch, message))
             if store.insert_messages(archive, letter.epoch, [message]).rowcount != 1:
                 raise Conflict("A message of that id is in the archive already.")
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
     place = event.conversation.encode("ascii")
-    header = events.change_header(events.judged_id(judge), events.judged_sender(judge))
+    header = make_header(WHOLE_MESSAGE, judged_id(judge), judged_actor(judge))
     promise_record(key=place, value=_change(letter, event), place=place, judge=header)
 
 
 def _change(letter: DeadLetter, event: MessagePosted) -> bytes:
-    return events.encode(
-        events.MessageChanged(
+    return encode(
+        MessageChanged(
             id=event.id,
             client_id=event.client_id,
             conversation=event.conversation,

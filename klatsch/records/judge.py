@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from klatsch.eventlog.log import Record
-from klatsch.records.messages import MembersChanged, Membership
+from klatsch.records.members import MembersChanged, Membership
 
 PRUNE_EVERY_S: Final = 3_600.0
 """How often `Memberships.prune` is called."""

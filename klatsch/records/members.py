@@ -1,12 +1,11 @@
 """The membership records of `klatsch.events`, version 1: who belongs where, in order with what is said there (D9)."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-MEMBERS_PREFIX: Final = b"members:"
+from klatsch.records.values import Uuid
 
-Uuid = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Kind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
 
@@ -33,11 +32,3 @@ class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
     members: list[Membership]
     member_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
     v: Literal[1] = 1
-
-
-encode = msgspec.json.Encoder().encode
-
-
-def members_key(conversation: str) -> bytes:
-    """The key of a conversation's membership records; they live in the partition of its own key."""
-    return MEMBERS_PREFIX + conversation.encode("ascii")

@@ -1,13 +1,12 @@
 """The records of a person's own affairs in `klatsch.events`, version 1: which of their credentials have ended (D13)."""
 
 import hashlib
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-USER_PREFIX: Final = b"user:"
+from klatsch.records.values import Uuid
 
-UserId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -18,18 +17,10 @@ class UserChanged(msgspec.Struct, frozen=True, tag_field="t", tag="user"):
     """
 
     user: str
-    user_id: UserId
+    user_id: Uuid
     what: Literal["ended", "deactivated"]
     credentials: Literal["all"] | list[Digest]
     v: Literal[1] = 1
-
-
-encode = msgspec.json.Encoder().encode
-
-
-def user_key(user_id: str) -> bytes:
-    """The key of a person's own records."""
-    return USER_PREFIX + user_id.encode("ascii")
 
 
 def credential_digest(credential: str) -> str:

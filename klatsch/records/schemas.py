@@ -4,28 +4,24 @@ from typing import Any
 
 import msgspec
 
-from klatsch.records.members import MembersChanged
-from klatsch.records.messages import MessageChanged, MessagePosted
-from klatsch.records.people import UserChanged
-
-RECORDS: dict[str, type[msgspec.Struct]] = {
-    "message.v1": MessagePosted,
-    "message_changed.v1": MessageChanged,
-    "members.v1": MembersChanged,
-    "user.v1": UserChanged,
-}
+from klatsch.records.kinds import KINDS, Kind, Kinds
 
 
-def record_schemas() -> dict[str, dict[str, Any]]:
-    """By name and version, JSON Schema 2020-12."""
-    return {name: _schema(name, record) for name, record in RECORDS.items()}
+def record_schemas(kinds: Kinds = KINDS) -> dict[str, dict[str, Any]]:
+    """Returns JSON Schema 2020-12 by name and version: `message.v1`."""
+    return {f"{kind.name}.v{_version(kind)}": _schema(kind) for kind in kinds}
 
 
-def _schema(name: str, record: type[msgspec.Struct]) -> dict[str, Any]:
-    (reference,), components = msgspec.json.schema_components([record], ref_template="#/$defs/{name}")
+def _version(kind: Kind) -> int:
+    [version] = [field.default for field in msgspec.structs.fields(kind.struct) if field.name == "v"]
+    return int(version)
+
+
+def _schema(kind: Kind) -> dict[str, Any]:
+    (reference,), components = msgspec.json.schema_components([kind.struct], ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:klatsch:{name}",
+        "$id": f"urn:klatsch:{kind.name}.v{_version(kind)}",
         **reference,
         "$defs": components,
     }

@@ -10,6 +10,7 @@ from websockets.streams import StreamReader
 
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import nothing
+from klatsch.records.kinds import KINDS, Kinds
 from tests.contract.waiting import until
 from tests.frames import check_received
 
@@ -49,6 +50,7 @@ class Peer:
     taken: bytes = b""
     writes: int = 0
     closed: list[tuple[Close, str]] = field(default_factory=list)
+    kinds: Kinds = KINDS
 
     def __post_init__(self) -> None:
         self.resumed: Callable[[], None] = nothing
@@ -67,11 +69,11 @@ class Peer:
         self.closed.append((code, reason))
 
     def read(self) -> list[dict[str, Any]]:
-        """What came since the last time, each frame being a text of JSON that docs/asyncapi.yaml describes."""
+        """What came since the last time, each frame being a text of JSON that the document of these kinds describes."""
         frames = parse_frames(self.taken)
         self.taken = b""
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
         read = [json.loads(bytes(frame.data)) for frame in frames]
         for frame in read:
-            check_received(frame)
+            check_received(frame, self.kinds)
         return read

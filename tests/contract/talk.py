@@ -11,11 +11,13 @@ from klatsch.core.ids import direct_conversation_id, message_id, uuid7
 from klatsch.eventlog.log import Entry, Record
 from klatsch.eventlog.memory import MemoryLog
 from klatsch.eventlog.partitions import partition_of
-from klatsch.records import messages as events
 from klatsch.records.decoding import decode
-from klatsch.records.members import Kind, MembersChanged, Membership, members_key
-from klatsch.records.messages import MessageChanged, MessagePosted
-from klatsch.records.people import UserChanged, credential_digest, user_key
+from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
+from klatsch.records.keys import MEMBERS, PERSON
+from klatsch.records.members import Kind, MembersChanged, Membership
+from klatsch.records.messages import MessageChanged, MessagePosted, digest
+from klatsch.records.people import UserChanged, credential_digest
+from klatsch.records.values import encode
 
 NOW_MS = 1_795_464_000_000
 """2026-11-23T20:00:00Z, when most of what is said in tests is said."""
@@ -83,10 +85,9 @@ def posted(
 
 def entry_of(event: MessagePosted) -> Entry:
     """The entry of any message, also of one that no gateway would have let pass."""
-    header = events.judge_header(
-        UUID(event.id).bytes, UUID(event.sender_id).bytes, events.digest(event.content, event.reply_to)
-    )
-    return Entry(event.conversation.encode(), events.encode(event), header)
+    body = digest(event.content, event.reply_to)
+    header = make_header(NEW_MESSAGE, UUID(event.id).bytes, UUID(event.sender_id).bytes, body)
+    return Entry(event.conversation.encode(), encode(event), header)
 
 
 def message(access: Access, content: str = "hi", *, client_id: str | None = None) -> Entry:
@@ -98,8 +99,9 @@ def change_of(original: MessagePosted, content: str, *, position: str, actor: So
     """The entry of an edit."""
     fields = msgspec.structs.asdict(original)
     event = MessageChanged(**fields | {"content": content, "position": position, "edited_at": original.sent_at})
-    header = events.change_header(UUID(event.id).bytes, actor.id.bytes if actor else UUID(event.sender_id).bytes)
-    return Entry(event.conversation.encode(), events.encode(event), header)
+    by = actor.id.bytes if actor else UUID(event.sender_id).bytes
+    header = make_header(WHOLE_MESSAGE, UUID(event.id).bytes, by)
+    return Entry(event.conversation.encode(), encode(event), header)
 
 
 def standing(person: Somebody, version: int, *, active: bool) -> Membership:
@@ -109,7 +111,7 @@ def standing(person: Somebody, version: int, *, active: bool) -> Membership:
 def members(*standings: Membership, conversation: UUID = TEA, kind: Kind = "group") -> Entry:
     """The entry that tells of these people's standings."""
     event = MembersChanged(conversation=str(conversation), kind=kind, title="Tea", members=list(standings))
-    return Entry(members_key(event.conversation), events.encode(event), place=event.conversation.encode())
+    return Entry(MEMBERS.of(event.conversation), encode(event), place=event.conversation.encode())
 
 
 def added(person: Somebody, version: int = 1, *, conversation: UUID = TEA) -> Entry:
@@ -128,7 +130,7 @@ def ended(person: Somebody, *credentials: str) -> Entry:
         what="ended" if credentials else "deactivated",
         credentials=[credential_digest(credential) for credential in credentials] or "all",
     )
-    return Entry(user_key(person.user_id), events.encode(event))
+    return Entry(PERSON.of(person.user_id), encode(event))
 
 
 def place(entry: Entry, offset: int, *, partitions: int = 1) -> Record:

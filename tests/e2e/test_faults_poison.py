@@ -10,7 +10,9 @@ from msgspec import structs
 
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.places import Position
-from klatsch.records import messages as events
+from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.messages import MessagePosted, digest
+from klatsch.records.values import encode
 from tests.e2e.histories import archived
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System
@@ -47,9 +49,9 @@ async def test_records_that_are_none_of_ours_are_put_aside_once_and_skipped_by_e
 
 def _poisons(conversation: str, message: dict[str, Any]) -> list[Poison]:
     key = conversation.encode()
-    record = {name: message[name] for name in message if name in events.MessagePosted.__struct_fields__}
+    record = {name: message[name] for name in message if name in MessagePosted.__struct_fields__}
     record |= {"v": 1, "t": "message"}
-    header = events.judge_header(uuid4().bytes, UUID(message["sender_id"]).bytes, bytes(16))
+    header = make_header(NEW_MESSAGE, uuid4().bytes, UUID(message["sender_id"]).bytes, bytes(16))
 
     def changed(**fields: object) -> bytes:
         return json.dumps(record | fields).encode()
@@ -130,7 +132,7 @@ async def test_messages_that_the_archive_cannot_hold_are_put_aside_and_their_nei
 def _judged(reason: str, message: dict[str, Any], **fields: str) -> Poison:
     """A record as ours are, header and all, of a new message like that one with other fields."""
     now_ms = time.time_ns() // 1_000_000
-    event = events.MessagePosted(
+    event = MessagePosted(
         **{name: message.get(name) for name in ("conversation", "sender", "sender_id", "receiver", "content")},  # type: ignore[arg-type]  # texts, as REST gave them
         id=str(uuid4()),
         client_id=uuid7(now_ms),
@@ -140,8 +142,8 @@ def _judged(reason: str, message: dict[str, Any], **fields: str) -> Poison:
     for name, value in fields.items():
         event = structs.replace(event, **{name: value})
     sender = UUID(event.sender_id).bytes
-    judge = events.judge_header(UUID(event.id).bytes, sender, events.digest(event.content, None))
-    return Poison(reason, event.conversation.encode(), events.encode(event), judge)
+    judge = make_header(NEW_MESSAGE, UUID(event.id).bytes, sender, digest(event.content, None))
+    return Poison(reason, event.conversation.encode(), encode(event), judge)
 
 
 def _dead_letters(system: System, places: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:

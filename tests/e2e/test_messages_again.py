@@ -6,7 +6,9 @@ from uuid import UUID
 
 from klatsch.core.ids import message_id, uuid7, uuid_text
 from klatsch.eventlog.places import Position
-from klatsch.records import messages as events
+from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.messages import MessagePosted, digest
+from klatsch.records.values import encode
 from tests.e2e.histories import check
 from tests.e2e.process import GatewayProcess, PersisterProcess
 from tests.e2e.system import Person, System
@@ -73,13 +75,13 @@ async def test_a_copy_is_known_by_a_gateway_that_starts_after_a_producer_whose_c
     first, client_id = receiver.history.messages[0], uuid7(time.time_ns() // 1_000_000)
     ids = UUID(first["conversation"]), UUID(first["sender_id"])
     name = message_id(ids[0].bytes, ids[1].bytes, client_id)
-    fields = {field: first[field] for field in first if field in events.MessagePosted.__struct_fields__}
-    value = events.MessagePosted(**fields | {"id": uuid_text(name), "client_id": client_id, "content": "once"})
+    fields = {field: first[field] for field in first if field in MessagePosted.__struct_fields__}
+    value = MessagePosted(**fields | {"id": uuid_text(name), "client_id": client_id, "content": "once"})
     place = system.log.append(
         Position.parse(first["position"]).partition,
         key=first["conversation"].encode(),
-        value=events.encode(value),
-        judge=events.judge_header(name, ids[1].bytes, events.digest("once", None)),
+        value=encode(value),
+        judge=make_header(NEW_MESSAGE, name, ids[1].bytes, digest("once", None)),
         slow_s=150,
     )
     await receiver.received("once")

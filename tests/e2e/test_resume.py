@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from websockets.exceptions import WebSocketException
 
-from klatsch.records import messages as events
+from klatsch.records.header import WHOLE_MESSAGE, make_header
 from klatsch.records.messages import MessageChanged
 from tests.e2e.client import Client
 from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
@@ -30,7 +30,7 @@ def _edit(system: System, message: dict[str, Any], content: str) -> str:
     fields = {name: message[name] for name in MessageChanged.__struct_fields__ if name in message}
     event = MessageChanged(**fields | {"content": content, "edited_at": message["sent_at"]})
     _, partition, _ = message["position"].split(":")
-    judge = events.change_header(UUID(event.id).bytes, UUID(event.sender_id).bytes)
+    judge = make_header(WHOLE_MESSAGE, UUID(event.id).bytes, UUID(event.sender_id).bytes)
     key = event.conversation.encode()
     _, offset = system.log.append(int(partition), key=key, value=msgspec.json.encode(event), judge=judge)
     return f"1:{partition}:{offset}"

@@ -16,7 +16,8 @@ from klatsch.core.caps import AtOnce
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
-from klatsch.records.messages import MessagePosted, decode_record, is_message
+from klatsch.records.kinds import KINDS, MESSAGE
+from klatsch.records.messages import MessagePosted
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
 from tests.integration.people import bearer, make_person
 
@@ -71,7 +72,7 @@ class Chat:
         return group_id
 
     def messages(self) -> list[Record]:
-        return [record for partition in self.log.records for record in partition if is_message(record)]
+        return [record for partition in self.log.records for record in partition if (KINDS.find(record) is MESSAGE)]
 
     def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
         if self.archiving and not self.archived:
@@ -87,7 +88,7 @@ class Chat:
 
     @staticmethod
     def _archive(record: Record) -> None:
-        event = decode_record(record.value)
+        event = KINDS.decode(record.value)
         if not isinstance(event, MessagePosted) or Message.objects.filter(pk=event.id).exists():
             return
         access = Access.of(

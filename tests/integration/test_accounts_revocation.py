@@ -18,8 +18,9 @@ from klatsch.accounts.models import Session, Ticket, User
 from klatsch.accounts.services import create_ticket
 from klatsch.core.errors import NotFound
 from klatsch.eventlog.models import OutboxEntry
-from klatsch.records.messages import decode_record
-from klatsch.records.people import UserChanged, credential_digest, user_key
+from klatsch.records.keys import PERSON
+from klatsch.records.kinds import KINDS
+from klatsch.records.people import UserChanged, credential_digest
 from tests.integration.chat import Chat
 from tests.integration.people import (
     PASSWORD,
@@ -38,7 +39,7 @@ __all__ = ["quick_hashes"]
 
 def promised() -> list[UserChanged]:
     """What the log has been promised about people's own affairs, in order."""
-    events = [decode_record(bytes(row.value)) for row in OutboxEntry.objects.order_by("id")]
+    events = [KINDS.decode(bytes(row.value)) for row in OutboxEntry.objects.order_by("id")]
     return [event for event in events if isinstance(event, UserChanged)]
 
 
@@ -77,7 +78,7 @@ class TestRecords:
         assert (of_session.user, of_session.user_id, of_session.what) == ("ana", str(ana.pk), "ended")
         assert (of_session.credentials, of_token.credentials) == ([digest], [token_digest])
         rows = list(OutboxEntry.objects.all())
-        assert {bytes(row.key) for row in rows} == {bytes(row.place) for row in rows} == {user_key(str(ana.pk))}
+        assert {bytes(row.key) for row in rows} == {bytes(row.place) for row in rows} == {PERSON.of(str(ana.pk))}
         for row in rows:
             assert headers["Authorization"].split()[1].encode() not in bytes(row.value)
 
@@ -86,7 +87,7 @@ class TestRecords:
         chat.join("ana")
         assert chat.ask("ana", "POST", "auth/logout").status_code == 204
         [record] = [record for partition in chat.log.records for record in partition]
-        assert isinstance(decode_record(record.value), UserChanged)
+        assert isinstance(KINDS.decode(record.value), UserChanged)
         assert not OutboxEntry.objects.filter(relayed_at=None).exists()
 
     def test_without_a_log_a_credential_ends_all_the_same(self) -> None:

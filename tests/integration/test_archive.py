@@ -38,6 +38,7 @@ from tests.contract.talk import (
     removed,
 )
 from tests.integration.people import make_person
+from tests.kinds import WITH_REWRITTEN, rewrite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -347,6 +348,20 @@ def test_a_change_makes_the_message_what_it_says(shelf: Shelf) -> None:
     assert (stored.content, stored.offset, stored.seq) == ("ho", 0, 1)
     assert (stored.changed_epoch, stored.changed_offset) == (EPOCH, 1)
     assert stored.edited_at is not None
+
+
+def test_a_kind_that_the_table_has_since_today_is_stored_by_what_its_row_says(archive: Archive) -> None:
+    said, first, other, last = records_of(
+        entry_of(ORIGINAL),
+        rewrite(ORIGINAL, "1", ANA, "one"),
+        change_of(ORIGINAL, "whole", position="1:0:0"),
+        rewrite(ORIGINAL, "2", ANA, "two"),
+    )
+    archive.store(sort_records([said], Memberships(), WITH_REWRITTEN), {0: 0})
+    archive.store(sort_records([first, other, last], Memberships(), WITH_REWRITTEN), {0: 1})
+
+    stored = Message.objects.get()
+    assert (stored.content, stored.changed_offset, stored.seq) == ("2", 3, 1)
 
 
 def test_a_change_is_applied_only_when_it_is_newer(shelf: Shelf) -> None:

@@ -12,7 +12,10 @@ from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.core.ids import direct_conversation_id, message_id, uuid_text
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.persister.dead_letters import retry_dead_letter
-from klatsch.records import messages as events
+from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.kinds import KINDS
+from klatsch.records.messages import MessageChanged, MessagePosted, digest
+from klatsch.records.values import encode
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +33,7 @@ def dead_letter(
     ana, bob = people
     conversation = direct_conversation_id(ana.pk, bob.pk)
     name = message_id(conversation.bytes, ana.pk.bytes, client_id)
-    event = events.MessagePosted(
+    event = MessagePosted(
         id=uuid_text(name),
         client_id=client_id,
         conversation=str(conversation),
@@ -46,8 +49,8 @@ def dead_letter(
         partition=3,
         offset=offset,
         key=str(conversation).encode(),
-        value=events.encode(event),
-        judge=events.judge_header(name, ana.pk.bytes, events.digest(content, None)),
+        value=encode(event),
+        judge=make_header(NEW_MESSAGE, name, ana.pk.bytes, digest(content, None)),
         reason="unknown_conversation",
         detail="there is no such conversation",
     )
@@ -68,8 +71,8 @@ def test_a_retried_letter_is_stored_at_its_own_position_and_announced_by_a_chang
     assert (message.epoch, message.partition, message.offset, message.seq) == (1, 3, 7, 1)
     assert (message.content, message.sender.username) == ("hi", "ana")
     promised = OutboxEntry.objects.get()
-    change = events.decode_record(bytes(promised.value))
-    assert isinstance(change, events.MessageChanged)
+    change = KINDS.decode(bytes(promised.value))
+    assert isinstance(change, MessageChanged)
     assert (change.id, change.position, bytes(promised.place)) == (
         str(message.pk),
         "1:3:7",

@@ -20,7 +20,7 @@ from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.lookup import find_earlier
 from klatsch.messaging.posting import Posted, Route, post_message
 from klatsch.messaging.sending import Draft, identify
-from klatsch.records.messages import is_message
+from klatsch.records.kinds import KINDS, MESSAGE
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, as_sender
 from tests.integration.people import make_person
 
@@ -101,7 +101,7 @@ def post(route: Route, access: Access, draft: Draft) -> Posted:
 
 
 def messages_of(log: MemoryLog) -> list[Record]:
-    return [record for partition in log.records for record in partition if is_message(record)]
+    return [record for partition in log.records for record in partition if (KINDS.find(record) is MESSAGE)]
 
 
 def nothing_new(partition: int, offset: int) -> None:

@@ -17,8 +17,8 @@ from klatsch.gateway.language.asyncapi.document import async_document, async_yam
 from klatsch.gateway.language.frames import ErrorCode
 from klatsch.gateway.language.ops import OPS
 from klatsch.gateway.language.protocol import Close
-from klatsch.records.messages import encode
-from klatsch.records.schemas import RECORDS
+from klatsch.records.kinds import KINDS, MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANGED
+from klatsch.records.values import encode
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
 from tests.documents import asyncapi_errors
 from tests.frames import check_payload, check_received, check_written, is_described, is_taken
@@ -86,7 +86,7 @@ def test_every_operation_of_a_client_has_its_answers() -> None:
 
 def test_every_record_is_a_message_of_the_topic() -> None:
     said = {MESSAGES[name]["payload"]["$ref"].rpartition("/")[2] for name in DOCUMENT["channels"]["events"]["messages"]}
-    assert said == {record.__name__ for record in RECORDS.values()}
+    assert said == {kind.struct.__name__ for kind in KINDS}
 
 
 def test_every_close_code_and_every_error_code_has_its_meaning() -> None:
@@ -113,10 +113,10 @@ def test_what_the_server_says_is_as_the_document_says() -> None:
         protocol.ok_sent("a", said.id, "1:0:7", duplicate=True),
         protocol.err(None, BadRequest("No.")),
         protocol.err(1, RateLimited("Too fast.", retry_after=0.1)),
-        protocol.push_message("1:0:7", encode(said)),
-        protocol.push_message("1:0:7", encode(posted(in_group(BOB), "hi", client_id="one", reply_to=said.id))),
-        protocol.push_changed("1:0:8", change_of(said, "", position="1:0:7").value),
-        protocol.push_members("1:0:7", added(BOB).value),
+        MESSAGE.frame("1:0:7", encode(said)),
+        MESSAGE.frame("1:0:7", encode(posted(in_group(BOB), "hi", client_id="one", reply_to=said.id))),
+        MESSAGE_CHANGED.frame("1:0:8", change_of(said, "", position="1:0:7").value),
+        MEMBERS_CHANGED.frame("1:0:7", added(BOB).value),
         protocol.push_mark(TOKEN),
         *protocol.push_resets([said.conversation], "archive_behind", TOKEN),
     ):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Entry, Record
 from klatsch.persister.batch import Batch, sort_records
-from klatsch.records import messages as events
-from klatsch.records.decoding import decode
+from klatsch.records.decoding import BadRecord, decode
+from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.judge import Memberships
-from klatsch.records.messages import BadRecord
+from klatsch.records.messages import digest
 from tests.contract.talk import (
     ANA,
     BOB,
@@ -93,8 +93,8 @@ POISON = [
     (with_value(GOOD, sender_id=BOB.user_id), "mismatch"),
     (with_value(GOOD, content="other"), "mismatch"),
     (with_value(GOOD, reply_to=str(TEA)), "mismatch"),
-    (with_judge(GOOD, events.judge_header(ID, BOB.id.bytes, events.digest("hi", None))), "mismatch"),
-    (with_judge(GOOD, events.judge_header(SENDER, SENDER, events.digest("hi", None))), "mismatch"),
+    (with_judge(GOOD, make_header(NEW_MESSAGE, ID, BOB.id.bytes, digest("hi", None))), "mismatch"),
+    (with_judge(GOOD, make_header(NEW_MESSAGE, SENDER, SENDER, digest("hi", None))), "mismatch"),
     (with_value(CHANGE, conversation=str(COFFEE)), "mismatch"),
     (with_key(added(ANA), str(TEA).encode()), "wrong_key"),
     (with_key(added(ANA), b"members:" + str(COFFEE).encode()), "wrong_key"),

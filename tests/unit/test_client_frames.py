@@ -20,7 +20,8 @@ from klatsch.client.session import Session
 from klatsch.client.state import State
 from klatsch.client.uuid7 import Uuid7s
 from klatsch.core.ids import is_fresh
-from klatsch.gateway.language.asyncapi.messages import FRAMES
+from klatsch.gateway.language.asyncapi.messages import frames_of
+from klatsch.records.kinds import KINDS
 
 _TOKEN = "1.0123456789abcdef.0:5.1:7"
 _MESSAGE = {
@@ -75,7 +76,7 @@ def test_members_are_read_from_pushes_and_states() -> None:
 
 
 def test_every_example_of_the_servers_document_can_be_read() -> None:
-    said = [spoken for spoken in FRAMES if spoken.source == "server" and not spoken.coming]
+    said = [spoken for spoken in frames_of(KINDS) if spoken.source == "server" and not spoken.coming]
     assert len(said) > 5
     for spoken in said:
         assert _decode(spoken.example) is not None, spoken.name
@@ -101,7 +102,7 @@ _JSON = st.recursive(
 @st.composite
 def _spoiled(draw: st.DrawFn) -> str:
     """A frame that the server may say, in which some field, somewhere, is another."""
-    spoken = draw(st.sampled_from([spoken for spoken in FRAMES if spoken.source == "server"]))
+    spoken = draw(st.sampled_from([spoken for spoken in frames_of(KINDS) if spoken.source == "server"]))
     frame = place = json.loads(json.dumps(spoken.example))
     while True:
         name = draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else draw(st.integers(0, len(place) - 1))

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.records.decoding import is_sound_message
-from klatsch.records.messages import is_message
+from klatsch.records.decoding import is_sound
+from klatsch.records.kinds import KINDS, MESSAGE
 from tests.contract.talk import (
     ANA,
     BOB,
@@ -52,8 +52,8 @@ ids = st.sampled_from(["id", "conversation", "sender_id"])
 
 @given(records)
 def test_what_we_write_is_sound(record: Record) -> None:
-    assert is_message(record)
-    assert is_sound_message(record)
+    assert KINDS.find(record) is MESSAGE
+    assert is_sound(record, MESSAGE)
 
 
 @given(records, st.binary(max_size=60))
@@ -62,32 +62,32 @@ def test_what_we_write_is_sound(record: Record) -> None:
 @example(record_of(), b"")
 @example(record_of(), b"null")
 def test_a_value_of_any_bytes_is_refused(record: Record, value: bytes) -> None:
-    assert not is_sound_message(with_value(record, value))
+    assert not is_sound(with_value(record, value), MESSAGE)
 
 
 @given(records, ids, st.sampled_from(["", "-", "\n", "\0", "é", "7ea00000-0000-4000-8000-00000000ffff"]))
 def test_a_value_that_names_another_message_conversation_or_sender_is_refused(
     record: Record, name: str, other: str
 ) -> None:
-    assert not is_sound_message(changed(record, **{name: other}))
-    assert not is_sound_message(changed(record, **{name: json.loads(record.value)[name] + other + "-"}))
+    assert not is_sound(changed(record, **{name: other}), MESSAGE)
+    assert not is_sound(changed(record, **{name: json.loads(record.value)[name] + other + "-"}), MESSAGE)
 
 
 @given(records, st.integers(1, 48), st.integers(1, 255))
 def test_a_header_that_is_another_is_refused(record: Record, at: int, flip: int) -> None:
     judge = bytearray(record.judge)
     judge[at] ^= flip
-    assert not is_sound_message(Record(0, 0, record.key, record.value, bytes(judge)))
+    assert not is_sound(Record(0, 0, record.key, record.value, bytes(judge)), MESSAGE)
 
 
 @pytest.mark.parametrize("key", [b"members:" + b"0" * 28, b"7EA00000-0000-4000-8000-000000000001", bytes(36)])
 def test_a_key_of_the_right_length_alone_makes_no_message(key: bytes) -> None:
     sound = record_of()
     record = Record(0, 0, key, changed(sound, conversation=key.decode()).value, sound.judge)
-    assert is_message(record)
-    assert not is_sound_message(record)
+    assert KINDS.find(record) is MESSAGE
+    assert not is_sound(record, MESSAGE)
 
 
 def test_another_kind_of_record_under_a_messages_key_is_none() -> None:
     for value in (removed(BOB).value, message(in_group(BOB)).value.replace(b'"t":"message",', b"")):
-        assert not is_sound_message(with_value(record_of(), value))
+        assert not is_sound(with_value(record_of(), value), MESSAGE)

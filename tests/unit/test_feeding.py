@@ -11,6 +11,7 @@ from klatsch.gateway.feed import bridge as feeding_module
 from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
+from klatsch.records.kinds import Judging, Kind
 from tests.contract.gateway_parts import Parts
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, NOW_MS, in_group, message
@@ -22,9 +23,9 @@ class Broken(Parts):
 
     def __init__(self) -> None:
         super().__init__()
-        self.feed._apply_message = self._stumble  # type: ignore[method-assign]  # a fault is caused where the fault is
+        self.feed._judges[Judging.ONCE] = self._stumble  # a fault is caused where the fault is
 
-    def _stumble(self, record: Record) -> None:
+    def _stumble(self, record: Record, kind: Kind) -> None:
         raise ZeroDivisionError
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
 from klatsch.records.judge import Memberships, StandingAt
-from klatsch.records.members import MembersChanged, Membership, members_key
+from klatsch.records.keys import MEMBERS
+from klatsch.records.members import MembersChanged, Membership
 from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
 
 TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()
@@ -19,7 +20,7 @@ def changed(*standings: Membership, key: bytes = TEA_KEY) -> MembersChanged:
 
 
 def apply(memberships: Memberships, event: MembersChanged, *, partition: int = 0, offset: int = 0) -> list[Membership]:
-    return memberships.apply(Record(partition, offset, members_key(event.conversation), b"", b""), event)
+    return memberships.apply(Record(partition, offset, MEMBERS.of(event.conversation), b"", b""), event)
 
 
 def is_out(memberships: Memberships, person: Somebody, key: bytes = TEA_KEY) -> bool:

@@ -17,7 +17,8 @@ from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.language import ops, protocol
 from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, HelloBody, Send, SendBody, decode_frame
 from klatsch.gateway.language.protocol import Close
-from klatsch.records.messages import encode
+from klatsch.records.kinds import MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANGED
+from klatsch.records.values import encode
 from tests.contract.peer import parse_frames
 from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
 
@@ -240,7 +241,7 @@ said = st.builds(
 
 @given(said)
 def test_a_push_is_json_in_the_shape_of_a_message(event: Any) -> None:
-    push = json.loads(protocol.push_message("1:3:91823", encode(event)))
+    push = json.loads(MESSAGE.frame("1:3:91823", encode(event)))
 
     assert (push["t"], push["pos"]) == ("message", "1:3:91823")
     shown = push["d"]
@@ -253,7 +254,7 @@ def test_a_push_is_json_in_the_shape_of_a_message(event: Any) -> None:
 
 @given(said, st.text(max_size=50))
 def test_a_pushed_change_is_json_in_the_shape_of_a_message(event: Any, content: str) -> None:
-    push = json.loads(protocol.push_changed("1:3:91840", change_of(event, content, position="1:3:91823").value))
+    push = json.loads(MESSAGE_CHANGED.frame("1:3:91840", change_of(event, content, position="1:3:91823").value))
 
     assert (push["t"], push["pos"]) == ("message_changed", "1:3:91840")
     assert push["d"].keys() >= MESSAGE_FIELDS
@@ -262,7 +263,7 @@ def test_a_pushed_change_is_json_in_the_shape_of_a_message(event: Any, content: 
 
 
 def test_a_pushed_membership_names_the_people_and_the_conversation() -> None:
-    push = json.loads(protocol.push_members("1:0:7", added(BOB).value))
+    push = json.loads(MEMBERS_CHANGED.frame("1:0:7", added(BOB).value))
 
     assert (push["t"], push["pos"]) == ("members", "1:0:7")
     assert [(member["user"], member["active"]) for member in push["d"]["members"]] == [("bob", True)]

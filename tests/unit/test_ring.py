@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.ring import Ring, RingFull
-from klatsch.records.messages import judge_header
+from klatsch.records.header import NEW_MESSAGE, make_header
 
 SPAN_S = 150.0
 SPAN_MS = int(SPAN_S * 1_000)
@@ -16,7 +16,7 @@ SENDER = bytes(16)
 
 
 def record(number: int, offset: int, *, body: bytes = b"body", time_ms: int = 0, partition: int = 0) -> Record:
-    judge = judge_header(number.to_bytes(16, "big"), SENDER, padded(body))
+    judge = make_header(NEW_MESSAGE, number.to_bytes(16, "big"), SENDER, padded(body))
     return Record(partition, offset, b"key", b"", judge, b"", time_ms)
 
 

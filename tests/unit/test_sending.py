@@ -19,7 +19,9 @@ from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import FEED_BEHIND_S
 from klatsch.messaging.sending import Draft, identify
-from klatsch.records.members import MembersChanged, encode, members_key
+from klatsch.records.keys import MEMBERS
+from klatsch.records.members import MembersChanged
+from klatsch.records.values import encode
 from tests.contract.gateway_parts import END, Costs, Parts, earlier
 from tests.contract.peer import Peer
 from tests.contract.talk import ANA, BOB, TEA, direct, fresh_client_id, in_group
@@ -179,7 +181,7 @@ async def test_a_message_to_a_large_group_costs_more_than_one_to_two_people() ->
 async def test_how_many_members_a_group_has_is_known_from_its_records_and_forgotten_with_its_last_connection() -> None:
     chat = Chat.of()
     event = MembersChanged(conversation=str(TEA), kind="group", title="Tea", members=[], member_count=1_000)
-    chat.parts.log.append(Entry(members_key(str(TEA)), encode(event), b"", place=in_group(ANA).key))
+    chat.parts.log.append(Entry(MEMBERS.of(str(TEA)), encode(event), b"", place=in_group(ANA).key))
     chat.parts.read_log()
     assert chat.parts.hub.member_counts[in_group(ANA).key] == 1_000
     chat.parts.hub.leave(chat.person, chat.outbox)

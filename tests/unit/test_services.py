@@ -22,8 +22,9 @@ from klatsch.messaging.sending import (
     needs_lookup,
     send_message,
 )
-from klatsch.records import messages as events
-from klatsch.records.messages import MessagePosted, decode_record
+from klatsch.records.header import judged_actor, judged_digest, judged_id
+from klatsch.records.kinds import KINDS, MESSAGE
+from klatsch.records.messages import MessagePosted, digest
 from tests.contract.talk import ANA, BOB, NOW_MS, TEA, direct, fresh_client_id, in_group
 
 REFUSED = [*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xD800, 0xDBFF, 0xDC00, 0xDFFF]
@@ -115,7 +116,7 @@ def test_what_was_written_is_appended_verbatim(content: str) -> None:
     log = Log()
     log.send(draft(content))
 
-    event = decode_record(log.records[0].value)
+    event = KINDS.decode(log.records[0].value)
     assert isinstance(event, MessagePosted)
     assert event.content == content
 
@@ -129,11 +130,11 @@ def test_a_record_says_who_wrote_what_to_whom_and_when() -> None:
     [record] = log.records
     assert record.key == access.conversation.encode()
     assert record.partition == partition_of(record.key, 12)
-    assert events.is_message(record)
-    assert events.judged_id(record.judge) == sent.id
-    assert events.judged_sender(record.judge) == ANA.id.bytes
-    assert events.judged_digest(record.judge) == sent.digest == events.digest("hi", str(TEA))
-    event = decode_record(record.value)
+    assert KINDS.find(record) is MESSAGE
+    assert judged_id(record.judge) == sent.id
+    assert judged_actor(record.judge) == ANA.id.bytes
+    assert judged_digest(record.judge) == sent.digest == digest("hi", str(TEA))
+    event = KINDS.decode(record.value)
     assert isinstance(event, MessagePosted)
     assert (event.sender, event.sender_id, event.receiver, event.receiver_id) == (
         *("ana", ANA.user_id),

@@ -5,7 +5,7 @@ Runs on the event loop, a batch at a time; touches no database. What the persist
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -23,26 +23,14 @@ from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
-from klatsch.records.decoding import decode, is_sound_message
+from klatsch.records.decoding import BadRecord, decode, is_sound
+from klatsch.records.header import judged_actor, judged_digest, judged_id
 from klatsch.records.judge import Memberships
-from klatsch.records.messages import (
-    MEMBERS_PREFIX,
-    USER_PREFIX,
-    BadRecord,
-    MembersChanged,
-    Membership,
-    MessageChanged,
-    UserChanged,
-    is_change,
-    is_message,
-    judged_digest,
-    judged_id,
-    judged_sender,
-    user_key,
-)
+from klatsch.records.keys import PERSON
+from klatsch.records.kinds import KINDS, Judging, Kind, Kinds
+from klatsch.records.members import MembersChanged, Membership
 
 _log = structlog.get_logger(__name__)
-T = TypeVar("T", MessageChanged, MembersChanged, UserChanged)
 
 
 class Feed:
@@ -61,6 +49,7 @@ class Feed:
         ring: Ring,
         recent_bytes: int,
         recent_from: Mapping[int, int] | None = None,
+        kinds: Kinds = KINDS,
     ) -> None:
         self.epoch = epoch
         self.offsets = [offsets[partition] for partition in range(len(offsets))]
@@ -72,23 +61,26 @@ class Feed:
         self._ring = ring
         self.tally = Tally()
         self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
+        self._kinds = kinds
+        self._judges = {
+            Judging.ONCE: self._apply_once,
+            Judging.IN_FORCE: self._apply_in_force,
+            Judging.STANDINGS: self._apply_standings,
+            Judging.CREDENTIALS: self._apply_credentials,
+        }
 
     def apply(self, records: Sequence[Record]) -> None:
         """Takes the next batch, in the order of each partition; raises RingFull."""
         self._ring.check()
         offsets = self.offsets
         self.recent.turn(offsets)
+        find, judges = self._kinds.find, self._judges
         for record in records:
-            if is_message(record):
-                self._apply_message(record)
-            elif record.key.startswith(MEMBERS_PREFIX):
-                self._apply_members(record)
-            elif is_change(record):
-                self._apply_change(record)
-            elif record.key.startswith(USER_PREFIX):
-                self._apply_user(record)
-            else:
+            kind = find(record)
+            if kind is None:
                 SKIPPED.inc()
+            else:
+                judges[kind.judging](record, kind)
             offsets[record.partition] = record.offset + 1
         self._hub.flush()
         self.tally.fold()
@@ -96,29 +88,29 @@ class Feed:
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
 
-    def _apply_message(self, record: Record) -> None:
+    def _apply_once(self, record: Record, kind: Kind) -> None:
         judge = record.judge
         audience = self._hub.audiences.get(record.key)
-        if self._is_refused(record, audience):
+        if self._is_refused(record, kind, audience):
             self._skip(record)
             return
         waiters = self._pending.take(judged_id(judge))
-        first = self._find_original(record)
+        first = self._find_original(record, kind)
         if first is not None:
             self.tally.copies += 1
             self._answer(waiters, record, first, duplicate=True)
-        elif self.memberships.is_removed(record.key, judged_sender(judge)):
+        elif self.memberships.is_removed(record.key, judged_actor(judge)):
             self.tally.void += 1
             self._reject(waiters)
         else:
             self._ring.remember(record)
             self.recent.add(record.key, record)
             if audience is not None:
-                self._push(record, audience, waiters)
+                self._push(record, kind, audience, waiters)
             self._answer(waiters, record, record.offset, duplicate=False)
 
-    def _is_refused(self, record: Record, audience: AbstractSet[Person] | None) -> bool:
-        """Returns whether the persister refuses a message that somebody here hears or waits for.
+    def _is_refused(self, record: Record, kind: Kind, audience: AbstractSet[Person] | None) -> bool:
+        """Returns whether the persister refuses a record that somebody here hears or waits for.
 
         Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
         until a copy or a replay meets it.
@@ -129,34 +121,33 @@ class Feed:
         for waiter in waiters:
             if waiter.value == record.value:
                 return False
-        return not is_sound_message(record)
+        return not is_sound(record, kind, self._kinds)
 
-    def _find_original(self, record: Record) -> int | None:
-        """The offset of the message that this record is a copy of; a record that the persister refuses is none."""
+    def _find_original(self, record: Record, kind: Kind) -> int | None:
+        """The offset of the record that this one is a copy of; a record that the persister refuses is none."""
         first = self._ring.find(record)
         if first is not None:
             original = self.recent.find(record.key, record.partition, first)
-            if original is not None and not is_sound_message(original):
+            if original is not None and not is_sound(original, kind, self._kinds):
                 return None
         return first
 
-    def _apply_change(self, record: Record) -> None:
-        if self._decode(record, MessageChanged) is None:
+    def _apply_in_force(self, record: Record, kind: Kind) -> None:
+        if self._decode(record, kind) is None:
             return
-        if self.memberships.is_removed(record.key, judged_sender(record.judge)):
+        if self.memberships.is_removed(record.key, judged_actor(record.judge)):
             self.tally.void += 1
             return
         self.recent.add(record.key, record)
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
-            _push_to(audience, self.frame(record))
+            _push_to(audience, self._frame(record, kind))
 
-    def _push(self, record: Record, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]) -> None:
-        frame = protocol.wire(protocol.push_message(self._place(record, record.offset), record.value))
+    def _push(self, record: Record, kind: Kind, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]) -> None:
         body = judged_digest(record.judge)
         # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
         senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
-        self._count_push(record, _push_to(audience, frame, senders))
+        self._count_push(record, _push_to(audience, self._frame(record, kind), senders))
 
     def _count_push(self, record: Record, receivers: int) -> None:
         if receivers:
@@ -191,8 +182,8 @@ class Feed:
     def _place(self, record: Record, offset: int) -> str:
         return f"{self._places[record.partition]}{offset}"
 
-    def _apply_members(self, record: Record) -> None:
-        event = self._decode(record, MembersChanged)
+    def _apply_standings(self, record: Record, kind: Kind) -> None:
+        event = self._decode(record, kind)
         if event is None:
             return
         changes = self.memberships.apply(record, event)
@@ -201,28 +192,30 @@ class Feed:
                 self._admit(event, change)
         key = event.conversation.encode("ascii")
         self.recent.add(key, record)
-        self._push_members(record, key)
+        audience = self._hub.audiences.get(key, ())
+        if audience:
+            _push_to(audience, self._frame(record, kind))
         if event.member_count is not None:
             self._hub.resize(key, event.member_count)
         for change in changes:
             if not change.active:
                 self._expel(record, key, change)
 
-    def _apply_user(self, record: Record) -> None:
-        event = self._decode(record, UserChanged)
+    def _apply_credentials(self, record: Record, kind: Kind) -> None:
+        event = self._decode(record, kind)
         if event is None:
             return
         if event.what == "deactivated":
             self._hub.part(event.user)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
-    def _decode(self, record: Record, kind: type[T]) -> T | None:
-        """The record's event, where the persister would find one of that kind."""
+    def _decode(self, record: Record, kind: Kind) -> Any:
+        """The record's value, where the persister would find one of that kind; else None."""
         try:
-            event = decode(record)
+            event = decode(record, self._kinds)
         except BadRecord:
             event = None
-        if not isinstance(event, kind):
+        if not isinstance(event, kind.struct):
             self._skip(record)
             return None
         return event
@@ -240,27 +233,23 @@ class Feed:
 
     def _expel(self, record: Record, key: bytes, change: Membership) -> None:
         # Who is away finds out by the only record of that conversation that is still for them.
-        self.recent.add(user_key(change.user_id), record)
+        self.recent.add(PERSON.of(change.user_id), record)
         person = self._hub.people.get(change.user_id)
         if person is not None:
             self._hub.expel(person, key, change.version)
 
-    def _push_members(self, record: Record, key: bytes) -> None:
-        audience = self._hub.audiences.get(key, ())
-        if audience:
-            _push_to(audience, self.frame(record))
-
     def frames(self, records: Iterable[Record]) -> list[bytes]:
         """Returns what a replay tells of records in memory; those that the persister refuses are left out."""
-        return [self.frame(record) for record in records if not is_message(record) or is_sound_message(record)]
+        told: list[bytes] = []
+        for record in records:
+            kind = self._kinds.find(record)
+            if kind is not None and (kind.judging is not Judging.ONCE or is_sound(record, kind, self._kinds)):
+                told.append(self._frame(record, kind))
+        return told
 
-    def frame(self, record: Record) -> bytes:
+    def _frame(self, record: Record, kind: Kind) -> bytes:
         """Returns what sockets get of a record in force."""
-        place = self._place(record, record.offset)
-        if record.key.startswith(MEMBERS_PREFIX):
-            return protocol.wire(protocol.push_members(place, record.value))
-        push = protocol.push_changed if is_change(record) else protocol.push_message
-        return protocol.wire(push(place, record.value))
+        return protocol.wire(kind.frame(self._place(record, record.offset), record.value))
 
 
 def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbox] = ()) -> int:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from klatsch.eventlog.log import LogError, Record
-from klatsch.records.messages import judged_digest, judged_id
+from klatsch.records.header import judged_digest, judged_id
 
 _PARTS: Final = 4
 _DIGEST_BYTES: Final = 8

@@ -9,14 +9,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from klatsch.archive.message_view import MessageView, Reactions
-from klatsch.records.members import MembersChanged, Role, Uuid
-from klatsch.records.messages import MessageChanged, MessagePosted, Time
+from klatsch.eventlog.places import PositionText
+from klatsch.records.members import Role
+from klatsch.records.values import Time, Uuid
 
 FrameId = int | Annotated[str, Meta(max_length=64)]
-Position = Annotated[
-    str,
-    Meta(pattern=r"^\d{1,5}:\d{1,5}:\d{1,19}$", description="A place in the log: `epoch:partition:offset`."),
-]
 ResumeToken = Annotated[
     str,
     Meta(
@@ -73,7 +70,7 @@ class Sent(msgspec.Struct, frozen=True):
     """The message stands in the log at that position; with `duplicate` it stood there before."""
 
     id: Uuid
-    position: Position
+    position: PositionText
     duplicate: bool
 
 
@@ -107,43 +104,6 @@ class Err(msgspec.Struct, frozen=True):
 
     re: FrameId | None
     err: Refusal
-
-
-class NewMessage(MessagePosted, frozen=True, kw_only=True, tag_field="t", tag="message"):
-    """A new message: its record's value, and what all new ones share. It has no `seq` before it is archived."""
-
-    position: Position
-    changed: Position
-    edited_at: None
-    deleted: bool
-    reactions: dict[str, list[str]]
-
-
-class MessagePush(msgspec.Struct, frozen=True, tag_field="t", tag="message"):
-    """Somebody wrote something. Drop it if its id is known."""
-
-    pos: Position
-    d: NewMessage
-
-
-class ChangedMessage(MessageChanged, frozen=True, kw_only=True, tag_field="t", tag="message_changed"):
-    """The whole message as it is from the position `changed` on."""
-
-    changed: Position
-
-
-class MessageChangedPush(msgspec.Struct, frozen=True, tag_field="t", tag="message_changed"):
-    """A message is different now. Apply it if its `changed` is newer than what one has."""
-
-    pos: Position
-    d: ChangedMessage
-
-
-class MembersPush(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
-    """Who belongs to a conversation has changed."""
-
-    pos: Position
-    d: MembersChanged
 
 
 class Mark(msgspec.Struct, frozen=True, tag_field="t", tag="mark"):

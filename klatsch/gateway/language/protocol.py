@@ -92,31 +92,6 @@ def err(re: int | str | None, error: KlatschError) -> bytes:
     return _encode(Err(re, refusal))
 
 
-_NEW_MESSAGE_ENDS: Final = b',"edited_at":null,"deleted":false,"reactions":{}}}'
-
-
-def push_message(position: str, value: bytes) -> bytes:
-    """A new message as it is pushed: the record's value verbatim, between its position and what all new ones share."""
-    place = position.encode()
-    return b'{"t":"message","pos":"%b","d":{"position":"%b","changed":"%b",%b%b' % (
-        place,
-        place,
-        place,
-        value[1:-1],
-        _NEW_MESSAGE_ENDS,
-    )
-
-
-def push_changed(position: str, value: bytes) -> bytes:
-    """A message as it is from that position on; where it stands itself is in the value."""
-    place = position.encode()
-    return b'{"t":"message_changed","pos":"%b","d":{"changed":"%b",%b}' % (place, place, value[1:])
-
-
-def push_members(position: str, value: bytes) -> bytes:
-    return b'{"t":"members","pos":"%b","d":%b}' % (position.encode(), value)
-
-
 def push_mark(token: str) -> bytes:
     return b'{"t":"mark","resume":"%b"}' % token.encode()
 

@@ -1,0 +1,45 @@
+"""One record of each kind, as documents show it."""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from klatsch.core.ids import direct_conversation_id, message_id
+from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
+from klatsch.records.members import MembersChanged, Membership
+from klatsch.records.messages import MessageChanged, MessagePosted, digest
+from klatsch.records.people import UserChanged, credential_digest
+
+ANA: Final = UUID("0a000000-0000-4000-8000-00000000000a")
+BOB: Final = UUID("0b000000-0000-4000-8000-00000000000b")
+CLIENT_ID: Final = "019f8a3c-5f00-7abc-9def-0123456789ab"
+NOW: Final = "2026-11-23T20:00:00.000Z"
+POSITION: Final = "1:3:91830"
+_CONVERSATION: Final = direct_conversation_id(ANA, BOB)
+_ID: Final = message_id(_CONVERSATION.bytes, ANA.bytes, CLIENT_ID)
+
+POSTED: Final = MessagePosted(
+    id=str(UUID(bytes=_ID)),
+    client_id=CLIENT_ID,
+    conversation=str(_CONVERSATION),
+    sender="ana",
+    sender_id=str(ANA),
+    receiver="bob",
+    receiver_id=str(BOB),
+    content="hi",
+    sent_at=NOW,
+)
+POSTED_HEADER: Final = make_header(NEW_MESSAGE, _ID, ANA.bytes, digest("hi", None))
+CHANGED: Final = MessageChanged(
+    **msgspec.structs.asdict(POSTED) | {"content": "Hi!", "position": POSITION, "edited_at": NOW}
+)
+CHANGED_HEADER: Final = make_header(WHOLE_MESSAGE, _ID, ANA.bytes)
+MEMBERS: Final = MembersChanged(
+    conversation="7ea00000-0000-4000-8000-000000000001",
+    kind="group",
+    title="Tea",
+    members=[Membership(user="bob", user_id=str(BOB), active=True, role="member", version=1)],
+    member_count=3,
+)
+ENDED: Final = UserChanged(user="ana", user_id=str(ANA), what="ended", credentials=[credential_digest("a session")])

@@ -1,0 +1,27 @@
+"""Keys of records: what a record belongs to, and so which partition it stands in and whose order it shares."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_ID_LENGTH: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    """A prefix and an id as text. `field` is the field of the record's value that has the id."""
+
+    prefix: bytes
+    field: str
+    description: str
+
+    def of(self, wanted_id: str) -> bytes:
+        """Returns the key that names this id."""
+        return self.prefix + wanted_id.encode("ascii")
+
+
+CONVERSATION: Final = KeyForm(b"", "conversation", "The conversation's id.")
+MEMBERS: Final = KeyForm(b"members:", "conversation", "In the partition of the conversation's id.")
+PERSON: Final = KeyForm(b"user:", "user_id", "A person's own affairs.")
+
+CONVERSATION_KEY_LENGTH: Final = _ID_LENGTH
+"""Bytes of a conversation's own key: keys of any other length are of nothing that was said."""

@@ -1,0 +1,12 @@
+"""Records' values: their encoding, and the types of fields with the patterns that schemas publish."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Uuid = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC")]
+
+encode = msgspec.json.Encoder().encode
+"""Returns a struct as the bytes of a record's value."""
