@@ -61,11 +61,12 @@ class Header:
 
     byte: int
     parts: Mapping[str, tuple[slice, Callable[[Any], bytes]]]
+    length: int = field(init=False)
+    """Bytes: 49, or 65 with a target."""
 
-    @property
-    def length(self) -> int:
-        """Bytes: 49, or 65 with a target."""
-        return TARGET.stop if any(part is TARGET for part, _ in self.parts.values()) else DIGEST.stop
+    def __post_init__(self) -> None:
+        has_target = any(part is TARGET for part, _ in self.parts.values())
+        object.__setattr__(self, "length", TARGET.stop if has_target else DIGEST.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,11 @@ class Kind:
     example_header: bytes = b""
     push: Push | None = None
     _frame: bytes = field(init=False, repr=False)
+    _places: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")
+        object.__setattr__(self, "_places", _places_of(self.push) if self.push else 0)
 
     @property
     def name(self) -> str:
@@ -114,21 +117,20 @@ class Kind:
 
     def frame(self, place: str, value: bytes) -> bytes:
         """Returns the text of the push of a record at that place, as it is sent to all."""
-        push = self.push
-        assert push is not None
         at = place.encode()
-        if not push.places and not push.constants:
-            return self._frame % (at, value)
-        return self._frame % (at, *(at for _ in push.places), value[1:-1])
+        return self._frame % (*(at,) * self._places, value[1:-1])
 
 
 def _frame_of(name: str, push: Push) -> bytes:
-    head = f'{{"t":"{name}","pos":"%b","d":'.encode()
-    if not push.places and not push.constants:
-        return head + b"%b}"
+    head = f'{{"t":"{name}","pos":"%b","d":{{'.encode()
     places = b"".join(f'"{field}":"%b",'.encode() for field in push.places)
     ends = msgspec.json.encode({name: value for name, (_, value) in push.constants.items()})[1:].replace(b"%", b"%%")
-    return head + b"{" + places + b"%b" + (b"," if push.constants else b"") + ends + b"}"
+    return head + places + b"%b" + (b"," if push.constants else b"") + ends + b"}"
+
+
+def _places_of(push: Push) -> int:
+    """Returns how often a record's place stands in its frame."""
+    return 1 + len(push.places)
 
 
 class Kinds:
@@ -136,7 +138,8 @@ class Kinds:
 
     def __init__(self, *kinds: Kind) -> None:
         self._kinds = kinds
-        self._by_byte = {kind.header.byte: kind for kind in kinds if kind.header is not None}
+        headed = [(kind.header, kind) for kind in kinds if kind.header is not None]
+        self._by_header = {(header.length, header.byte.to_bytes(1, "big")): kind for header, kind in headed}
         self._by_prefix = [(kind.key.prefix, kind) for kind in kinds if kind.header is None]
         self._by_struct = {kind.struct: kind for kind in kinds}
         self._decode = msgspec.json.Decoder(_union([kind.struct for kind in kinds])).decode
@@ -148,9 +151,7 @@ class Kinds:
         """Returns the kind of a record by its key and header alone; None for what is none of ours."""
         key = record.key
         if len(key) == CONVERSATION_KEY_LENGTH:
-            judge = record.judge
-            kind = self._by_byte.get(judge[0]) if judge else None
-            return kind if kind is not None and kind.header is not None and kind.fits(record) else None
+            return self._by_header.get((len(record.judge), record.judge[:1]))
         for prefix, kind in self._by_prefix:
             if key.startswith(prefix):
                 return kind
