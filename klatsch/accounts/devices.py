@@ -4,7 +4,7 @@ import re
 
 from django.http import HttpRequest
 
-from klatsch.accounts.models import DEVICE_CHARACTERS_MOST
+from klatsch.accounts.texts import DEVICE_CHARACTERS_MOST
 
 # The first that is named counts: browsers also name those that they descend from.
 _BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.module_loading import import_string
@@ -15,15 +14,15 @@ from knox.models import AuthToken
 
 from klatsch.accounts.addresses import ADDRESS_CHARACTERS_MOST, AddressField, check_domain
 from klatsch.accounts.hashing import verify
-
-DEVICE_CHARACTERS_MOST = 64
-DISPLAY_NAME_CHARACTERS_MOST = 64
-ABOUT_CHARACTERS_MOST = 500
-_DIGEST_CHARACTERS = 64
-USERNAME = RegexValidator(
-    r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z",
-    "1 to 64 letters, digits, dots, dashes and underscores; the first is a letter, a digit or an underscore.",
+from klatsch.accounts.texts import (
+    ABOUT_CHARACTERS_MOST,
+    DEVICE_CHARACTERS_MOST,
+    DISPLAY_NAME_CHARACTERS_MOST,
+    USERNAME,
+    USERNAME_CHARACTERS_MOST,
 )
+
+_DIGEST_CHARACTERS = 64
 
 
 class User(AbstractUser):
@@ -32,7 +31,9 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Collation C: letter case is ASCII's everywhere, a prefix search uses the index, and no upgrade of the machine's
     # collations can ever make two of one.
-    username = models.CharField(max_length=64, unique=True, validators=[USERNAME], db_collation="C")
+    username = models.CharField(
+        max_length=USERNAME_CHARACTERS_MOST, unique=True, validators=[USERNAME], db_collation="C"
+    )
     email = AddressField(max_length=ADDRESS_CHARACTERS_MOST, db_collation="C", validators=[check_domain])  # the same
     display_name = models.CharField(max_length=DISPLAY_NAME_CHARACTERS_MOST, blank=True, default="")
     about = models.CharField(max_length=ABOUT_CHARACTERS_MOST, blank=True, default="")

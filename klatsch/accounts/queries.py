@@ -1,6 +1,7 @@
 """Who is who: every read of people."""
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -11,7 +12,8 @@ from django.db import connection
 from django.db.models.functions import Lower
 
 from klatsch.accounts.addresses import address_key
-from klatsch.accounts.models import USERNAME, User
+from klatsch.accounts.models import User
+from klatsch.accounts.texts import USERNAME
 from klatsch.core.errors import NotFound
 from klatsch.core.keyset import Keyset
 
@@ -88,6 +90,13 @@ def get_person(username: str) -> Card:
     if found is None:
         raise NotFound("Nobody has this name.")
     return Card(found.pk, found.username, found.display_name, found.about)
+
+
+def find_people(usernames: Collection[str]) -> list[Person]:
+    """The active people of these names, in any case, each once; of nobody else anything."""
+    active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
+    found = active.filter(folded__in={username.lower() for username in usernames}).values_list("id", "username")
+    return [Person(*row) for row in found]
 
 
 def search_people(

@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from klatsch.accounts.caps import end_surplus_sessions
 from klatsch.accounts.credentials import USED_EVERY
-from klatsch.accounts.models import DEVICE_CHARACTERS_MOST, Session, User
+from klatsch.accounts.models import Session, User
 from klatsch.accounts.person_lock import lock_person
 from klatsch.accounts.revocation import promise_end
+from klatsch.accounts.texts import DEVICE_CHARACTERS_MOST
 from klatsch.records.people import credential_digest
 
 DEVICE = "device"

@@ -21,14 +21,13 @@ from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
 from klatsch.conversations.caps import check_changes
-from klatsch.conversations.models import Member
-from klatsch.conversations.queries import MemberView, check_member, count_members, list_members
+from klatsch.conversations.queries import ROLES, MemberView, check_member, count_members, list_members
 
 
 class MemberSerializer(serializers.Serializer[Any]):
     user = serializers.CharField(help_text="A username.")
     user_id = serializers.UUIDField()
-    role = serializers.ChoiceField(Member.Role.choices)
+    role = serializers.ChoiceField(ROLES)
 
 
 class FullMemberSerializer(MemberSerializer):
@@ -40,7 +39,7 @@ class MemberBody(serializers.Serializer[Any]):
 
 
 class RoleBody(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(Member.Role.choices)
+    role = serializers.ChoiceField(ROLES)
 
 
 class MemberKey(NamedTuple):

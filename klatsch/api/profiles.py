@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.accounts import credentials, passwords, revocation, services
-from klatsch.accounts.models import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
+from klatsch.accounts.texts import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
 from klatsch.api.authentication import credential_of, person_of, user_of
 from klatsch.api.bodies import TextField, read_body, read_query

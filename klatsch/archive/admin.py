@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from klatsch.archive.models import Message
-from klatsch.conversations.models import Member
+from klatsch.conversations.queries import memberships_of
 from klatsch.eventlog.places import Position
+from klatsch.read_only_admin import ReadOnlyAdmin
 
 CONTENT_SHOWN = 80
 """Characters of a text in the list."""
@@ -29,8 +30,8 @@ class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Read-only; found by the id of a message or a conversation, or by the name of a sender: what indexes answer."""
+class MessageAdmin(ReadOnlyAdmin):
+    """Messages are found by the id of a message or a conversation, or by the name of a sender: what indexes answer."""
 
     list_display = ("sent_at", "sender", "receiver", "beginning", "position", "seq", "deleted")
     list_filter = ("deleted",)
@@ -50,7 +51,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
         try:
             wanted = UUID(search_term)
         except ValueError:
-            theirs = Member.objects.filter(user__username=search_term)
+            theirs = memberships_of(search_term)
             of_sender = Q(sender__in=theirs.values("user_id")[:1], conversation__in=theirs.values("conversation_id"))
             return queryset.filter(of_sender), False
         return queryset.filter(Q(pk=wanted) | Q(conversation=wanted)), False
@@ -62,12 +63,3 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
     @admin.display(description="position")
     def position(self, message: Message) -> str:
         return str(Position(message.epoch, message.partition, message.offset))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -5,8 +5,6 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from klatsch.conversations.models import Conversation
-
 
 class Message(models.Model):
     """What a person wrote. (`epoch`, `partition`, `offset`) is where its record stands and orders the history.
@@ -17,7 +15,9 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     client_id = models.CharField(max_length=64)
-    conversation = models.ForeignKey(Conversation, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    conversation = models.ForeignKey(
+        "conversations.Conversation", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, related_name="sent", db_constraint=False, db_index=False
     )
@@ -63,7 +63,11 @@ class ConversationState(models.Model):
     """How far a conversation has come in the archive: `last_seq` messages, the last of them at that position."""
 
     conversation = models.OneToOneField(
-        Conversation, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="state"
+        "conversations.Conversation",
+        on_delete=models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,
+        related_name="state",
     )
     last_seq = models.BigIntegerField()
     last_message = models.UUIDField()

@@ -15,7 +15,7 @@ from django.db import connection
 from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.store import ARCHIVED_CHANNEL
 from klatsch.core.errors import NotArchivedYet, Unavailable
-from klatsch.eventlog.models import Epoch
+from klatsch.eventlog.epochs import current_epoch
 from klatsch.outages import note_failure
 from klatsch.postgres.base import release_connection
 
@@ -91,10 +91,10 @@ class ArchiveProgress:
     def epoch(self) -> int:
         """The newest epoch of the log, read once and then with the offsets; raises Unavailable before there is one."""
         if self._epoch is None:
-            newest = Epoch.objects.order_by("-epoch").values_list("epoch", flat=True).first()
+            newest = current_epoch()
             if newest is None:
                 raise Unavailable("The log's topic has not been made yet.", retry_after=5)
-            self._epoch = newest
+            self._epoch = newest.epoch
         return self._epoch
 
     @property

@@ -13,7 +13,7 @@ from django.db.models import Case, When
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from klatsch.accounts.models import User
+from klatsch.accounts.queries import Person, find_people
 from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import (
@@ -46,12 +46,12 @@ def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str
     Raises BadRequest, and NotFound or LimitReached naming whom.
     """
     check_title(title)
-    people = [person for person in _find_people(usernames) if person.pk != owner[0]]
+    people = [person for person in _find_people(usernames) if person.id != owner[0]]
     with transaction.atomic(durable=True):
-        check_room(beginner=owner[0], added=[person.pk for person in people])
+        check_room(beginner=owner[0], added=[person.id for person in people])
         group = Conversation.objects.create(kind=Conversation.Kind.GROUP, title=title, member_count=1 + len(people))
         members = [(Member(conversation=group, user_id=owner[0], role=_OWNER), owner[1])]
-        members += [(Member(conversation=group, user=person), person.username) for person in people]
+        members += [(Member(conversation=group, user_id=person.id), person.username) for person in people]
         Member.objects.bulk_create(member for member, _ in members)
         promise_members(group, members)
     _relay_if_possible(log, group.pk)
@@ -76,15 +76,15 @@ def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: Log
         group, actor = _lock_group(conversation_id, actor_id)
         check_may_add(actor.role)
         [person] = _find_people([username])
-        member = Member.objects.filter(conversation=group, user=person).first()
+        member = Member.objects.filter(conversation=group, user_id=person.id).first()
         if member is None or not member.active:
             _check_room(group)
-            check_room(beginner=None, added=[person.pk])
+            check_room(beginner=None, added=[person.id])
             member = _admit(group, person, member)
             _count_members(group)
             promise_members(group, [(member, person.username)])
     _relay_if_possible(log, conversation_id)
-    return MemberView(person.username, str(person.pk), member.role, member.joined_at)
+    return MemberView(person.username, str(person.id), member.role, member.joined_at)
 
 
 def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> None:
@@ -193,19 +193,17 @@ def _other_owners(group: Conversation, owner: Member) -> bool:
     return owners.exclude(pk=owner.pk).exists()
 
 
-def _find_people(usernames: Sequence[str]) -> list[User]:
+def _find_people(usernames: Sequence[str]) -> list[Person]:
     """The active people of these names, each once and in that order; raises NotFound naming the first unknown."""
     if len(usernames) >= MEMBERS_MOST:
         raise BadRequest(f"A group has at most {MEMBERS_MOST} members.")
     for username in usernames:
         check_username(username)
-    names = dict.fromkeys(username.lower() for username in usernames)
-    people = User.objects.alias(folded=Lower("username")).filter(folded__in=names, is_active=True)
-    found: dict[str, User] = {person.username.lower(): person for person in people}
+    found = {person.username.lower(): person for person in find_people(usernames)}
     for username in usernames:
         if username.lower() not in found:
             raise no_such_person(username)
-    return [found[name] for name in names]
+    return [found[name] for name in dict.fromkeys(username.lower() for username in usernames)]
 
 
 def _find_member(group: Conversation, username: str) -> Member:
@@ -218,9 +216,9 @@ def _find_member(group: Conversation, username: str) -> Member:
     return member
 
 
-def _admit(group: Conversation, person: User, former: Member | None) -> Member:
+def _admit(group: Conversation, person: Person, former: Member | None) -> Member:
     if former is None:
-        return Member.objects.create(conversation=group, user=person)
+        return Member.objects.create(conversation=group, user_id=person.id)
     _change(former, active=True, role=_MEMBER, joined_at=timezone.now())
     return former
 

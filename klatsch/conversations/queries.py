@@ -6,13 +6,16 @@ A stranger and a conversation that does not exist get the same NotFound.
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from django.db import connection
+from django.db.models import QuerySet
 
 from klatsch.accounts.queries import is_username
 from klatsch.conversations.access import Access
+from klatsch.conversations.models import Member
 from klatsch.core.errors import BadRequest, Forbidden, NotFound
 from klatsch.core.ids import direct_conversation_id
 from klatsch.core.keyset import Keyset
@@ -48,6 +51,10 @@ _MEMBERS = Keyset(
     {way.order("u.")} LIMIT %(limit)s"""
     ),
 )
+
+
+ROLES: Final = Member.Role.choices
+"""The roles that a member may have, with their labels."""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -151,6 +158,11 @@ def list_members(
     with connection.cursor() as cursor:
         rows = _MEMBERS.read(cursor, {"conversation": conversation_id}, limit=limit, after=after, before=before)
     return [MemberView(*row) for row in rows]
+
+
+def memberships_of(username: str) -> "QuerySet[Member]":
+    """Where a person of exactly this name belongs or once did: rows not read yet, for a statement of the caller's."""
+    return Member.objects.filter(user__username=username)
 
 
 def count_members(conversation_id: UUID) -> int:

@@ -1,30 +1,19 @@
 """What PostgreSQL knows of the log, for staff to look at: its epochs, and what still waits to be relayed."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from klatsch.eventlog.models import Epoch, OutboxEntry
-
-
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from klatsch.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Epoch)
-class EpochAdmin(_ReadOnly):
+class EpochAdmin(ReadOnlyAdmin):
     list_display = ("epoch", "topic_id", "partitions", "opened_at")
     ordering = ("-epoch",)
 
 
 @admin.register(OutboxEntry)
-class OutboxEntryAdmin(_ReadOnly):
+class OutboxEntryAdmin(ReadOnlyAdmin):
     """What waits for more than a second means that no persister runs, or that the log cannot be reached."""
 
     list_display = ("id", "key_text", "created_at", "relayed_at")

@@ -10,6 +10,14 @@ def current_epoch() -> Epoch | None:
     return Epoch.objects.order_by("-epoch").first()
 
 
+def open_epoch(found: Topic) -> Epoch:
+    """Makes that topic the log from now on, under the next number; positions in it are above all others."""
+    known = current_epoch()
+    number = known.epoch + 1 if known else 1
+    epoch: Epoch = Epoch.objects.create(epoch=number, topic_id=found.topic_id, partitions=found.partitions)
+    return epoch
+
+
 def check_topic(found: Topic | None) -> Epoch:
     """The epoch of the topic that is there; raises TopicChanged, saying what to do, unless it is the known one."""
     known = current_epoch()

@@ -8,10 +8,11 @@ from klatsch.archive.models import DeadLetter
 from klatsch.core.errors import KlatschError
 from klatsch.eventlog.places import Position
 from klatsch.persister.dead_letters import retry_dead_letter
+from klatsch.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
+class DeadLetterAdmin(ReadOnlyAdmin):
     """Looking takes the right to view dead letters; a retry, which makes a message of one, that to change them."""
 
     list_display = ("position", "reason", "detail", "created_at", "retried_at")
@@ -50,12 +51,3 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.change_deadletter")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:
-        return False

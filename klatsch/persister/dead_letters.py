@@ -28,6 +28,25 @@ class Retried:
     message_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that could not be stored, under the number of its dead letter."""
+
+    number: int
+    position: Position
+    reason: str
+    detail: str
+
+
+def list_dead_letters(*, stored_too: bool) -> list[Refused]:
+    """Those that wait for a retry, in the log's order; `stored_too` adds those that a retry has stored."""
+    letters = DeadLetter.objects.order_by("epoch", "partition", "offset")
+    if not stored_too:
+        letters = letters.filter(retried_at=None)
+    rows = letters.values_list("pk", "epoch", "partition", "offset", "reason", "detail")
+    return [Refused(pk, Position(*place), reason, detail) for pk, *place, reason, detail in rows]
+
+
 def retry_dead_letter(pk: int) -> Retried:
     """Stores the message of a dead letter at its own position, as it was, and promises a change record that tells so.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from klatsch.archive.models import LogOffset
-from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch
+from klatsch.archive.offsets import archived_offsets, begin_archive
+from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, open_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, Topic, TopicPlan
@@ -99,7 +99,7 @@ def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
 def _adopt_other_number(found: Topic, known: Epoch, tail: LogTail) -> Adoption:
     """Partitions that the epoch has are read on from where the archive is, which must be their end."""
     starts, ends = dict(tail.offsets_at(0)), tail.ends()
-    archived = dict(LogOffset.objects.filter(epoch=known.epoch).values_list("partition", "next_offset"))
+    archived = archived_offsets(known.epoch)
     kept = {p: max(offset, starts[p]) for p, offset in archived.items() if p in starts}
     if missing := _count(kept, ends):
         raise TopicChanged(
@@ -135,12 +135,7 @@ def _await_topic(topics: KafkaTopics) -> Topic:
 
 
 def _open_epoch(found: Topic, starts: Mapping[int, int]) -> Epoch:
-    known = current_epoch()
     with transaction.atomic():
-        epoch = Epoch.objects.create(
-            epoch=known.epoch + 1 if known else 1, topic_id=found.topic_id, partitions=found.partitions
-        )
-        LogOffset.objects.bulk_create(
-            LogOffset(epoch=epoch.epoch, partition=p, next_offset=starts[p]) for p in range(found.partitions)
-        )
+        epoch = open_epoch(found)
+        begin_archive(epoch.epoch, {partition: starts[partition] for partition in range(found.partitions)})
     return epoch

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from klatsch.accounts.models import User
+from klatsch.accounts.texts import USERNAME_CHARACTERS_MOST
 from klatsch.api.pages import ROWS_MOST
 from klatsch.api.users import PEOPLE_MOST
 from klatsch.conversations.caps import OWN_SHARE
@@ -38,7 +38,6 @@ def _setting(name: str, unit: str = "") -> str:
 
 
 def _texts() -> tuple[tuple[str, str], ...]:
-    username = User._meta.get_field("username").max_length  # noqa: SLF001 - Django's public name
     return (
         (
             "text of a message",
@@ -51,7 +50,10 @@ def _texts() -> tuple[tuple[str, str], ...]:
         ("title of a group", f"1 to {TITLE_MOST} characters, one line"),
         (
             "username",
-            f"1 to {username} of letters, digits, dots, dashes and underscores; does not begin with a dot or a dash",
+            (
+                f"1 to {USERNAME_CHARACTERS_MOST} of letters, digits, dots, dashes and underscores; "
+                "does not begin with a dot or a dash"
+            ),
         ),
     )
 

@@ -3,9 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.archive.models import DeadLetter
 from klatsch.core.errors import KlatschError
-from klatsch.persister.dead_letters import retry_dead_letter
+from klatsch.persister.dead_letters import list_dead_letters, retry_dead_letter
 
 
 class Command(BaseCommand):
@@ -19,12 +18,11 @@ class Command(BaseCommand):
         retry.add_argument("numbers", type=int, nargs="*", help="their numbers; none: all that wait")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        letters = DeadLetter.objects.order_by("epoch", "partition", "offset")
         if options["action"] == "list":
-            for letter in letters if options["all"] else letters.filter(retried_at=None):
-                self.stdout.write(f"{letter.pk}\t{_place(letter)}\t{letter.reason}\t{letter.detail}")
+            for letter in list_dead_letters(stored_too=options["all"]):
+                self.stdout.write(f"{letter.number}\t{letter.position}\t{letter.reason}\t{letter.detail}")
             return
-        numbers = options["numbers"] or list(letters.filter(retried_at=None).values_list("pk", flat=True))
+        numbers = options["numbers"] or [letter.number for letter in list_dead_letters(stored_too=False)]
         failed = sum(not self._retry(number) for number in numbers)
         if failed:
             raise CommandError(f"{failed} of {len(numbers)} could not be stored")
@@ -37,7 +35,3 @@ class Command(BaseCommand):
             return False
         self.stdout.write(f"{number}: message {retried.message_id} is stored at {retried.position}")
         return True
-
-
-def _place(letter: DeadLetter) -> str:
-    return f"{letter.epoch}:{letter.partition}:{letter.offset}"

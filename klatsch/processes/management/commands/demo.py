@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from klatsch.accounts.models import User
+from klatsch.accounts.queries import find_by_login
 from klatsch.accounts.services import create_token, register_person
 from klatsch.processes.sentences import told_in_a_sentence
 
@@ -27,4 +27,6 @@ class Command(BaseCommand):
         password = secrets.token_urlsafe(12)
         person = register_person(username=name, email=f"{name}@example.org", password=password)
         self.stdout.write(f"{name}  password: {password}")
-        return create_token(person=User.objects.get(pk=person.id)).token
+        user = find_by_login(person.username)
+        assert user is not None
+        return create_token(person=user).token

@@ -3,9 +3,9 @@ import secrets
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
-from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         run = secrets.token_hex(4)
         for number in range(options["count"]):
             username = f"bench-{run}-{number}"
-            person = User(username=username, email=f"{username}@bench.invalid")
+            person = get_user_model()(username=username, email=f"{username}@bench.invalid")
             person.set_unusable_password()
             person.save(force_insert=True)
             token = create_token(person=person).token
