@@ -70,10 +70,10 @@ class Restarts:
             EmbeddedKafka(folder / "kafka", port=free_ports(1)[0]) if brokers == 1 else Cluster(folder / "kafka")
         )
         self._brokers = brokers
-        self._connection = KafkaConnection(self._kafka.bootstrap_servers, _TOPIC)
+        self._connection = KafkaConnection(self._kafka.bootstrap_servers)
         self._written = dict.fromkeys(range(_PARTITIONS), 0)
         self._stopping = threading.Event()
-        self._tails = [KafkaTail(self._connection, _PARTITIONS) for _ in range(readers)]
+        self._tails = [KafkaTail(self._connection, _TOPIC, _PARTITIONS) for _ in range(readers)]
         self._seen = [_Seen() for _ in range(readers + 1)]
         self._garbled = _Garbled()
 
@@ -90,7 +90,9 @@ class Restarts:
             self._kafka.kill()
 
     def _go(self, rounds: int) -> int:
-        KafkaTopics(self._connection).create(TopicPlan(_PARTITIONS, replication=self._brokers, retention_hours=24))
+        KafkaTopics(self._connection, _TOPIC).create(
+            TopicPlan(_PARTITIONS, replication=self._brokers, retention_hours=24)
+        )
         for tail, seen in zip(self._tails, self._seen, strict=False):
             tail.start(seen.ends, seen.take, seen.failed)
         for work in (self._write, self._read_as_member):
@@ -153,7 +155,7 @@ class Restarts:
         seen = self._seen[-1]
         given: dict[str, Any] = {"assigned": lambda partitions: {p: seen.ends[p] for p in partitions}}
         given |= {"revoked": lambda _: None, "watch": self._tails[0].watch}
-        member = KafkaGroup(self._connection, _TOPIC, _PARTITIONS, **given)
+        member = KafkaGroup(self._connection, _TOPIC, _TOPIC, _PARTITIONS, **given)
         while not self._stopping.is_set():
             seen.take(member.poll(0.5, 1_000))
 

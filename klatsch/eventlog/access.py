@@ -51,8 +51,8 @@ ROLES: dict[str, Rights] = {
 class KafkaAccess:
     """The brokers' users and rules, changed as somebody who may: a super user."""
 
-    def __init__(self, connection: KafkaConnection, group: str) -> None:
-        self._topic = connection.topic
+    def __init__(self, connection: KafkaConnection, topic: str, group: str) -> None:
+        self._topic = topic
         self._group = group
         self._admin = AdminClient(connection.common("access") | NOT_LOGGED)
 

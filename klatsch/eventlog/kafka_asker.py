@@ -29,8 +29,8 @@ _END = -1
 class KafkaAsker:
     """Asks on connections of its own: a broker answers nothing else on one while a fetch waits there for records."""
 
-    def __init__(self, connection: KafkaConnection, partitions: int) -> None:
-        self._topic = connection.topic
+    def __init__(self, connection: KafkaConnection, topic: str, partitions: int) -> None:
+        self._topic = topic
         self._partitions = range(partitions)
         self._config = connection.tail() | NOT_LOGGED
         self._lock = threading.Lock()

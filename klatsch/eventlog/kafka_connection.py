@@ -19,10 +19,9 @@ NO_GROUP = "klatsch-no-group"
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """Brokers, credentials and the topic of everything durable. Its repr holds no password."""
+    """Brokers and credentials. Its repr holds no password."""
 
     bootstrap_servers: str
-    topic: str
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = ""
     sasl_username: str = ""
@@ -30,7 +29,7 @@ class KafkaConnection:
     ssl_ca: str = ""
 
     def __repr__(self) -> str:
-        return f"KafkaConnection({self.bootstrap_servers!r}, {self.topic!r})"
+        return f"KafkaConnection({self.bootstrap_servers!r})"
 
     def common(self, role: str) -> dict[str, str | int | float | bool]:
         config: dict[str, str | int | float | bool] = {

@@ -22,10 +22,10 @@ _CLOSE_S = 5.0
 
 
 class KafkaSource:
-    """Reads given partitions from given offsets on."""
+    """Reads given partitions of a topic from given offsets on."""
 
-    def __init__(self, connection: KafkaConnection, offsets: Mapping[int, int], watch: LogWatch) -> None:
-        self.topic = connection.topic
+    def __init__(self, connection: KafkaConnection, topic: str, offsets: Mapping[int, int], watch: LogWatch) -> None:
+        self.topic = topic
         self._letting_go = LettingGo(self.topic, watch)
         self.consumer = Consumer(connection.tail() | {"error_cb": self._letting_go.on_error} | LOGGED)
         self.consumer.assign([TopicPartition(self.topic, p, offset) for p, offset in offsets.items()])
@@ -40,14 +40,17 @@ class KafkaSource:
 
 
 class KafkaTail(ReplaceableTail):
-    """Reads all partitions on its own thread, and hands over whole batches."""
+    """Reads all partitions of a topic on its own thread, and hands over whole batches."""
 
-    def __init__(self, connection: KafkaConnection, partitions: int, patience_s: float = PATIENCE_S) -> None:
-        super().__init__(LogWatch(KafkaAsker(connection, partitions)), patience_s)
+    def __init__(
+        self, connection: KafkaConnection, topic: str, partitions: int, patience_s: float = PATIENCE_S
+    ) -> None:
+        super().__init__(LogWatch(KafkaAsker(connection, topic, partitions)), patience_s)
         self.connection = connection
+        self.topic = topic
 
     def open_source(self, offsets: Mapping[int, int]) -> KafkaSource:
-        return KafkaSource(self.connection, offsets, self.watch)
+        return KafkaSource(self.connection, self.topic, offsets, self.watch)
 
 
 class KafkaGroup:
@@ -61,6 +64,7 @@ class KafkaGroup:
     def __init__(
         self,
         connection: KafkaConnection,
+        topic: str,
         name: str,
         partitions: int,
         *,
@@ -70,7 +74,7 @@ class KafkaGroup:
         patience_s: float = PATIENCE_S,
         give_up: Callable[[str], None] = end_process,
     ) -> None:
-        self._topic = connection.topic
+        self._topic = topic
         self._partitions = partitions
         self._config = connection.group(name) | LOGGED
         self._assigned = assigned

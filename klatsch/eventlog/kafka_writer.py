@@ -38,7 +38,7 @@ class _Producing:
 
 
 class KafkaWriter:
-    """Appends with `acks=all`, idempotently, at most once reported; make it after any fork.
+    """Appends to a topic with `acks=all`, idempotently, at most once reported; make it after any fork.
 
     With `reports="errors"` a report comes only for what failed: a gateway learns of success by reading the log back.
     `failed` is called once when librdkafka can no longer go on; the process should then stop. Once a record has timed
@@ -49,13 +49,14 @@ class KafkaWriter:
     def __init__(
         self,
         connection: KafkaConnection,
+        topic: str,
         partitions: int,
         *,
         reports: str = "all",
         failed: Callable[[LogError], None] | None = None,
         watch: LogWatch | None = None,
     ) -> None:
-        self._topic = connection.topic
+        self._topic = topic
         self._partitions = partitions
         self._failed = failed
         self._config = (

@@ -53,10 +53,10 @@ class TopicPlan:
 
 
 class KafkaTopics:
-    """The brokers' own view of the one topic."""
+    """The brokers' own view of one topic."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
-        self._topic = connection.topic
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+        self._topic = topic
         self._admin = AdminClient(connection.common("topics") | NOT_LOGGED)
 
     def find(self, deadline_s: float = _ASK_S) -> Topic | None:

@@ -41,6 +41,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     )
     group = KafkaGroup(
         wiring.kafka_connection(),
+        settings.ENV["KLATSCH_TOPIC"],
         settings.ENV["KLATSCH_GROUP"],
         epoch.partitions,
         assigned=worker.assigned,

@@ -33,13 +33,17 @@ def kafka_connection() -> KafkaConnection:
     env = settings.ENV
     return KafkaConnection(
         bootstrap_servers=env["KAFKA_BOOTSTRAP_SERVERS"],
-        topic=env["KLATSCH_TOPIC"],
         security_protocol=env["KAFKA_SECURITY_PROTOCOL"],
         sasl_mechanism=env["KAFKA_SASL_MECHANISM"],
         sasl_username=env["KAFKA_SASL_USERNAME"],
         sasl_password=env["KAFKA_SASL_PASSWORD"],
         ssl_ca=env["KAFKA_SSL_CA"],
     )
+
+
+def log_topics() -> KafkaTopics:
+    """Returns the brokers' view of the log's topic."""
+    return KafkaTopics(kafka_connection(), settings.ENV["KLATSCH_TOPIC"])
 
 
 GROUP_CHANGES_PER_SECOND = 20
@@ -58,7 +62,7 @@ def topic_plan() -> TopicPlan:
 
 def known_log() -> Epoch:
     """The epoch of the topic that is there; raises TopicChanged or LogError when that is not the known one."""
-    topics = KafkaTopics(kafka_connection())
+    topics = log_topics()
     epoch = check_topic(topics.find())
     topics.check_stamps()
     return epoch
@@ -68,11 +72,12 @@ def log_writer(
     tail: KafkaTail, partitions: int, *, reports: str = "all", failed: Callable[[LogError], None] | None = None
 ) -> KafkaWriter:
     """A producer that the tail's watch watches."""
-    return KafkaWriter(kafka_connection(), partitions, reports=reports, failed=failed, watch=tail.watch)
+    topic = settings.ENV["KLATSCH_TOPIC"]
+    return KafkaWriter(kafka_connection(), topic, partitions, reports=reports, failed=failed, watch=tail.watch)
 
 
 def log_tail(partitions: int) -> KafkaTail:
-    return KafkaTail(kafka_connection(), partitions)
+    return KafkaTail(kafka_connection(), settings.ENV["KLATSCH_TOPIC"], partitions)
 
 
 def connect_archive(role: str) -> psycopg.Connection[Any]:
@@ -102,7 +107,7 @@ def close_pool() -> None:
 
 
 def topic_watch(epoch: Epoch, failed: Callable[[LogError], None]) -> TopicWatch:
-    return TopicWatch(KafkaTopics(kafka_connection()), epoch, failed)
+    return TopicWatch(log_topics(), epoch, failed)
 
 
 def make_ports(lost: Callable[[LogError], None]) -> Ports:
@@ -144,7 +149,7 @@ def rates() -> Buckets:
 
 def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
     """The same, over parts that the process has already."""
-    topics = KafkaTopics(kafka_connection())
+    topics = log_topics()
 
     def check_log(deadline_s: float) -> None:
         check_topic(topics.find(deadline_s))

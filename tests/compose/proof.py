@@ -43,8 +43,8 @@ from pathlib import Path
 from django.conf import settings
 from faults.dumps import dump_about, dump_archive, dump_log
 from faults.evidence import save_dumps
-url, brokers = settings.ENV["DATABASE_URL"], kafka_connection()
-save_dumps(Path("/evidence"), dump_about(url), dump_log(brokers.tail(), brokers.topic), dump_archive(url))
+url, log = settings.ENV["DATABASE_URL"], dump_log(kafka_connection().tail(), settings.ENV["KLATSCH_TOPIC"])
+save_dumps(Path("/evidence"), dump_about(url), log, dump_archive(url))
 """
 
 

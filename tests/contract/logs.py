@@ -168,9 +168,9 @@ class MemoryUnderTest:
             tail.stop()
 
 
-def broker(topic: str = "nowhere") -> KafkaConnection:
+def broker() -> KafkaConnection:
     """The run's own Kafka; to be used after the fixture `kafka`."""
-    return KafkaConnection(os.environ["KAFKA_BOOTSTRAP_SERVERS"], topic)
+    return KafkaConnection(os.environ["KAFKA_BOOTSTRAP_SERVERS"])
 
 
 class DeafSource(KafkaSource):
@@ -188,30 +188,30 @@ class DeafSource(KafkaSource):
 class OpenTail(KafkaTail):
     """Remembers the sources that it has opened, the last of which it reads."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
-        super().__init__(connection, PARTITIONS, _PATIENCE_S)
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+        super().__init__(connection, topic, PARTITIONS, _PATIENCE_S)
         self.sources: list[DeafSource] = []
 
     def open_source(self, offsets: Mapping[int, int]) -> KafkaSource:
-        self.sources.append(DeafSource(self.connection, offsets, self.watch))
+        self.sources.append(DeafSource(self.connection, self.topic, offsets, self.watch))
         return self.sources[-1]
 
 
 class KafkaUnderTest:
     def __init__(self) -> None:
-        self.connection = broker(f"contract-{uuid4().hex}")
-        KafkaTopics(self.connection).create(TopicPlan(PARTITIONS, replication=1, retention_hours=1))
+        self.connection, self.topic = broker(), f"contract-{uuid4().hex}"
+        KafkaTopics(self.connection, self.topic).create(TopicPlan(PARTITIONS, replication=1, retention_hours=1))
         self._writers: list[KafkaWriter] = []
         self._tails: list[OpenTail] = []
         self._groups: list[KafkaGroup] = []
-        self._watch = LogWatch(KafkaAsker(self.connection, PARTITIONS))
+        self._watch = LogWatch(KafkaAsker(self.connection, self.topic, PARTITIONS))
 
     def writer(self, *, reports: str = "all") -> KafkaWriter:
-        self._writers.append(KafkaWriter(self.connection, PARTITIONS, reports=reports))
+        self._writers.append(KafkaWriter(self.connection, self.topic, PARTITIONS, reports=reports))
         return self._writers[-1]
 
     def full_writer(self) -> KafkaWriter:
-        writer = KafkaWriter(KafkaConnection("127.0.0.1:1", "nowhere"), PARTITIONS)
+        writer = KafkaWriter(KafkaConnection("127.0.0.1:1"), "nowhere", PARTITIONS)
         entry = Entry(b"key", b"value" * 200)
         for _ in range(80_000):
             try:
@@ -221,7 +221,7 @@ class KafkaUnderTest:
         return writer
 
     def tail(self) -> OpenTail:
-        self._tails.append(OpenTail(self.connection))
+        self._tails.append(OpenTail(self.connection, self.topic))
         return self._tails[-1]
 
     def group(
@@ -231,14 +231,14 @@ class KafkaUnderTest:
         assigned: Callable[[Sequence[int]], Mapping[int, int]],
         revoked: Callable[[Sequence[int]], None],
     ) -> KafkaGroup:
-        unique = f"{name}-{self.connection.topic}"
+        unique = f"{name}-{self.topic}"
         given: dict[str, Any] = {"assigned": assigned, "revoked": revoked, "patience_s": _PATIENCE_S}
-        self._groups.append(KafkaGroup(self.connection, unique, PARTITIONS, watch=self._watch, **given))
+        self._groups.append(KafkaGroup(self.connection, self.topic, unique, PARTITIONS, watch=self._watch, **given))
         return self._groups[-1]
 
     def drop_before(self, partition: int, offset: int) -> None:
         admin = AdminClient({"bootstrap.servers": self.connection.bootstrap_servers})
-        for future in admin.delete_records([TopicPartition(self.connection.topic, partition, offset)]).values():
+        for future in admin.delete_records([TopicPartition(self.topic, partition, offset)]).values():
             future.result(_CLOSE_S)
 
     def make_deaf(self, tail: LogTail, partition: int) -> None:
@@ -248,16 +248,19 @@ class KafkaUnderTest:
     def append_slowly(self, key: bytes, slow_ms: int) -> None:
         producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
         partition = partition_of(key, PARTITIONS)
-        producer.produce(self.connection.topic, b"value", key, partition, timestamp=clock_ms() - slow_ms)
+        producer.produce(self.topic, b"value", key, partition, timestamp=clock_ms() - slow_ms)
         assert producer.flush(_CLOSE_S) == 0
 
     def add_partition(self, value: bytes) -> None:
         admin = AdminClient({"bootstrap.servers": self.connection.bootstrap_servers})
-        topic = self.connection.topic
-        admin.create_partitions([NewPartitions(topic, PARTITIONS + 1)])[topic].result(_CLOSE_S)
+        admin.create_partitions([NewPartitions(self.topic, PARTITIONS + 1)])[self.topic].result(_CLOSE_S)
         producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
-        wait_until(lambda: len(producer.list_topics(topic, timeout=_CLOSE_S).topics[topic].partitions) > PARTITIONS)
-        producer.produce(topic, value, b"key", partition=PARTITIONS)
+
+        def partitions() -> int:
+            return len(producer.list_topics(self.topic, timeout=_CLOSE_S).topics[self.topic].partitions)
+
+        wait_until(lambda: partitions() > PARTITIONS)
+        producer.produce(self.topic, value, b"key", partition=PARTITIONS)
         assert producer.flush(_CLOSE_S) == 0
 
     def close(self) -> None:

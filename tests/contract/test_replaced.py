@@ -46,7 +46,7 @@ def test_a_group_member_that_reads_a_partition_no_more_leaves_and_joins_anew(kaf
         append_all(writer, values_in(0, 5) + values_in(1, 5))
         member.poll_until(lambda: len(member.records) == 10)
         assert isinstance(member.port, KafkaGroup)
-        member.port.consumer.pause([TopicPartition(log.connection.topic, 0)])
+        member.port.consumer.pause([TopicPartition(log.topic, 0)])
         append_all(writer, values_in(0, 5, start=5) + values_in(1, 5, start=5))
         member.poll_until(lambda: len(member.records) >= 20)
 

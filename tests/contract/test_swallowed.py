@@ -17,6 +17,7 @@ from tests.contract.logs import PARTITIONS, Delivered, append_all, values_in
 from tests.contract.swallowing import SwallowingProxy
 from tests.contract.waiting import wait_until
 
+_TOPIC = "swallowed"
 _READ_ON_S = 15.0
 
 
@@ -35,8 +36,8 @@ def connection(tmp_path: Path, proxy: SwallowingProxy) -> Iterator[KafkaConnecti
     try:
         kafka.start()
         kafka.wait_ready()
-        connection = KafkaConnection(f"127.0.0.1:{proxy.port}", "swallowed")
-        KafkaTopics(connection).create(TopicPlan(PARTITIONS, replication=1, retention_hours=1))
+        connection = KafkaConnection(f"127.0.0.1:{proxy.port}")
+        KafkaTopics(connection, _TOPIC).create(TopicPlan(PARTITIONS, replication=1, retention_hours=1))
         yield connection
     finally:
         kafka.kill()
@@ -45,7 +46,11 @@ def connection(tmp_path: Path, proxy: SwallowingProxy) -> Iterator[KafkaConnecti
 def test_a_tail_whose_fetches_are_swallowed_is_replaced_within_15_s(
     connection: KafkaConnection, proxy: SwallowingProxy
 ) -> None:
-    writer, tail, read = KafkaWriter(connection, PARTITIONS), KafkaTail(connection, PARTITIONS), Delivered()
+    writer, tail, read = (
+        KafkaWriter(connection, _TOPIC, PARTITIONS),
+        KafkaTail(connection, _TOPIC, PARTITIONS),
+        Delivered(),
+    )
     tail.start(dict.fromkeys(range(PARTITIONS), 0), read.deliver, read.failures.append)
     with contextlib.closing(contextlib.ExitStack()) as closing:
         closing.callback(tail.stop)

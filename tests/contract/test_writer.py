@@ -123,7 +123,7 @@ class Hasty(KafkaConnection):
 def test_once_a_record_has_timed_out_another_producer_takes_over(own_kafka: EmbeddedKafka) -> None:
     assert own_kafka.process is not None
     with contextlib.closing(KafkaUnderTest()) as log:
-        writer = KafkaWriter(Hasty(log.connection.bootstrap_servers, log.connection.topic), PARTITIONS)
+        writer = KafkaWriter(Hasty(log.connection.bootstrap_servers), log.topic, PARTITIONS)
 
         def is_heard() -> bool:
             """Whether a record is in the log; the first ones may time out while a producer signs in."""
@@ -161,7 +161,7 @@ def test_a_key_lives_where_tools_of_java_and_librdkafka_put_it(kafka_topic: Kafk
     placed: dict[bytes, int | None] = {}
     for name in names:
         note = functools.partial(_note_partition, placed, name)
-        tool.produce(kafka_topic.connection.topic, b"", name, on_delivery=note)
+        tool.produce(kafka_topic.topic, b"", name, on_delivery=note)
     assert tool.flush(10) == 0
 
     assert placed == {name: partition_of(name, PARTITIONS) for name in names}
@@ -193,7 +193,7 @@ def test_the_header_judge_is_found_whatever_other_tools_put_before_it(kafka: Emb
     with contextlib.closing(KafkaUnderTest()) as log:
         producer = Producer({"bootstrap.servers": log.connection.bootstrap_servers})
         for headers in told:
-            producer.produce(log.connection.topic, b"value", key_in(0), headers=headers)
+            producer.produce(log.topic, b"value", key_in(0), headers=headers)
         producer.flush(10)
 
         assert [record.judge for record in read_all(log, 4).records] == [b"!", b"", b"", b""]
@@ -202,7 +202,7 @@ def test_the_header_judge_is_found_whatever_other_tools_put_before_it(kafka: Emb
 def test_a_record_without_key_and_value_has_empty_ones(kafka: EmbeddedKafka | None) -> None:
     with contextlib.closing(KafkaUnderTest()) as log:
         producer = Producer({"bootstrap.servers": log.connection.bootstrap_servers})
-        producer.produce(log.connection.topic, None, None, partition=1)
+        producer.produce(log.topic, None, None, partition=1)
         producer.flush(10)
 
         [record] = read_all(log, 1).records

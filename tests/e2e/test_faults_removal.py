@@ -109,7 +109,7 @@ async def test_a_record_of_a_removed_member_after_their_removal_is_void_until_th
 
 def _append_as(system: System, access: Access, content: str) -> None:
     """As a gateway would that has not read of anything yet; in the log on return."""
-    writer = KafkaWriter(KafkaConnection(system.log.bootstrap_servers, system.log.topic), _PARTITIONS)
+    writer = KafkaWriter(KafkaConnection(system.log.bootstrap_servers), system.log.topic, _PARTITIONS)
     now_ms = time.time_ns() // 1_000_000
     send_message(log=writer, access=access, draft=Draft(content, uuid7(now_ms)), now_ms=now_ms)
     assert writer.close(10) == 0

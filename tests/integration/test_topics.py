@@ -39,13 +39,14 @@ PLAN = TopicPlan(partitions=3, replication=1, retention_hours=168)
 class Desk:
     """What an operator does with `manage.py topics`, and what others do behind their back."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
         self.connection = connection
-        self.topics = KafkaTopics(connection)
+        self.topic = topic
+        self.topics = KafkaTopics(connection, topic)
         self.admin = AdminClient({"bootstrap.servers": connection.bootstrap_servers})
 
     def create(self, plan: TopicPlan = PLAN, *, again: bool = False) -> str:
-        tail = KafkaTail(self.connection, plan.partitions)
+        tail = KafkaTail(self.connection, self.topic, plan.partitions)
         try:
             return create_topic(self.topics, plan, tail, again=again)
         finally:
@@ -56,7 +57,7 @@ class Desk:
 
     def plan_adoption(self) -> Adoption | None:
         found = self.topics.find()
-        tail = KafkaTail(self.connection, found.partitions if found else PLAN.partitions)
+        tail = KafkaTail(self.connection, self.topic, found.partitions if found else PLAN.partitions)
         try:
             return plan_adoption(self.topics, tail)
         finally:
@@ -68,14 +69,13 @@ class Desk:
         return adopt_topic(adoption)
 
     def add_partition(self) -> None:
-        topic = self.connection.topic
-        self.admin.create_partitions([NewPartitions(topic, PLAN.partitions + 1)])[topic].result(30)
+        self.admin.create_partitions([NewPartitions(self.topic, PLAN.partitions + 1)])[self.topic].result(30)
         wait_until(lambda: (found := self.topics.find()) is not None and found.partitions == PLAN.partitions + 1)
 
     def write_into(self, partition: int) -> None:
         """As no process of ours does."""
         producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
-        producer.produce(self.connection.topic, b"value", b"key", partition=partition)
+        producer.produce(self.topic, b"value", b"key", partition=partition)
         assert producer.flush(10) == 0
 
     def archive_all(self) -> None:
@@ -85,11 +85,11 @@ class Desk:
 
     def set_stamps(self, by: str) -> None:
         entry = ConfigEntry("message.timestamp.type", by, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, self.connection.topic, incremental_configs=[entry])
+        resource = ConfigResource(ResourceType.TOPIC, self.topic, incremental_configs=[entry])
         self.admin.incremental_alter_configs([resource])[resource].result(30)
 
     def delete(self) -> None:
-        self.admin.delete_topics([self.connection.topic])[self.connection.topic].result(30)
+        self.admin.delete_topics([self.topic])[self.topic].result(30)
         wait_until(lambda: self.topics.find() is None)
 
     def make_anew(self) -> None:
@@ -98,14 +98,14 @@ class Desk:
         wait_until(lambda: self.topics.find() is not None)
 
     def write(self, count: int) -> None:
-        writer = KafkaWriter(self.connection, PLAN.partitions)
+        writer = KafkaWriter(self.connection, self.topic, PLAN.partitions)
         append_all(writer, [Entry(b"key", b"%d" % number) for number in range(count)])
         writer.close(10)
 
 
 @pytest.fixture
 def desk(kafka: EmbeddedKafka | None) -> Iterator[Desk]:
-    desk = Desk(broker(f"topics-{uuid4().hex}"))
+    desk = Desk(broker(), f"topics-{uuid4().hex}")
     yield desk
     if desk.topics.find() is not None:
         desk.delete()
@@ -212,7 +212,7 @@ def test_a_reader_of_a_topic_that_was_made_again_ends_rather_than_waiting_for_it
     desk.create()
     desk.write(3)
     read = Delivered()
-    tail = KafkaTail(desk.connection, PLAN.partitions)
+    tail = KafkaTail(desk.connection, desk.topic, PLAN.partitions)
     tail.start(dict.fromkeys(range(PLAN.partitions), 0), read.deliver, read.failures.append)
     wait_until(lambda: len(read.records) == 3)
     desk.delete()
@@ -299,7 +299,7 @@ def watching(desk: Desk) -> Iterator[list[LogError]]:
     """What a watch of the known topic has said."""
     epoch, failures = current_epoch(), list[LogError]()
     assert epoch is not None
-    watch = TopicWatch(KafkaTopics(desk.connection), epoch, failures.append)
+    watch = TopicWatch(KafkaTopics(desk.connection, desk.topic), epoch, failures.append)
     yield failures
     watch.stop()
 
@@ -354,7 +354,7 @@ def test_a_watch_warns_once_of_added_partitions_and_of_records_in_them_and_goes_
 
 
 def test_brokers_that_do_not_answer_are_an_error_and_not_a_missing_topic() -> None:
-    nowhere = KafkaTopics(KafkaConnection("127.0.0.1:1", "topic"))
+    nowhere = KafkaTopics(KafkaConnection("127.0.0.1:1"), "topic")
     with pytest.raises(LogError) as caught:
         nowhere.find(deadline_s=0.2)
 

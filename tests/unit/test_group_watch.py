@@ -63,7 +63,8 @@ def group(monkeypatch: pytest.MonkeyPatch, given_up: list[str], assigning: threa
 
     watch = LogWatch(MemoryAsker(MemoryLog(1)), _NEVER_S)
     group = KafkaGroup(
-        KafkaConnection("nowhere:1", "topic"),
+        KafkaConnection("nowhere:1"),
+        "topic",
         "persister",
         1,
         assigned=assigned,

@@ -49,7 +49,7 @@ def asker(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaAsker]:
     FakeClient.made, FakeClient.hung = [], threading.Event()
     monkeypatch.setattr(kafka_asker, "Consumer", FakeClient)
     monkeypatch.setattr(kafka_asker, "_GRACE_S", 0.05)
-    asker = KafkaAsker(KafkaConnection("nowhere:1", "topic"), 3)
+    asker = KafkaAsker(KafkaConnection("nowhere:1"), "topic", 3)
     yield asker
     asker.close()
 

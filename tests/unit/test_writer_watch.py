@@ -61,7 +61,7 @@ def replaced() -> float:
 def writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaWriter]:
     FakeProducer.made = []
     monkeypatch.setattr(kafka_writer, "Producer", FakeProducer)
-    writer = KafkaWriter(KafkaConnection("nowhere:1", "topic"), 1)
+    writer = KafkaWriter(KafkaConnection("nowhere:1"), "topic", 1)
     yield writer
     for producer in FakeProducer.made:
         producer.goes_on.set()

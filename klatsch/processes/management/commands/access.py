@@ -24,7 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         passwords = dict(_password(given) for given in options["passwords"])
         try:
-            KafkaAccess(wiring.kafka_connection(), settings.ENV["KLATSCH_GROUP"]).give(passwords)
+            topic, group = settings.ENV["KLATSCH_TOPIC"], settings.ENV["KLATSCH_GROUP"]
+            KafkaAccess(wiring.kafka_connection(), topic, group).give(passwords)
         except LogError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Users and rights: {', '.join(passwords)}.")

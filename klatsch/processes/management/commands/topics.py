@@ -22,7 +22,7 @@ class Command(BaseCommand):
         adopt.add_argument("--dry-run", action="store_true", help="say what that would mean, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        topics, plan = KafkaTopics(wiring.kafka_connection()), wiring.topic_plan()
+        topics, plan = wiring.log_topics(), wiring.topic_plan()
         with told_in_a_sentence():
             if options["action"] == "verify":
                 self.stdout.write(verify_topic(topics, plan))
