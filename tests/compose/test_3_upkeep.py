@@ -95,14 +95,14 @@ def test_a_changed_password_of_the_superuser_is_the_one_that_roles_are_made_with
 
 def test_a_new_secret_key_ends_sessions_and_no_token_and_a_new_metrics_token_is_asked_for(stack: Stack) -> None:
     [ana] = stack.people(1)
-    session = httpx.Client(base_url=f"{stack.url}/api/v1/", trust_env=False, timeout=30)
-    body = {"username": "sess-ion", "password": "correct horse battery staple 9"}
-    assert session.post("auth/register", json=body | {"email": "s@example.invalid"}).status_code == 201
-    assert session.post("auth/login", json=body).is_success
-    assert session.get("me").status_code == 200
-    old = change(stack, "secret_key", "metrics_token")["metrics_token"]
-    stack.up("--force-recreate")
-    assert session.get("me").status_code == 401
+    with httpx.Client(base_url=f"{stack.url}/api/v1/", trust_env=False, timeout=30) as session:
+        body = {"username": "sess-ion", "password": "correct horse battery staple 9"}
+        assert session.post("auth/register", json=body | {"email": "s@example.invalid"}).status_code == 201
+        assert session.post("auth/login", json=body).is_success
+        assert session.get("me").status_code == 200
+        old = change(stack, "secret_key", "metrics_token")["metrics_token"]
+        stack.up("--force-recreate")
+        assert session.get("me").status_code == 401
     with rest(stack, ana) as http:
         assert http.get("me").status_code == 200
     new = (stack.folder / "secrets" / "metrics_token").read_text().strip()
