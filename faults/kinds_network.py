@@ -8,7 +8,7 @@ from faults.injection import Bite, Injection, Kind, at_gateway, closes_since, co
 from faults.plan import Planned
 from faults.sends import Send
 from faults.world import World
-from tests.e2e.process import GatewayProcess
+from tests.support.process import GatewayProcess
 
 _LARGE = "🎉" * 3_900  # 15.6 kB
 _SLOW_CLOSED_S = 25.0

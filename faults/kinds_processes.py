@@ -18,7 +18,7 @@ from faults.injection import (
     until_in_thread,
 )
 from faults.world import PARTITIONS, start_again
-from tests.e2e.system import System
+from tests.support.system import System
 
 _READS_ONLY = "SHARE"
 _REBALANCED_S = 25.0

@@ -23,8 +23,8 @@ from faults.rest import Rest
 from klatsch.embedded.child import EmbeddedError, free_ports
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
-from tests.e2e.process import PersisterProcess, Process
-from tests.e2e.system import System
+from tests.support.process import PersisterProcess, Process
+from tests.support.system import System
 
 _SETTINGS = {
     "KLATSCH_ALLOWED_HOSTS": "127.0.0.1",

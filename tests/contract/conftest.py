@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.logs import KafkaUnderTest, LogUnderTest, MemoryUnderTest
+from tests.support.logs import KafkaUnderTest, LogUnderTest, MemoryUnderTest
 
 
 @pytest.fixture(params=["memory", "kafka"])

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from klatsch.eventlog.log import OffsetGone
-from tests.contract.logs import PARTITIONS, GroupMember, LogUnderTest, append_all, values_in
-from tests.contract.waiting import wait_until
+from tests.support.logs import PARTITIONS, GroupMember, LogUnderTest, append_all, values_in
+from tests.support.waiting import wait_until
 
 ALL = set(range(PARTITIONS))
 

@@ -6,8 +6,8 @@ from confluent_kafka import TopicPartition
 from prometheus_client import REGISTRY
 
 from klatsch.eventlog.kafka_reader import KafkaGroup
-from tests.contract.logs import PARTITIONS, Delivered, GroupMember, KafkaUnderTest, LogUnderTest, append_all, values_in
-from tests.contract.waiting import wait_until
+from tests.support.logs import PARTITIONS, Delivered, GroupMember, KafkaUnderTest, LogUnderTest, append_all, values_in
+from tests.support.waiting import wait_until
 
 FROM_THE_BEGINNING = dict.fromkeys(range(PARTITIONS), 0)
 

@@ -13,9 +13,9 @@ from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
-from tests.contract.logs import PARTITIONS, Delivered, append_all, values_in
 from tests.contract.swallowing import SwallowingProxy
-from tests.contract.waiting import wait_until
+from tests.support.logs import PARTITIONS, Delivered, append_all, values_in
+from tests.support.waiting import wait_until
 
 _TOPIC = "swallowed"
 _READ_ON_S = 15.0

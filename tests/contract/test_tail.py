@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from klatsch.eventlog.log import LogError, OffsetGone, Record
-from tests.contract.logs import PARTITIONS, Delivered, LogUnderTest, append_all, clock_ms, key_in, values_in
-from tests.contract.waiting import wait_until
+from tests.support.logs import PARTITIONS, Delivered, LogUnderTest, append_all, clock_ms, key_in, values_in
+from tests.support.waiting import wait_until
 
 FROM_THE_BEGINNING = dict.fromkeys(range(PARTITIONS), 0)
 

@@ -14,7 +14,7 @@ from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, LogError, LogFull, Record, Report
 from klatsch.eventlog.partitions import partition_of
-from tests.contract.logs import (
+from tests.support.logs import (
     PARTITIONS,
     Appended,
     Delivered,
@@ -24,8 +24,8 @@ from tests.contract.logs import (
     key_in,
     values_in,
 )
-from tests.contract.waiting import wait_until
-from tests.e2e.process import stopped
+from tests.support.process import stopped
+from tests.support.waiting import wait_until
 
 
 def read_all(log: LogUnderTest, count: int) -> Delivered:

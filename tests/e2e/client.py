@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from klatsch.core.ids import uuid7
-from tests.e2e.process import HOST, GatewayProcess
-from tests.e2e.system import Person
-from tests.frames import check_received, check_written
+from tests.support.frames import check_received, check_written
+from tests.support.process import HOST, GatewayProcess
+from tests.support.system import Person
 
 SUBPROTOCOL = "klatsch.v1"
 _DEADLINE_S = 15.0

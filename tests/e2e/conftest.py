@@ -11,11 +11,11 @@ from klatsch.embedded.child import tail
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.e2e.client import Client
-from tests.e2e.process import GatewayProcess, PersisterProcess, Process
 from tests.e2e.rest import Rest
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, Talk, start_talk
 from tests.e2e.talk import OpenRest as OpenRest  # noqa: PLC0414 - tests of others take it from here
+from tests.support.process import GatewayProcess, PersisterProcess, Process
+from tests.support.system import Person, System
 
 _SYSTEM = pytest.StashKey[System]()
 OpenNewcomer = Callable[[GatewayProcess], Awaitable[Person]]

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.e2e.client import Attempt, Client
-from tests.e2e.system import System
+from tests.support.system import System
 
 
 class Row(NamedTuple):

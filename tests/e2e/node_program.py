@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from tests.node import NODE
+from tests.support.node import NODE
 
 _DEADLINE_S = 60.0
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from klatsch.client import Changed, Client, Message, Reset, Sent, Settings, State
 from tests.e2e.histories import archived, order
-from tests.e2e.process import HOST, GatewayProcess
 from tests.e2e.rest import Rest
-from tests.e2e.system import Person, System
+from tests.support.process import HOST, GatewayProcess
+from tests.support.system import Person, System
 
 _DEADLINE_S = 60.0
 QUICK = Settings(reconnect_first_s=0.1, reconnect_most_s=1.0)

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.process import GatewayProcess
-from tests.e2e.system import Person
+from tests.support.process import GatewayProcess
+from tests.support.system import Person
 
 _DEADLINE_S = 20.0
 _AGAIN_S = 0.05

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import Row, check
-from tests.e2e.process import GatewayProcess
 from tests.e2e.rest import Rest
-from tests.e2e.system import Person, System
+from tests.support.process import GatewayProcess
+from tests.support.system import Person, System
 
 Open = Callable[..., Awaitable[Client]]
 OpenRest = Callable[[GatewayProcess, Person], Rest]

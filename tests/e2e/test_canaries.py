@@ -19,8 +19,8 @@ from psycopg import sql
 from klatsch.embedded import child
 from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.e2e.client import SUBPROTOCOL, Client
-from tests.e2e.process import HOST, GatewayProcess, PersisterProcess, Process, wait_until
-from tests.e2e.system import ORIGIN, System
+from tests.support.process import HOST, GatewayProcess, PersisterProcess, Process, wait_until
+from tests.support.system import ORIGIN, System
 
 _ASK_S = 10.0
 

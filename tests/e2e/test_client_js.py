@@ -11,10 +11,10 @@ import pytest
 
 from tests.e2e.histories import Row, archived
 from tests.e2e.node_program import NodeProgram, node_program
-from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess
-from tests.e2e.system import Person, System
 from tests.e2e.talk import OpenRest
-from tests.node import CLIENT
+from tests.support.node import CLIENT
+from tests.support.process import ROOT, GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 _TALK = Path(__file__).parent / "js" / "talk.mjs"
 _EXAMPLE = ROOT / "examples" / "chat.mjs"

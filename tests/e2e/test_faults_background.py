@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from tests.e2e.process import GatewayProcess, PersisterProcess, Process, wait_until
-from tests.e2e.system import System
+from tests.support.process import GatewayProcess, PersisterProcess, Process, wait_until
+from tests.support.system import System
 
 _GATEWAY_TASKS = {
     "tick": "klatsch.gateway.sending.Sending.tick",

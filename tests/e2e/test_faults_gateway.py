@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from tests.e2e.client import Attempt, Client
-from tests.e2e.process import GatewayProcess, PersisterProcess, stopped, unread_bytes, wait_until
-from tests.e2e.system import System
 from tests.e2e.talk import Open, Talk
+from tests.support.process import GatewayProcess, PersisterProcess, stopped, unread_bytes, wait_until
+from tests.support.system import System
 
 _COUNT = 20
 _LARGE = "🎉" * 4_000  # 16 kB

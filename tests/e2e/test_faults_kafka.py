@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from klatsch.embedded.kafka import EmbeddedKafka
-from tests.e2e.process import GatewayProcess, PersisterProcess, Process
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, Talk, more_acknowledged, start_talk, talking
+from tests.support.process import GatewayProcess, PersisterProcess, Process
+from tests.support.system import System
 
 _DOWN: dict[str, Callable[[EmbeddedKafka], None]] = {"stopped": EmbeddedKafka.stop, "killed": EmbeddedKafka.kill}
 _FIRST_ANSWER_S = 12

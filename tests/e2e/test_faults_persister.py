@@ -5,9 +5,9 @@ import asyncio
 import psutil
 
 from tests.e2e.histories import archived
-from tests.e2e.process import PersisterProcess, wait_until
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, Talk, more_acknowledged, start_talk, talking
+from tests.support.process import PersisterProcess, wait_until
+from tests.support.system import System
 
 _READS_ONLY = "SHARE"
 """The mode of a lock under which everybody may read a table and nobody write it."""

@@ -14,9 +14,9 @@ from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.messages import MessagePosted, digest
 from klatsch.records.values import encode
 from tests.e2e.histories import archived
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, OpenRest, Talk
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 
 class Poison(NamedTuple):

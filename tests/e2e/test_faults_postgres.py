@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from klatsch.embedded.postgres import EmbeddedPostgres
-from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, more_acknowledged, start_talk, talking
+from tests.support.process import GatewayProcess, PersisterProcess, wait_until
+from tests.support.system import System
 
 _DOWN: dict[str, Callable[[EmbeddedPostgres], None]] = {
     "stopped": EmbeddedPostgres.stop,

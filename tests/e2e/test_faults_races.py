@@ -6,9 +6,9 @@ from uuid import UUID
 
 from klatsch.core.ids import direct_conversation_id, uuid7
 from tests.e2e.histories import check
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, OpenRest, Talk
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 _ROUNDS = 10
 

@@ -11,10 +11,10 @@ from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.messaging.sending import Draft, send_message
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
-from tests.e2e.process import GatewayProcess, PersisterProcess, stopped
 from tests.e2e.rest import Rest
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, OpenRest
+from tests.support.process import GatewayProcess, PersisterProcess, stopped
+from tests.support.system import Person, System
 
 _TRIES = 40
 _PARTITIONS = 12

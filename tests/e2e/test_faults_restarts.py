@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from klatsch.embedded.kafka import EmbeddedKafka
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, more_acknowledged, start_talk, talking
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import System
 
 _READ_ON_S = 15.0
 """What is promised, from when the broker is back."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults.ledger import FaultLine, read_ledger, shortcomings
-from tests.e2e.process import ROOT
+from tests.support.process import ROOT
 
 _SEED = 11
 

@@ -10,9 +10,9 @@ import pytest
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 from klatsch.eventlog.places import Position
-from tests.e2e.process import HOST, GatewayProcess, Process, wait_until
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, Talk, more_acknowledged, start_talk, talking
+from tests.support.process import HOST, GatewayProcess, Process, wait_until
+from tests.support.system import System
 
 _AGAIN_S = 0.05
 _LEARNT_S = 20

@@ -15,9 +15,9 @@ import pytest
 from klatsch.core.ids import uuid7
 from tests.e2e.client import Client
 from tests.e2e.flooder import masked
-from tests.e2e.process import ROOT, GatewayProcess, wait_until
-from tests.e2e.system import Person
 from tests.e2e.talk import Open
+from tests.support.process import ROOT, GatewayProcess, wait_until
+from tests.support.system import Person
 
 _log = logging.getLogger(__name__)
 _SENDS = 100

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess
-from tests.e2e.system import System
+from tests.support.process import ROOT, GatewayProcess, PersisterProcess
+from tests.support.system import System
 
 _SECONDS = int(os.environ.get("KLATSCH_FUZZ_SECONDS", "25"))
 """Of requests; the start of the fuzzer and of the gateway comes on top. `make fuzz` gives it more."""

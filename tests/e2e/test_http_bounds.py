@@ -9,9 +9,9 @@ import httpx
 import psutil
 
 from klatsch.core.http_limits import HEAD_BYTES_MOST
-from tests.e2e.process import HOST, GatewayProcess
-from tests.e2e.system import Person
 from tests.e2e.talk import OpenRest
+from tests.support.process import HOST, GatewayProcess
+from tests.support.system import Person
 
 FLOOD_BYTES = 64 * 1024 * 1024
 GROWTH_MOST_BYTES = 16 * 1024 * 1024

@@ -13,12 +13,12 @@ from websockets.asyncio.client import connect as open_socket
 
 from klatsch.conversations.access import Access
 from klatsch.core.ids import uuid7
-from tests.contract.talk import message
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import System
 from tests.e2e.talk import Talk
 from tests.e2e.test_sync import Http, MakeHttp
 from tests.e2e.test_sync import http as http  # noqa: PLC0414 - the fixture
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.records import message
+from tests.support.system import System
 
 _MIB = 2**20
 _MESSAGES = 900

@@ -10,9 +10,9 @@ from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.messages import MessagePosted, digest
 from klatsch.records.values import encode
 from tests.e2e.histories import check
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 
 async def test_a_message_sent_again_is_answered_with_the_original_position_and_shown_once(

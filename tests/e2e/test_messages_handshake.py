@@ -9,9 +9,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.e2e.client import SUBPROTOCOL
-from tests.e2e.process import HOST, GatewayProcess
-from tests.e2e.system import ORIGIN, Person
 from tests.e2e.talk import Open, OpenRest
+from tests.support.process import HOST, GatewayProcess
+from tests.support.system import ORIGIN, Person
 
 
 @pytest.mark.parametrize("offered", [(), ("graphql-ws",), ("klatsch.v2",)])

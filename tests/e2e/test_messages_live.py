@@ -4,9 +4,9 @@ import re
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from tests.e2e.histories import check
-from tests.e2e.process import GatewayProcess, PersisterProcess, stopped
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open
+from tests.support.process import GatewayProcess, PersisterProcess, stopped
+from tests.support.system import Person, System
 
 
 async def test_a_message_reaches_the_receiver_and_every_other_connection_of_the_sender(

@@ -6,9 +6,9 @@ import httpx
 
 from tests.e2e.client import SUBPROTOCOL
 from tests.e2e.conftest import OpenNewcomer
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import ORIGIN, System
 from tests.e2e.talk import Open, OpenRest, Talk
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import ORIGIN, System
 
 
 async def test_no_credential_no_text_and_no_address_of_a_person_stands_in_any_log(

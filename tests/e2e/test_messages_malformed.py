@@ -8,9 +8,9 @@ import pytest
 
 from klatsch.core.ids import uuid7
 from tests.e2e.client import Client
-from tests.e2e.process import GatewayProcess
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open
+from tests.support.process import GatewayProcess
+from tests.support.system import Person, System
 
 _NUMBER = "7" * 5_000
 _NESTED = "[" * 30_000 + "]" * 30_000

@@ -6,9 +6,9 @@ import time
 from klatsch.core.ids import uuid7
 from tests.e2e.conftest import OpenNewcomer
 from tests.e2e.histories import archived, order
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import System
 from tests.e2e.talk import Open, OpenRest, Talk
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import System
 
 
 def _new_id() -> str:

@@ -4,9 +4,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from klatsch.embedded.child import free_ports
-from tests.e2e.process import HOST, GatewayProcess, PersisterProcess, wait_until
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open
+from tests.support.process import HOST, GatewayProcess, PersisterProcess, wait_until
+from tests.support.system import Person, System
 
 
 def scrape(url: str, **labels: str) -> dict[str, float]:

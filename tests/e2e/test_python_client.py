@@ -7,9 +7,9 @@ import pytest
 
 from klatsch.client import Client, NotAuthenticated, Refused, Settings, State, Stopped
 from tests.e2e.conftest import OpenRest
-from tests.e2e.process import HOST, GatewayProcess, PersisterProcess
 from tests.e2e.readers import IN_ORDER, Reader, check_equal, cut, more, open_client, say, texts_of, url_of
-from tests.e2e.system import Person, System
+from tests.support.process import HOST, GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from tests.e2e.client import Client
-from tests.e2e.process import HOST, ROOT, GatewayProcess, PersisterProcess
-from tests.e2e.system import Person
 from tests.e2e.talk import Open
+from tests.support.process import HOST, ROOT, GatewayProcess, PersisterProcess
+from tests.support.system import Person
 
 _EXAMPLE = ROOT / "examples" / "python_chat.py"
 _DEADLINE_S = 30

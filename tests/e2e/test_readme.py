@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import OpenRest
-from tests.e2e.process import GatewayProcess, PersisterProcess
-from tests.e2e.system import Person, System
+from tests.support.process import GatewayProcess, PersisterProcess
+from tests.support.system import Person, System
 
 _README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 _DEADLINE_S = 60

@@ -13,9 +13,9 @@ from websockets.exceptions import WebSocketException
 from klatsch.records.header import WHOLE_MESSAGE, make_header
 from klatsch.records.messages import MessageChanged
 from tests.e2e.client import Client
-from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, Talk
+from tests.support.process import GatewayProcess, PersisterProcess, wait_until
+from tests.support.system import Person, System
 
 _SMALL_RING = "65536"
 _LARGE = "x" * 3_000

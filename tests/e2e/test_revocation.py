@@ -12,9 +12,9 @@ import pytest
 
 from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.e2e.client import Client
-from tests.e2e.process import GatewayProcess, PersisterProcess, wait_until
-from tests.e2e.system import ORIGIN, Person, System
 from tests.e2e.talk import Open
+from tests.support.process import GatewayProcess, PersisterProcess, wait_until
+from tests.support.system import ORIGIN, Person, System
 
 WITHIN_S = 5.0
 

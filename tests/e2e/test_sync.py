@@ -10,9 +10,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.process import GatewayProcess
-from tests.e2e.system import Person
 from tests.e2e.talk import Open, Talk
+from tests.support.process import GatewayProcess
+from tests.support.system import Person
 
 _DEADLINE_S = 20
 

@@ -6,9 +6,9 @@ import httpx
 
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from tests.e2e.conftest import OpenNewcomer
-from tests.e2e.process import GatewayProcess, PersisterProcess, stopped
-from tests.e2e.system import Person, System
 from tests.e2e.talk import Open, Talk
+from tests.support.process import GatewayProcess, PersisterProcess, stopped
+from tests.support.system import Person, System
 
 _SIGN_INS = 64
 _SOCKETS = 48

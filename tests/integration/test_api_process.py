@@ -14,7 +14,7 @@ import pytest
 
 from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST
 from klatsch.embedded import child
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"

@@ -7,7 +7,6 @@ from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
-from tests.documents import openapi_errors
 from tests.integration.people import (
     CREDENTIALS,
     V1,
@@ -18,6 +17,7 @@ from tests.integration.people import (
     problem,
     quick_hashes,
 )
+from tests.support.documents import openapi_errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
 __all__ = ["quick_hashes"]

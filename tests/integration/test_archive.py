@@ -20,7 +20,9 @@ from klatsch.persister.batch import Batch, sort_records
 from klatsch.processes.wiring import connect_archive
 from klatsch.records.judge import Memberships
 from klatsch.records.messages import MessagePosted, digest
-from tests.contract.talk import (
+from tests.integration.people import make_person
+from tests.support.kinds import WITH_REWRITTEN, rewrite
+from tests.support.records import (
     ANA,
     BOB,
     CLEO,
@@ -37,8 +39,6 @@ from tests.contract.talk import (
     records_of,
     removed,
 )
-from tests.integration.people import make_person
-from tests.kinds import WITH_REWRITTEN, rewrite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

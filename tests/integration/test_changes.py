@@ -23,9 +23,9 @@ from klatsch.archive.changes import (
 from klatsch.archive.models import LogOffset, MembershipInterval, Message
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation, Member
-from tests.contract.talk import ANA, BOB, COFFEE, TEA, Somebody, in_group
 from tests.integration.archive_rows import archive, open_epoch
 from tests.integration.people import make_person
+from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, in_group
 
 pytestmark = pytest.mark.django_db
 

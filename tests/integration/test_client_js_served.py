@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from tests.node import CLIENT
+from tests.support.node import CLIENT
 
 
 @pytest.mark.parametrize("name", [file.name for file in sorted(CLIENT.glob("*.js"))])

@@ -11,9 +11,9 @@ from klatsch.conversations.models import Conversation, Member
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
-from tests.contract.gateway_parts import Costs
 from tests.integration.chat import Chat
 from tests.integration.people import problem
+from tests.support.gateway_parts import Costs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST = 5

@@ -19,9 +19,9 @@ from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.records.members import MembersChanged
-from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
+from tests.support.records import members_event
 
 CountsQueries = Callable[[int], AbstractContextManager[object]]
 

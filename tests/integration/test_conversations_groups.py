@@ -14,9 +14,9 @@ from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unava
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.records.members import MembersChanged
-from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
+from tests.support.records import members_event
 
 pytestmark = pytest.mark.django_db
 

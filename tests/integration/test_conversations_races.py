@@ -12,9 +12,9 @@ from klatsch.conversations import groups
 from klatsch.conversations.models import Member
 from klatsch.core.errors import Conflict, KlatschError
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from tests.contract.talk import members_event
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
+from tests.support.records import members_event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,7 +17,7 @@ from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.eventlog.outbox import RELAY_MOST, forget_relayed, is_waiting, promise_record, relay_records
 from klatsch.eventlog.partitions import partition_of
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from klatsch.eventlog.log import Entry, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.outbox import is_waiting, promise_record
 from klatsch.persister import relay
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,8 +28,8 @@ from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.processes.topics import Adoption, adopt_topic, create_topic, plan_adoption, verify_topic
-from tests.contract.logs import Delivered, append_all, broker
-from tests.contract.waiting import wait_until
+from tests.support.logs import Delivered, append_all, broker
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

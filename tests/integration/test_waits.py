@@ -12,8 +12,8 @@ from django.db import connections
 from klatsch.conversations import groups
 from klatsch.eventlog.log import Entry, Report
 from klatsch.eventlog.memory import MemoryWriter
-from tests.contract.waiting import wait_until
 from tests.integration.chat import Chat
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

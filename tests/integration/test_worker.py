@@ -19,9 +19,9 @@ from klatsch.persister.batch import sort_records
 from klatsch.persister.worker import Worker
 from klatsch.processes.wiring import connect_archive
 from klatsch.records.judge import Memberships
-from tests.contract.talk import ANA, BOB, NOW_MS, PEOPLE, TEA, Somebody, in_group, message, removed
-from tests.contract.waiting import wait_until
 from tests.integration.people import make_person
+from tests.support.records import ANA, BOB, NOW_MS, PEOPLE, TEA, Somebody, in_group, message, removed
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

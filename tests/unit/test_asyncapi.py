@@ -19,9 +19,9 @@ from klatsch.gateway.language.ops import OPS
 from klatsch.gateway.language.protocol import Close
 from klatsch.records.kinds import KINDS, MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANGED
 from klatsch.records.values import encode
-from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
-from tests.documents import asyncapi_errors
-from tests.frames import check_payload, check_received, check_written, is_described, is_taken
+from tests.support.documents import asyncapi_errors
+from tests.support.frames import check_payload, check_received, check_written, is_described, is_taken
+from tests.support.records import ANA, BOB, added, change_of, direct, in_group, posted
 
 DOCUMENT = async_document()
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]

@@ -3,7 +3,7 @@
 import asyncio
 
 from klatsch.gateway.background import TaskEnded, run_in_background
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 
 async def _fail() -> None:

@@ -15,7 +15,7 @@ from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.judge import Memberships
 from klatsch.records.messages import digest
-from tests.contract.talk import (
+from tests.support.records import (
     ANA,
     BOB,
     CLEO,

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.node import CLIENT, NODE
+from tests.support.node import CLIENT, NODE
 
 _FOLDER = Path(__file__).parent / "js"
 _DEADLINE_S = 60

@@ -22,10 +22,10 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import EXTENSION
 from klatsch.messaging.sending import Draft, identify
-from tests.contract.gateway_parts import CONNECTIONS_EACH, END, Parts, earlier, signed_in, standing_of
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, message
-from tests.contract.waiting import until
+from tests.support.gateway_parts import CONNECTIONS_EACH, END, Parts, earlier, signed_in, standing_of
+from tests.support.peer import Peer
+from tests.support.records import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, message
+from tests.support.waiting import until
 
 CHANNELS = {
     "__call__": "e52238720872dbc3",

@@ -10,7 +10,7 @@ from psycopg.errors import UndefinedColumn
 
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 
 class Slow:

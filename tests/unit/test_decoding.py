@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from klatsch.eventlog.log import Record
 from klatsch.records.decoding import is_sound
 from klatsch.records.kinds import KINDS, MESSAGE
-from tests.contract.talk import (
+from tests.support.records import (
     ANA,
     BOB,
     TEA,

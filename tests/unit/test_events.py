@@ -18,7 +18,7 @@ from klatsch.records.kinds import KINDS, MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANG
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.values import encode
-from tests.contract.talk import ANA, BOB, TEA, added, change_of, direct, entry_of, in_group, message, place, posted
+from tests.support.records import ANA, BOB, TEA, added, change_of, direct, entry_of, in_group, message, place, posted
 
 uuids = st.uuids().map(str)
 client_ids = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=64)

@@ -25,8 +25,8 @@ from klatsch.records.keys import MEMBERS
 from klatsch.records.kinds import KINDS, MESSAGE, Event, Kinds
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessagePosted, digest
-from tests.contract.peer import Peer
-from tests.contract.talk import (
+from tests.support.peer import Peer
+from tests.support.records import (
     ANA,
     BOB,
     CLEO,

@@ -12,10 +12,10 @@ from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.records.kinds import Judging, Kind
-from tests.contract.gateway_parts import Parts
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA, NOW_MS, in_group, message
-from tests.contract.waiting import until, wait_until
+from tests.support.gateway_parts import Parts
+from tests.support.peer import Peer
+from tests.support.records import ANA, NOW_MS, in_group, message
+from tests.support.waiting import until, wait_until
 
 
 class Broken(Parts):

@@ -12,7 +12,7 @@ from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST
 from klatsch.gateway.http import bounded as http_protocol
 from klatsch.gateway.http.bounded import PIPELINE_MOST, BoundedHttp
 from klatsch.gateway.socket import ChatSocket
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: k\r\n\r\n"
 

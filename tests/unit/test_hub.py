@@ -9,8 +9,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from klatsch.gateway.hub import Hub, Person
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, direct, in_group
+from tests.support.peer import Peer
+from tests.support.records import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, direct, in_group
 
 TEA_KEY, COFFEE_KEY = in_group(ANA, TEA).key, in_group(ANA, COFFEE).key
 KEYS = {TEA: TEA_KEY, COFFEE: COFFEE_KEY}

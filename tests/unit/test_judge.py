@@ -10,7 +10,7 @@ from klatsch.eventlog.log import Record
 from klatsch.records.judge import Memberships, StandingAt
 from klatsch.records.keys import MEMBERS
 from klatsch.records.members import MembersChanged, Membership
-from tests.contract.talk import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
+from tests.support.records import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
 
 TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()
 

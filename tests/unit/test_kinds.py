@@ -11,9 +11,9 @@ from klatsch.records.header import DIGEST, judged_id
 from klatsch.records.judge import Memberships
 from klatsch.records.kinds import KINDS, Fold
 from klatsch.records.schemas import record_schemas
-from tests.contract.talk import ANA, BOB, entry_of, fresh_client_id, in_group, posted, records_of, removed
-from tests.documents import asyncapi_errors
-from tests.kinds import BYTE, REWRITTEN, WITH_REWRITTEN, rewrite
+from tests.support.documents import asyncapi_errors
+from tests.support.kinds import BYTE, REWRITTEN, WITH_REWRITTEN, rewrite
+from tests.support.records import ANA, BOB, entry_of, fresh_client_id, in_group, posted, records_of, removed
 from tests.unit.test_feed import Gateway
 
 SAID = posted(in_group(ANA), "hi", client_id=fresh_client_id())

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.services import left_over
+from tests.support.services import left_over
 
 
 def test_what_still_runs_with_the_settings_of_this_run_is_found_and_nothing_else_is() -> None:

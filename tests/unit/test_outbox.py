@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.protocol import Close, wire
 from klatsch.gateway.outbox import Outbox
-from tests.contract.peer import Peer
+from tests.support.peer import Peer
 
 BOUND_BYTES = 100
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.outbox import Outbox
-from tests.contract.peer import Peer
+from tests.support.peer import Peer
 
 
 def an_outbox() -> Outbox:

@@ -19,8 +19,8 @@ from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, Hell
 from klatsch.gateway.language.protocol import Close
 from klatsch.records.kinds import MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANGED
 from klatsch.records.values import encode
-from tests.contract.peer import parse_frames
-from tests.contract.talk import ANA, BOB, added, change_of, direct, in_group, posted
+from tests.support.peer import parse_frames
+from tests.support.records import ANA, BOB, added, change_of, direct, in_group, posted
 
 texts = st.text(max_size=40)
 frame_ids = st.integers() | st.text(max_size=64)

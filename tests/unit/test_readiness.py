@@ -6,7 +6,7 @@ import pytest
 
 from klatsch.api.health import KEPT_S, NotReady, Readiness
 from klatsch.core.readiness import Why
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 class Parts:

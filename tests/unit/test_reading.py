@@ -6,7 +6,7 @@ import pytest
 
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.reading import READING_EACH, READING_MOST, ReadingTurns
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 
 class Readers:

@@ -10,9 +10,9 @@ from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.recheck import BATCH_MOST, Recheck
 from klatsch.records.people import credential_digest
-from tests.contract.gateway_parts import CannedDatabase
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA
+from tests.support.gateway_parts import CannedDatabase
+from tests.support.peer import Peer
+from tests.support.records import ANA
 
 EVERY_S, GIVE_UP_S = 60.0, 900.0
 AWAY = Unavailable("The archive is away.")

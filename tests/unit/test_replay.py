@@ -15,9 +15,9 @@ from klatsch.gateway.hub import Person
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
-from tests.contract.gateway_parts import REPLAY, Parts, standing_of
-from tests.contract.peer import Peer
-from tests.contract.talk import (
+from tests.support.gateway_parts import REPLAY, Parts, standing_of
+from tests.support.peer import Peer
+from tests.support.records import (
     ANA,
     BOB,
     COFFEE,
@@ -31,7 +31,7 @@ from tests.contract.talk import (
     posted,
     removed,
 )
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 Frames = list[dict[str, Any]]
 

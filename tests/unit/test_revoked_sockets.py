@@ -6,9 +6,9 @@ import pytest
 
 from klatsch.core.errors import NotFound
 from klatsch.gateway.language.protocol import Close
-from tests.contract.gateway_parts import Parts, signed_in, standing_of
-from tests.contract.talk import ANA, BOB, CLEO, Somebody, direct, ended, fresh_client_id, in_group, records_of
-from tests.contract.waiting import until
+from tests.support.gateway_parts import Parts, signed_in, standing_of
+from tests.support.records import ANA, BOB, CLEO, Somebody, direct, ended, fresh_client_id, in_group, records_of
+from tests.support.waiting import until
 from tests.unit.test_connection import SocketPeer, connected, send_frame
 
 

@@ -22,9 +22,9 @@ from klatsch.messaging.sending import Draft, identify
 from klatsch.records.keys import MEMBERS
 from klatsch.records.members import MembersChanged
 from klatsch.records.values import encode
-from tests.contract.gateway_parts import END, Costs, Parts, earlier
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA, BOB, TEA, direct, fresh_client_id, in_group
+from tests.support.gateway_parts import END, Costs, Parts, earlier
+from tests.support.peer import Peer
+from tests.support.records import ANA, BOB, TEA, direct, fresh_client_id, in_group
 
 
 @dataclass

@@ -25,7 +25,7 @@ from klatsch.messaging.sending import (
 from klatsch.records.header import judged_actor, judged_digest, judged_id
 from klatsch.records.kinds import KINDS, MESSAGE
 from klatsch.records.messages import MessagePosted, digest
-from tests.contract.talk import ANA, BOB, NOW_MS, TEA, direct, fresh_client_id, in_group
+from tests.support.records import ANA, BOB, NOW_MS, TEA, direct, fresh_client_id, in_group
 
 REFUSED = [*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0), 0xD800, 0xDBFF, 0xDC00, 0xDFFF]
 

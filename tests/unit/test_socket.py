@@ -15,7 +15,7 @@ from websockets.uri import parse_uri
 from klatsch.gateway import socket as socket_module
 from klatsch.gateway.language.protocol import Close, wire
 from klatsch.gateway.socket import EXTENSION, ChatSocket
-from tests.contract.waiting import until
+from tests.support.waiting import until
 
 
 class Wire(asyncio.Transport):

@@ -10,7 +10,7 @@ from websockets.frames import Opcode
 
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance, Allowances, Most
 from klatsch.gateway.language.protocol import Close, wire
-from tests.contract.waiting import until
+from tests.support.waiting import until
 from tests.unit.test_socket import Chat
 
 PING = b"\x89\x80\0\0\0\0"

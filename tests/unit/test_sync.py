@@ -18,10 +18,10 @@ from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.gateway.http.sinks import POLL_BYTES_MOST
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
-from tests.contract.gateway_parts import CONNECTIONS_EACH, Parts, signed_in, standing_of
-from tests.contract.talk import ANA, BOB, TEA, in_group, message
-from tests.contract.waiting import until
-from tests.frames import check_received
+from tests.support.frames import check_received
+from tests.support.gateway_parts import CONNECTIONS_EACH, Parts, signed_in, standing_of
+from tests.support.records import ANA, BOB, TEA, in_group, message
+from tests.support.waiting import until
 
 BEARER = {"authorization": "Bearer abc"}
 

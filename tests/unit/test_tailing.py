@@ -10,7 +10,7 @@ from klatsch.eventlog.memory import MemoryAsker, MemoryLog
 from klatsch.eventlog.pulse import CALL_MOST_S
 from klatsch.eventlog.tailing import ReplaceableTail
 from klatsch.eventlog.watch import LogWatch, Told
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 _NEVER_S = 3_600.0
 

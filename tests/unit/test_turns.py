@@ -17,10 +17,10 @@ from klatsch.gateway.hub import Person
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import SLICE, in_turns, slices
-from tests.contract.gateway_parts import Parts, standing_of
-from tests.contract.peer import Peer
-from tests.contract.talk import ANA, BOB, Somebody, direct, in_group, message, records_of, removed
-from tests.contract.waiting import until
+from tests.support.gateway_parts import Parts, standing_of
+from tests.support.peer import Peer
+from tests.support.records import ANA, BOB, Somebody, direct, in_group, message, records_of, removed
+from tests.support.waiting import until
 
 MANY = 2_000
 GROUPS = [UUID(int=number) for number in range(MANY)]

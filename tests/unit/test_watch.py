@@ -15,7 +15,7 @@ from klatsch.eventlog.kafka_asker import KafkaAsker
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.watch import LogWatch, Told
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 def asked_anew() -> float:

@@ -11,8 +11,8 @@ from websockets.streams import StreamReader
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import nothing
 from klatsch.records.kinds import KINDS, Kinds
-from tests.contract.waiting import until
-from tests.frames import check_received
+from tests.support.frames import check_received
+from tests.support.waiting import until
 
 
 def parse_frames(raw: bytes) -> list[Frame]:

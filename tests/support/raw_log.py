@@ -26,7 +26,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
 )
 
 from klatsch.eventlog.log import Entry
-from tests.e2e.process import wait_until
+from tests.support.process import wait_until
 
 _ASK_S = 10.0
 

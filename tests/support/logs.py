@@ -20,7 +20,7 @@ from klatsch.eventlog.memory import MemoryGroup, MemoryLog, MemoryTail, MemoryWr
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.eventlog.watch import LogWatch
-from tests.contract.waiting import wait_until
+from tests.support.waiting import wait_until
 
 PARTITIONS = 3
 _CLOSE_S = 10.0

@@ -13,7 +13,7 @@ from klatsch.records.keys import CONVERSATION
 from klatsch.records.kinds import KINDS, Fold, Header, Judging, Kind, Kinds, Push
 from klatsch.records.messages import MessagePosted, digest
 from klatsch.records.values import Time, Uuid, encode
-from tests.contract.talk import Somebody
+from tests.support.records import Somebody
 
 
 class Rewritten(msgspec.Struct, frozen=True, tag_field="t", tag="message_rewritten", gc=False):

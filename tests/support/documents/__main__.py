@@ -1,11 +1,11 @@
-"""`make check`: fails where a validator refuses a document: python -m tests.documents openapi.yaml asyncapi.yaml"""
+"""`make check`: fails where a validator refuses a document: `-m tests.support.documents openapi.yaml asyncapi.yaml`."""
 
 import sys
 from pathlib import Path
 
 import yaml
 
-from tests.documents import asyncapi_errors, openapi_errors
+from tests.support.documents import asyncapi_errors, openapi_errors
 
 if __name__ == "__main__":
     openapi, asyncapi = (yaml.safe_load(Path(name).read_text()) for name in sys.argv[1:])

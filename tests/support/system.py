@@ -15,8 +15,8 @@ from psycopg import sql
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
-from tests.e2e.process import ROOT, GatewayProcess, PersisterProcess, Process, wait_until
-from tests.e2e.raw_log import RawLog
+from tests.support.process import ROOT, GatewayProcess, PersisterProcess, Process, wait_until
+from tests.support.raw_log import RawLog
 
 ORIGIN = "http://klatsch.test:8000"
 _PEOPLE_AT_ONCE = 100

@@ -39,7 +39,7 @@ from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.messaging.lookup import Earlier
 from klatsch.records.people import credential_digest
-from tests.contract.talk import NOW_MS, Somebody
+from tests.support.records import NOW_MS, Somebody
 
 T = TypeVar("T")
 K = TypeVar("K")
