@@ -12,9 +12,10 @@ from klatsch.client.positions import Position, Token
 from klatsch.client.reading import flag, number, text, texts, whole
 
 SUBPROTOCOL: Final = "klatsch.v1"
-_STOP_STANDARD: Final = frozenset({1002, 1003, 1007, 1008, 1009})
-_STOP_OURS: Final = range(4400, 4500)
+# generated: close codes
+_STOP: Final = frozenset({1002, 1003, 1007, 1008, 1009, *range(4400, 4500)})
 _NOT_AUTHENTICATED: Final = 4401
+# end
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,5 +187,5 @@ def check_close(code: int, reason: str) -> None:
     """Raises Stopped where a close code means stop; for all others the client is to resume."""
     if code == _NOT_AUTHENTICATED:
         raise NotAuthenticated(reason or "not authenticated", code)
-    if code in _STOP_OURS or code in _STOP_STANDARD:
+    if code in _STOP:
         raise Stopped(reason or "closed by the server", code)

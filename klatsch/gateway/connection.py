@@ -16,7 +16,7 @@ from channels.consumer import AsyncConsumer
 from structlog.contextvars import bind_contextvars
 
 from klatsch.core.caps import AtOnce
-from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, RateLimited, Unavailable
+from klatsch.core.errors import BadRequest, KlatschError
 from klatsch.core.metrics import REFUSED
 from klatsch.core.tracing import new_id
 from klatsch.gateway.allowance import Allowances
@@ -31,12 +31,7 @@ from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)
-_CLOSES: Final[dict[type[KlatschError], Close]] = {
-    RateLimited: Close.FLOODING,
-    NotAuthenticated: Close.NOT_AUTHENTICATED,
-    Forbidden: Close.FORBIDDEN,
-    Unavailable: Close.NOT_READY,
-}
+_CLOSES: Final = {close.error: close for close in Close if close.error is not None}
 """What ends a connection that may not come in, or cannot be served."""
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from klatsch.archive.message_view import MessageView, Reactions
+from klatsch.core.errors import ERRORS, NotAuthenticated
 from klatsch.eventlog.places import PositionText
 from klatsch.records.members import Role
 from klatsch.records.values import Time, Uuid
@@ -21,22 +22,10 @@ ResumeToken = Annotated[
         description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
     ),
 ]
-ErrorCode = Literal[
-    "bad_request",
-    "unknown_op",
-    "not_found",
-    "not_a_member",
-    "forbidden",
-    "blocked",
-    "invalid_content",
-    "too_long",
-    "conflict",
-    "limit_reached",
-    "rate_limited",
-    "unavailable",
-    "unknown",
-    "not_archived_yet",
+ErrorCode = Annotated[
+    str, Meta(extra_json_schema={"enum": sorted(kind.code for kind in ERRORS if kind is not NotAuthenticated)})
 ]
+"""A credential that does not count closes the socket instead."""
 
 ResetReason = Literal["too_far_behind", "archive_behind", "unknown_epoch"]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import UNSET
 
-from klatsch.core.errors import KlatschError
+from klatsch.core.errors import BadRequest, Forbidden, KlatschError, NotAuthenticated, RateLimited, Unavailable
 from klatsch.gateway.language.frames import Err, Refusal, Reset, ResetBody, WrongField
 
 SUBPROTOCOL: Final = "klatsch.v1"
@@ -18,17 +18,46 @@ MALFORMED_MOST: Final = 10
 HELLO_DEADLINE_S: Final = 10.0
 
 
-class Close(IntEnum):
-    """Why a socket was closed: 43xx means resume, 44xx means stop."""
+STOP_FROM: Final = 4400
+STOP_BEFORE: Final = 4500
+STOP_STANDARD: Final = (1002, 1003, 1007, 1008, 1009)
+"""Of the codes of RFC 6455, those after which a client stops."""
 
-    DRAINING = 4301
-    SLOW = 4302
-    LOG_UNAVAILABLE = 4303
-    NOT_READY = 4304
-    MALFORMED = 4400
-    NOT_AUTHENTICATED = 4401
-    FORBIDDEN = 4403
-    FLOODING = 4429
+
+class Close(IntEnum):
+    """Why a socket was closed: 43xx means resume, 44xx means stop.
+
+    A row of the table of close codes, which documents and clients are generated from: its number, the error that it
+    stands for, and what a client is told of it.
+    """
+
+    error: type[KlatschError] | None
+    means: str
+
+    def __new__(cls, number: int, error: type[KlatschError] | None, means: str) -> Self:
+        close = int.__new__(cls, number)
+        close._value_ = number
+        close.error = error
+        close.means = means
+        return close
+
+    DRAINING = 4301, None, "The gateway is draining."
+    SLOW = 4302, None, "Too slow: the outbox was full, or nothing was taken for too long."
+    LOG_UNAVAILABLE = 4303, None, "The log is not available."
+    NOT_READY = 4304, Unavailable, "The gateway is not ready, or there was no `hello` in time."
+    MALFORMED = 4400, BadRequest, "No `klatsch.v1` was offered, or ten malformed frames in a row."
+    NOT_AUTHENTICATED = 4401, NotAuthenticated, "There is no valid credential, or it has ended."
+    FORBIDDEN = 4403, Forbidden, "This page's origin may not use the session cookie."
+    FLOODING = (
+        4429,
+        RateLimited,
+        "Flooding: more frames, bytes, fragments or sockets than a connection or a person may.",
+    )
+
+    @property
+    def client(self) -> str:
+        """What a client does then."""
+        return "stop: fix something first" if self >= STOP_FROM else "reconnect with jitter and resume"
 
 
 _encode = msgspec.json.Encoder().encode
@@ -83,7 +112,7 @@ def ok(re: int | str, body: dict[str, Any]) -> bytes:
 
 def err(re: int | str | None, error: KlatschError) -> bytes:
     refusal = Refusal(
-        code=error.code,  # type: ignore[arg-type]  # test_asyncapi.py: those of all our errors are in the list
+        code=error.code,
         detail=error.detail,
         temporary=error.temporary,
         retry_after=UNSET if error.retry_after is None else error.retry_after,

@@ -1,14 +1,10 @@
 """The codes of refusals and of closed sockets as docs/protocol.md shows them."""
 
-from typing import Final
-
 from klatsch.api.errors import REST_CODES
-from klatsch.core.errors import KlatschError
+from klatsch.core.errors import ERRORS
 from klatsch.core.http_limits import HEAD_TOO_LARGE, TOO_SLOW
-from klatsch.gateway.language.asyncapi.codes import ERROR_MEANINGS, close_codes
+from klatsch.gateway.language.protocol import STOP_BEFORE, STOP_FROM, STOP_STANDARD, Close
 from klatsch.processes.tables.markdown import table
-
-_MEANINGS: Final = ERROR_MEANINGS | {"not_authenticated": "REST only; over a WebSocket it is the close code 4401."}
 
 
 def error_table() -> str:
@@ -16,15 +12,15 @@ def error_table() -> str:
     return table(
         ("`code` of `err`", "REST status", "temporary", "meaning"),
         (
-            (f"`{kind.code}`", str(kind.status), "yes" if kind.temporary else "", _MEANINGS[kind.code])
-            for kind in sorted(KlatschError.__subclasses__(), key=lambda kind: kind.status)
+            (f"`{kind.code}`", str(kind.status), "yes" if kind.temporary else "", kind.means)
+            for kind in sorted(ERRORS, key=lambda kind: kind.status)
         ),
     )
 
 
 def rest_codes() -> str:
     """The codes that only REST has."""
-    known = {kind.code for kind in KlatschError.__subclasses__()}
+    known = {kind.code for kind in ERRORS}
     codes = {code: status for status, code in REST_CODES.items() if code not in known}
     codes |= {problem.code: problem.status for problem in (HEAD_TOO_LARGE, TOO_SLOW)} | {"internal_error": 500}
     return table(
@@ -37,5 +33,26 @@ def close_table() -> str:
     """Each close code, with what a client does then."""
     return table(
         ("close code", "meaning", "client"),
-        ((str(row["code"]), row["means"], row["client"]) for row in close_codes()),
+        ((str(int(close)), close.means, close.client) for close in Close),
+    )
+
+
+def close_codes_for_python() -> str:
+    """What the Python client does after a close code, as its own source."""
+    standard = ", ".join(map(str, STOP_STANDARD))
+    return (
+        f"_STOP: Final = frozenset({{{standard}, *range({STOP_FROM}, {STOP_BEFORE})}})\n"
+        f"_NOT_AUTHENTICATED: Final = {int(Close.NOT_AUTHENTICATED)}\n"
+    )
+
+
+def close_codes_for_javascript() -> str:
+    """The same for the JavaScript client, with the errors that the codes stand for."""
+    errors = ", ".join(f"{int(close)}: '{close.error.code}'" for close in Close if close >= STOP_FROM and close.error)
+    standard = ", ".join(map(str, STOP_STANDARD))
+    return (
+        "/** @type {Record<number, string>} */\n"
+        f"const CLOSE_CODES = {{ {errors} }};\n"
+        f"const STOP_STANDARD = new Set([{standard}]);\n"
+        f"const [STOP_FROM, STOP_BEFORE] = [{STOP_FROM}, {STOP_BEFORE}];\n"
     )

@@ -4,7 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from klatsch.processes.tables.codes import close_table, error_table, rest_codes
+from klatsch.processes.tables.codes import (
+    close_codes_for_javascript,
+    close_codes_for_python,
+    close_table,
+    error_table,
+    rest_codes,
+)
 from klatsch.processes.tables.health import health_table
 from klatsch.processes.tables.limits import limits_table
 from klatsch.processes.tables.metrics import metrics_table
@@ -21,11 +27,13 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "limits": limits_table,
     },
     "docs/settings.md": {"settings": settings_table},
+    "klatsch/client/frames.py": {"close codes": close_codes_for_python},
+    "klatsch/web/static/klatsch/errors.js": {"close codes": close_codes_for_javascript},
 }
 """The sections of each page by name, and what makes them."""
 
 _SECTION: Final = re.compile(
-    r"^(?P<begin>(?:<!--|#) generated: (?P<name>[^\n]*?)(?: -->)?\n)(?P<body>.*?)^(?P<end>(?:<!--|#) end\b)",
+    r"^(?P<begin>(?:<!--|#|//) generated: (?P<name>[^\n]*?)(?: -->)?\n)(?P<body>.*?)^(?P<end>(?:<!--|#|//) end\b)",
     re.MULTILINE | re.DOTALL,
 )
 

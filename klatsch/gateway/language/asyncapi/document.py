@@ -6,10 +6,11 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from klatsch.gateway.language.asyncapi.codes import close_codes, error_codes
+from klatsch.core.errors import ERRORS, NotAuthenticated
 from klatsch.gateway.language.asyncapi.messages import Spoken, frames_of, records_of
 from klatsch.gateway.language.asyncapi.security import SCHEMES, handshake
 from klatsch.gateway.language.ops import OPS, Op
+from klatsch.gateway.language.protocol import Close
 from klatsch.records.kinds import KINDS, Kinds
 
 _DESCRIPTION: Final = """\
@@ -96,8 +97,12 @@ def _socket(frames: Sequence[Spoken]) -> dict[str, Any]:
         "servers": [{"$ref": "#/servers/gateway"}],
         "messages": {spoken.name: _component("messages", spoken.name) for spoken in frames},
         "bindings": {"ws": {"method": "GET", "headers": handshake(), "bindingVersion": "0.1.0"}},
-        "x-close-codes": close_codes(),
-        "x-error-codes": error_codes(),
+        "x-close-codes": [{"code": int(close), "means": close.means, "client": close.client} for close in Close],
+        "x-error-codes": [
+            {"code": kind.code, "temporary": kind.temporary, "means": kind.means}
+            for kind in ERRORS
+            if kind is not NotAuthenticated
+        ],
     }
 
 

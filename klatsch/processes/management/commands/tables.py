@@ -8,7 +8,7 @@ from klatsch.processes.tables.pages import PAGES, with_tables
 
 
 class Command(BaseCommand):
-    help = "Writes the tables of settings, codes, limits, metrics and health into .env.example and docs/."
+    help = "Writes the tables of settings, codes, limits, metrics and health into .env.example, docs/ and the clients."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -17,9 +17,12 @@ export class ChatError extends Error {
   }
 }
 
+// generated: close codes
 /** @type {Record<number, string>} */
 const CLOSE_CODES = { 4400: 'bad_request', 4401: 'not_authenticated', 4403: 'forbidden', 4429: 'rate_limited' };
-const FINAL = new Set([1002, 1003, 1007, 1008, 1009]);
+const STOP_STANDARD = new Set([1002, 1003, 1007, 1008, 1009]);
+const [STOP_FROM, STOP_BEFORE] = [4400, 4500];
+// end
 
 /**
  * The error that a close code means, or null where the protocol says to resume.
@@ -27,6 +30,6 @@ const FINAL = new Set([1002, 1003, 1007, 1008, 1009]);
  * @param {string} reason
  */
 export function closeError(code, reason) {
-  if (!FINAL.has(code) && (code < 4400 || code > 4499)) return null;
+  if (!STOP_STANDARD.has(code) && (code < STOP_FROM || code >= STOP_BEFORE)) return null;
   return new ChatError(CLOSE_CODES[code] ?? 'stopped', reason || `closed with ${code}`, { close: code });
 }
