@@ -1,4 +1,4 @@
-"""How many conversations one person belongs to, and how fast they may change groups.
+"""Caps of a person's conversations, and the rate limit of changes to groups.
 
 Memberships are counted with the person's row locked: exactly, however many come at once.
 """

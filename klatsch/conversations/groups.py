@@ -232,7 +232,7 @@ def _change(member: Member, **values: object) -> None:
 
 
 def _relay_if_possible(log: LogWriter, conversation_id: UUID) -> None:
-    """What was committed holds and will be relayed: a log that does not answer is no reason to ask for it again."""
+    """Relays at once if the log answers; if not, the committed change holds, and the persister relays it later."""
     try:
         outbox.relay_records(log, place=place_of(conversation_id), deadline_s=RELAY_S)
     except Unavailable:

@@ -25,7 +25,7 @@ class Conversation(models.Model):
 
 
 class Member(models.Model):
-    """That a person belongs to a conversation, or once did. `version` grows with every change of this row."""
+    """A person's membership in a conversation, present or past. `version` grows with every change of this row."""
 
     class Role(models.TextChoices):
         OWNER = "owner"

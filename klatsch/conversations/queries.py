@@ -1,4 +1,4 @@
-"""Who may read and write where: guarded getters of one statement each, in SQL by hand as every send passes here.
+"""Rights to read and write: guarded getters of one statement each, in handwritten SQL as every send passes here.
 
 A stranger and a conversation that does not exist get the same NotFound.
 """
@@ -58,7 +58,7 @@ ROLES: Final = Member.Role.choices
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """What a person is in one conversation; `peer` is the other of two, None in a group.
+    """A person's membership in one conversation; `peer` is the other person of a direct one, None in a group.
 
     While `waiting`, a membership record of the conversation may still be missing from the log.
     """

@@ -1,4 +1,4 @@
-"""What each role may do in a group, and what a group may be called. No I/O.
+"""Rights of each role in a group, and rules for a group's title. No I/O.
 
 An owner may everything; an admin adds people and removes plain members; anybody may leave, but the last owner has to
 leave the group to another owner first, or dissolve it. Only where every owner was deactivated does ownership pass on.

@@ -54,7 +54,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
-        """As `TokenBucket.take`, from that person's."""
+        """Takes tokens from a person's bucket, as `TokenBucket.take` does."""
         if not self._per_second:
             return 0.0
         with self._lock:

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of an input."""
+    """A problem with one field of an input."""
 
     field: str
     code: str

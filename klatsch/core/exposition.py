@@ -13,7 +13,7 @@ def exposition() -> bytes:
 
 
 def may_read(authorization: str, token: str) -> bool:
-    """Whether that header `Authorization` may see it: always where no token is set."""
+    """Returns whether the `Authorization` header may see the metrics; always if no token is configured."""
     if not token:
         return True
     scheme, _, given = authorization.partition(" ")

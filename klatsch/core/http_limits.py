@@ -55,7 +55,7 @@ class Bodies:
 
 
 def is_a_name(header: bytes | str) -> bool:
-    """Whether a header's name means one thing only: WSGI writes `X_Forwarded_For` and `X-Forwarded-For` alike."""
+    """Returns whether a header's name is unambiguous: WSGI writes `X_Forwarded_For` and `X-Forwarded-For` alike."""
     return (b"_" if isinstance(header, bytes) else "_") not in header  # type: ignore[operator]  # the same kind
 
 

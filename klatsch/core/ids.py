@@ -49,12 +49,12 @@ def uuid7(now_ms: int) -> str:
 
 
 def is_client_id(text: str) -> bool:
-    """Whether `text` may name a message: 1 to 64 of `A-Z a-z 0-9 _ -`."""
+    """Returns whether `text` is a valid `client_id`: 1 to 64 of `A-Z a-z 0-9 _ -`."""
     return _CLIENT_ID.match(text) is not None
 
 
 def is_fresh(client_id: str, now_ms: int) -> bool:
-    """Whether every gateway still remembers an earlier use of this `client_id`: a UUIDv7 of the last or next minute."""
+    """Returns whether every gateway would still remember an earlier use of it: a UUIDv7 of the last or next minute."""
     if _UUID7.match(client_id) is None:
         return False
     made_ms = int(client_id[:8] + client_id[9:13], 16)

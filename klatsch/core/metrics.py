@@ -1,4 +1,4 @@
-"""What this process counts and measures; `/metrics` shows it. No name, address or content is in any label.
+"""Metrics of this process, exported at `/metrics`. No label has a name, an address or content.
 
 A Counter's `inc` takes a lock (0.5 µs, 1.6 µs with a label), a Histogram's `observe` two: what happens for each message
 is counted in plain numbers and folded in once a batch or a tick, and `Durations` takes no lock at all.

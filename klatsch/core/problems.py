@@ -15,7 +15,7 @@ ERRORS_MOST: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is answered instead of what was asked for. `retry_after` is in seconds."""
+    """An error as REST answers it (RFC 9457). `retry_after` is in seconds."""
 
     status: int
     code: str

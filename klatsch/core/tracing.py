@@ -23,7 +23,7 @@ def accept_id(given: str) -> str:
 
 
 def current_trace() -> bytes:
-    """What a record of the present request carries; empty outside of requests."""
+    """Returns the trace header for records of the present request; empty outside of requests."""
     return str(get_contextvars().get("request", "")).encode("ascii", "ignore")[:TRACE_BYTES_MOST]
 
 

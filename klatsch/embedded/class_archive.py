@@ -25,7 +25,7 @@ _CLASSES_ONLY = ["-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching", "-X
 
 
 def options(cache: Path, jars: list[Path], train: Callable[[Path, list[str]], None]) -> list[str]:
-    """What to tell the JVM so that it starts from the archive; where there is none yet, `train` is run to write it.
+    """Returns the JVM's options to start from the class archive. If there is none yet, `train` is run to write it.
 
     `train(folder, options)` runs a broker in `folder` with `options` to its end. Nothing depends on the archive: where
     it cannot be written there are no options, and the broker starts more slowly. All checkouts with the same Java and

@@ -227,7 +227,7 @@ class _Progress:
                 print(f"\r{self._what} [{'#' * done:<30}]", end="", flush=True)
 
     def give_up(self) -> None:
-        """What is printed next begins on a line of its own."""
+        """Ends the progress line, so that the next output begins on a line of its own."""
         if self._bar:
             print(flush=True)
 

@@ -102,7 +102,7 @@ class EmbeddedKafka:
         self._pid_file.write_text(str(self.process.pid))
 
     def ready(self) -> bool:
-        """Whether the broker answers a metadata request with itself: registered, and no longer fenced."""
+        """Returns whether the broker answers a metadata request with itself: registered, and no longer fenced."""
         try:
             with socket.create_connection((HOST, self.port), _ANSWER_S) as connection:
                 return _brokers_in_metadata(connection) > 0
@@ -128,7 +128,7 @@ class EmbeddedKafka:
         self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """As `kill -9`: the next start checks the log's end."""
+        """Kills the broker as `kill -9` does; the next start checks the log's end."""
         child.end(self.process, signal.SIGKILL, 1)
         self._pid_file.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What the embedded broker is told: a small machine, one node, and nothing left to a default that matters."""
+"""Settings of the embedded broker: one node on a small machine, with no important setting left to a default."""
 
 from collections.abc import Mapping
 
@@ -68,7 +68,7 @@ def server_properties(*, log_folder: str, port: int, controller_port: int, chang
 
 
 def _escaped(value: str) -> str:
-    """As java.util.Properties reads it: backslashes doubled, what is not ASCII by its code."""
+    """Returns text for java.util.Properties: backslashes doubled, and characters beyond ASCII by their code."""
     return "".join(
         char if " " <= char <= "~" else f"\\u{unit:04x}"
         for char in value.replace("\\", "\\\\")

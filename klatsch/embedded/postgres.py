@@ -109,7 +109,7 @@ class EmbeddedPostgres:
             )
 
     def ready(self) -> bool:
-        """Whether it takes connections."""
+        """Returns whether PostgreSQL accepts connections."""
         if self.process is None or self.process.poll() is not None:
             return False
         try:
@@ -134,7 +134,7 @@ class EmbeddedPostgres:
         self._remove_socket_folder()
 
     def kill(self) -> None:
-        """As `kill -9`: the next start recovers."""
+        """Kills PostgreSQL as `kill -9` does; the next start recovers."""
         child.end(self.process, signal.SIGKILL, 1)
         self._remove_socket_folder()
 

@@ -23,7 +23,7 @@ _LONGEST_LINE = 65_536
 
 
 class Service(Protocol):
-    """What can be supervised: EmbeddedPostgres, EmbeddedKafka and Program."""
+    """A service that can be supervised: EmbeddedPostgres, EmbeddedKafka or Program."""
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None: ...
@@ -83,7 +83,7 @@ class StopSignals:
             signal.signal(number, self._arrived)
 
     def stopping(self) -> None:
-        """From here on any further signal means hurry, whether or not there was a first."""
+        """Makes any further signal a request to hurry, whether or not there was a first."""
         self._seen = True
 
     def _arrived(self, _number: int, _frame: FrameType | None) -> None:

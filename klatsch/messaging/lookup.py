@@ -1,4 +1,4 @@
-"""What is asked of log and archive together: an old `client_id` (D3), and a place that a reader waits for (D8)."""
+"""Lookups that need log and archive together: an old `client_id` (D3), and a place that a reader waits for (D8)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ def refusals_counted() -> Iterator[None]:
 
 
 def counted(post: Callable[P, T]) -> Callable[P, T]:
-    """The same function; each of its answers is counted. What is no fit draft must have been refused before."""
+    """Wraps a sending function to count each of its answers. Invalid drafts must have been refused before."""
 
     @functools.wraps(post)
     def count(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What a blocking send goes through, and how long it waits: for the log's report, then for the archive.
+    """Parts and deadlines of a blocking send: it waits for the log's report, then for the archive.
 
     `log` must be a writer that reports. `waits` says how many old `client_id`s of a person are looked up at once.
     """

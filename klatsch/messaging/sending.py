@@ -21,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """What somebody wants to say. `client_id` is their name for it: the same again is a retry, not a second message."""
+    """A message to be sent. `client_id` is its sender's name for it: sent again with that name, it is a retry."""
 
     content: str
     client_id: str

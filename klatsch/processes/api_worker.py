@@ -1,4 +1,4 @@
-"""What each worker of `manage.py api` runs: `klatsch.processes.api` starts them, and they end with it."""
+"""Runs in each worker of `manage.py api`. `klatsch.processes.api` starts the workers, and they end with it."""
 
 from django.conf import settings
 

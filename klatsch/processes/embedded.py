@@ -66,7 +66,7 @@ class Installation:
             raise EmbeddedError(f"Klatsch was not ready after {_READY_DEADLINE_S} s: the lines above say why.")
 
     def _set_defaults(self) -> None:
-        """What the person has not set, for plain http on this machine."""
+        """Sets defaults for plain HTTP on this machine, where the environment has no value."""
         origins = f"http://localhost:{self._port},http://127.0.0.1:{self._port}"
         for name, value in (
             ("KLATSCH_SECRET_KEY", self._folder.secret_key()),
@@ -234,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _sentence(error: EmbeddedError | OSError) -> str:
-    """What went wrong and what to do, for a person; an OSError that is nobody's fault but ours is raised again."""
+    """Returns what went wrong and what to do, as one sentence; an unexpected OSError is raised again."""
     if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
         return "The disk is full: make room, or set KLATSCH_DATA (and KLATSCH_CACHE) to a folder on another disk."
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):

@@ -193,7 +193,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """What stays for as long as the process does, and works for all of its connections."""
+    """Parts that live as long as the process, and serve all of its connections."""
 
     hub: Hub
     feed: Feed

@@ -1,4 +1,4 @@
-"""What a command says where PostgreSQL or the log is not as it needs it: one sentence, and status 1."""
+"""Error messages of commands that lack PostgreSQL or the log: one sentence, and exit status 1."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -79,7 +79,7 @@ class Adoption:
 
 
 def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
-    """How the topic that is there now would be the log, None where it is already. Changes nothing.
+    """Returns how the present topic would become the log, or None if it is the log already. Changes nothing.
 
     `tail` reads all partitions that the topic has. Raises TopicChanged where it cannot be adopted as things are.
     """

@@ -143,12 +143,12 @@ def archive_waits() -> AtOnce:
 
 
 def rates() -> Buckets:
-    """How often people may send through this process, by whatever door."""
+    """Returns the rate limits of sends through this process, shared by WebSocket and REST."""
     return Buckets(settings.ENV["KLATSCH_MESSAGES_PER_SECOND"])
 
 
 def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
-    """The same, over parts that the process has already."""
+    """Returns what REST endpoints use, from parts that the process has already."""
     topics = log_topics()
 
     def check_log(deadline_s: float) -> None:

@@ -31,7 +31,7 @@ class _Standing(NamedTuple):
 
 
 class Memberships:
-    """Who has been removed from where, as the records say it; of a person's versions the highest is true.
+    """Tracks who has been removed from which conversation; a person's highest version is true.
 
     Being in is the default: only a removal makes a record void, never the want of an addition. So nothing is kept of
     people who were never removed, and a repeated or late record of a lower version changes nothing. What is kept is
@@ -47,7 +47,7 @@ class Memberships:
         return sum(map(len, self._standings.values()))
 
     def load(self, told: StandingAt) -> None:
-        """Takes what the archive says; a higher version that a record brought stands."""
+        """Takes a standing from the archive, unless a record brought a higher version."""
         standing = _Standing(told.version, told.active, told.partition, told.offset)
         self._take(told.conversation.encode("ascii"), told.user_id, standing)
 
@@ -57,7 +57,7 @@ class Memberships:
         return [m for m in event.members if self._take(key, m.user_id, _Standing(m.version, m.active, *place))]
 
     def is_removed(self, key: bytes, sender: bytes) -> bool:
-        """Whether what `sender` (16 bytes) appends to the conversation of that key is void."""
+        """Returns whether a record that `sender` (16 bytes) appends to the conversation of `key` is void."""
         people = self._standings.get(key)
         if people is None:
             return False

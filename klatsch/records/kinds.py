@@ -23,7 +23,7 @@ Event = MessagePosted | MessageChanged | MembersChanged | UserChanged
 
 
 class Judging(Enum):
-    """How feeds and the persister decide, in the log's order, what a record is worth."""
+    """Rules by which feeds and the persister decide, in the log's order, whether a record is in force."""
 
     ONCE = auto()
     """Void when its actor was removed before; of one id the first counts, and whoever sent it is answered."""
@@ -36,7 +36,7 @@ class Judging(Enum):
 
 
 class Storing(Enum):
-    """What the persister makes of a record in force."""
+    """Rules by which the persister stores a record in force."""
 
     MESSAGE = auto()
     """A new message, with the next number of its conversation."""
@@ -71,7 +71,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What sockets get of a record: its value verbatim, `places` (fields that are its own position) and `constants`.
+    """Shape of a record's push: its value verbatim, `places` (fields that are its own position) and `constants`.
 
     `constants` are fields that have one value for all records of the kind: by name, type and value. `about`
     is its description.

@@ -21,7 +21,7 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
-    """Who belongs to a conversation from here on; people whom it does not name stay as they are.
+    """Changes who belongs to a conversation; people whom it does not name stay as they are.
 
     `member_count` is how many belong to it then; records of before it was told have none.
     """

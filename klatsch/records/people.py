@@ -24,5 +24,5 @@ class UserChanged(msgspec.Struct, frozen=True, tag_field="t", tag="user"):
 
 
 def credential_digest(credential: str) -> str:
-    """How records, connections and lists name a credential: a session by its key, a token by what is kept of it."""
+    """Returns a credential's name in records and lists: a digest of a session's key or of a stored token."""
     return hashlib.sha256(credential.encode()).hexdigest()

@@ -22,14 +22,14 @@ def metrics_table() -> str:
 
 
 def gateway_families() -> list[Metric]:
-    """What a gateway exports besides, of one that has read nothing."""
+    """Returns the metrics that a gateway exports besides, from one that has read nothing."""
     pending, ring = Pending(), Ring(1, 150)
     feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring, recent_bytes=2**20)
     return list(GatewayGauges(feed, pending, ring, lambda: {0: 0}, lambda: 0).collect())
 
 
 def persister_families() -> list[Metric]:
-    """What a persister exports besides, of one that has stored nothing."""
+    """Returns the metrics that a persister exports besides, from one that has stored nothing."""
     return list(PersisterGauges(lambda: {0: 0}, lambda: {0: 0}).collect())
 
 
