@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "klatsch.api.relaying.RelayAfterStaff",
+    "klatsch.api.requests.RelayPromises",
 ]
 
 TEMPLATES = [

@@ -15,7 +15,6 @@ from klatsch.accounts.credentials import Token
 from klatsch.accounts.limits import count_registration
 from klatsch.api.authentication import SessionAuthentication, person_of
 from klatsch.api.bodies import TextField, read_body
-from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import operation
 
 PASSWORD_CHARACTERS_MOST = 1024
@@ -80,10 +79,7 @@ class LogIn(Entrance):
         refusals=(400, 401, 403, 429),
     )
     def post(self, request: Request) -> Response:
-        before = request.user
         profile = services.sign_in(http=request, **read_body(request, CredentialsSerializer))
-        if before.is_authenticated:  # their session has ended by this one
-            relay_affairs(request, before.pk)
         return Response(ProfileSerializer(profile).data)
 
 
@@ -102,7 +98,6 @@ class LogOut(APIView):
             revocation.end_token(person_id=person.id, token_id=request.auth.id)
         else:
             services.sign_out(http=request)
-        relay_affairs(request, person.id)
         return Response(status=204)
 
 

@@ -11,9 +11,8 @@ from rest_framework.views import APIView
 from klatsch.accounts import passwords
 from klatsch.accounts.credentials import Token
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, Entrance
-from klatsch.api.authentication import credential_of, person_of
+from klatsch.api.authentication import credential_of
 from klatsch.api.bodies import TextField, read_body
-from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import operation
 
 _TOKEN_CHARACTERS_MOST = 100
@@ -51,7 +50,6 @@ class Password(APIView):
         keep_session = not isinstance(request.auth, Token)
         fields = read_body(request, PasswordChangeSerializer)
         passwords.change_password(http=request, credential=credential_of(request), **fields, keep_session=keep_session)
-        relay_affairs(request, person_of(request).id)
         return Response(status=204)
 
 
@@ -79,8 +77,7 @@ class ConfirmReset(Entrance):
         refusals=(400, 403),
     )
     def post(self, request: Request) -> Response:
-        person = passwords.confirm_reset(**read_body(request, NewPasswordSerializer))
-        relay_affairs(request, person.pk)
+        passwords.confirm_reset(**read_body(request, NewPasswordSerializer))
         return Response(status=204)
 
 

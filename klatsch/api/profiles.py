@@ -17,7 +17,6 @@ from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
 from klatsch.api.authentication import credential_of, person_of, user_of
 from klatsch.api.bodies import TextField, read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
-from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING
 
@@ -82,11 +81,9 @@ class Deactivate(APIView):
         refusals=(400, 401, 403, 409, 429),
     )
     def post(self, request: Request) -> Response:
-        person = person_of(request)
         fields = read_body(request, OwnPasswordSerializer)
         passwords.check_own_password(http=request, credential=credential_of(request), **fields, field="password")
         revocation.deactivate_person(person=user_of(request))
-        relay_affairs(request, person.id)
         return Response(status=204)
 
 
@@ -123,7 +120,6 @@ class SessionById(APIView):
     def delete(self, request: Request, session_id: str) -> Response:
         person = person_of(request)
         revocation.end_session(person_id=person.id, session_id=session_id)
-        relay_affairs(request, person.id)
         return Response(status=204)
 
 

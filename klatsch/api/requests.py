@@ -10,8 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import parse_header_parameters
 from structlog.contextvars import bound_contextvars
 
+from klatsch.api.ports import ports_of
 from klatsch.core.metrics import REQUEST_SECONDS, REQUESTS
 from klatsch.core.tracing import accept_id
+from klatsch.eventlog.outbox import relaying_promises
 
 HEADER = "X-Request-ID"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -63,3 +65,14 @@ class RequestIds:
         REQUESTS.labels(method, str(response.status_code)).inc()
         REQUEST_SECONDS.observe(time.perf_counter() - started_s)
         return response
+
+
+class RelayPromises:
+    """The last middleware: what a request promised to the log is relayed before its answer, if the log answers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with relaying_promises(lambda: ports_of(request).log):
+            return self._get_response(request)

@@ -18,7 +18,6 @@ from klatsch.api.auth import CredentialsSerializer
 from klatsch.api.authentication import SessionAuthentication, credential_of, person_of, user_of
 from klatsch.api.bodies import read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
-from klatsch.api.relaying import relay_affairs
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 
 
@@ -102,7 +101,6 @@ class TokenById(APIView):
     def delete(self, request: Request, token_id: str) -> Response:
         person = person_of(request)
         revocation.end_token(person_id=person.id, token_id=token_id)
-        relay_affairs(request, person.id)
         return Response(status=204)
 
 

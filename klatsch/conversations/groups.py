@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Case, When
 from django.db.models.functions import Lower
@@ -25,17 +24,12 @@ from klatsch.conversations.queries import (
 )
 from klatsch.conversations.rights import check_may_add, check_may_remove, check_owns, check_role, check_title
 from klatsch.conversations.services import promise_members
-from klatsch.core.errors import BadRequest, Conflict, Forbidden, Unavailable
+from klatsch.core.errors import BadRequest, Conflict, Forbidden
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
-_log = structlog.get_logger(__name__)
-
 MEMBERS_MOST: Final = 2_000
 """People in one group: a change of it is one transaction, and one record for each 200 of them."""
-
-RELAY_S: Final = 2.0
-"""How long a change that holds already waits for the log, before it leaves its record to the relay."""
 
 _OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
 
@@ -54,7 +48,7 @@ def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str
         members += [(Member(conversation=group, user_id=person.id), person.username) for person in people]
         Member.objects.bulk_create(member for member, _ in members)
         promise_members(group, members)
-    _relay_if_possible(log, group.pk)
+    outbox.relay_if_possible(lambda: log, place=place_of(group.pk))
     return group.pk
 
 
@@ -67,7 +61,7 @@ def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogW
         group.title = title
         group.save(update_fields=["title"])
         promise_members(group, ())
-    _relay_if_possible(log, conversation_id)
+    outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
 
 
 def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> MemberView:
@@ -83,7 +77,7 @@ def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: Log
             member = _admit(group, person, member)
             _count_members(group)
             promise_members(group, [(member, person.username)])
-    _relay_if_possible(log, conversation_id)
+    outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
     return MemberView(person.username, str(person.id), member.role, member.joined_at)
 
 
@@ -121,7 +115,7 @@ def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: s
         if target.role != role:
             _change(target, role=role)
             promise_members(group, [(target, target.user.username)])
-    _relay_if_possible(log, conversation_id)
+    outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
     return MemberView(target.user.username, str(target.user_id), target.role, target.joined_at)
 
 
@@ -229,11 +223,3 @@ def _change(member: Member, **values: object) -> None:
         setattr(member, name, value)
     member.version += 1
     member.save(update_fields=[*values, "version"])
-
-
-def _relay_if_possible(log: LogWriter, conversation_id: UUID) -> None:
-    """Relays at once if the log answers; if not, the committed change holds, and the persister relays it later."""
-    try:
-        outbox.relay_records(log, place=place_of(conversation_id), deadline_s=RELAY_S)
-    except Unavailable:
-        _log.warning("relay_postponed", conversation=str(conversation_id))

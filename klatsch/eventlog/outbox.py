@@ -3,11 +3,14 @@
 import functools
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -16,7 +19,10 @@ from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.postgres.base import release_connection
 
+_log = structlog.get_logger(__name__)
 RELAY_DEADLINE_S: Final = 8.0
+RELAY_AT_ONCE_S: Final = 2.0
+"""How long a change that holds already waits for the log, before it leaves its record to the relay."""
 RELAY_MOST = 500
 """Entries in one relay: what one process claims at once."""
 CLAIM_S: Final = RELAY_DEADLINE_S + 2
@@ -41,8 +47,14 @@ _SETTLE: Final = """
     WHERE id = ANY(%s)"""
 
 
+_unrelayed: ContextVar[set[bytes] | None] = ContextVar("unrelayed", default=None)
+"""The places of what the present request has promised, and not relayed."""
+
+
 def promise_record(*, key: bytes, value: bytes, place: bytes, judge: bytes = b"") -> None:
     """Puts a record into the outbox of the present transaction; `place` is the key whose partition it goes to."""
+    if (unrelayed := _unrelayed.get()) is not None:
+        unrelayed.add(place)
     OutboxEntry.objects.create(key=key, value=value, judge=judge, place=place)
 
 
@@ -77,6 +89,8 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
     waits for another process that is relaying the same, so that on return that place's records are in the log;
     without, it leaves what others have claimed to them.
     """
+    if (unrelayed := _unrelayed.get()) is not None:
+        unrelayed.difference_update(set(unrelayed) if place is None else {place})
     deadline = time.monotonic() + deadline_s
     while not (entries := _claim(place)):
         if place is None or not is_waiting(place):
@@ -95,6 +109,27 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
     if not in_time or reports.failed:
         raise _unavailable()
     return len(entries)
+
+
+def relay_if_possible(find_log: Callable[[], LogWriter], *, place: bytes | None = None) -> None:
+    """Relays what was committed; it holds, and the relay follows: a log that does not answer is no reason to refuse."""
+    try:
+        relay_records(find_log(), place=place, deadline_s=RELAY_AT_ONCE_S)
+    except Unavailable:
+        _log.warning("relay_postponed")
+
+
+@contextmanager
+def relaying_promises(find_log: Callable[[], LogWriter]) -> Iterator[None]:
+    """Relays, when the block is over, what was promised within it and not relayed yet, if the log answers."""
+    unrelayed: set[bytes] = set()
+    token = _unrelayed.set(unrelayed)
+    try:
+        yield
+    finally:
+        _unrelayed.reset(token)
+    if unrelayed:
+        relay_if_possible(find_log, place=unrelayed.pop() if len(unrelayed) == 1 else None)
 
 
 def _claim(place: bytes | None) -> dict[int, Entry]:

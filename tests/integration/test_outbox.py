@@ -15,7 +15,14 @@ from klatsch.eventlog import outbox
 from klatsch.eventlog.log import Entry, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.models import OutboxEntry
-from klatsch.eventlog.outbox import RELAY_MOST, forget_relayed, is_waiting, promise_record, relay_records
+from klatsch.eventlog.outbox import (
+    RELAY_MOST,
+    forget_relayed,
+    is_waiting,
+    promise_record,
+    relay_records,
+    relaying_promises,
+)
 from klatsch.eventlog.partitions import partition_of
 from tests.support.waiting import wait_until
 
@@ -67,6 +74,39 @@ def test_what_was_promised_is_in_the_log_once_relayed_in_the_order_promised(log:
     assert relay_records(MemoryWriter(log)) == 3
     assert values(log) == [b"1", b"2", b"3"]
     assert not is_waiting(HERE)
+
+
+@pytest.mark.parametrize("places", [(HERE,), (HERE, THERE)])
+def test_what_a_block_promised_is_relayed_when_it_is_over(log: MemoryLog, places: tuple[bytes, ...]) -> None:
+    with relaying_promises(lambda: MemoryWriter(log)):
+        for place in places:
+            promise(b"1", place=place)
+        assert waiting() == [b"1"] * len(places)
+
+    assert waiting() == []
+    assert [value for place in places for value in values(log, place)] == [b"1"] * len(places)
+
+
+def test_what_a_block_has_relayed_itself_or_not_promised_asks_for_no_log(log: MemoryLog) -> None:
+    def no_log() -> MemoryWriter:
+        raise AssertionError("asked for")
+
+    promise(b"another's", place=THERE)
+    with relaying_promises(no_log):
+        promise(b"1")
+        relay_records(MemoryWriter(log), place=HERE)
+
+    assert (values(log), waiting()) == ([b"1"], [b"another's"])
+
+
+def test_a_log_that_does_not_answer_is_no_reason_to_refuse_what_was_committed() -> None:
+    def no_log() -> MemoryWriter:
+        raise Unavailable("Away.")
+
+    with relaying_promises(no_log):
+        promise(b"1")
+
+    assert waiting() == [b"1"]
 
 
 def test_a_record_keeps_its_key_and_header_and_goes_to_the_partition_of_its_place(log: MemoryLog) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from klatsch.conversations import groups
+from klatsch.eventlog import outbox
 from klatsch.eventlog.log import Entry, Report
 from klatsch.eventlog.memory import MemoryWriter
 from tests.integration.chat import Chat
@@ -81,7 +81,7 @@ def make_group(chat: Chat, name: str) -> Any:
 def test_while_more_requests_than_connections_wait_for_the_log_others_read(
     chat: Chat, in_threads: Callable[..., Any], act: Callable[[Chat, str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(groups, "RELAY_S", 60)
+    monkeypatch.setattr(outbox, "RELAY_AT_ONCE_S", 60)
     chat.writer = writer = WaitingWriter(chat)
     waiting = [in_threads(act, chat, f"ana{number}") for number in range(PEOPLE)]
     try:
