@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 
 from klatsch.accounts.models import User
 from klatsch.core.errors import Unavailable
-from klatsch.outages import note_failure
+from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 _log = structlog.get_logger(__name__)
 _WAITING_MOST = 200
@@ -38,7 +38,7 @@ class Mailer:
             job()
         except (OSError, smtplib.SMTPException) as error:
             _log.warning("mail_not_sent", error=type(error).__name__)
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             note_failure("mail_not_sent", error)
         finally:
             self._room.release()

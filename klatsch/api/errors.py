@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
 from klatsch.core.problems import CONTENT_TYPE, ERRORS_MOST, Problem
-from klatsch.outages import is_outage
+from klatsch.postgres.outages import is_outage
 
 DATABASE_AWAY_RETRY_S = 2
 

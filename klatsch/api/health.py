@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
-from django.db import Error as DatabaseError
-from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, JsonResponse
 
@@ -17,6 +15,8 @@ from klatsch.api.ports import Ports, ports_of
 from klatsch.core.errors import Unavailable
 from klatsch.core.readiness import Why
 from klatsch.eventlog.log import LogError, TopicChanged
+from klatsch.postgres.connections import connect
+from klatsch.postgres.outages import DATABASE_ERRORS
 
 DEADLINE_S = 2.0
 """Of each check: below the time-outs of the balancers that ask."""
@@ -113,33 +113,27 @@ def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
         raise NotReady(Why.ANOTHER_TOPIC) from error
     except LogError as error:
         raise NotReady(Why.DOES_NOT_ANSWER) from error
-    except DatabaseError as error:
+    except DATABASE_ERRORS as error:
         raise NotReady(Why.CANNOT_BE_COMPARED) from error
 
 
 def check_log_of(request: HttpRequest) -> None:
     try:
         ports = ports_of(request)
-    except (Unavailable, DatabaseError) as error:
+    except (Unavailable, *DATABASE_ERRORS) as error:
         raise NotReady(Why.CANNOT_BE_REACHED) from error
     check_log(ports)
 
 
 def _ask(statement: str, deadline_s: float) -> list[tuple[Any, ...]]:
     """Not through the pool: that all its connections are busy is no reason to send requests elsewhere."""
-    milliseconds = math.ceil(deadline_s * 1000)
-    parameters = connection.get_connection_params()
-    parameters |= {
-        "connect_timeout": math.ceil(deadline_s),
-        "tcp_user_timeout": milliseconds,
-        "options": f"{parameters.get('options', '')} -c statement_timeout={milliseconds}",
-    }
+    timeout = f"-c statement_timeout={math.ceil(deadline_s * 1_000)}"
     try:
-        with psycopg.connect(**parameters, autocommit=True) as fresh:
+        with connect("health", autocommit=True, silent_s=deadline_s, connect_s=deadline_s, options=timeout) as fresh:
             return fresh.execute(statement).fetchall()
     except psycopg.errors.UndefinedTable as error:
         raise NotReady(Why.NOT_MIGRATED) from error
-    except psycopg.Error as error:
+    except DATABASE_ERRORS as error:
         raise NotReady(Why.DOES_NOT_ANSWER) from error
 
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 import psycopg
-from django.db import connection
 
 from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.store import ARCHIVED_CHANNEL
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.epochs import current_epoch
-from klatsch.outages import note_failure
 from klatsch.postgres.base import release_connection
+from klatsch.postgres.connections import connect
+from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 READ_EVERY_S: Final = 1.0
 """How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""
@@ -29,15 +29,6 @@ BACKOFF_S: Final = (0.1, 2.0)
 """Between attempts to connect: at first, and at most."""
 
 # A server that vanished without a word is noticed within seconds, by a socket that nobody writes to as well.
-_WATCHFUL: Final = {
-    "autocommit": True,
-    "application_name": "klatsch-archive-progress",
-    "connect_timeout": 3,
-    "tcp_user_timeout": 5000,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 2,
-}
 _OFFSETS: Final = """
     SELECT newest.epoch, stored.partition, stored.next_offset
     FROM (SELECT max(epoch) AS epoch FROM eventlog_epoch) newest
@@ -209,12 +200,12 @@ class ArchiveProgress:
         with woken, waker:
             while not self._closing.is_set():
                 try:
-                    with _connect() as listening:
+                    with connect("archive-progress", autocommit=True, silent_s=5, connect_s=3) as listening:
                         listening.execute(f"LISTEN {ARCHIVED_CHANNEL}")
                         self._read(listening)
                         pause_s = BACKOFF_S[0]
                         self._listen(listening, woken)
-                except psycopg.Error as error:
+                except DATABASE_ERRORS as error:
                     note_failure("archive_progress_lost", error, again_in_s=pause_s)
                     self._closing.wait(pause_s)
                     pause_s = min(pause_s * 2, BACKOFF_S[1])
@@ -269,11 +260,6 @@ async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s:
     except TimeoutError:
         return condition()
     return True
-
-
-def _connect() -> "psycopg.Connection[Any]":
-    """A connection of its own, outside the pool, with the parameters of Django's."""
-    return psycopg.connect(**connection.get_connection_params() | _WATCHFUL)
 
 
 def _was_woken(woken: socket.socket) -> bool:

@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 
 from klatsch.core.metrics import ADDED_PARTITIONS, IGNORED_RECORDS
 from klatsch.eventlog.epochs import added_partitions, check_same, current_epoch
 from klatsch.eventlog.log import LogError, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, Topic
-from klatsch.outages import is_outage, note_failure
+from klatsch.postgres.outages import DATABASE_ERRORS, is_outage, note_failure
 
 _log = structlog.get_logger(__name__)
 EVERY_S = 1.0
@@ -54,7 +54,7 @@ class TopicWatch:
                 return
             except LogError:
                 continue  # it is said by whoever reads or writes
-            except (DatabaseError, InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 if not is_outage(error):
                     note_failure("topic_watch", error)
             finally:

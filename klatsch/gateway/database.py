@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
 from klatsch.core.errors import Unavailable
-from klatsch.outages import is_outage
+from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 
 _log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class DatabaseThreads:
             return await asyncio.wait_for(future, self._deadline_s)
         except TimeoutError as error:
             raise _no_answer() from error
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             if not is_outage(error):
                 raise
             _log.warning("archive_unavailable", error=type(error).__name__)

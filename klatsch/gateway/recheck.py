@@ -12,7 +12,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, InterfaceError
 
 from klatsch.accounts.credentials import Held, find_live
 from klatsch.core.errors import Unavailable
@@ -20,7 +19,7 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import slices
-from klatsch.outages import note_failure
+from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 _log = structlog.get_logger(__name__)
 BATCH_MOST: Final = 500
@@ -108,7 +107,7 @@ class Recheck:
             return await self._database.run(lambda: self._find(held))
         except Unavailable:
             _log.warning("recheck_unanswered", connections=len(due))
-        except (DatabaseError, InterfaceError) as error:  # a fault of ours is no revocation either
+        except DATABASE_ERRORS as error:  # a fault of ours is no revocation either
             note_failure("recheck_unanswered", error, connections=len(due))
         return None
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 import structlog
-from django.db import DatabaseError, InterfaceError
 
 from klatsch.archive.histories import Verdict, find_verdict
 from klatsch.archive.message_view import MessageView, view_of_posted
@@ -19,8 +18,8 @@ from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
 from klatsch.messaging.outcomes import counted
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
-from klatsch.outages import is_outage
 from klatsch.postgres.base import release_connection
+from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 from klatsch.records.messages import MessagePosted
 
 _log = structlog.get_logger(__name__)
@@ -113,7 +112,7 @@ def _read_archived(route: Route, sent: SentMessage, position: Position) -> Messa
         return None
     try:
         verdict = find_verdict(message_id=sent.id, position=position)
-    except (DatabaseError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
         return None  # PostgreSQL went away just now: the message is safe in the log

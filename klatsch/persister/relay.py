@@ -3,12 +3,12 @@
 import threading
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogWriter
 from klatsch.eventlog.outbox import forget_relayed, relay_records
-from klatsch.outages import note_failure
+from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 _log = structlog.get_logger(__name__)
 _EVERY_S = 1.0
@@ -29,7 +29,7 @@ def run_relay(log: LogWriter, stopping: threading.Event) -> None:
             rounds += 1
         except Unavailable as error:
             _log.warning("relay_waits", error=type(error).__name__)
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             note_failure("relay_waits", error)
         finally:
             close_old_connections()

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-import psycopg
 import structlog
 
 from klatsch.archive import store
@@ -14,9 +13,9 @@ from klatsch.core.clock import Clock, milliseconds
 from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, PERSISTED, VOID
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
-from klatsch.outages import note_failure
 from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, MessageRow, sort_records
+from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 from klatsch.records.judge import PRUNE_EVERY_S, Memberships
 
 _log = structlog.get_logger(__name__)
@@ -145,7 +144,7 @@ class Worker:
         while True:
             try:
                 return act(self._open())
-            except psycopg.Error as error:
+            except DATABASE_ERRORS as error:
                 note_failure("archive_unavailable", error, retry_in_s=wait_s)
                 self._drop()
                 if self._stopping.wait(wait_s):

@@ -6,10 +6,9 @@ from typing import Final
 
 import psycopg
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
 from klatsch.eventlog.log import LogError
-from klatsch.outages import is_outage, sqlstate_of
+from klatsch.postgres.outages import DATABASE_ERRORS, is_outage, sqlstate_of
 
 _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.UndefinedColumn.sqlstate}
 
@@ -21,7 +20,7 @@ def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
         yield
     except LogError as error:
         raise CommandError(f"{beginning}{error}") from error
-    except (DatabaseError, InterfaceError, psycopg.Error) as error:
+    except DATABASE_ERRORS as error:
         if is_outage(error):
             raise CommandError(f"{beginning}PostgreSQL does not answer (DATABASE_URL)") from error
         if sqlstate_of(error) not in _LACKING:

@@ -22,6 +22,7 @@ from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
+from klatsch.postgres.connections import connect
 
 
 def clock_ms() -> int:
@@ -82,17 +83,7 @@ def log_tail(partitions: int) -> KafkaTail:
 
 def connect_archive(role: str) -> psycopg.Connection[Any]:
     """A connection of its own, outside Django's pool, for SQL that runs on one thread for ever."""
-    parameters = django_connection.get_connection_params()
-    for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
-        parameters.pop(ours, None)
-    # A server that is gone without a word is noticed within seconds, not after TCP's quarter of an hour.
-    patience: dict[str, Any] = {
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-    }
-    connection = psycopg.connect(**parameters, **patience, application_name=f"klatsch-{role}")
+    connection = connect(role)
     if connection.info.server_version >= _POSTGRES_17:
         # idle_in_transaction_session_timeout would not do: libpq's Flush after a pipeline disarms it.
         connection.execute(f"SET transaction_timeout = {_TRANSACTION_MS}".encode())

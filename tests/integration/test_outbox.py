@@ -84,7 +84,7 @@ def test_what_a_block_promised_is_relayed_when_it_is_over(log: MemoryLog, places
         assert waiting() == [b"1"] * len(places)
 
     assert waiting() == []
-    assert [value for place in places for value in values(log, place)] == [b"1"] * len(places)
+    assert [record.value for partition in log.records for record in partition] == [b"1"] * len(places)
 
 
 def test_what_a_block_has_relayed_itself_or_not_promised_asks_for_no_log(log: MemoryLog) -> None:

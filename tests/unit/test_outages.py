@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from klatsch.api.errors import problem_of
 from klatsch.core.metrics import STATEMENTS_REFUSED
-from klatsch.outages import is_outage, note_failure
+from klatsch.postgres.outages import is_outage, note_failure
 
 OUTAGES = [
     psycopg.OperationalError("connection refused"),

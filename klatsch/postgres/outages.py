@@ -10,6 +10,9 @@ from klatsch.core.metrics import STATEMENTS_REFUSED
 
 _log = structlog.get_logger(__name__)
 
+DATABASE_ERRORS: Final = (Error, psycopg.Error)
+"""All that Django and psycopg raise for PostgreSQL: an outage, or a statement that it refuses."""
+
 _CLASSES: Final = frozenset({"08", "40", "53", "57", "58"})
 """Connection lost; transaction rolled back (deadlock, serialization); out of disk, memory or connections; stopped or
 cancelled by an operator or a time-out; a fault of the server's system.

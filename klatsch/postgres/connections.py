@@ -1,0 +1,36 @@
+"""Connections to PostgreSQL of a thread's own, beside Django's pool."""
+
+import math
+from typing import Any, Final
+
+import psycopg
+from django.db import connection
+
+_DJANGOS: Final = ("cursor_factory", "context", "prepare_threshold")
+"""Parameters that suit Django's cursors only."""
+_KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+_SILENT_S: Final = 10.0
+
+
+def connect(
+    role: str,
+    *,
+    autocommit: bool = False,
+    silent_s: float = _SILENT_S,
+    connect_s: float | None = None,
+    options: str = "",
+) -> psycopg.Connection[Any]:
+    """Connects to Django's database, as `klatsch-<role>`; raises psycopg.OperationalError.
+
+    A server that is gone without a word is noticed after `silent_s`, not after TCP's quarter of an hour. `connect_s` is
+    how long to try, in whole seconds for libpq, and `options` is added to the server's.
+    """
+    parameters = connection.get_connection_params()
+    for name in _DJANGOS:
+        parameters.pop(name, None)
+    parameters |= _KEEPALIVES | {"tcp_user_timeout": math.ceil(silent_s * 1_000), "application_name": f"klatsch-{role}"}
+    if connect_s is not None:
+        parameters["connect_timeout"] = math.ceil(connect_s)
+    if options:
+        parameters["options"] = f"{parameters.get('options', '')} {options}"
+    return psycopg.connect(**parameters, autocommit=autocommit)
