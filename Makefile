@@ -14,6 +14,9 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
+# bench imports the Python client library, a distribution of its own.
+WITH_CLIENT := PYTHONPATH=clients/python
+
 .PHONY: help up compose-env test test-compose fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -40,7 +43,7 @@ check: $(DEV_READY) ## check format, lint, types, imports, settings, migrations 
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(NOWHERE) $(BIN)/mypy
-	$(BIN)/lint-imports
+	$(WITH_CLIENT) $(BIN)/lint-imports
 	$(NOWHERE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(NOWHERE) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	$(NOWHERE) $(BIN)/python manage.py schemas --check
@@ -66,7 +69,7 @@ tail: $(RUN_READY) ## print the records of the log as they arrive (while `make u
 	@$(EMBEDDED) run -- manage.py tail $(ARGS)
 
 bench: $(DEV_READY) ## measure throughput and latency (while `make up` runs; ARGS="--help" lists options)
-	@$(EMBEDDED) run -- -m bench $(ARGS)
+	@$(WITH_CLIENT) $(EMBEDDED) run -- -m bench $(ARGS)
 
 faults: $(DEV_READY) ## inject faults into a separate Klatsch under load, and verify its promise (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)

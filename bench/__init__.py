@@ -1,1 +1,1 @@
-"""Measures a running Klatsch from outside: `make bench`, or `python -m bench --help`. Never imported by the package."""
+"""Measures a running Klatsch from outside: `make bench`. Never imported by the package."""

@@ -3,7 +3,7 @@
 // The state is kept in a file, so that a second run sends what the first could not, and shows what was missed.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Chat } from '../klatsch/web/static/klatsch/client.js';
+import { Chat } from '../clients/js/src/client.js';
 
 const [url, to, file = 'chat-state.json'] = process.argv.slice(2);
 const state = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;

@@ -1,4 +1,5 @@
-"""Talk with somebody from a terminal: KLATSCH_TOKEN=… python examples/python_chat.py ws://localhost:8000/ws bob
+"""Talk with somebody from a terminal. `pip install ./clients/python` installs the library that it uses; then run
+KLATSCH_TOKEN=… python examples/python_chat.py ws://localhost:8000/ws bob
 
 What you type is sent, however long that takes; what was said while this did not run is shown when it runs again.
 """
@@ -8,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from klatsch.client import Client, Refused, State
+from klatsch_client import Client, Refused, State
 
 SAVED = Path("python_chat.json")
 

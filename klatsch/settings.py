@@ -166,8 +166,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is required
 }
 
-# Served from where the packages have them: nothing to collect, so no STATIC_ROOT (WhiteNoise warns of a missing one).
+# Served from the packages and from clients/js, under one URL. Nothing is collected, so there is no STATIC_ROOT
+# (WhiteNoise warns of a missing one).
 STATIC_URL = "static/"
+STATICFILES_DIRS = [("klatsch", BASE_DIR / "clients" / "js" / "src")]
 WHITENOISE_USE_FINDERS = True
 
 LANGUAGE_CODE = "en"

@@ -8,7 +8,7 @@ import msgspec
 from bench.client import Socket, open_socket
 from bench.people import BenchPerson
 from bench.storm.record import Place, Record, Shown, Stream, advanced, offsets_of, place_of
-from klatsch.client.retries import Backoff
+from klatsch_client.retries import Backoff
 
 _TEXT = "x" * 100
 _OPEN_S = 20.0

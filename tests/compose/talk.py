@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from klatsch.client import Client, Settings, State
+from klatsch_client import Client, Settings, State
 from tests.compose.stack import Stack
 
 _PATIENCE_S = 30

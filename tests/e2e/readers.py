@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
-from klatsch.client import Changed, Client, Message, Reset, Sent, Settings, State
+from klatsch_client import Changed, Client, Message, Reset, Sent, Settings, State
 from tests.e2e.histories import archived, order
 from tests.e2e.rest import Rest
 from tests.support.process import HOST, GatewayProcess

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from klatsch.client import Client, NotAuthenticated, Refused, Settings, State, Stopped
+from klatsch_client import Client, NotAuthenticated, Refused, Settings, State, Stopped
 from tests.e2e.conftest import OpenRest
 from tests.e2e.readers import IN_ORDER, Reader, check_equal, cut, more, open_client, say, texts_of, url_of
 from tests.support.process import HOST, GatewayProcess, PersisterProcess

@@ -11,6 +11,7 @@ from tests.support.process import HOST, ROOT, GatewayProcess, PersisterProcess
 from tests.support.system import Person
 
 _EXAMPLE = ROOT / "examples" / "python_chat.py"
+_LIBRARY = ROOT / "clients" / "python"
 _DEADLINE_S = 30
 
 
@@ -29,7 +30,7 @@ class Chat:
             f"ws://{HOST}:{gateway.port}/ws",
             peer.username,
             cwd=folder,
-            env=os.environ | {"KLATSCH_TOKEN": person.token, "PYTHONPATH": str(ROOT), "no_proxy": HOST},
+            env=os.environ | {"KLATSCH_TOKEN": person.token, "PYTHONPATH": str(_LIBRARY), "no_proxy": HOST},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

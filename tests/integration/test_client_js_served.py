@@ -1,14 +1,16 @@
-"""The page's JavaScript is served as a static file, as it stands in the repository."""
+"""/static/klatsch/ has the JavaScript client and the scripts of pages, as they stand in the repository."""
+
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from tests.support.node import CLIENT
+from tests.support.node import CLIENT, PAGES
 
 
-@pytest.mark.parametrize("name", [file.name for file in sorted(CLIENT.glob("*.js"))])
-def test_the_client_is_served_as_javascript(name: str) -> None:
-    answer = Client().get(f"/static/klatsch/{name}")
+@pytest.mark.parametrize("file", sorted([*CLIENT.glob("*.js"), *PAGES.glob("*.js")]), ids=lambda file: file.name)
+def test_the_client_is_served_as_javascript(file: Path) -> None:
+    answer = Client().get(f"/static/klatsch/{file.name}")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/javascript")
-    assert b"".join(answer) == (CLIENT / name).read_bytes()
+    assert b"".join(answer) == file.read_bytes()

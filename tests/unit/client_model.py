@@ -5,9 +5,9 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs
 
-from klatsch.client.frames import Push, Welcome, decode
-from klatsch.client.positions import Position, Token
-from klatsch.client.reload import PageRequest
+from klatsch_client.frames import Push, Welcome, decode
+from klatsch_client.positions import Position, Token
+from klatsch_client.reload import PageRequest
 
 CONVERSATIONS = ("one", "two", "three")
 PARTITIONS = 2

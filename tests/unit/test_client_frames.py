@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from klatsch.client import frames
-from klatsch.client.clock import ServerClock
-from klatsch.client.errors import NotAuthenticated, Stopped
-from klatsch.client.events import Member, Members, Message, Reset, Typing
-from klatsch.client.frames import Accepted, Garbled, Mark, Push, Rejected, Welcome
-from klatsch.client.positions import Position, Token
-from klatsch.client.retries import Backoff
-from klatsch.client.sends import Sends
-from klatsch.client.session import Session
-from klatsch.client.state import State
-from klatsch.client.uuid7 import Uuid7s
 from klatsch.core.ids import is_fresh
 from klatsch.gateway.language.asyncapi.messages import frames_of
 from klatsch.records.kinds import KINDS
+from klatsch_client import frames
+from klatsch_client.clock import ServerClock
+from klatsch_client.errors import NotAuthenticated, Stopped
+from klatsch_client.events import Member, Members, Message, Reset, Typing
+from klatsch_client.frames import Accepted, Garbled, Mark, Push, Rejected, Welcome
+from klatsch_client.positions import Position, Token
+from klatsch_client.retries import Backoff
+from klatsch_client.sends import Sends
+from klatsch_client.session import Session
+from klatsch_client.state import State
+from klatsch_client.uuid7 import Uuid7s
 
 _TOKEN = "1.0123456789abcdef.0:5.1:7"
 _MESSAGE = {

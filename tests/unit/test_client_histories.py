@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from klatsch.client.errors import NotAuthenticated, Stopped
-from klatsch.client.histories import Histories, NotNow
-from klatsch.client.reload import PageRequest
+from klatsch_client.errors import NotAuthenticated, Stopped
+from klatsch_client.histories import Histories, NotNow
+from klatsch_client.reload import PageRequest
 
 _REQUEST = PageRequest("one", "limit=100&at_least=1%3A0%3A5")
 

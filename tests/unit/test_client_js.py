@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.support.node import CLIENT, NODE
+from tests.support.node import CLIENT, NODE, PAGES
 
 _FOLDER = Path(__file__).parent / "js"
 _DEADLINE_S = 60
@@ -36,12 +36,12 @@ def test_a_javascript_test_that_fails_is_reported_as_failed(tmp_path: Path) -> N
 
 
 def test_every_file_of_the_client_is_a_strict_module_of_moderate_size_that_needs_nothing_else() -> None:
-    files = sorted(CLIENT.glob("*.js"))
-    assert "client.js" in [file.name for file in files]
+    files = sorted([*CLIENT.glob("*.js"), *PAGES.glob("*.js")])
+    assert {"client.js", "link.js"} <= {file.name for file in files}
     for file in files:
         text = file.read_text()
         assert len(text.splitlines()) <= _LONGEST_FILE, file.name
         assert max(map(len, text.splitlines())) <= 130, file.name
         imported = re.findall(r"from '([^']+)'", text)
-        assert all((CLIENT / name).exists() and name.startswith("./") for name in imported), f"{file.name}: {imported}"
+        assert all((file.parent / name).exists() and name.startswith("./") for name in imported), (file.name, imported)
         assert _run("--check", str(file)).returncode == 0, file.name

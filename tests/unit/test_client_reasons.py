@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from klatsch.client import Client, NotAuthenticated, Settings, Status, Stopped
-from klatsch.client.reasons import lost
+from klatsch_client import Client, NotAuthenticated, Settings, Status, Stopped
+from klatsch_client.reasons import lost
 from tests.unit.client_peer import Peer, serving
 
 _QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.client.errors import Refused
-from klatsch.client.events import Draft, Failed, Sent
-from klatsch.client.frames import Accepted, Rejected
-from klatsch.client.positions import Position
-from klatsch.client.sends import ANSWER_S, Sends
-from klatsch.client.state import State
-from klatsch.client.unfinished import Unfinished
-from klatsch.client.uuid7 import Uuid7s
+from klatsch_client.errors import Refused
+from klatsch_client.events import Draft, Failed, Sent
+from klatsch_client.frames import Accepted, Rejected
+from klatsch_client.positions import Position
+from klatsch_client.sends import ANSWER_S, Sends
+from klatsch_client.state import State
+from klatsch_client.unfinished import Unfinished
+from klatsch_client.uuid7 import Uuid7s
 
 
 def _longest(_low: float, high: float) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from klatsch.client import (
+from klatsch.core.ids import is_fresh
+from klatsch_client import (
     Client,
     Closed,
     Failed,
@@ -21,9 +22,8 @@ from klatsch.client import (
     TooManyUnmarked,
     connection,
 )
-from klatsch.client.positions import Position
-from klatsch.client.posting import TOLD_MOST
-from klatsch.core.ids import is_fresh
+from klatsch_client.positions import Position
+from klatsch_client.posting import TOLD_MOST
 from tests.unit.client_peer import NOW_MS, Peer, serving, token_of
 
 _QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)

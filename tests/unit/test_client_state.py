@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from klatsch.client.errors import Stopped
-from klatsch.client.events import Changed, Draft, Event, Message, Reset, Sent
-from klatsch.client.frames import Mark, Push, Welcome
-from klatsch.client.positions import Position
-from klatsch.client.reload import Reload
-from klatsch.client.session import Session
-from klatsch.client.state import State
-from klatsch.client.unfinished import Unfinished
+from klatsch_client.errors import Stopped
+from klatsch_client.events import Changed, Draft, Event, Message, Reset, Sent
+from klatsch_client.frames import Mark, Push, Welcome
+from klatsch_client.positions import Position
+from klatsch_client.reload import Reload
+from klatsch_client.session import Session
+from klatsch_client.state import State
+from klatsch_client.unfinished import Unfinished
 from tests.unit.client_model import Server, push
 
 STEPS = ["write", "write", "change", "own", "take", "take", "take", "mark", "cut", "crash", "epoch"]

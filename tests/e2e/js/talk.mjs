@@ -7,7 +7,7 @@
  */
 
 import { createInterface } from 'node:readline';
-import { Chat, comparePositions } from '../../../klatsch/web/static/klatsch/client.js';
+import { Chat, comparePositions } from '../../../clients/js/src/client.js';
 
 const PAUSE_MS = 10;
 const UNSETTLED_MOST = 40;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, mock, test } from 'node:test';
-import { ChatError } from '../../../klatsch/web/static/klatsch/client.js';
+import { ChatError } from '../../../clients/js/src/client.js';
 import { mark, pass, push, settle, Stage, token } from './fake.mjs';
 
 afterEach(() => mock.restoreAll());

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePositions } from '../../../klatsch/web/static/klatsch/client.js';
+import { comparePositions } from '../../../clients/js/src/client.js';
 import { CONVERSATION, mark, message, pass, push, reset, settle, Stage, token } from './fake.mjs';
 
 const HISTORY = `/api/v1/conversations/${CONVERSATION}/messages`;

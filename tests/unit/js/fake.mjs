@@ -1,7 +1,7 @@
 /** Sockets, requests and time that a test moves by hand. */
 
 import { mock } from 'node:test';
-import { Chat } from '../../../klatsch/web/static/klatsch/client.js';
+import { Chat } from '../../../clients/js/src/client.js';
 
 export const CONVERSATION = 'c0000000-0000-4000-8000-000000000001';
 export const NOW_MS = Date.parse('2026-11-24T12:00:00.000Z');

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, mock, test } from 'node:test';
-import { comparePositions } from '../../../klatsch/web/static/klatsch/client.js';
+import { comparePositions } from '../../../clients/js/src/client.js';
 import { CONVERSATION, message, pass, reset, settle, Stage, token } from './fake.mjs';
 
 afterEach(() => mock.restoreAll());

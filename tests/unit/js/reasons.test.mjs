@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { Chat } from '../../../klatsch/web/static/klatsch/client.js';
+import { Chat } from '../../../clients/js/src/client.js';
 import { CONVERSATION, mark, message, pass, reset, settle, Stage } from './fake.mjs';
 
 const HISTORY = `/api/v1/conversations/${CONVERSATION}/messages`;

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-from klatsch.client import frames
-from klatsch.client.errors import Refused
-from klatsch.client.events import Draft, Failed, Sent
-from klatsch.client.frames import Accepted, Rejected
-from klatsch.client.retries import jitter_s
+from klatsch_client import frames
+from klatsch_client.errors import Refused
+from klatsch_client.events import Draft, Failed, Sent
+from klatsch_client.frames import Accepted, Rejected
+from klatsch_client.retries import jitter_s
 
 ANSWER_S: Final = 30.0
 """A gateway answers `unknown` after 10 s: one that says nothing for so long is lost."""

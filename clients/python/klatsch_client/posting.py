@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from klatsch.client.errors import Refused, TooManyUnmarked
-from klatsch.client.events import Draft, Failed, Sent
-from klatsch.client.inbox import Inbox
-from klatsch.client.sends import Sends
-from klatsch.client.state import State
+from klatsch_client.errors import Refused, TooManyUnmarked
+from klatsch_client.events import Draft, Failed, Sent
+from klatsch_client.inbox import Inbox
+from klatsch_client.sends import Sends
+from klatsch_client.state import State
 
 TOLD_MOST: Final = 100_000
 """Messages that may be remembered until the next mark is taken: at 500 a second, 200 s of one's own."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from klatsch.client.positions import Position
-from klatsch.client.reading import flag, text, text_or_none, texts, whole, whole_or_none
+from klatsch_client.positions import Position
+from klatsch_client.reading import flag, text, text_or_none, texts, whole, whole_or_none
 
 
 @dataclass(frozen=True, slots=True)

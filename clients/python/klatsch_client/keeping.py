@@ -9,18 +9,18 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from klatsch.client import reasons
-from klatsch.client.connection import Connection
-from klatsch.client.errors import Stopped
-from klatsch.client.events import Failed, Sent
-from klatsch.client.frames import SUBPROTOCOL, Welcome
-from klatsch.client.inbox import Inbox
-from klatsch.client.retries import Backoff
-from klatsch.client.sends import Sends
-from klatsch.client.settings import Settings
-from klatsch.client.status import Status
+from klatsch_client import reasons
+from klatsch_client.connection import Connection
+from klatsch_client.errors import Stopped
+from klatsch_client.events import Failed, Sent
+from klatsch_client.frames import SUBPROTOCOL, Welcome
+from klatsch_client.inbox import Inbox
+from klatsch_client.retries import Backoff
+from klatsch_client.sends import Sends
+from klatsch_client.settings import Settings
+from klatsch_client.status import Status
 
-_log = logging.getLogger("klatsch.client")
+_log = logging.getLogger("klatsch_client")
 
 _OPEN_S = 10.0
 _CLOSE_S = 2

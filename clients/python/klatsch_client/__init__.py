@@ -3,13 +3,13 @@
 It needs nothing of the server, and of other packages only websockets.
 """
 
-from klatsch.client.client import Client
-from klatsch.client.errors import ClientError, Closed, NotAuthenticated, Refused, Stopped, TooManyUnmarked
-from klatsch.client.events import Changed, Draft, Event, Failed, Member, Members, Message, Reset, Sent, Typing
-from klatsch.client.positions import Position
-from klatsch.client.settings import Settings
-from klatsch.client.state import State
-from klatsch.client.status import Status
+from klatsch_client.client import Client
+from klatsch_client.errors import ClientError, Closed, NotAuthenticated, Refused, Stopped, TooManyUnmarked
+from klatsch_client.events import Changed, Draft, Event, Failed, Member, Members, Message, Reset, Sent, Typing
+from klatsch_client.positions import Position
+from klatsch_client.settings import Settings
+from klatsch_client.state import State
+from klatsch_client.status import Status
 
 __all__ = [
     "Changed",

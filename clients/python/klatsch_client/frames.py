@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from klatsch.client.errors import NotAuthenticated, Stopped
-from klatsch.client.events import Draft, Members, Message, Reset, Typing
-from klatsch.client.positions import Position, Token
-from klatsch.client.reading import flag, number, text, texts, whole
+from klatsch_client.errors import NotAuthenticated, Stopped
+from klatsch_client.events import Draft, Members, Message, Reset, Typing
+from klatsch_client.positions import Position, Token
+from klatsch_client.reading import flag, number, text, texts, whole
 
 SUBPROTOCOL: Final = "klatsch.v1"
 # generated: close codes

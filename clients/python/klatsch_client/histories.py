@@ -10,8 +10,8 @@ from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
-from klatsch.client.errors import NotAuthenticated, Stopped
-from klatsch.client.reload import PageRequest
+from klatsch_client.errors import NotAuthenticated, Stopped
+from klatsch_client.reload import PageRequest
 
 _TIMEOUT_S = 20.0
 _PAGE_BYTES_MOST = 16 * 2**20

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from klatsch.client.events import Failed, Sent
-from klatsch.client.frames import Mark, Push
+from klatsch_client.events import Failed, Sent
+from klatsch_client.frames import Mark, Push
 
 Item = tuple[Push, bool] | Sent | Failed
 

@@ -5,16 +5,16 @@ import logging
 from dataclasses import replace
 from typing import Self
 
-from klatsch.client.errors import Closed
-from klatsch.client.events import Event, Failed, Reset, Sent
-from klatsch.client.histories import Histories, NotNow
-from klatsch.client.inbox import Inbox
-from klatsch.client.reload import PageRequest, Reload
-from klatsch.client.retries import Backoff
-from klatsch.client.settings import Settings
-from klatsch.client.state import State
+from klatsch_client.errors import Closed
+from klatsch_client.events import Event, Failed, Reset, Sent
+from klatsch_client.histories import Histories, NotNow
+from klatsch_client.inbox import Inbox
+from klatsch_client.reload import PageRequest, Reload
+from klatsch_client.retries import Backoff
+from klatsch_client.settings import Settings
+from klatsch_client.state import State
 
-_log = logging.getLogger("klatsch.client")
+_log = logging.getLogger("klatsch_client")
 
 
 class Events:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from klatsch.client.events import Draft
+from klatsch_client.events import Draft
 
 
 class Unfinished:

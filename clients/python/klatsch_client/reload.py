@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from klatsch.client.events import Changed, Message, Reset
-from klatsch.client.known import Known
-from klatsch.client.positions import Token
-from klatsch.client.reading import text_or_none
+from klatsch_client.events import Changed, Message, Reset
+from klatsch_client.known import Known
+from klatsch_client.positions import Token
+from klatsch_client.reading import text_or_none
 
 _ROWS = 100
 

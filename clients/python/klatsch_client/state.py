@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from klatsch.client.errors import Stopped
-from klatsch.client.events import Changed, Draft, Failed, Members, Message, Reset, Sent, Typing
-from klatsch.client.frames import Mark, Push
-from klatsch.client.known import Known
-from klatsch.client.positions import Token
-from klatsch.client.unfinished import Unfinished
+from klatsch_client.errors import Stopped
+from klatsch_client.events import Changed, Draft, Failed, Members, Message, Reset, Sent, Typing
+from klatsch_client.frames import Mark, Push
+from klatsch_client.known import Known
+from klatsch_client.positions import Token
+from klatsch_client.unfinished import Unfinished
 
 _VERSION: Final = 1
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from klatsch.client.events import Changed, Members, Message
-from klatsch.client.positions import Position, Token
+from klatsch_client.events import Changed, Members, Message
+from klatsch_client.positions import Position, Token
 
 
 class Known:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from klatsch.client.frames import Mark, Push, Welcome
+from klatsch_client.frames import Mark, Push, Welcome
 
 _SILENCE_MARKS = 2
 _GRACE_S = 10.0

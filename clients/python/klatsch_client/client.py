@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-from klatsch.client.clock import ServerClock
-from klatsch.client.errors import Closed, Stopped
-from klatsch.client.events import Draft, Message, Sent
-from klatsch.client.frames import Welcome
-from klatsch.client.histories import Histories
-from klatsch.client.inbox import Inbox
-from klatsch.client.keeping import Keeper
-from klatsch.client.posting import Posting
-from klatsch.client.sends import Sends
-from klatsch.client.settings import Settings, api_beside, check_token
-from klatsch.client.state import State
-from klatsch.client.status import Status
-from klatsch.client.taking import Events
-from klatsch.client.uuid7 import Uuid7s
+from klatsch_client.clock import ServerClock
+from klatsch_client.errors import Closed, Stopped
+from klatsch_client.events import Draft, Message, Sent
+from klatsch_client.frames import Welcome
+from klatsch_client.histories import Histories
+from klatsch_client.inbox import Inbox
+from klatsch_client.keeping import Keeper
+from klatsch_client.posting import Posting
+from klatsch_client.sends import Sends
+from klatsch_client.settings import Settings, api_beside, check_token
+from klatsch_client.state import State
+from klatsch_client.status import Status
+from klatsch_client.taking import Events
+from klatsch_client.uuid7 import Uuid7s
 
 _USUAL = Settings()
 

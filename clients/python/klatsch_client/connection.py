@@ -9,16 +9,16 @@ from collections.abc import Callable
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from klatsch.client import frames
-from klatsch.client.errors import Stopped
-from klatsch.client.events import Failed, Sent
-from klatsch.client.frames import Accepted, Garbled, Push, Rejected, Welcome
-from klatsch.client.inbox import Inbox
-from klatsch.client.sends import Sends
-from klatsch.client.session import HELLO_S, Session
-from klatsch.client.status import Status
+from klatsch_client import frames
+from klatsch_client.errors import Stopped
+from klatsch_client.events import Failed, Sent
+from klatsch_client.frames import Accepted, Garbled, Push, Rejected, Welcome
+from klatsch_client.inbox import Inbox
+from klatsch_client.sends import Sends
+from klatsch_client.session import HELLO_S, Session
+from klatsch_client.status import Status
 
-_log = logging.getLogger("klatsch.client")
+_log = logging.getLogger("klatsch_client")
 
 _HELLO = "hello"
 _WRITE_S = 20.0

@@ -7,9 +7,9 @@ from typing import Final
 
 from websockets.exceptions import InvalidMessage, InvalidStatus, InvalidURI, NegotiationError
 
-from klatsch.client.errors import NotAuthenticated, Stopped
-from klatsch.client.frames import SUBPROTOCOL
-from klatsch.client.status import Status
+from klatsch_client.errors import NotAuthenticated, Stopped
+from klatsch_client.frames import SUBPROTOCOL
+from klatsch_client.status import Status
 
 _LATER_STATUS: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _ADVICE: Final[dict[int, str]] = {
