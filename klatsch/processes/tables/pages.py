@@ -28,7 +28,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     },
     "docs/settings.md": {"settings": settings_table},
     "klatsch/client/frames.py": {"close codes": close_codes_for_python},
-    "klatsch/web/static/klatsch/errors.js": {"close codes": close_codes_for_javascript},
+    "clients/js/src/errors.js": {"close codes": close_codes_for_javascript},
 }
 """The sections of each page by name, and what makes them."""
 
