@@ -27,7 +27,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "limits": limits_table,
     },
     "docs/settings.md": {"settings": settings_table},
-    "klatsch/client/frames.py": {"close codes": close_codes_for_python},
+    "clients/python/klatsch_client/frames.py": {"close codes": close_codes_for_python},
     "clients/js/src/errors.js": {"close codes": close_codes_for_javascript},
 }
 """The sections of each page by name, and what makes them."""
