@@ -1,11 +1,29 @@
 """What the page of the AsyncAPI document shows: its parts in the page's order and words."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from django.utils.safestring import SafeString
+from markdown_it import MarkdownIt
 
 Schema = dict[str, Any]
+_RULES: Final = ("pattern", "minLength", "maxLength", "default")
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False})
+
+
+def markdown(text: str) -> SafeString:
+    """Returns Markdown as HTML of whole paragraphs; HTML in the text is escaped."""
+    return SafeString(
+        _MARKDOWN.render(inspect.cleandoc(text))
+    )  # descriptions are docstrings  # the renderer escapes HTML
+
+
+def markdown_line(text: str) -> SafeString:
+    """Returns one line of Markdown as HTML, to stand within a paragraph or a cell."""
+    return SafeString(_MARKDOWN.renderInline(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +34,7 @@ class FieldRow:
     kind: str
     links: tuple[str, ...]
     required: bool
-    note: str
+    note: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +43,10 @@ class MessageSection:
 
     name: str
     title: str
-    summary: str
+    summary: SafeString
     direction: str
     coming: bool
-    key: str
+    key: SafeString
     shape: str
     headers: str
     payload: str
@@ -38,13 +56,17 @@ def page_of(document: dict[str, Any]) -> dict[str, Any]:
     """The document in the order and the words of the page."""
     schemas = document["components"]["schemas"]
     return {
-        "info": document["info"],
+        "title": document["info"]["title"],
+        "description": markdown(document["info"]["description"]),
         "channels": [_channel(document, name, channel) for name, channel in document["channels"].items()],
         "shapes": [
-            {"name": name, "description": schema.get("description", ""), "fields": list(fields_of(schema))}
+            {"name": name, "description": markdown(schema.get("description", "")), "fields": list(fields_of(schema))}
             for name, schema in schemas.items()
         ],
-        "security": document["components"]["securitySchemes"],
+        "security": {
+            name: markdown_line(scheme["description"])
+            for name, scheme in document["components"]["securitySchemes"].items()
+        },
     }
 
 
@@ -53,11 +75,15 @@ def _channel(document: dict[str, Any], name: str, channel: dict[str, Any]) -> di
     return {
         "title": channel["title"],
         "address": channel["address"],
-        "description": channel["description"],
+        "description": markdown(channel["description"]),
         "messages": [_section(messages[key], _direction(document, name, key)) for key in channel["messages"]],
-        "close_codes": channel.get("x-close-codes", ()),
-        "error_codes": channel.get("x-error-codes", ()),
+        "close_codes": [_with_markdown(row) for row in channel.get("x-close-codes", ())],
+        "error_codes": [_with_markdown(row) for row in channel.get("x-error-codes", ())],
     }
+
+
+def _with_markdown(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: markdown_line(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _direction(document: dict[str, Any], channel: str, message: str) -> str:
@@ -77,10 +103,10 @@ def _section(message: dict[str, Any], direction: str) -> MessageSection:
     return MessageSection(
         name=message["name"],
         title=message["title"],
-        summary=message["summary"],
+        summary=markdown_line(message["summary"]),
         direction=direction,
         coming=message.get("x-coming", False),
-        key=f"{key['description']} {key['pattern']}" if key else "",
+        key=markdown_line(f"{key['description']} `{key['pattern']}`") if key else SafeString(),
         shape=_name_of(message["payload"]),
         headers=_pretty(example["headers"]) if "headers" in example else "",
         payload=_pretty(example["payload"]),
@@ -96,7 +122,7 @@ def fields_of(schema: Schema) -> Iterator[FieldRow]:
             kind=kind_of(field),
             links=tuple(dict.fromkeys(_links(field))),
             required=name in required,
-            note=" ".join(_notes(field)),
+            note=markdown_line(" ".join(_notes(field))),
         )
 
 
@@ -127,9 +153,11 @@ def _notes(schema: Schema) -> Iterator[str]:
     for part in (schema, *schema.get("anyOf", ())):
         if "description" in part:
             yield part["description"]
-        yield from (
-            f"{word}: {part[word]}." for word in ("pattern", "minLength", "maxLength", "default") if word in part
-        )
+        yield from (f"{word}: `{_text(part[word])}`." for word in _RULES if word in part)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _name_of(schema: Schema) -> str:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from klatsch.api.async_page import kind_of
+from klatsch.api.async_page import kind_of, markdown, markdown_line
 from klatsch.gateway.language.asyncapi.document import async_document
 from tests.integration.people import problem
 
@@ -53,6 +53,13 @@ def test_the_page_shows_every_message_shape_and_code(page: Page) -> None:
         assert str(row["code"]) in page.text
         assert row["means"].split("`")[0] in page.text
     assert '"op": "hello"' in page.text
+
+
+def test_markdown_of_the_document_is_shown_as_markdown_and_html_in_it_as_text(page: Page) -> None:
+    assert "`" not in page.text
+    assert "code" in page.tags
+    assert str(markdown("`a`<script>")) == "<p><code>a</code>&lt;script&gt;</p>\n"
+    assert "href" not in markdown_line("[a](javascript:alert)")
 
 
 def test_every_link_of_the_page_leads_somewhere(client: Client, page: Page) -> None:
