@@ -1,4 +1,4 @@
-"""E-mail addresses in one spelling: whoever writes, looks up or counts one takes it from here."""
+"""E-mail addresses in one spelling: code that writes, looks up or counts an address folds it here first."""
 
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final
@@ -13,9 +13,10 @@ _LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def fold_address(address: str) -> str:
-    """The address with its domain as DNS has it: in ASCII (IDNA 2008, UTS 46), in lower case. Others stay as they are.
+    """Returns the address with its domain in ASCII (IDNA 2008, UTS 46) and lower case, as DNS has it.
 
-    Not by Python's own codec: that is IDNA 2003, for which `straße.example` is another's domain, `strasse.example`.
+    Text that is no address stays unchanged. Python's own codec is IDNA 2003, under which `straße.example` becomes
+    another owner's domain, `strasse.example`.
     """
     local, at, domain = address.rpartition("@")
     if not at or len(address) > ADDRESS_CHARACTERS_MOST:
@@ -24,18 +25,20 @@ def fold_address(address: str) -> str:
 
 
 def address_key(address: str) -> str:
-    """What all spellings of an address have in common: `lower(email)`, as the database compares it, in ASCII's case."""
+    """Returns the key that all spellings of an address share: `lower(email)` in ASCII case, as the database compares
+    it.
+    """
     return fold_address(address).translate(_LOWER)
 
 
 def check_domain(address: str) -> None:
-    """Raises ValidationError where nobody can have the domain."""
+    """Raises ValidationError where the domain cannot exist."""
     if not address.rpartition("@")[2].isascii():
         raise ValidationError(EmailValidator.message, code=EmailValidator.code)
 
 
 class AddressField(models.EmailField):  # type: ignore[type-arg]  # generic in the stubs only
-    """An e-mail address, written and looked up as `fold_address` has it, by whatever door it comes."""
+    """Stores an e-mail address as `fold_address` spells it, wherever it comes from."""
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)

@@ -1,4 +1,4 @@
-"""People and their bearer tokens, for staff. Nobody is deleted or renamed here: messages carry the name."""
+"""People and their bearer tokens, for staff. The admin neither deletes nor renames people: messages carry usernames."""
 
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class PersonChangeForm(UserChangeForm):  # type: ignore[type-arg]  # generic in 
 
 @admin.register(User)
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Deactivating is what there is in place of deleting."""
+    """Shows people to staff. Staff deactivate a person; deleting is not offered."""
 
     form = PersonChangeForm
     add_form = PersonCreationForm
@@ -62,13 +62,14 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             return
         with transaction.atomic():
             lock_person(obj.pk)
-            # What the form changed alone: the rest was read before the lock, and the password may be another by now.
+            # Saves only the fields that the form changed. Other fields were read before the lock, and the password may
+            # be new.
             obj.save(update_fields=set(form.changed_data) - _MANY_TO_MANY)
             if "is_active" in form.changed_data and not obj.is_active:
                 revocation.promise_deactivated(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
-        """Another password ends what was there before it; the session of staff who change their own is a new one."""
+        """Ends the person's earlier credentials. Staff who change their own password continue in a new session."""
         return revocation.ending_credentials(
             request, unquote(id), lambda: super(PersonAdmin, self).user_change_password(request, id, form_url)
         )
@@ -79,7 +80,7 @@ admin.site.unregister(AuthToken)
 
 @admin.register(AuthToken)
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Tokens can be seen and ended. knox's own admin shows their digests, and makes tokens and prints them."""
+    """Lists and ends bearer tokens. knox's own admin shows their digests, creates tokens and prints them."""
 
     list_display = ("token_key", "user", "created", "expiry")
     search_fields = ("token_key", "user__username")

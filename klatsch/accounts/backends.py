@@ -1,4 +1,4 @@
-"""Signing in by username or by e-mail address."""
+"""Signing in by username or e-mail address."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ _log = structlog.get_logger(__name__)
 
 
 class UsernameOrEmailBackend(ModelBackend):
-    """Finds an active person by username or e-mail address, in any case; an unknown name costs the same work.
+    """Finds an active person by username or e-mail address in any case. An unknown name costs the same work.
 
-    With a request, too many failures for a name (known or not) or from a place raise RateLimited.
+    With a request, too many failures raise RateLimited. They count by name, known or not, and by network address.
     """
 
     def authenticate(

@@ -1,4 +1,6 @@
-"""How many credentials one person has, of each kind: counted while the person's row is locked, so exactly."""
+"""Caps on the credentials that a person has, by kind. The person's row is locked while they are counted: no race
+exceeds them.
+"""
 
 from django.conf import settings
 from django.db.models import Q
@@ -12,23 +14,26 @@ from klatsch.core.metrics import CAPPED
 
 
 def check_token_room(person: User) -> None:
-    """Raises LimitReached when the person has as many live bearer tokens as one may."""
+    """Raises LimitReached when the person has as many live bearer tokens as allowed."""
     if AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=Now()), user=person).count() >= _most():
         CAPPED.labels("tokens").inc()
-        raise LimitReached(f"You have {_most()} bearer tokens: end one first.")
+        raise LimitReached(f"You have {_most()} bearer tokens, which is the limit. End one first.")
 
 
 def check_ticket_room(person: User) -> None:
-    """Raises RateLimited when the person has as many live tickets as one may: they expire within seconds."""
+    """Raises RateLimited when the person has as many live tickets as allowed: tickets expire within seconds."""
     if Ticket.objects.filter(user=person, expires_at__gt=Now()).count() >= _most():
         CAPPED.labels("tickets").inc()
-        raise RateLimited("You have too many tickets.", retry_after=settings.ENV["KLATSCH_TICKET_SECONDS"])
+        raise RateLimited(
+            "You have too many unused tickets. Try again in a few seconds.",
+            retry_after=settings.ENV["KLATSCH_TICKET_SECONDS"],
+        )
 
 
 def end_surplus_sessions(person: User, *, kept: str) -> None:
-    """Ends the live sessions beyond what a person may have, those first that were used longest ago; never `kept`.
+    """Ends the least recently used sessions beyond the cap, but never `kept`.
 
-    A new sign-in is no reason to refuse somebody who then could not end an old one.
+    A new sign-in is never refused for the cap: the person could then not sign in to end an old session.
     """
     live = Session.objects.filter(user=person, expire_date__gt=Now()).exclude(pk=kept)
     surplus = list(live.order_by("-last_used_at", "-created_at", "pk").values_list("digest", flat=True)[_most() - 1 :])

@@ -1,4 +1,6 @@
-"""Whose credential is it, and does it still count: sessions and bearer tokens. Time is the database's."""
+"""Finds the person of a session or bearer token, and tells which credentials are still live. The database's clock
+counts.
+"""
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 import re
@@ -21,9 +23,9 @@ from klatsch.core.keyset import Keyset
 from klatsch.records.people import credential_digest
 
 USED_EVERY = timedelta(minutes=5)
-"""How exact a last use is: a write for each of them, instead of one for each request."""
+"""The precision of a last use: one write per interval instead of one per request."""
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}\Z")
-# The rows are noted in one order by everybody, so that two who note the same ones never wait for each other.
+# Every statement updates the rows in one order, so that two statements that update the same rows never deadlock.
 _LIVE_TOKENS = """
     WITH live AS (
         SELECT t.digest AS token_digest, t.token_key, t.created AS token_created, t.expiry, t.user_id,
@@ -76,10 +78,11 @@ _SESSIONS = Keyset(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """What is shown of a bearer token: `id` is how the token begins, which tells its owner which one it is.
+class TokenView:
+    """A bearer token as its owner sees it.
 
-    `credential` is its digest, as records name it.
+    `id` is the token's beginning, by which its owner recognizes it. `credential` is its digest, by which records name
+    it.
     """
 
     id: str = field(repr=False)
@@ -92,7 +95,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """What is shown of a session: `id` is its digest."""
+    """A session as its owner sees it. `id` is its digest."""
 
     id: str
     device: str
@@ -102,15 +105,15 @@ class SessionView:
     current: bool
 
 
-class Held(NamedTuple):
-    """A credential by its digest, and whose it was when somebody came with it."""
+class HeldCredential(NamedTuple):
+    """A credential's digest with the person it belonged to when it was presented."""
 
     user_id: UUID
     credential: str
 
 
 def find_by_session(session_key: str) -> User | None:
-    """The active person whose session this is; None also when their password has changed since."""
+    """Returns the active person of a session; None also when their password has changed since."""
     if _SESSION_KEY.match(session_key) is None:
         return None
     session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
@@ -120,21 +123,24 @@ def find_by_session(session_key: str) -> User | None:
     return user
 
 
-def find_by_token(token: str) -> tuple[User, Token] | None:
-    """The active person whose bearer token this is, and the token; None when it has expired. Notes its use.
+def find_by_token(token: str) -> tuple[User, TokenView] | None:
+    """Returns a live bearer token and its active person, or None. Notes the token's use.
 
-    One statement, in SQL by hand: every request and every connection begins with it.
+    A single hand-written SQL statement does both, because every request and every connection begins with it.
     """
     arguments = {"digests": [hash_token(token)], "used_every": USED_EVERY}
     for user in User.objects.raw(_FIND_PERSON, arguments):
         row: Any = user
         credential = credential_digest(row.token_digest)
-        return user, Token(row.token_key, row.token_created, row.expiry, row.device, row.last_used_at, credential)
+        return user, TokenView(row.token_key, row.token_created, row.expiry, row.device, row.last_used_at, credential)
     return None
 
 
 def find_by_tokens(tokens: Collection[str]) -> dict[str, tuple[UUID, str, str]]:
-    """By token, the active person's id and username and the credential's digest, as `find_by_token`: one statement."""
+    """Returns, by token, the active person's id, their username and the credential's digest.
+
+    One statement reads them all and notes their use, like `find_by_token`.
+    """
     by_digest = {hash_token(token): token for token in tokens}
     arguments: dict[str, Any] = {"digests": list(by_digest), "used_every": USED_EVERY}
     with connection.cursor() as cursor:
@@ -143,8 +149,8 @@ def find_by_tokens(tokens: Collection[str]) -> dict[str, tuple[UUID, str, str]]:
     return {by_digest[digest]: (user_id, username, credential_digest(digest)) for digest, user_id, username in rows}
 
 
-def find_live(held: Collection[Held]) -> set[str]:
-    """The digests of those credentials that still count, in one statement: the others have ended for certain."""
+def find_live(held: Collection[HeldCredential]) -> set[str]:
+    """Returns the digests of the credentials that are still live, in one statement. All others have ended."""
     people, digests = [one.user_id for one in held], [one.credential for one in held]
     with connection.cursor() as cursor:
         cursor.execute(_FIND_LIVE, {"people": people, "digests": digests})
@@ -153,13 +159,13 @@ def find_live(held: Collection[Held]) -> set[str]:
 
 
 def _is_of(auth_hash: str, password: str) -> bool:
-    """Whether a session began under this password, as Django asks at each request."""
+    """Returns whether a session began under this password, as Django checks it at each request."""
     return constant_time_compare(auth_hash, User(password=password).get_session_auth_hash())
 
 
 def no_such_credential() -> NotAuthenticated:
-    """Returns one refusal for credentials that never were, have ended or have expired."""
-    return NotAuthenticated("This credential is not valid, or no longer.")
+    """Returns the one refusal for credentials that never existed, have ended or have expired."""
+    return NotAuthenticated("This credential is not valid or has ended. Sign in again.")
 
 
 def list_tokens(
@@ -168,11 +174,11 @@ def list_tokens(
     limit: int,
     after: tuple[datetime, str] | None = None,
     before: tuple[datetime, str] | None = None,
-) -> list[Token]:
-    """Somebody's live tokens, newest first by (created_at, id): `limit` at most after a place, or before it."""
+) -> list[TokenView]:
+    """Returns a person's live tokens, newest first by (created_at, id): at most `limit` after or before a place."""
     with connection.cursor() as cursor:
         rows = _TOKENS.read(cursor, {"person": person_id}, limit=limit, after=after, before=before)
-    return [Token(*row) for row in rows]
+    return [TokenView(*row) for row in rows]
 
 
 def list_sessions(
@@ -183,7 +189,9 @@ def list_sessions(
     after: tuple[datetime, str] | None = None,
     before: tuple[datetime, str] | None = None,
 ) -> list[SessionView]:
-    """Somebody's live sessions, newest first, as `list_tokens`; `current` is the digest of the one that asks."""
+    """Returns a person's live sessions, newest first, paged like `list_tokens`. `current` is the asking session's
+    digest.
+    """
     with connection.cursor() as cursor:
         rows = _SESSIONS.read(
             cursor, {"person": person_id, "current": current}, limit=limit, after=after, before=before

@@ -1,8 +1,8 @@
-"""Passwords are hashed in few places at once: a burst of sign-ins must take neither the cores nor the threads.
+"""Bounds how many passwords are hashed at once, so that a burst of sign-ins takes neither all cores nor all threads.
 
-A request that hashes takes its slot before anything else, as soon as it is known by its path (`hashes_password`): while
-it waits it has no connection of PostgreSQL, and a refusal cannot tell who exists. The hashers take one themselves for
-what comes another way, such as a command.
+A request that hashes takes its slot first, as soon as its path is known (`hashes_password`). While it waits it holds
+no PostgreSQL connection, and a refusal cannot tell which accounts exist. The hashers themselves take a slot for other
+callers, such as commands.
 """
 
 import functools
@@ -22,10 +22,10 @@ from klatsch.core.errors import Unavailable
 from klatsch.core.metrics import CAPPED
 
 WAIT_S: Final = 2.0
-"""A hash takes a quarter of a second; a request that waits longer than this is better told to come again."""
+"""The longest wait for a slot. A hash takes a quarter of a second; after a longer wait the client should retry."""
 RETRY_S: Final = 1.0
 WAITING_SHARE: Final = 4
-"""One thread in four may wait for a slot; the others go on with what hashes nothing."""
+"""One thread in four may wait for a slot; the others serve requests that hash nothing."""
 
 _HASHING_PATHS: Final = re.compile(
     r"/api/v1/(auth/(register|login|tokens|password|password/reset/confirm)|me/deactivate)"
@@ -34,9 +34,9 @@ _HASHING_PATHS: Final = re.compile(
 
 
 class HashingSlots:
-    """At most `most` hold a slot at once, and at most `waiting_most` wait for one, each up to `wait_s`.
+    """Lets at most `most` callers hold a slot and at most `waiting_most` wait for one, each up to `wait_s`.
 
-    Any other is refused at once with Unavailable. One place leaves half of the waiting room to the others.
+    Further callers are refused at once with Unavailable. A network address may take at most half of the waiting room.
     """
 
     def __init__(self, most: int, waiting_most: int, wait_s: float) -> None:
@@ -50,7 +50,7 @@ class HashingSlots:
 
     @contextmanager
     def take(self, place: str = "") -> Iterator[None]:
-        """A slot for as long as the block runs; `place` is where the request comes from. A second one is the first."""
+        """Holds a slot while the block runs. `place` is the request's network address. Nested calls reuse the slot."""
         if getattr(self._mine, "held", False):
             yield
             return
@@ -81,23 +81,25 @@ class HashingSlots:
 
 @functools.cache
 def hashing_slots() -> HashingSlots:
-    """The slots of this process: Django makes hashers without arguments, so they find their slots here."""
+    """Returns this process's slots. Django creates hashers without arguments, so hashers fetch their slots here."""
     most = min(settings.ENV["KLATSCH_HASHERS"], len(os.sched_getaffinity(0)))
     return HashingSlots(most, max(1, settings.ENV["KLATSCH_API_THREADS"] // WAITING_SHARE), WAIT_S)
 
 
 def hashes_password(method: str, path: str) -> bool:
-    """Returns whether such a request makes or checks a hash."""
+    """Returns whether a request makes or checks a password hash."""
     return method == "POST" and _HASHING_PATHS.fullmatch(path) is not None
 
 
 def _too_many() -> Unavailable:
     CAPPED.labels("hashing").inc()
-    return Unavailable("Too many sign-ins at once. Try again.", retry_after=RETRY_S)
+    return Unavailable("Too many sign-ins at once. Try again in a moment.", retry_after=RETRY_S)
 
 
 class BCryptAsTyped(hashers.BCryptSHA256PasswordHasher):
-    """Django's, in a slot. Its `verify` and `harden_runtime` hash by `encode`, so this one bounds them all."""
+    """Django's hasher, in a slot. `verify` and `harden_runtime` hash by `encode`, so bounding `encode` bounds all
+    three.
+    """
 
     def encode(self, password: str, salt: str | bytes) -> str:
         with hashing_slots().take():
@@ -105,14 +107,14 @@ class BCryptAsTyped(hashers.BCryptSHA256PasswordHasher):
 
 
 class BCryptSHA256PasswordHasher(BCryptAsTyped):
-    """Hashes the one form of a password."""
+    """Hashes the normalized form of a password."""
 
     def encode(self, password: str, salt: str | bytes) -> str:
         return super().encode(one_form(password), salt)
 
 
 class Argon2AsTyped(hashers.Argon2PasswordHasher):
-    """Django's, in a slot; for hashes brought from elsewhere, made anew with bcrypt at the next sign-in."""
+    """Django's hasher, in a slot. It checks imported hashes; the next sign-in replaces them with bcrypt."""
 
     def encode(self, password: str, salt: str) -> str:
         with hashing_slots().take():
@@ -124,7 +126,7 @@ class Argon2AsTyped(hashers.Argon2PasswordHasher):
 
 
 class Argon2PasswordHasher(Argon2AsTyped):
-    """Hashes the one form of a password."""
+    """Hashes the normalized form of a password."""
 
     def encode(self, password: str, salt: str) -> str:
         return super().encode(one_form(password), salt)
@@ -134,17 +136,17 @@ class Argon2PasswordHasher(Argon2AsTyped):
 
 
 class Verdict(NamedTuple):
-    """Whether a password is that of a hash, and whether the hash should be made anew."""
+    """The result of a check: `right` when the password matches the hash, `outdated` when the hash needs replacing."""
 
     right: bool
     outdated: bool
 
 
 def verify(password: str, encoded: str) -> Verdict:
-    """Checks a password in its one form and, for hashes from before there was one, as it was typed.
+    """Checks a password in its normalized form and, for hashes from before normalization, as it was typed.
 
-    Where both differ, both are hashed, whichever is right and also for a hash that is nobody's: the time that it takes
-    tells how the password was typed, and not whether there is such a person. An empty password is never right.
+    Where the two forms differ, both are hashed, even when the first matches or the account does not exist. The time
+    taken then tells how the password was typed, but not whether the account exists. An empty password never matches.
     """
     right, outdated = hashers.verify_password(password, encoded)
     if one_form(password) != password and _verify_as_typed(password, encoded):
@@ -155,10 +157,10 @@ def verify(password: str, encoded: str) -> Verdict:
 def _verify_as_typed(password: str, encoded: str) -> bool:
     algorithm = encoded.partition("$")[0]
     hasher = next((one for one in (BCryptAsTyped(), Argon2AsTyped()) if one.algorithm == algorithm), None)
-    if hasher is None:  # nobody's, or without a password: the same work
+    if hasher is None:  # No account or no password: spend an equal amount of work.
         hashers.make_password(password)
         return False
     right = hasher.verify(password, encoded)
-    if not right and hasher.must_update(encoded):  # as Django does for the first one
+    if not right and hasher.must_update(encoded):  # Django hardens in the same way on the first form.
         hasher.harden_runtime(password, encoded)
     return right

@@ -1,9 +1,10 @@
-"""How often somebody may try: counted in PostgreSQL, so by all processes together (D16).
+"""Rate limits on sign-ins, registrations and resets, counted in PostgreSQL, so by all processes together (D16).
 
-A try is counted before it is made, in one transaction, so that many at once do not slip through; a success takes it
-back. A refused one is only read: guessing on costs no write.
-A window begins with its first try and ends in its time however many follow: nobody is locked out for ever. Who tried is
-kept as a keyed digest: the table tells neither names nor addresses, and counts for people who do not exist alike.
+A try is counted before it is made, in one transaction, so that concurrent tries do not slip through. A success takes
+its try back. A refused try is only read: continued guessing costs no write.
+
+A window begins with its first try and ends after a fixed time, however many tries follow: no account stays locked. The
+table keeps keyed digests instead of names and addresses, and counts unknown names like known ones.
 """
 
 import ipaddress
@@ -22,9 +23,9 @@ from klatsch.core.metrics import CAPPED
 
 _HOUR_S: Final = 3_600
 _OWN_PASSWORD_CREDENTIALS: Final = 5
-"""How many of a person's credentials have to be closed to guesses before all are: each can make others."""
+"""The number of a person's credentials to close to guesses before all are closed: each could create others."""
 _IPV6_PREFIX: Final = 64
-"""What one subscriber has of IPv6: a limit by single address would be none."""
+"""The network that one IPv6 subscriber has. A limit by single address would limit nothing."""
 _GIVEN: Final = "unnest(%(whats)s::text[], %(whos)s::text[], %(mosts)s::int[]) AS t (what, who, most)"
 _LIVE: Final = "a.since >= clock_timestamp() - %(window)s * interval '1 s'"
 _LEFT_S: Final = f"""
@@ -40,7 +41,7 @@ _COUNT: Final = f"""
     WHERE NOT ({_LIVE} AND a.count >= (SELECT most FROM {_GIVEN} WHERE (t.what, t.who) = (a.what, a.who)))
     RETURNING count"""  # noqa: S608 - of constants
 _FORGET: Final = "DELETE FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'"
-# Rows are locked in the order in which they are counted, so that nobody waits for each other.
+# Rows are locked in the order in which they are counted, so that two transactions never deadlock.
 _TAKE_BACK: Final = f"""
     WITH counted AS (
         SELECT a.what, a.who FROM accounts_attempts a JOIN {_GIVEN} USING (what, who)
@@ -51,7 +52,7 @@ _TAKE_BACK: Final = f"""
 
 
 class Try(NamedTuple):
-    """What is tried, by whom or on whom, and how often that may be in a window."""
+    """A try to count: what is tried, the digest of its subject, and how many are allowed in a window."""
 
     what: str
     who: str
@@ -59,9 +60,9 @@ class Try(NamedTuple):
 
 
 def sign_in_tries(http: HttpRequest, login: str) -> list[Try]:
-    """A sign-in, by the name or address that was typed (somebody's or nobody's) and by where it comes from.
+    """Returns a sign-in's tries: by the typed name or address, known or not, and by network address.
 
-    Both names of one account are counted apart: a limit that they shared would tell that they are one account.
+    An account's username and e-mail address count apart: a shared limit would reveal that they are one account's.
     """
     env = settings.ENV
     return [
@@ -71,9 +72,10 @@ def sign_in_tries(http: HttpRequest, login: str) -> list[Try]:
 
 
 def own_password_tries(person_id: UUID, credential: str) -> list[Try]:
-    """A check of who has signed in already, by their credential and by person: strangers' failures count for neither.
+    """Returns a signed-in person's password check as tries, by credential and by person. Strangers' failures count for
+    neither.
 
-    A stolen credential is closed to guesses long before it closes its owner's others.
+    A stolen credential is closed to guesses long before the owner's other credentials are.
     """
     most = settings.ENV["KLATSCH_SIGN_IN_FAILURES"]
     return [
@@ -83,23 +85,23 @@ def own_password_tries(person_id: UUID, credential: str) -> list[Try]:
 
 
 def count_sign_in(tries: Sequence[Try]) -> None:
-    """Raises RateLimited when there have been too many failures."""
+    """Raises RateLimited after too many failures."""
     _count(tries, settings.ENV["KLATSCH_COOL_OFF_MINUTES"] * 60)
 
 
 def take_back(tries: Sequence[Try]) -> None:
-    """The tries were none: a success. The name or credential begins anew; the wider counts only have this one less."""
+    """Takes tries back after a success. A name's or credential's count becomes zero; the wider counts lose one try."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_BACK, _parameters(tries))
 
 
 def count_registration(http: HttpRequest) -> None:
-    """Raises RateLimited when too many have come from there."""
+    """Raises RateLimited after too many registrations from the request's network."""
     _count([Try("register", _digest(client_network(http)), settings.ENV["KLATSCH_REGISTRATIONS_PER_HOUR"])], _HOUR_S)
 
 
 def count_reset(http: HttpRequest, email: str) -> None:
-    """Raises RateLimited when too many were asked for this address, be it somebody's or nobody's, or from there."""
+    """Raises RateLimited after too many resets for this address, known or not, or from the request's network."""
     most = settings.ENV["KLATSCH_RESETS_PER_HOUR"]
     _count(
         [Try("reset", _digest(address_key(email)), most), Try("reset_from", _digest(client_network(http)), 10 * most)],
@@ -108,16 +110,19 @@ def count_reset(http: HttpRequest, email: str) -> None:
 
 
 def client_network(http: HttpRequest) -> str:
-    """Where a request comes from: the socket's peer, or what our own proxies (KLATSCH_TRUSTED_PROXIES) say of it."""
+    """Returns the request's client network: of the socket's peer, or as our own proxies (KLATSCH_TRUSTED_PROXIES) name
+    it.
+    """
     return network_of(http.META.get("REMOTE_ADDR", ""), http.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def network_of(address: str, forwarded: str) -> str:
-    """Returns what `client_network` does, of a peer's address and the text of X-Forwarded-For."""
+    """Returns the client network for a peer's address and the text of X-Forwarded-For, like `client_network`."""
     proxies: int = settings.ENV["KLATSCH_TRUSTED_PROXIES"]
     hops = [hop.strip() for hop in forwarded.split(",")]
     if 0 < proxies <= len(hops):
-        address = hops[-proxies]  # each of ours appends who it heard from; what stands before is the client's word
+        # Each of our proxies appends its peer's address; what stands before is the client's claim.
+        address = hops[-proxies]
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -125,7 +130,7 @@ def network_of(address: str, forwarded: str) -> str:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is None:
             return str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False))
-        ip = ip.ipv4_mapped  # as a socket for both families has them: their /64 would be all of IPv4
+        ip = ip.ipv4_mapped  # A dual-stack socket maps IPv4 addresses so: their /64 would be all of IPv4.
     return str(ip)
 
 
@@ -136,7 +141,8 @@ def _count(tries: Sequence[Try], window_s: int) -> None:
         with transaction.atomic():
             cursor.execute(_COUNT, parameters)
             counts = [count for (count,) in cursor.fetchall()]
-            if len(counts) < len(tries):  # others were faster: what this statement has counted is undone
+            # Concurrent tries took the room: the exception rolls this statement's counts back.
+            if len(counts) < len(tries):
                 _check(cursor, parameters)
                 raise _too_many(1.0)
         if 1 in counts:
@@ -152,7 +158,7 @@ def _check(cursor: Any, parameters: dict[str, Any]) -> None:
 
 def _too_many(left_s: float) -> RateLimited:
     CAPPED.labels("attempts").inc()
-    return RateLimited("Too many tries. Come again later.", retry_after=max(1.0, left_s))
+    return RateLimited("Too many attempts. Try again later.", retry_after=max(1.0, left_s))
 
 
 def _parameters(tries: Sequence[Try]) -> dict[str, Any]:

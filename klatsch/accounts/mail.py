@@ -1,4 +1,4 @@
-"""E-mail, after the answer: nobody learns from an answer's time whether there was one to send."""
+"""Sends e-mail after the answer, so that an answer's time does not reveal whether an e-mail was sent."""
 
 import functools
 import smtplib
@@ -21,16 +21,16 @@ _RETRY_S = 30.0
 
 
 class Mailer:
-    """Does one job after the other on a thread of its own; at most `waiting_most` wait for it."""
+    """Runs jobs one after the other on its own thread; at most `waiting_most` jobs wait."""
 
     def __init__(self, waiting_most: int) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="mail")
         self._room = threading.BoundedSemaphore(waiting_most)
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Raises Unavailable when too many wait already; what a job fails with is logged, by its kind alone."""
+        """Queues a job; raises Unavailable when too many wait. A failing job is logged by its error's type alone."""
         if not self._room.acquire(blocking=False):
-            raise Unavailable("Too many e-mails wait to be sent. Try again.", retry_after=_RETRY_S)
+            raise Unavailable("Too many e-mails wait to be sent. Try again later.", retry_after=_RETRY_S)
         self._pool.submit(self._run, job)
 
     def _run(self, job: Callable[[], None]) -> None:
@@ -42,17 +42,17 @@ class Mailer:
             note_failure("mail_not_sent", error)
         finally:
             self._room.release()
-            connections.close_all()  # this thread's: no request ends here that would
+            connections.close_all()  # Closes this thread's connections: no request ends here, which would close them.
 
 
 @functools.cache
 def mailer() -> Mailer:
-    """The mailer of this process, made when the first e-mail is asked for: after any fork."""
+    """Returns this process's mailer, created for the first e-mail and so after any fork."""
     return Mailer(_WAITING_MOST)
 
 
 def send_link(user: User, *, subject: str, text: str, page: str, token: str) -> None:
-    """Sends a link that proves that the address is theirs. Behind `#`, no server and no log ever sees the token."""
+    """Sends a link that proves ownership of an address. No server or log sees the token behind the `#`."""
     link = f"{settings.ENV['KLATSCH_PUBLIC_URL'].rstrip('/')}/{page}#uid={user.pk}&token={token}"
     minutes = settings.ENV["KLATSCH_LINK_MINUTES"]
     body = f"Hello {user.username},\n\n{text}\n\n{link}\n\nThe link works once, for {minutes} minutes.\n"

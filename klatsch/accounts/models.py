@@ -26,21 +26,22 @@ _DIGEST_CHARACTERS = 64
 
 
 class User(AbstractUser):
-    """A person. The username never changes and is never used again, as messages carry it; rows are not deleted."""
+    """A person. Messages carry the username, so it never changes and is never reused; rows are not deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Collation C: letter case is ASCII's everywhere, a prefix search uses the index, and no upgrade of the machine's
-    # collations can ever make two of one.
+    # Collation C folds case in ASCII alone, and its index serves prefix searches. An operating system's collation
+    # upgrade can never make two usernames equal.
     username = models.CharField(
         max_length=USERNAME_CHARACTERS_MOST, unique=True, validators=[USERNAME], db_collation="C"
     )
     email = AddressField(max_length=ADDRESS_CHARACTERS_MOST, db_collation="C", validators=[check_domain])  # the same
     display_name = models.CharField(max_length=DISPLAY_NAME_CHARACTERS_MOST, blank=True, default="")
     about = models.CharField(max_length=ABOUT_CHARACTERS_MOST, blank=True, default="")
-    # Why a person is not active yet; one who was deactivated does not await it, so that no old link lets them in.
+    # Why a person is not active yet. A deactivated person does not await confirmation, so that no old link reactivates
+    # them.
     awaits_email = models.BooleanField(default=False)
     first_name = None  # type: ignore[assignment]  # Django's documented way to drop an inherited field
-    last_name = None  # type: ignore[assignment]  # the same
+    last_name = None  # type: ignore[assignment]  # dropped like first_name
 
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
@@ -59,10 +60,10 @@ class User(AbstractUser):
         return self.username
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Returns whether this is the person's password, which is never empty. A hash that is outdated is made anew.
+        """Returns whether this is the person's password, which is never empty. Replaces an outdated hash.
 
-        The new hash takes the place of the one that was checked and of no other: Django's own way would write the old
-        password's over that of a password that was set meanwhile.
+        The new hash replaces only the hash that was checked. Django's own way could overwrite a password that was set
+        meanwhile with the old one.
         """
         right, outdated = verify(raw_password or "", self.password)
         if raw_password is None or not right or not outdated:
@@ -76,9 +77,9 @@ class User(AbstractUser):
 
 
 class Session(AbstractBaseSession):
-    """Django's session, and whose it is; written by `klatsch.accounts.sessions` alone.
+    """Django's session with its person. Only `klatsch.accounts.sessions` writes it.
 
-    `digest` names it where its key must not stand, and `auth_hash` tells whether the password has changed since.
+    `digest` names the session where its key must not appear. `auth_hash` tells whether the password has changed since.
     """
 
     digest = models.CharField(max_length=_DIGEST_CHARACTERS, unique=True)
@@ -98,7 +99,7 @@ class Session(AbstractBaseSession):
 
 
 class TokenUse(models.Model):
-    """With what a bearer token was made, and when it was last used, to within some minutes."""
+    """The device that a bearer token was made on, and the token's last use, within `USED_EVERY`."""
 
     token = models.OneToOneField(AuthToken, on_delete=models.CASCADE, primary_key=True, related_name="use")
     device = models.CharField(max_length=DEVICE_CHARACTERS_MOST)
@@ -109,7 +110,7 @@ class TokenUse(models.Model):
 
 
 class Attempts(models.Model):
-    """How often something was tried in a window that began at `since`; written by `klatsch.accounts.limits` alone."""
+    """The number of tries in a window that began at `since`. Only `klatsch.accounts.limits` writes it."""
 
     pk = models.CompositePrimaryKey("what", "who")
     what = models.CharField(max_length=16)
@@ -122,7 +123,7 @@ class Attempts(models.Model):
 
 
 class Ticket(models.Model):
-    """Opens one WebSocket, once, within seconds; only its digest is kept, and that of the credential it stands for."""
+    """A ticket that opens one WebSocket, once, within seconds. Stores digests alone: its own and its credential's."""
 
     digest = models.CharField(max_length=_DIGEST_CHARACTERS, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE)

@@ -1,4 +1,4 @@
-"""The one form of a password: however a keyboard or a system composes a letter, it is the same password (RFC 8265)."""
+"""Normalizes passwords: a letter gives one password however a keyboard or system composes it (RFC 8265)."""
 
 import unicodedata
 from typing import Any, Final
@@ -7,13 +7,13 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils.module_loading import import_string
 
 NORMALIZED_CHARACTERS_MOST: Final = 1_024
-"""As many as an endpoint takes. Normalizing takes quadratic time: 7 ms for so many accents, 17 s for 64 Ki of them."""
+"""The endpoints' limit. Normalizing takes quadratic time: 7 ms for 1,024 accents, 17 s for 64 Ki."""
 
 
 def one_form(password: str) -> str:
-    """The password as it is hashed: every space as U+0020, then NFC, as the OpaqueString profile says.
+    """Returns the password in the form that is hashed: spaces as U+0020, then NFC, as the OpaqueString profile says.
 
-    Nothing is refused here: the validators judge new passwords. A text longer than an endpoint takes stays as it is.
+    Nothing is refused here: the validators check new passwords. A text longer than an endpoint accepts stays as it is.
     """
     if password.isascii() or len(password) > NORMALIZED_CHARACTERS_MOST:
         return password
@@ -22,13 +22,13 @@ def one_form(password: str) -> str:
 
 
 class InOneForm:
-    """One of Django's validators, asked about the one form of a password: so eight characters are eight letters."""
+    """Runs one of Django's validators on the normalized password: eight characters are then eight letters."""
 
     def __init__(self, validator: str) -> None:
         self._validator = import_string(validator)()
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
-        """Raises ValidationError, as the validator does."""
+        """Raises ValidationError where the wrapped validator does."""
         self._validator.validate(one_form(password), user)
 
     def get_help_text(self) -> Any:

@@ -1,6 +1,6 @@
-"""Changing a password, and proving by an e-mail that an address is one's own: to reset it, or to begin.
+"""Changes and resets passwords, and confirms e-mail addresses by a link.
 
-Whatever gives a person another password ends every credential that was there before it.
+Every function that sets a password ends the credentials that existed before it.
 """
 
 from uuid import UUID
@@ -22,7 +22,7 @@ from klatsch.core.errors import BadRequest, FieldError
 
 
 class ConfirmationTokens(PasswordResetTokenGenerator):
-    """Good for one confirmation of one address: there is none to confirm any more once it is."""
+    """Tokens that confirm one address once: the hash covers `awaits_email`, which confirming clears."""
 
     key_salt = "klatsch.accounts.passwords.ConfirmationTokens"
 
@@ -36,9 +36,9 @@ confirmation_tokens = ConfirmationTokens()
 def change_password(
     *, http: HttpRequest, credential: str, old_password: str, new_password: str, keep_session: bool
 ) -> None:
-    """Gives the person of `http` another password; raises BadRequest naming the field that is wrong.
+    """Changes the password of the request's person; raises BadRequest naming the wrong field.
 
-    Ends every session and token; with `keep_session` that of `http` goes on under a new key.
+    Ends every session and token. With `keep_session` the request's session continues under a new key.
     """
     user = http.user
     assert isinstance(user, User)
@@ -54,23 +54,23 @@ def change_password(
 
 
 def set_password(*, person_id: UUID, password: str) -> None:
-    """Gives a person another password on the word of who runs this, and ends all that they have; raises BadRequest."""
+    """Sets a person's password without asking for the old one, and ends all their credentials; raises BadRequest."""
     check_new_password(User.objects.get(pk=person_id), password, field="password")
     hashed = make_password(password)
     with transaction.atomic():
         person = lock_person(person_id)
-        assert person is not None  # nobody is deleted
+        assert person is not None  # People are never deleted.
         _set_password(person, hashed)
 
 
 def check_own_password(*, http: HttpRequest, credential: str, password: str, field: str) -> None:
-    """Raises BadRequest naming `field` unless it is the password of who asks; RateLimited after too many tries.
+    """Raises BadRequest naming `field` unless the password is the asking person's; RateLimited after too many tries.
 
-    `credential` is the digest of what the request came with.
+    `credential` is the digest of the request's credential.
     """
     user = http.user
     assert isinstance(user, User)
-    tries = own_password_tries(user.pk, credential)  # a session that was left open is no way to guess its password
+    tries = own_password_tries(user.pk, credential)  # An unattended session must not allow guessing its password.
     count_sign_in(tries)
     if not user.check_password(password):
         raise _wrong(field, "wrong", "This is not your password.")
@@ -78,19 +78,20 @@ def check_own_password(*, http: HttpRequest, credential: str, password: str, fie
 
 
 def request_reset(*, http: HttpRequest, email: str) -> None:
-    """Sends a link to the active person of that address, later; the same work is done now for any address.
+    """Queues a reset link for the active person of that address; any address costs the same work here.
 
-    Who has not confirmed their address yet gets that link again. Raises RateLimited, Unavailable.
+    A person who has not confirmed their address yet gets the confirmation link again. Raises RateLimited, Unavailable.
     """
     count_reset(http, email)
     mailer().submit(lambda: _send_reset(email))
 
 
 def confirm_reset(*, uid: UUID, token: str, new_password: str) -> User:
-    """Gives a person another password, for a token that works once; raises BadRequest naming the wrong field."""
+    """Sets a person's password for a token that works once; raises BadRequest naming the wrong field."""
     person = _check_reset(User.objects.filter(pk=uid).first(), token)
     check_new_password(person, new_password, field="new_password")
-    hashed = make_password(new_password)  # a long work, and a wait: not with the row locked
+    # Hashing is slow and may wait for a slot, so it runs before the row is locked.
+    hashed = make_password(new_password)
     with transaction.atomic():
         person = _check_reset(lock_person(uid), token)
         _set_password(person, hashed)
@@ -99,21 +100,21 @@ def confirm_reset(*, uid: UUID, token: str, new_password: str) -> User:
 
 def _check_reset(person: User | None, token: str) -> User:
     if person is None or not person.is_active or not default_token_generator.check_token(person, token):
-        raise _wrong("token", "invalid", "This link is not valid, or no longer.")
+        raise _wrong("token", "invalid", "This link is not valid or has expired. Request a new one.")
     return person
 
 
 def request_confirmation(*, person_id: UUID) -> None:
-    """Sends who has just registered the link that lets them in."""
+    """Sends a newly registered person the link that activates their account."""
     mailer().submit(lambda: _send_confirmation(User.objects.get(pk=person_id)))
 
 
 def confirm_email(*, uid: UUID, token: str) -> None:
-    """Lets a person in whose address is proven; raises BadRequest. Never one who was deactivated."""
+    """Activates the person whose address the token proves; raises BadRequest. Deactivated people stay deactivated."""
     with transaction.atomic():
         person = lock_person(uid)
         if person is None or not person.awaits_email or not confirmation_tokens.check_token(person, token):
-            raise _wrong("token", "invalid", "This link is not valid, or no longer.")
+            raise _wrong("token", "invalid", "This link is not valid or has expired. Request a new one.")
         person.is_active, person.awaits_email = True, False
         person.save(update_fields=["is_active", "awaits_email"])
 

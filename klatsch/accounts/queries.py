@@ -1,4 +1,4 @@
-"""Who is who: every read of people."""
+"""Every read of people."""
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 from collections.abc import Collection
@@ -31,7 +31,7 @@ _PEOPLE: Final = Keyset(
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What others may see of somebody."""
+    """A person as others see them in lists."""
 
     id: UUID
     username: str
@@ -39,7 +39,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What somebody sees of themself."""
+    """A person's own profile."""
 
     id: UUID
     username: str
@@ -51,7 +51,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What somebody says of themself to others."""
+    """A person's profile as others see it."""
 
     id: UUID
     username: str
@@ -60,7 +60,7 @@ class Card:
 
 
 def is_username(text: str) -> bool:
-    """Whether somebody could be called so."""
+    """Returns whether the text is a valid username."""
     try:
         USERNAME(text)
     except ValidationError:
@@ -73,7 +73,7 @@ def profile_of(user: User) -> Profile:
 
 
 def find_person(username: str) -> Person | None:
-    """The active person of that name, in whatever case it is written; None for everybody else alike."""
+    """Returns the active person of that name in any case; None for inactive and unknown people alike."""
     if not is_username(username):
         return None
     active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
@@ -82,18 +82,18 @@ def find_person(username: str) -> Person | None:
 
 
 def get_person(username: str) -> Card:
-    """The active person of that name, in any case; raises NotFound, the same for an unknown and an inactive one."""
+    """Returns the active person of that name in any case; raises one NotFound for unknown and inactive people."""
     found = None
     if is_username(username):
         active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
         found = active.filter(folded=username.lower()).first()
     if found is None:
-        raise NotFound("Nobody has this name.")
+        raise NotFound("No active person has this username.")
     return Card(found.pk, found.username, found.display_name, found.about)
 
 
 def find_people(usernames: Collection[str]) -> list[Person]:
-    """The active people of these names, in any case, each once; of nobody else anything."""
+    """Returns the active people of these names in any case, each once; unknown and inactive names are left out."""
     active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
     found = active.filter(folded__in={username.lower() for username in usernames}).values_list("id", "username")
     return [Person(*row) for row in found]
@@ -102,7 +102,7 @@ def find_people(usernames: Collection[str]) -> list[Person]:
 def search_people(
     *, prefix: str, limit: int, after: tuple[str] | None = None, before: tuple[str] | None = None
 ) -> list[Person]:
-    """Active people whose names begin so, in any case, ordered by lower-cased name: `limit` at most after one."""
+    """Returns at most `limit` active people whose usernames begin with `prefix`, in any case, by lower-cased name."""
     pattern = connection.ops.prep_for_like_query(prefix.lower()) + "%"
     with connection.cursor() as cursor:
         rows = _PEOPLE.read(cursor, {"pattern": pattern}, limit=limit, after=after, before=before)
@@ -110,13 +110,13 @@ def search_people(
 
 
 def login_key(login: str) -> str:
-    """Returns what all spellings of a username or an e-mail address have in common, be it somebody's or nobody's."""
+    """Returns the key that all spellings of a username or an e-mail address share, known or not."""
     return address_key(login) if "@" in login else login.lower()
 
 
 def find_by_login(login: str) -> User | None:
-    """Returns the person of that username or e-mail address, active or not, in any spelling; no username has an `@`."""
-    if "\0" in login:  # PostgreSQL's text holds none
+    """Returns the person of that username or e-mail address, active or not, in any spelling. Usernames lack `@`."""
+    if "\0" in login:  # PostgreSQL's text cannot hold NUL.
         return None
     if "@" in login:
         return User.objects.alias(folded=Lower("email")).filter(folded=address_key(login)).first()

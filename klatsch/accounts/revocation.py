@@ -1,8 +1,8 @@
-"""How credentials end: the row goes, and in the same transaction the log is promised a record that says so (D13).
+"""Ends credentials: a transaction deletes the row and queues a record that says so (D13).
 
-Every gateway closes the sockets that came with them at that record. A session that is deleted by itself promises its
-record in `klatsch.accounts.sessions`. Who promised a record has it relayed at once, or the relay does within seconds.
-The person's row is locked first (`klatsch.accounts.person_lock`).
+At that record every gateway closes the sockets that the credential opened. A session that deletes itself queues its
+record in `klatsch.accounts.sessions`. The request relays its record at once, or the relay does within seconds. The
+person's row is locked first (`klatsch.accounts.person_lock`).
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -24,17 +24,17 @@ from klatsch.records.values import encode
 
 T = TypeVar("T")
 RECORD_CREDENTIALS_MOST: Final = 500
-"""Credentials in one record: 34 kB, well below what a broker takes."""
+"""The most credentials in one record: 34 kB, well below a broker's limit."""
 
 
 def end_token(*, person_id: UUID, token_id: str) -> None:
-    """Ends one of the person's tokens; raises NotFound for others' as for none."""
+    """Ends one of the person's tokens; raises one NotFound for unknown tokens and for other people's."""
     if not end_tokens(AuthToken.objects.filter(user_id=person_id, token_key=token_id)):
         raise NotFound("You have no such token.")
 
 
 def end_tokens(tokens: "QuerySet[AuthToken]") -> int:
-    """Ends these tokens, of whomever, and returns how many they were."""
+    """Ends these tokens, whoever their owners are, and returns their number."""
     with transaction.atomic():
         people = lock_people(*tokens.values_list("user_id", flat=True))
         digests = dict(tokens.filter(user__in=people).values_list("pk", "user_id"))
@@ -45,7 +45,7 @@ def end_tokens(tokens: "QuerySet[AuthToken]") -> int:
 
 
 def end_session(*, person_id: UUID, session_id: str) -> None:
-    """Ends one of the person's sessions; raises NotFound for others' as for none."""
+    """Ends one of the person's sessions; raises one NotFound for unknown sessions and for other people's."""
     with transaction.atomic():
         person = lock_person(person_id)
         ended, _ = Session.objects.filter(user=person, digest=session_id).delete() if person else (0, {})
@@ -54,29 +54,29 @@ def end_session(*, person_id: UUID, session_id: str) -> None:
         promise_end(person, [session_id])
 
 
-class Held(NamedTuple):
-    """Sessions and tokens by primary key, each with its digest."""
+class PersonCredentials(NamedTuple):
+    """A person's sessions and tokens by primary key, each with its digest."""
 
     sessions: dict[str, str]
     tokens: dict[str, str]
 
 
-def held_by(person: User) -> Held:
-    """Every credential that a person, whose row is locked, has now."""
+def held_by(person: User) -> PersonCredentials:
+    """Returns every credential that a person, whose row is locked, has now."""
     sessions = Session.objects.filter(user=person).values_list("pk", "digest")
     tokens = AuthToken.objects.filter(user=person).values_list("pk", flat=True)
-    return Held(dict(sessions), {pk: credential_digest(pk) for pk in tokens})
+    return PersonCredentials(dict(sessions), {pk: credential_digest(pk) for pk in tokens})
 
 
-def end_credentials(person: User, held: Held) -> None:
-    """Ends these credentials of a person, and none that has come to be since."""
+def end_credentials(person: User, held: PersonCredentials) -> None:
+    """Ends these credentials of a person, but none that was created since."""
     Session.objects.filter(pk__in=held.sessions).delete()
     _delete_tokens(held.tokens)
     promise_end(person, {*held.sessions.values(), *held.tokens.values()})
 
 
 def ending_credentials(http: HttpRequest, person_id: str, act: Callable[[], T]) -> T:
-    """Does what may give a person another password, for the staff of `http`; if it has, ends all that was there before.
+    """Runs `act`, which may set a person's password, for the staff of `http`. Ends the older credentials if it did.
 
     Raises Conflict or NotAuthenticated where the staff's own password or session has ended meanwhile.
     """
@@ -99,14 +99,14 @@ def ending_credentials(http: HttpRequest, person_id: str, act: Callable[[], T]) 
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
-    except ValueError:  # whoever acts says so
+    except ValueError:  # Django's view answers for an invalid id.
         return None
 
 
 def deactivate_person(*, person: User) -> None:
-    """Deactivates a person: they cannot sign in, have no credential, are not found and not written to.
+    """Deactivates a person: they cannot sign in, lose their credentials, and are neither found nor written to.
 
-    Raises Conflict unless `person` is as they were when their password was checked.
+    Raises Conflict unless `person` is unchanged since their password was checked.
     """
     with transaction.atomic():
         locked = check_unchanged(lock_person(person.pk), person)
@@ -116,7 +116,7 @@ def deactivate_person(*, person: User) -> None:
 
 
 def promise_deactivated(person: User) -> None:
-    """Ends every credential of a person whom the present transaction, which holds their row, has made inactive."""
+    """Ends every credential of a person whom the present transaction has made inactive and whose row it holds."""
     Session.objects.filter(user=person).delete()
     _delete_tokens(AuthToken.objects.filter(user=person).values_list("pk", flat=True))
     Ticket.objects.filter(user=person).delete()
@@ -126,13 +126,13 @@ def promise_deactivated(person: User) -> None:
 
 def _delete_tokens(digests: Iterable[str]) -> None:
     named = list(digests)
-    # In the order in which their uses are noted for many at once: neither waits for the other in a circle.
+    # Locked in the order in which `credentials` updates them for many tokens at once, so that neither deadlocks.
     list(TokenUse.objects.select_for_update().filter(pk__in=named).order_by("pk").values_list("pk"))
     AuthToken.objects.filter(pk__in=named).delete()
 
 
 def promise_end(person: User, digests: Collection[str]) -> None:
-    """Promises the log that the credentials of these digests have ended; call it where they are deleted."""
+    """Queues a record that the credentials of these digests have ended. Call it where they are deleted."""
     Ticket.objects.filter(credential__in=digests).delete()
     named = sorted(digests)
     for start in range(0, len(named), RECORD_CREDENTIALS_MOST):

@@ -1,4 +1,4 @@
-"""What people do with their accounts: register, sign in and out, take tokens and tickets, give them back."""
+"""Registering, signing in and out, creating tokens and tickets, and redeeming tickets."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from knox.models import AuthToken
 
 from klatsch.accounts.caps import check_ticket_room, check_token_room
-from klatsch.accounts.credentials import Held, find_by_session, find_by_tokens, find_live, no_such_credential
+from klatsch.accounts.credentials import HeldCredential, find_by_session, find_by_tokens, find_live, no_such_credential
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, Ticket, TokenUse, User
 from klatsch.accounts.person_lock import check_counts, is_as_checked, lock_people, lock_person
@@ -30,7 +30,7 @@ _TICKET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A bearer token, told once: what is kept is its digest."""
+    """A new bearer token, shown once: only its digest is stored."""
 
     token: str = field(repr=False)
     expires_at: datetime
@@ -38,7 +38,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A ticket for one WebSocket, told once: what is kept is its digest. `expires_in` is in seconds."""
+    """A ticket for one WebSocket, shown once: only its digest is stored. `expires_in` is in seconds."""
 
     ticket: str = field(repr=False)
     expires_in: int
@@ -46,7 +46,7 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Whose a connection is, and the digest of the credential that it hangs on: with that one it ends."""
+    """A connection's person, with the digest of its credential: the connection ends when the credential does."""
 
     id: UUID
     username: str
@@ -54,9 +54,9 @@ class SignedIn:
 
 
 def register_person(*, username: str, email: str, password: str, confirm_email: bool = False) -> Profile:
-    """Makes a person, active unless they have to confirm their address; raises BadRequest naming each wrong field.
+    """Creates a person, active unless `confirm_email`; raises BadRequest naming each wrong field.
 
-    Of two registrations of one name at once, one is told that it is taken.
+    Of two concurrent registrations of one name, the second is told that the name is taken.
     """
     user = User(username=username, email=email, is_active=not confirm_email, awaits_email=confirm_email)
     check_new_person(user, password)
@@ -65,14 +65,14 @@ def register_person(*, username: str, email: str, password: str, confirm_email: 
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError:
-        # The constraint waited for the other registration to commit, so now it is seen.
+        # The constraint waited for the other registration's commit, so the check now sees it.
         check_free(user)
         raise
     return profile_of(user)
 
 
 def check_credentials(*, http: HttpRequest, username: str, password: str) -> User:
-    """Whose username (or e-mail address) and password these are; raises NotAuthenticated, the same for all reasons."""
+    """Returns the person of a username or e-mail address and password; raises one NotAuthenticated for every reason."""
     user = auth.authenticate(http, username=username, password=password)
     if not isinstance(user, User):
         raise _wrong_password()
@@ -80,27 +80,27 @@ def check_credentials(*, http: HttpRequest, username: str, password: str) -> Use
 
 
 def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
-    """Opens a session under a new key, and sets its cookies on the answer to `http`; raises NotAuthenticated.
+    """Opens a session under a new key and sets its cookies on the answer to `http`; raises NotAuthenticated.
 
-    The person's expired ones go, so that nothing piles up.
+    Deletes the person's expired sessions, so that they do not pile up.
     """
     user = check_credentials(http=http, username=username, password=password)
     with transaction.atomic():
-        # Also the person whose session `http` came with, if any: it ends here.
+        # Locks also the person of the session that the request came with: that session ends here.
         if not is_as_checked(lock_people(user.pk, http.user.pk).get(user.pk), user):
             raise _wrong_password()
         Session.objects.filter(user=user, expire_date__lt=Now()).delete()
         if auth.SESSION_KEY in http.session:
-            # Django keeps the key when the same person signs in again; a key that has leaked must end here.
+            # Django keeps the key when the same person signs in again; a leaked key must end here.
             http.session.flush()
         auth.login(http, user)
         http.session[DEVICE] = device_of(http)
-        http.session.save()  # here, and not after the answer: while the row is locked
+        http.session.save()  # Saved here rather than after the answer: the row is still locked.
     return profile_of(user)
 
 
 def change_profile(*, person_id: UUID, **fields: str) -> Profile:
-    """Gives a person another display name or `about`, whichever is named."""
+    """Sets the named ones of a person's display name and `about`."""
     if fields:
         User.objects.filter(pk=person_id).update(**fields)
     return profile_of(User.objects.get(pk=person_id))
@@ -112,10 +112,10 @@ def sign_out(*, http: HttpRequest) -> None:
 
 
 def create_token(*, person: User, session: str | None = None, device: str = "") -> NewToken:
-    """A new bearer token for a person as they were when their password, or the session of that digest, was checked.
+    """Creates a bearer token for a person as checked by their password or by the session of that digest.
 
-    Raises NotAuthenticated where either has ended since, LimitReached where there are too many. The person's expired
-    ones go, so that nothing piles up.
+    Raises NotAuthenticated when either has ended since, LimitReached at the cap. Deletes the person's expired tokens,
+    so that they do not pile up.
     """
     with transaction.atomic():
         locked = lock_person(person.pk)
@@ -131,10 +131,10 @@ def create_token(*, person: User, session: str | None = None, device: str = "") 
 
 
 def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
-    """A new one-use ticket for a connection that hangs on the credential of that digest, as the ticket does.
+    """Creates a one-use ticket that ends with the credential of that digest, and so does its connection.
 
-    Raises NotAuthenticated where that one has ended, RateLimited where there are too many. The person's expired ones
-    go, so that nothing piles up.
+    Raises NotAuthenticated when the credential has ended, RateLimited at the cap. Deletes the person's expired
+    tickets, so that they do not pile up.
     """
     ticket = secrets.token_urlsafe(_TICKET_BYTES)
     lifetime_s = settings.ENV["KLATSCH_TICKET_SECONDS"]
@@ -148,8 +148,10 @@ def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
 
 
 def redeem_ticket(*, ticket: str) -> SignedIn:
-    """Returns the ticket's person, once. Raises NotAuthenticated a second time, late, or once its credential ended."""
-    # One statement, so that of two who come at once only one finds the row.
+    """Returns the ticket's person, once. Raises NotAuthenticated the second time, when expired, and when its
+    credential has ended.
+    """
+    # One statement, so that of two concurrent redemptions only one finds the row.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -162,20 +164,20 @@ def redeem_ticket(*, ticket: str) -> SignedIn:
         )
         row = cursor.fetchone()
     signed_in = SignedIn(*row[:3]) if row and row[3] else None
-    if signed_in is None or not find_live([Held(signed_in.id, signed_in.credential)]):
-        raise NotAuthenticated("This ticket is not valid, or no longer.")
+    if signed_in is None or not find_live([HeldCredential(signed_in.id, signed_in.credential)]):
+        raise NotAuthenticated("This ticket is not valid or has expired. Request a new one.")
     return signed_in
 
 
 def authenticate_bearers(tokens: Collection[str]) -> dict[str, SignedIn]:
-    """Whose connections these are that came with bearer tokens, in one statement; who is nobody's is left out."""
+    """Returns the people of these bearer tokens, by token, in one statement; invalid tokens are left out."""
     return {token: SignedIn(*found) for token, found in find_by_tokens(tokens).items()}
 
 
 def authenticate_connection(*, ticket: str | None = None, session_key: str | None = None) -> SignedIn:
-    """Whose connection this is, by the first credential that is given; raises NotAuthenticated.
+    """Returns the person of a connection by the first given credential; raises NotAuthenticated.
 
-    At most two statements. Whether a page may use the session is the caller's to check (its origin).
+    Takes at most two statements. The caller checks whether the page's origin may use the session.
     """
     if ticket is not None:
         return redeem_ticket(ticket=ticket)
@@ -186,8 +188,8 @@ def authenticate_connection(*, ticket: str | None = None, session_key: str | Non
 
 
 def _wrong_password() -> NotAuthenticated:
-    """Returns the refusal of a wrong password, also for one that was right until a moment ago."""
-    return NotAuthenticated("Username or password is wrong.")
+    """Returns the refusal of a wrong password, also for a password that was changed a moment ago."""
+    return NotAuthenticated("The username or password is wrong.")
 
 
 def _digest(ticket: str) -> str:

@@ -1,8 +1,7 @@
-"""Django's sessions in a table that knows whose they are: so they can be listed, ended one by one, and missed (D13).
+"""Django's sessions in a table that knows their people, so that they can be listed and ended one by one (D13).
 
-This module is the SESSION_ENGINE. Every way in which a session begins leads through `SessionStore.save`, and every way
-in which it ends through `SessionStore.delete`: logout here and in the admin, a new sign-in over an old one, a changed
-password.
+This module is the SESSION_ENGINE. Every session begins through `SessionStore.save` and ends through
+`SessionStore.delete`: by sign-out here or in the admin, a new sign-in, or a changed password.
 """
 
 from typing import Any
@@ -27,7 +26,7 @@ _SINCE = "since"
 
 
 class SessionStore(DatabaseSessions):
-    """As Django's; what it deletes is promised to the log as ended, in one transaction."""
+    """Django's session store that also queues, in one transaction, a record for each session it deletes."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -44,7 +43,7 @@ class SessionStore(DatabaseSessions):
         return found
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        key: str = self._get_or_create_session_key()  # type: ignore[attr-defined]  # the same
+        key: str = self._get_or_create_session_key()  # type: ignore[attr-defined]  # the stubs lack it
         now = timezone.now()
         data.setdefault(_SINCE, now.isoformat())
         return Session(
@@ -60,10 +59,10 @@ class SessionStore(DatabaseSessions):
         )
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
-        """Saves as Django does; raises UpdateError where its person may not sign in any more by that password.
+        """Saves like Django; raises UpdateError when the person may no longer sign in by that password.
 
-        Django creates a session before it says whose it is, and gives it a new key before it says that the password is
-        another: a session counts only once it has been saved again.
+        Django creates a session before it sets the person, and cycles its key before it sets the new password's hash.
+        A session therefore counts only once it has been saved again.
         """
         with transaction.atomic():
             if must_create or SESSION_KEY not in self:

@@ -1,4 +1,4 @@
-"""The admin's site: whoever changes their own password there ends what they had before, as everywhere else."""
+"""The admin site. Staff who change their own password there end their earlier credentials, as everywhere else."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from klatsch.accounts import revocation
 
 
 class StaffSite(admin.AdminSite):
-    """Django's; but after another password no token, no other session and no socket of that person is left."""
+    """Django's admin site, except that a new password ends the person's tokens, other sessions and sockets."""
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return revocation.ending_credentials(

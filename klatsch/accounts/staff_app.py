@@ -1,4 +1,4 @@
-"""Django's admin with our site, `klatsch.accounts.staff`; apart from `apps.py`, where it would be a second default."""
+"""Django's admin with the site of `klatsch.accounts.staff`. In `apps.py` it would be a second default app config."""
 
 from django.contrib.admin.apps import AdminConfig
 

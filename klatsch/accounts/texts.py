@@ -1,4 +1,4 @@
-"""The texts that a person's rows hold, and how long they may be: what models, services and the API agree on."""
+"""The texts of a person's rows and their lengths, shared by models, services and the API."""
 
 from typing import Final
 

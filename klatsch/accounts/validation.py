@@ -1,4 +1,4 @@
-"""What refuses a new person: Django's validators, and names that are taken. Every field that is wrong is named."""
+"""Checks new people and passwords by Django's validators, and names for being taken. Every wrong field is named."""
 
 from collections.abc import Iterator
 
@@ -18,14 +18,14 @@ def check_new_person(user: User, password: str) -> None:
 
 
 def check_new_password(user: User, password: str, *, field: str) -> None:
-    """Raises BadRequest naming `field` unless the person may have this password."""
+    """Raises BadRequest naming `field` unless the person may use this password."""
     errors = tuple(_weak_password(user, password, field))
     if errors:
-        raise BadRequest("This password cannot be used.", fields=errors)
+        raise BadRequest("This password cannot be used. Choose another.", fields=errors)
 
 
 def check_free(user: User) -> None:
-    """Raises BadRequest where the username or the e-mail address is somebody's, in any spelling, active or not."""
+    """Raises BadRequest when the username or e-mail address is taken, in any spelling, by an active person or not."""
     folded = User.objects.alias(name=Lower("username"), address=Lower("email"))
     errors = []
     if folded.filter(name=user.username.lower()).exists():
@@ -57,4 +57,4 @@ def _field_errors(name: str, wrong: list[ValidationError]) -> Iterator[FieldErro
 
 def _refuse_if(errors: list[FieldError]) -> None:
     if errors:
-        raise BadRequest("This person cannot be registered.", fields=tuple(errors))
+        raise BadRequest("This account cannot be created. Correct the fields.", fields=tuple(errors))

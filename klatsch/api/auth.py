@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.accounts import passwords, revocation, services
-from klatsch.accounts.credentials import Token
+from klatsch.accounts.credentials import TokenView
 from klatsch.accounts.limits import count_registration
 from klatsch.api.authentication import SessionAuthentication, person_of
 from klatsch.api.bodies import TextField, read_body
@@ -94,7 +94,7 @@ class LogOut(APIView):
     )
     def post(self, request: Request) -> Response:
         person = person_of(request)
-        if isinstance(request.auth, Token):
+        if isinstance(request.auth, TokenView):
             revocation.end_token(person_id=person.id, token_id=request.auth.id)
         else:
             services.sign_out(http=request)

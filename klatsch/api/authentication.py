@@ -7,7 +7,7 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from klatsch.accounts.credentials import Token, find_by_token
+from klatsch.accounts.credentials import TokenView, find_by_token
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import Person
 from klatsch.core.problems import CHALLENGE
@@ -20,7 +20,7 @@ class TokenAuthentication(knox.auth.TokenAuthentication):  # type: ignore[misc] 
     knox's own takes three, deletes while it reads, and fails on a token that is not UTF-8.
     """
 
-    def authenticate_credentials(self, token: bytes) -> tuple[User, Token]:
+    def authenticate_credentials(self, token: bytes) -> tuple[User, TokenView]:
         found = find_by_token(token.decode("latin-1"))
         if found is None:
             raise AuthenticationFailed("This token is not valid, or no longer.")
@@ -49,6 +49,6 @@ def person_of(request: Request) -> Person:
 
 def credential_of(request: Request) -> str:
     """The digest of what the request came with; for views that demand authentication."""
-    if isinstance(request.auth, Token):
+    if isinstance(request.auth, TokenView):
         return request.auth.credential
     return credential_digest(request.session.session_key or "")

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.accounts import passwords
-from klatsch.accounts.credentials import Token
+from klatsch.accounts.credentials import TokenView
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, Entrance
 from klatsch.api.authentication import credential_of
 from klatsch.api.bodies import TextField, read_body
@@ -47,7 +47,7 @@ class Password(APIView):
         refusals=(400, 401, 403, 409, 429),
     )
     def post(self, request: Request) -> Response:
-        keep_session = not isinstance(request.auth, Token)
+        keep_session = not isinstance(request.auth, TokenView)
         fields = read_body(request, PasswordChangeSerializer)
         passwords.change_password(http=request, credential=credential_of(request), **fields, keep_session=keep_session)
         return Response(status=204)

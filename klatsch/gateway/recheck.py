@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from klatsch.accounts.credentials import Held, find_live
+from klatsch.accounts.credentials import HeldCredential, find_live
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.language.protocol import Close
@@ -47,7 +47,7 @@ class Recheck:
         *,
         every_s: float,
         give_up_s: float,
-        find: Callable[[Collection[Held]], set[str]] = find_live,
+        find: Callable[[Collection[HeldCredential]], set[str]] = find_live,
     ) -> None:
         self._database = database
         self._every_s = every_s
@@ -102,7 +102,7 @@ class Recheck:
 
     async def _ask(self, due: list[_Watched]) -> set[str] | None:
         """The digests that still count; None when nobody can say."""
-        held = [Held(watched.user_id, watched.outbox.credential) for watched in due]
+        held = [HeldCredential(watched.user_id, watched.outbox.credential) for watched in due]
         try:
             return await self._database.run(lambda: self._find(held))
         except Unavailable:

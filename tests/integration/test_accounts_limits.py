@@ -73,7 +73,7 @@ def test_nobody_learns_by_it_that_a_name_and_an_address_are_one_account() -> Non
         guess("ana@example.org", address=f"192.0.2.{number}")
     answers = [guess(name, address="198.51.100.1") for name in ("ana", "bob", "nobody")]
     assert [(answer.status_code, answer.json()["detail"]) for answer in answers] == [
-        (401, "Username or password is wrong.")
+        (401, "The username or password is wrong.")
     ] * 3
 
 

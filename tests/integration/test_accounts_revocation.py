@@ -13,7 +13,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from klatsch.accounts import revocation
-from klatsch.accounts.credentials import Held, find_live
+from klatsch.accounts.credentials import HeldCredential, find_live
 from klatsch.accounts.models import Session, Ticket, User
 from klatsch.accounts.services import create_ticket
 from klatsch.core.errors import NotFound
@@ -64,7 +64,7 @@ def token_of(person: User) -> tuple[dict[str, str], str]:
 
 
 def live(person: User, *digests: str) -> set[str]:
-    return find_live([Held(person.pk, digest) for digest in digests])
+    return find_live([HeldCredential(person.pk, digest) for digest in digests])
 
 
 class TestRecords:
@@ -242,14 +242,14 @@ class TestFindLive:
 
     def test_many_are_asked_about_in_one_statement(self, django_assert_num_queries: Any) -> None:
         people = [make_person(f"person-{number}") for number in range(5)]
-        held = [Held(person.pk, token_of(person)[1]) for person in people]
-        held += [Held(person.pk, session_of(person)[1]) for person in people]
+        held = [HeldCredential(person.pk, token_of(person)[1]) for person in people]
+        held += [HeldCredential(person.pk, session_of(person)[1]) for person in people]
         with django_assert_num_queries(1):
             assert find_live(held) == {one.credential for one in held}
 
     def test_a_credential_of_somebody_else_does_not_count(self) -> None:
         _, token = token_of(make_person("ana"))
-        assert find_live([Held(uuid.uuid4(), token)]) == set()
+        assert find_live([HeldCredential(uuid.uuid4(), token)]) == set()
 
 
 def test_a_session_knows_its_person_and_when_it_was_used_without_a_write_for_each_request(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.db import ProgrammingError
 
-from klatsch.accounts.credentials import Held
+from klatsch.accounts.credentials import HeldCredential
 from klatsch.core.errors import Unavailable
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
@@ -31,7 +31,7 @@ class Watch:
             outbox.credential = digest
             self.recheck.watch(ANA.id, outbox, 0.0)
 
-    def find(self, held: Collection[Held]) -> set[str]:
+    def find(self, held: Collection[HeldCredential]) -> set[str]:
         raise AssertionError(held)
 
     async def tick(self, now_s: float, *answers: object) -> None:

@@ -66,7 +66,10 @@ class GatewayHttp:
         self._changing_threads = RequestThreads(wsgi, threads)
         self._hashing_threads = RequestThreads(wsgi, slots.room + 1)  # one more, which refuses those without a slot
         self._of_one_place = AtOnce(
-            slots.of_one_place, cap="hashing", refusal=Unavailable, detail="Too many sign-ins at once. Try again."
+            slots.of_one_place,
+            cap="hashing",
+            refusal=Unavailable,
+            detail="Too many sign-ins at once. Try again in a moment.",
         )
         self._ready = ready
         self._fold = fold
