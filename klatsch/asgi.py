@@ -5,7 +5,7 @@ from typing import Any, Final
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path, re_path
 
-from klatsch.gateway.http.app import Asgi
+from klatsch.gateway.http.answers import Asgi
 
 _NOTHING_HERE: Final = b"The WebSocket is at /ws."
 

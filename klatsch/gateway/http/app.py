@@ -9,20 +9,15 @@ from a2wsgi import WSGIMiddleware
 
 from klatsch.accounts.hashing import HashingSlots, hashes_password
 from klatsch.accounts.limits import network_of
-from klatsch.core import problems
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
 from klatsch.core.http_limits import READS, REQUESTS_A_THREAD, TOO_MANY
-from klatsch.core.metrics import REFUSED
 from klatsch.core.problems import Problem
+from klatsch.gateway.http.answers import JSON, Answer, Receive, Send
 from klatsch.gateway.http.sync import PATH, Sync
 
 _READ_ONLY: Final = Problem(405, "method_not_allowed", "This can only be read.")
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
 class RequestThreads:
@@ -35,7 +30,7 @@ class RequestThreads:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if self.at_work >= self._most:
-            await refuse(send, TOO_MANY)
+            await Answer(send).refuse(TOO_MANY)
             return
         self.at_work += 1
         try:
@@ -77,7 +72,7 @@ class GatewayHttp:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["path"] == "/livez":
-            await _answer(send, 200, "application/json", b'{"alive": true}')
+            await Answer(send).whole(200, JSON, b'{"alive": true}')
         elif scope["path"] == "/readyz":
             await self._answer_ready(send)
         elif scope["path"] == "/metrics":
@@ -85,9 +80,7 @@ class GatewayHttp:
         elif scope["path"] == PATH and scope["method"] == "GET":
             await self._sync(scope, receive, send)
         elif scope["path"] == PATH and scope["method"] != "OPTIONS":
-            await refuse(
-                send, Problem(405, "method_not_allowed", "This can only be read."), (b"allow", b"GET, OPTIONS")
-            )
+            await Answer(send).refuse(_READ_ONLY, (b"allow", b"GET, OPTIONS"))
         elif hashes_password(scope["method"], scope["path"]):
             await self._answer_hashing(scope, receive, send)
         elif scope["method"] in READS:
@@ -101,20 +94,21 @@ class GatewayHttp:
             with self._of_one_place.enter(_place(scope)):
                 await self._hashing_threads(scope, receive, send)
         except Unavailable as error:
-            await refuse(send, Problem.of(error))
+            await Answer(send).refuse(Problem.of(error))
 
     async def _answer_ready(self, send: Send) -> None:
         missing = await self._ready()
         body = json.dumps({"ready": not missing, "not_ready": missing}).encode()
-        await _answer(send, 503 if missing else 200, "application/json", body)
+        await Answer(send).whole(503 if missing else 200, JSON, body)
 
     async def _answer_metrics(self, scope: dict[str, Any], send: Send) -> None:
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
         if may_read(authorization, self._metrics_token):
             self._fold()
-            await _answer(send, 200, CONTENT_TYPE, exposition())
+            await Answer(send).whole(200, CONTENT_TYPE, exposition())
         else:
-            await _answer(send, 401, "text/plain", b"A bearer token is needed.\n", (b"www-authenticate", b"Bearer"))
+            needed = b"A bearer token is needed.\n"
+            await Answer(send).whole(401, "text/plain", needed, (b"www-authenticate", b"Bearer"))
 
 
 class Together:
@@ -134,18 +128,3 @@ def _place(scope: dict[str, Any]) -> str:
     """The network that a request comes from, as limits count it."""
     forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return network_of((scope.get("client") or ("",))[0], ",".join(forwarded))
-
-
-async def refuse(send: Send, problem: Problem, *more: tuple[bytes, bytes]) -> None:
-    """Answers with the problem."""
-    REFUSED.labels(problem.code).inc()
-    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
-    await _answer(send, problem.status, problems.CONTENT_TYPE, json.dumps(problem.body()).encode(), *headers, *more)
-
-
-async def _answer(send: Send, status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> None:
-    length = str(len(body)).encode()
-    headers = [(b"content-type", content_type.encode()), (b"content-length", length), (b"cache-control", b"no-store")]
-    headers += more
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
 
 from klatsch.core.http_limits import Bodies
-from klatsch.gateway.http.app import Asgi, Receive, Send, refuse
+from klatsch.gateway.http.answers import Answer, Asgi, Receive, Send, answer_as_made
 from klatsch.gateway.http.sync import PATH
 
 WITHOUT_DJANGO: Final = frozenset({PATH, "/livez", "/readyz", "/metrics"})
@@ -44,10 +44,10 @@ class Door:
     async def _answer_checked(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         checked = self._check(scope)
         if not checked.passed:
-            await _answer(send, checked.status, checked.headers, checked.body)
+            await answer_as_made(send, checked.status, checked.headers, checked.body)
         elif scope["method"] == "OPTIONS":
             methods = b"GET, OPTIONS" if scope["path"] == PATH else b"GET, HEAD, OPTIONS"
-            await _answer(send, 204, [(b"allow", methods), *checked.headers], b"")
+            await answer_as_made(send, 204, [(b"allow", methods), *checked.headers], b"")
         else:
             await self._application(scope, receive, _with_headers(send, checked.headers))
 
@@ -60,7 +60,7 @@ class Door:
             if problem is None:
                 await self._application(_with_length(scope, len(body)), _given(bytes(body), receive), send)
             else:
-                await refuse(send, problem, (b"connection", b"close"))
+                await Answer(send).refuse(problem, (b"connection", b"close"))
 
 
 class _Gone(Exception):
@@ -104,8 +104,3 @@ def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
         await send(part)
 
     return send_with
-
-
-async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -11,11 +11,11 @@ from structlog.contextvars import bind_contextvars
 
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
-from klatsch.core.metrics import REFUSED
-from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.problems import Problem
 from klatsch.core.tracing import accept_id
 from klatsch.gateway.arrivals import Arrival, Arrivals
 from klatsch.gateway.handshake import Credentials
+from klatsch.gateway.http.answers import JSON, Answer, Header, Receive, Send
 from klatsch.gateway.http.sinks import EventSocket, PollSocket
 from klatsch.gateway.hub import Person
 from klatsch.gateway.language.protocol import Close
@@ -23,17 +23,12 @@ from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.resuming import Resuming
 
-Headers = list[tuple[bytes, bytes]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 PATH: Final = "/api/v1/sync"
 WAIT_MOST_S: Final = 60
 _WAIT_S: Final = 30
 _COMMENT_EVERY_S: Final = 15.0
 _EVENTS: Final = "text/event-stream"
 _SINCE_MOST: Final = 16_384
-_PART_BYTES: Final = 65_536
 
 
 class Sync:
@@ -64,7 +59,7 @@ class Sync:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = accept_id(headers.get("x-request-id", ""))
         bind_contextvars(request=request_id)  # of this request's task alone
-        answer = _Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
+        answer = Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
         answering = asyncio.ensure_future(self._answer(scope, headers, answer))
         gone = asyncio.ensure_future(_gone(receive))
         await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -74,7 +69,7 @@ class Sync:
             if isinstance(ended, Exception):
                 raise ended
 
-    async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: "_Answer") -> None:
+    async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: Answer) -> None:
         try:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
             arrival = await self._arrivals.authenticate(_credentials(headers))
@@ -86,11 +81,11 @@ class Sync:
                 with self._polls.enter(user_id):
                     await self._poll(arrival, since, wait_s, answer)
         except KlatschError as error:
-            await answer.refuse(error)
+            await answer.refuse(Problem.of(error))
 
-    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: "_Answer") -> None:
+    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: Answer) -> None:
         body = await self._collect(arrival, since, wait_s)  # all that a peer that is slow to take the answer keeps
-        await answer.slowly(200, "application/json", body, self._stall_s)
+        await answer.slowly(200, JSON, body, self._stall_s)
 
     async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
         """The answer to a poll: some `POLL_BYTES_MOST` of pushes, and the token of the place that they come to."""
@@ -110,10 +105,10 @@ class Sync:
         pushes = [msgspec.Raw(push) for push in socket.pushes]
         return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
 
-    async def _stream(self, arrival: Arrival, since: str | None, answer: "_Answer") -> None:
+    async def _stream(self, arrival: Arrival, since: str | None, answer: Answer) -> None:
         socket = EventSocket()
         async with self._joined(arrival, socket) as (person, outbox):
-            await answer.start(200, _EVENTS, [(b"x-accel-buffering", b"no")])
+            await answer.start(200, _EVENTS, (b"x-accel-buffering", b"no"))
             replaying = asyncio.ensure_future(self._replay(person, outbox, socket, since))
             try:
                 await self._send_events(socket, answer)
@@ -129,7 +124,7 @@ class Sync:
         except Unavailable as error:
             outbox.close(Close.NOT_READY, error.detail)
 
-    async def _send_events(self, socket: EventSocket, answer: "_Answer") -> None:
+    async def _send_events(self, socket: EventSocket, answer: Answer) -> None:
         while True:
             try:
                 async with asyncio.timeout(_COMMENT_EVERY_S):
@@ -150,47 +145,10 @@ class Sync:
             async with self._arrivals.joined(arrival, outbox) as person:
                 yield person, outbox
 
-    def _cors(self, origin: str | None) -> Headers:
+    def _cors(self, origin: str | None) -> list[Header]:
         if origin is None or origin not in self._cors_origins:
             return []
         return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
-
-
-class _Answer:
-    """The one HTTP answer of a request."""
-
-    def __init__(self, send: Send, headers: Headers) -> None:
-        self._send = send
-        self._headers = headers
-
-    async def start(self, status: int, content_type: str, headers: Headers) -> None:
-        common = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
-        all_headers = [*common, *self._headers, *headers]
-        await self._send({"type": "http.response.start", "status": status, "headers": all_headers})
-
-    async def more(self, body: bytes, *, last: bool) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
-
-    async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
-        """An answer that may be long; broken off when the peer takes nothing of it for so long."""
-        headers = [(b"content-length", b"%d" % len(body))]
-        parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(stall_s):
-                await self.start(status, content_type, headers)
-            for number, part in enumerate(parts, 1):
-                async with asyncio.timeout(stall_s):
-                    await self.more(part, last=number == len(parts))
-
-    async def whole(self, status: int, content_type: str, body: bytes, headers: Headers | None = None) -> None:
-        await self.start(status, content_type, [(b"content-length", str(len(body)).encode()), *(headers or [])])
-        await self.more(body, last=True)
-
-    async def refuse(self, error: KlatschError) -> None:
-        problem = Problem.of(error)
-        REFUSED.labels(error.code).inc()
-        headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
-        await self.whole(problem.status, CONTENT_TYPE, msgspec.json.encode(problem.body()), headers)
 
 
 def _check_open(socket: PollSocket) -> None:

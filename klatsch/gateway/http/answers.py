@@ -1,0 +1,60 @@
+"""HTTP answers that the gateway gives itself, as ASGI messages: whole, or in parts as the peer takes them."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from klatsch.core.metrics import REFUSED
+from klatsch.core.problems import CONTENT_TYPE, Problem
+
+Header = tuple[bytes, bytes]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Asgi = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+JSON: Final = "application/json"
+_PART_BYTES: Final = 65_536
+
+
+class Answer:
+    """The one HTTP answer of a request, which no cache keeps. `headers` are in it, whatever it is."""
+
+    def __init__(self, send: Send, headers: Sequence[Header] = ()) -> None:
+        self._send = send
+        self._headers = headers
+
+    async def start(self, status: int, content_type: str, *headers: Header) -> None:
+        common = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
+        all_headers = [*common, *self._headers, *headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": all_headers})
+
+    async def more(self, body: bytes, *, last: bool) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def whole(self, status: int, content_type: str, body: bytes, *headers: Header) -> None:
+        await self.start(status, content_type, (b"content-length", b"%d" % len(body)), *headers)
+        await self.more(body, last=True)
+
+    async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
+        """Sends a body that may be long; breaks off when the peer takes nothing of it for `stall_s`."""
+        parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(stall_s):
+                await self.start(status, content_type, (b"content-length", b"%d" % len(body)))
+            for number, part in enumerate(parts, 1):
+                async with asyncio.timeout(stall_s):
+                    await self.more(part, last=number == len(parts))
+
+    async def refuse(self, problem: Problem, *headers: Header) -> None:
+        """Answers with the problem, and counts it."""
+        REFUSED.labels(problem.code).inc()
+        own = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
+        await self.whole(problem.status, CONTENT_TYPE, json.dumps(problem.body()).encode(), *own, *headers)
+
+
+async def answer_as_made(send: Send, status: int, headers: Sequence[Header], body: bytes) -> None:
+    """Sends an answer that Django has made, or one without a body."""
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": body})
