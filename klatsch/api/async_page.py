@@ -16,9 +16,7 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False})
 
 def markdown(text: str) -> SafeString:
     """Returns Markdown as HTML of whole paragraphs; HTML in the text is escaped."""
-    return SafeString(
-        _MARKDOWN.render(inspect.cleandoc(text))
-    )  # descriptions are docstrings  # the renderer escapes HTML
+    return SafeString(_MARKDOWN.render(inspect.cleandoc(text)))  # many texts are docstrings
 
 
 def markdown_line(text: str) -> SafeString:
