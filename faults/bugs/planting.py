@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from klatsch.archive import store
 from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
@@ -24,7 +23,8 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging import sending as services
-from klatsch.persister.archive import Archive
+from klatsch.persister import statements
+from klatsch.persister.storing import Archive
 from klatsch.processes import wiring
 from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships
@@ -38,8 +38,8 @@ def offsets_before_rows() -> None:
 
     def offsets_first(self: Any, batch: Any, expected: Mapping[int, int], *rest: Any) -> None:
         with self._connection.transaction():
-            moved = store.move_offsets(self._connection, self._epoch, expected, batch.next_offsets)
-            store.check_moved(moved, len(batch.next_offsets))
+            moved = statements.move_offsets(self._connection, self._epoch, expected, batch.next_offsets)
+            statements.check_moved(moved, len(batch.next_offsets))
         commit(self, batch, batch.next_offsets, *rest)
 
     _replace(Archive, "_commit", offsets_first)
@@ -50,16 +50,16 @@ def no_compare_and_set() -> None:
         ("_MOVE_OFFSETS", " AND held.next_offset = move.expected"),
         ("_UPDATE_STATES", " AND stored.last_seq = new.expected"),
     ):
-        statement = getattr(store, name)
+        statement = getattr(statements, name)
         assert condition in statement
-        _replace(store, name, statement.replace(condition, ""))
+        _replace(statements, name, statement.replace(condition, ""))
 
 
 def copies_are_moved() -> None:
     ours = "ON CONFLICT (id) DO NOTHING"
-    assert ours in store._INSERT_MESSAGES
+    assert ours in statements._INSERT_MESSAGES
     moved = 'ON CONFLICT (id) DO UPDATE SET "offset" = excluded."offset", seq = excluded.seq'
-    _replace(store, "_INSERT_MESSAGES", store._INSERT_MESSAGES.replace(ours, moved))
+    _replace(statements, "_INSERT_MESSAGES", statements._INSERT_MESSAGES.replace(ours, moved))
 
 
 def persister_judges_nobody() -> None:

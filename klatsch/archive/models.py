@@ -97,7 +97,7 @@ class MembershipInterval(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
         indexes = (
-            # Who was ever removed: all that judging needs (store.removals).
+            # Who was ever removed: all that judging needs (removals).
             models.Index(fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"),
         )
 

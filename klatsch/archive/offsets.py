@@ -1,13 +1,24 @@
-"""Where the archive of an epoch begins and how far it has come: the door to its offsets for who opens epochs."""
+"""Where the archive of an epoch begins, and how far it has come."""
 
 from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from django.db import connection as pooled
 
 from klatsch.archive.models import LogOffset
 
 
+def read_offsets(connection: psycopg.Connection[Any], epoch: int) -> dict[int, int]:
+    """The next offset of every partition of an epoch that is not yet stored."""
+    rows = connection.execute("SELECT partition, next_offset FROM messaging_logoffset WHERE epoch = %s", (epoch,))
+    return dict(rows.fetchall())
+
+
 def archived_offsets(epoch: int) -> dict[int, int]:
-    """Returns the next offset of each partition that is not yet stored."""
-    return dict(LogOffset.objects.filter(epoch=epoch).values_list("partition", "next_offset"))
+    """The same over a connection of Django's."""
+    with pooled.cursor() as cursor:
+        return read_offsets(cursor.connection, epoch)
 
 
 def begin_archive(epoch: int, starts: Mapping[int, int]) -> None:

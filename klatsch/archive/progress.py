@@ -12,12 +12,14 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from klatsch.archive.at_least import parse_at_least
-from klatsch.archive.store import ARCHIVED_CHANNEL
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.epochs import current_epoch
 from klatsch.postgres.base import release_connection
 from klatsch.postgres.connections import connect
 from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
+
+ARCHIVED_CHANNEL: Final = "klatsch_archived"
+"""NOTIFY channel: `partition:next_offset` pairs, separated by commas. A hint; the offsets are in the table."""
 
 READ_EVERY_S: Final = 1.0
 """How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""

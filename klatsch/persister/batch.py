@@ -1,6 +1,6 @@
-"""Sorts records into what is to be stored, judged in the log's order; no I/O (D5)."""
+"""Sorts records into the rows that are to be stored, judged in the log's order, and numbers messages; no I/O (D5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,15 @@ class DeadRow:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far a conversation comes: from the number `before` (0 for its first message) to `seq`, that of `last`."""
+
+    before: int
+    seq: int
+    last: MessageRow
+
+
 @dataclass(slots=True)
 class Batch:
     """What a run of records comes to. `next_offsets` is where each of its partitions goes on."""
@@ -93,3 +102,19 @@ def _add(batch: Batch, record: Record, kind: Kind, event: Any) -> None:
         batch.changes.append(ChangeRow(record, kind.storing, event))
     else:
         batch.messages.append(MessageRow(record, event))
+
+
+def number_messages(rows: Sequence[MessageRow], seqs: Mapping[str, int]) -> tuple[list[int], list[Move]]:
+    """Gives each message the next number of its conversation: dense, as only what is stored gets one.
+
+    `seqs` has the last number of each conversation. Returns the messages' numbers, and how far each conversation comes.
+    """
+    reached: dict[str, int] = {}
+    last: dict[str, MessageRow] = {}
+    numbers: list[int] = []
+    for row in rows:
+        conversation = row.event.conversation
+        seq = reached[conversation] = (reached.get(conversation) or seqs[conversation]) + 1
+        last[conversation] = row
+        numbers.append(seq)
+    return numbers, [Move(seqs[name], seq, last[name]) for name, seq in reached.items()]

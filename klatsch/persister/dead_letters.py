@@ -7,15 +7,15 @@ import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
-from klatsch.archive import store
 from klatsch.archive.models import DeadLetter, MembershipInterval
-from klatsch.archive.store import StoredMessage
 from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
 from klatsch.eventlog.places import Position
+from klatsch.persister import statements
+from klatsch.persister.batch import MessageRow
 from klatsch.records.decoding import BadRecord, decode
-from klatsch.records.header import WHOLE_MESSAGE, judged_actor, judged_digest, judged_id, make_header
+from klatsch.records.header import WHOLE_MESSAGE, judged_actor, judged_id, make_header
 from klatsch.records.messages import MessageChanged, MessagePosted
 from klatsch.records.values import encode
 
@@ -58,15 +58,15 @@ def retry_dead_letter(pk: int) -> Retried:
         if letter is None:
             raise NotFound("There is no such dead letter.")
         position = Position(letter.epoch, letter.partition, letter.offset)
-        event = _decode(letter)
+        row = _decode(letter)
         if letter.retried_at is None:
-            _check_in_force(letter, event)
-            _store(letter, event)
+            _check_in_force(letter, row.event)
+            _store(letter, row)
             DeadLetter.objects.filter(pk=pk).update(retried_at=timezone.now())
-    return Retried(position, event.id)
+    return Retried(position, row.event.id)
 
 
-def _decode(letter: DeadLetter) -> MessagePosted:
+def _decode(letter: DeadLetter) -> MessageRow:
     record = Record(letter.partition, letter.offset, bytes(letter.key), bytes(letter.value), bytes(letter.judge))
     try:
         event = decode(record)
@@ -74,7 +74,7 @@ def _decode(letter: DeadLetter) -> MessagePosted:
         raise InvalidContent(f"It still cannot be read: {error.args[-1]}.") from error
     if not isinstance(event, MessagePosted):
         raise InvalidContent("Only messages can be tried again.")
-    return event
+    return MessageRow(record, event)
 
 
 def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
@@ -90,17 +90,18 @@ def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
         raise NotAMember("Its sender had been removed from the conversation before.")
 
 
-def _store(letter: DeadLetter, event: MessagePosted) -> None:
+def _store(letter: DeadLetter, row: MessageRow) -> None:
+    event, judge = row.event, row.record.judge
     connection.ensure_connection()
     archive = connection.connection  # psycopg's own, as the archive's SQL is written for it
-    if not store.last_seqs(archive, [event.conversation]) or not store.known_people(archive, [event.sender_id]):
+    if not statements.last_seqs(archive, [event.conversation]) or not statements.known_people(
+        archive, [event.sender_id]
+    ):
         raise InvalidContent("Its conversation or its sender does not exist.")
-    judge = bytes(letter.judge)
     try:
         with transaction.atomic():
-            message = StoredMessage(event, letter.partition, letter.offset, judged_digest(judge), 0)
-            message = msgspec.structs.replace(message, seq=store.count_late_message(archive, letter.epoch, message))
-            if store.insert_messages(archive, letter.epoch, [message]).rowcount != 1:
+            seq = statements.count_late_message(archive, letter.epoch, row)
+            if statements.insert_messages(archive, letter.epoch, [row], [seq]).rowcount != 1:
                 raise Conflict("A message of that id is in the archive already.")
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
@@ -110,18 +111,5 @@ def _store(letter: DeadLetter, event: MessagePosted) -> None:
 
 
 def _change(letter: DeadLetter, event: MessagePosted) -> bytes:
-    return encode(
-        MessageChanged(
-            id=event.id,
-            client_id=event.client_id,
-            conversation=event.conversation,
-            sender=event.sender,
-            sender_id=event.sender_id,
-            receiver=event.receiver,
-            receiver_id=event.receiver_id,
-            content=event.content,
-            sent_at=event.sent_at,
-            position=str(Position(letter.epoch, letter.partition, letter.offset)),
-            reply_to=event.reply_to,
-        )
-    )
+    position = str(Position(letter.epoch, letter.partition, letter.offset))
+    return encode(MessageChanged(**msgspec.structs.asdict(event), position=position))

@@ -7,14 +7,15 @@ from typing import TypeVar
 
 import structlog
 
-from klatsch.archive import store
-from klatsch.archive.store import Connection, Fenced
+from klatsch.archive.offsets import read_offsets
+from klatsch.archive.removals import read_removals
 from klatsch.core.clock import Clock, milliseconds
 from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, PERSISTED, VOID
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
-from klatsch.persister.archive import Archive, Stored
 from klatsch.persister.batch import Batch, MessageRow, sort_records
+from klatsch.persister.statements import Connection, Fenced
+from klatsch.persister.storing import Archive, Stored
 from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 from klatsch.records.judge import PRUNE_EVERY_S, Memberships
 
@@ -121,10 +122,10 @@ class Worker:
 
         def read(_: Archive) -> dict[int, int]:
             assert self._connection is not None
-            offsets = store.read_offsets(self._connection, self._epoch)
+            offsets = read_offsets(self._connection, self._epoch)
             memberships = Memberships()
             held = sorted({*self._next, *partitions})
-            for standing in store.removals(self._connection, self._epoch, held):
+            for standing in read_removals(self._connection, self._epoch, held):
                 memberships.load(standing)
             self._connection.commit()
             self._memberships = memberships

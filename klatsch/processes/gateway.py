@@ -20,7 +20,8 @@ from klatsch.api.checks import Checks
 from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.api.requests import Handler
-from klatsch.archive import store
+from klatsch.archive.offsets import read_offsets
+from klatsch.archive.removals import read_removals
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
@@ -97,10 +98,10 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
     now_ms, span_ms = wiring.clock_ms(), settings.ENV["KLATSCH_RING_SECONDS"] * 1_000
     spans_ago = functools.cache(lambda spans: tail.offsets_at(now_ms - spans * span_ms))
     with wiring.connect_archive("gateway") as connection:
-        archived = store.read_offsets(connection, epoch.epoch)
+        archived = read_offsets(connection, epoch.epoch)
         begin = {p: max(oldest[p], begin_of(p, archived[p], oldest[p], spans_ago)) for p in ends}
         recent = {p: max(begin[p], min(spans_ago(1)[p], archived[p])) for p in ends}
-        standings = store.removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
+        standings = read_removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
     return Start(begin, ends, recent, standings)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from klatsch.eventlog.places import POSITION_PATTERN
 from klatsch.records.values import Time, Uuid
 
 VERSION: Final = 1
@@ -40,7 +41,7 @@ class MessageChanged(msgspec.Struct, frozen=True, tag_field="t", tag="message_ch
     receiver_id: Uuid | None
     content: Annotated[str, msgspec.Meta(max_length=CONTENT_MOST)]
     sent_at: Time
-    position: Annotated[str, msgspec.Meta(pattern=r"^\d{1,5}:\d{1,5}:\d{1,19}$")]
+    position: Annotated[str, msgspec.Meta(pattern=POSITION_PATTERN)]
     reply_to: Uuid | None = None
     edited_at: Time | None = None
     deleted: bool = False

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from klatsch.archive import store
 from klatsch.archive.models import ConversationState, DeadLetter, LogOffset, MembershipInterval, Message
-from klatsch.archive.store import Connection, Fenced, StoredMessage
+from klatsch.archive.progress import ARCHIVED_CHANNEL
+from klatsch.archive.removals import read_removals
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation
 from klatsch.eventlog.log import Entry, Record
-from klatsch.persister.archive import Archive, Stored
-from klatsch.persister.batch import Batch, sort_records
+from klatsch.persister import statements
+from klatsch.persister.batch import Batch, MessageRow, sort_records
+from klatsch.persister.statements import Connection, Fenced
+from klatsch.persister.storing import Archive, Stored
 from klatsch.processes.wiring import connect_archive
 from klatsch.records.judge import Memberships
 from klatsch.records.messages import MessagePosted, digest
@@ -110,6 +112,12 @@ def next_offset(partition: int = 0, epoch: int = EPOCH) -> int:
 
 def letters() -> list[tuple[int, str]]:
     return list(DeadLetter.objects.order_by("offset").values_list("offset", "reason"))
+
+
+def standing_at(event: MessagePosted, partition: int, offset: int) -> Record:
+    """The record of a message at that place."""
+    [record] = records_of(entry_of(event))
+    return msgspec.structs.replace(record, partition=partition, offset=offset)
 
 
 def said(content: str, sender: Somebody = ANA, group: UUID = TEA, **fields: Any) -> Entry:
@@ -433,9 +441,8 @@ def test_a_last_seq_that_somebody_else_moved_fences_the_batch_and_the_next_attem
     shelf.put(said("1"))
     late = ORIGINAL
     with connect_archive("retry") as other:
-        stored = StoredMessage(late, 2, 7, digest("hi", None), 0)
-        seq = store.count_late_message(other, EPOCH, stored)
-        store.insert_messages(other, EPOCH, [msgspec.structs.replace(stored, seq=seq)])
+        row = MessageRow(standing_at(late, 2, 7), late)
+        statements.insert_messages(other, EPOCH, [row], [statements.count_late_message(other, EPOCH, row)])
     records = shelf.records(said("3"))
     with pytest.raises(Fenced):
         shelf.store(records)
@@ -470,12 +477,12 @@ def test_a_late_message_becomes_the_last_one_only_where_it_stands_after_the_pres
 ) -> None:
     shelf.put(said("0"), said("1"))
     last = ConversationState.objects.get(pk=TEA).last_message
-    earlier = StoredMessage(ORIGINAL, 0, 0, b"", 0)
-    assert store.count_late_message(connection, EPOCH, earlier) == 3
+    earlier, later = (MessageRow(standing_at(ORIGINAL, 0, offset), ORIGINAL) for offset in (0, 9))
+    assert statements.count_late_message(connection, EPOCH, earlier) == 3
     connection.commit()
     assert ConversationState.objects.get(pk=TEA).last_message == last
 
-    assert store.count_late_message(connection, EPOCH, msgspec.structs.replace(earlier, offset=9)) == 4
+    assert statements.count_late_message(connection, EPOCH, later) == 4
     connection.commit()
     state = ConversationState.objects.get(pk=TEA)
     assert (str(state.last_message), state.last_offset, state.last_seq) == (ORIGINAL.id, 9, 4)
@@ -491,19 +498,19 @@ def test_standings_become_intervals_once(shelf: Shelf) -> None:
 
 def test_who_was_removed_is_known_by_their_highest_version(connection: Connection, shelf: Shelf) -> None:
     shelf.put(added(ANA), removed(ANA, 2), removed(BOB, 2), added(BOB, 3), added(CLEO))
-    found = store.removals(connection, EPOCH, [0, 1, 2])
+    found = read_removals(connection, EPOCH, [0, 1, 2])
 
     assert sorted(found) == [(str(TEA), ANA.user_id, 2, False, 0, 1), (str(TEA), BOB.user_id, 3, True, 0, 3)]
-    assert store.removals(connection, EPOCH, [1]) == []
-    assert store.removals(connection, 2, [0]) == []
-    assert [row[1] for row in store.removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
+    assert read_removals(connection, EPOCH, [1]) == []
+    assert read_removals(connection, 2, [0]) == []
+    assert [row[1] for row in read_removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
 
 
 def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection: Connection, shelf: Shelf) -> None:
     shelf.put(removed(ANA, 2), added(ANA, 3), removed(ANA, 4), removed(BOB, 2))
 
     def known(begin: int) -> list[tuple[str, int, bool]]:
-        found = store.removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
+        found = read_removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
         return sorted((one.user_id, one.version, one.active) for one in found)
 
     assert known(0) == []
@@ -516,7 +523,7 @@ def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection
 def test_who_waits_is_told_when_the_batch_is_committed(shelf: Shelf) -> None:
     with connect_archive("listener") as listener:
         listener.autocommit = True
-        listener.execute(f"LISTEN {store.ARCHIVED_CHANNEL}")
+        listener.execute(f"LISTEN {ARCHIVED_CHANNEL}")
         shelf.put(said("1"))
         [notice] = listener.notifies(timeout=30, stop_after=1)
 
@@ -524,7 +531,7 @@ def test_who_waits_is_told_when_the_batch_is_committed(shelf: Shelf) -> None:
 
 
 def test_what_is_known_of_conversations_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("klatsch.persister.archive._REMEMBERED_MOST", 1)
+    monkeypatch.setattr("klatsch.persister.storing._REMEMBERED_MOST", 1)
     for number in range(4):
         shelf.put(said(str(number)), said(str(number), group=COFFEE))
         assert len(shelf.archive._known.seqs) + len(shelf.archive._known.people) <= 3

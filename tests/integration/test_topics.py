@@ -87,6 +87,17 @@ class Desk:
         entry = ConfigEntry("message.timestamp.type", by, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, self.topic, incremental_configs=[entry])
         self.admin.incremental_alter_configs([resource])[resource].result(30)
+        self.await_stamps(by)
+
+    def await_stamps(self, by: str) -> None:
+        """The broker shows a setting some time after the controller has taken it."""
+        resource = ConfigResource(ResourceType.TOPIC, self.topic)
+
+        def shown() -> str:
+            settings = self.admin.describe_configs([resource])[resource].result(30)
+            return str(settings["message.timestamp.type"].value)
+
+        wait_until(lambda: shown() == by)
 
     def delete(self) -> None:
         self.admin.delete_topics([self.topic])[self.topic].result(30)
@@ -291,6 +302,7 @@ def test_an_empty_topic_that_another_tool_made_gets_the_brokers_times(desk: Desk
     desk.set_stamps("CreateTime")
     desk.create()
 
+    desk.await_stamps("LogAppendTime")
     desk.topics.check_stamps()
 
 

@@ -8,14 +8,14 @@ import psycopg
 import pytest
 
 from klatsch.archive.models import DeadLetter, LogOffset, Message
-from klatsch.archive.store import Connection
 from klatsch.conversations.models import Conversation
 from klatsch.core.metrics import FENCED, STATEMENTS_REFUSED
 from klatsch.eventlog.log import Entry, LogError, OffsetGone, Record
 from klatsch.eventlog.memory import MemoryGroup, MemoryLog
 from klatsch.eventlog.partitions import partition_of
-from klatsch.persister.archive import Archive
 from klatsch.persister.batch import sort_records
+from klatsch.persister.statements import Connection
+from klatsch.persister.storing import Archive
 from klatsch.persister.worker import Worker
 from klatsch.processes.wiring import connect_archive
 from klatsch.records.judge import Memberships

@@ -10,18 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from klatsch.archive.message_view import MessageView, Reactions
 from klatsch.core.errors import ERRORS, NotAuthenticated
-from klatsch.eventlog.places import PositionText
+from klatsch.eventlog.places import PositionText, ResumeTokenText
 from klatsch.records.members import Role
 from klatsch.records.values import Time, Uuid
 
 FrameId = int | Annotated[str, Meta(max_length=64)]
-ResumeToken = Annotated[
-    str,
-    Meta(
-        pattern=r"^\d{1,5}\.[0-9a-f]{16}(\.\d{1,5}:\d{1,19})+$",
-        description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
-    ),
-]
 ErrorCode = Annotated[
     str, Meta(extra_json_schema={"enum": sorted(kind.code for kind in ERRORS if kind is not NotAuthenticated)})
 ]
@@ -98,7 +91,7 @@ class Err(msgspec.Struct, frozen=True):
 class Mark(msgspec.Struct, frozen=True, tag_field="t", tag="mark"):
     """The token that counts from here on."""
 
-    resume: ResumeToken
+    resume: ResumeTokenText
 
 
 class ResetBody(msgspec.Struct, frozen=True):
@@ -106,7 +99,7 @@ class ResetBody(msgspec.Struct, frozen=True):
 
     conversations: list[Uuid]
     why: ResetReason
-    at_least: ResumeToken
+    at_least: ResumeTokenText
 
 
 class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):

@@ -7,10 +7,9 @@ from typing import TypeVar
 
 import psycopg
 
-from klatsch.archive import store
-from klatsch.archive.store import Connection, ConversationMove, CopiesFound, Interval, Letter, StoredMessage
-from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow
-from klatsch.records.header import judged_digest
+from klatsch.persister import statements
+from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow, number_messages
+from klatsch.persister.statements import Connection, CopiesFound
 
 Row = TypeVar("Row", MessageRow, ChangeRow)
 
@@ -61,7 +60,7 @@ class Archive:
                 self._commit(batch, expected, rows, changes, dead)
                 return Stored(rows, copies, dead)
             except CopiesFound:
-                there = store.find_ids(self._connection, [row.event.id for row in rows])
+                there = statements.find_ids(self._connection, [row.event.id for row in rows])
                 self._connection.commit()  # else the next attempt would be a savepoint of the transaction of this look
                 new = [row for row in rows if row.event.id not in there]
                 copies += len(rows) - len(new)
@@ -80,10 +79,10 @@ class Archive:
             known = self._known = _Known()
         conversations = {row.event.conversation for row in rows} - known.seqs.keys()
         if conversations:
-            known.seqs |= store.last_seqs(self._connection, sorted(conversations))
+            known.seqs |= statements.last_seqs(self._connection, sorted(conversations))
         people = {row.event.sender_id for row in rows} - known.people
         if people:
-            known.people |= store.known_people(self._connection, sorted(people))
+            known.people |= statements.known_people(self._connection, sorted(people))
         self._connection.commit()
         good: list[MessageRow] = []
         dead: list[DeadRow] = []
@@ -105,49 +104,37 @@ class Archive:
         dead: Sequence[DeadRow],
     ) -> None:
         connection, epoch = self._connection, self._epoch
-        messages, moves = self._number(rows)
+        seqs, moves = number_messages(rows, self._known.seqs)
         with connection.transaction():
             with connection.pipeline():
-                moved = [(store.move_offsets(connection, epoch, expected, batch.next_offsets), len(batch.next_offsets))]
-                inserted = store.insert_messages(connection, epoch, messages) if messages else None
-                moved += store.move_conversations(connection, epoch, moves.values())
+                moved = [
+                    (statements.move_offsets(connection, epoch, expected, batch.next_offsets), len(batch.next_offsets))
+                ]
+                inserted = statements.insert_messages(connection, epoch, rows, seqs) if rows else None
+                moved += statements.move_conversations(connection, epoch, moves)
                 if changes:
                     self._update(changes)
                 if batch.intervals:
-                    store.insert_intervals(connection, epoch, _intervals(batch))
+                    statements.insert_intervals(connection, epoch, batch.intervals)
                 if dead:
-                    store.insert_letters(connection, epoch, _letters(dead))
-                store.notify_archived(connection, batch.next_offsets)
-            store.check_moved(*moved[0])
+                    statements.insert_letters(connection, epoch, dead)
+                statements.notify_archived(connection, batch.next_offsets)
+            statements.check_moved(*moved[0])
             if inserted is not None:
-                store.check_inserted(inserted, len(messages))
+                statements.check_inserted(inserted, len(rows))
             for cursor, count in moved[1:]:
-                store.check_moved(cursor, count)
-        for conversation, move in moves.items():
-            self._known.seqs[conversation] = move.last.seq
-
-    def _number(self, rows: Sequence[MessageRow]) -> tuple[list[StoredMessage], dict[str, ConversationMove]]:
-        """Gives each message the next number of its conversation: dense, as only what is stored gets one."""
-        seqs = self._known.seqs
-        messages: list[StoredMessage] = []
-        last: dict[str, StoredMessage] = {}
-        for row in rows:
-            conversation = row.event.conversation
-            seq = (last[conversation].seq if conversation in last else seqs[conversation]) + 1
-            record = row.record
-            message = StoredMessage(row.event, record.partition, record.offset, judged_digest(record.judge), seq)
-            last[conversation] = message
-            messages.append(message)
-        return messages, {c: ConversationMove(seqs[c], message) for c, message in last.items()}
+                statements.check_moved(cursor, count)
+        for move in moves:
+            self._known.seqs[move.last.event.conversation] = move.seq
 
     def _insert(self, rows: Sequence[MessageRow]) -> None:
-        store.insert_messages(self._connection, self._epoch, self._number(rows)[0])
+        seqs, _ = number_messages(rows, self._known.seqs)
+        statements.insert_messages(self._connection, self._epoch, rows, seqs)
 
     def _update(self, rows: Sequence[ChangeRow]) -> None:
         """In the log's order: what is of one kind and stands together goes by one statement."""
-        for fold, run in itertools.groupby(rows, key=lambda row: row.fold):
-            last = {row.event.id: (row.event, row.record.offset) for row in run}
-            store.fold_into_messages(self._connection, self._epoch, fold, last)
+        for _, run in itertools.groupby(rows, key=lambda row: row.fold):
+            statements.fold_into_messages(self._connection, self._epoch, list(run))
 
     def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
         """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""
@@ -164,32 +151,3 @@ class Archive:
         good, dead = self._bisect(rows[:half], act)
         more_good, more_dead = self._bisect(rows[half:], act)
         return good + more_good, dead + more_dead
-
-
-def _intervals(batch: Batch) -> list[Interval]:
-    return [
-        Interval(
-            row.conversation,
-            row.change.user_id,
-            row.change.version,
-            row.change.active,
-            row.record.partition,
-            row.record.offset,
-        )
-        for row in batch.intervals
-    ]
-
-
-def _letters(dead: Sequence[DeadRow]) -> list[Letter]:
-    return [
-        Letter(
-            row.record.partition,
-            row.record.offset,
-            row.record.key,
-            row.record.value,
-            row.record.judge,
-            row.reason,
-            row.detail,
-        )
-        for row in dead
-    ]

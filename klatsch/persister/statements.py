@@ -1,27 +1,20 @@
-"""The SQL that makes the archive: rows and the next offset in one transaction, the offset's compare-and-set first (D5).
+"""The SQL that makes the archive, a function for each kind of row (D5). `storing` joins them in one transaction.
 
 Plain psycopg, as a row may cost no more than a few microseconds: arrays through `unnest`, all statements in one
 pipeline. Everything here runs inside the caller's transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import psycopg
 
-from klatsch.records.judge import StandingAt
-from klatsch.records.kinds import Fold
-from klatsch.records.messages import MessagePosted
+from klatsch.archive.progress import ARCHIVED_CHANNEL
+from klatsch.persister.batch import ChangeRow, DeadRow, IntervalRow, MessageRow, Move
+from klatsch.records.header import judged_digest
 
 Connection = psycopg.Connection[Any]
-
-ARCHIVED_CHANNEL = "klatsch_archived"
-"""NOTIFY channel: `partition:next_offset` pairs, separated by commas. A hint; the offsets are in the table."""
-
-
-_NO_END = 2**63 - 1
 
 
 class Fenced(Exception):
@@ -30,53 +23,6 @@ class Fenced(Exception):
 
 class CopiesFound(Exception):
     """The archive has some of these ids already: undo, leave them out, and try again."""
-
-
-class StoredMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message with the place and the number that it gets in the archive."""
-
-    event: MessagePosted
-    partition: int
-    offset: int
-    digest: bytes
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationMove:
-    """How far a conversation comes with a batch; `before` is the last seq until now, 0 for its first message."""
-
-    before: int
-    last: StoredMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    conversation: str
-    user_id: str
-    version: int
-    active: bool
-    partition: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes
-    judge: bytes
-    reason: str
-    detail: str
-
-
-def read_offsets(connection: Connection, epoch: int) -> dict[int, int]:
-    """The next offset of every partition of an epoch."""
-    rows = connection.execute(
-        "SELECT partition, next_offset FROM messaging_logoffset WHERE epoch = %s", (epoch,)
-    ).fetchall()
-    return dict(rows)
 
 
 _MOVE_OFFSETS = """
@@ -136,9 +82,12 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-def insert_messages(connection: Connection, epoch: int, messages: Sequence[StoredMessage]) -> "psycopg.Cursor[Any]":
+def insert_messages(
+    connection: Connection, epoch: int, rows: Sequence[MessageRow], seqs: Sequence[int]
+) -> "psycopg.Cursor[Any]":
     """Inserts all that the archive does not have; check with `check_inserted` after the pipeline."""
-    events = [message.event for message in messages]
+    records = [row.record for row in rows]
+    events = [row.event for row in rows]
     return connection.execute(
         _INSERT_MESSAGES,
         (
@@ -152,10 +101,10 @@ def insert_messages(connection: Connection, epoch: int, messages: Sequence[Store
             _text_array([e.content for e in events]),
             _text_array([e.sent_at for e in events]),
             _array([e.reply_to or "NULL" for e in events]),
-            _array([str(m.offset) for m in messages]),
-            _text_array(["\\x" + m.digest.hex() for m in messages]),
-            _array([str(m.seq) for m in messages]),
-            _array([str(m.partition) for m in messages]),
+            _array([str(r.offset) for r in records]),
+            _text_array(["\\x" + judged_digest(r.judge).hex() for r in records]),
+            _array([str(seq) for seq in seqs]),
+            _array([str(r.partition) for r in records]),
         ),
     )
 
@@ -166,15 +115,17 @@ def check_inserted(cursor: "psycopg.Cursor[Any]", count: int) -> None:
         raise CopiesFound
 
 
-def fold_into_messages(connection: Connection, epoch: int, fold: Fold, changes: Mapping[str, tuple[Any, int]]) -> None:
-    """Overwrites the columns of messages that records of one kind change, unless the archive knows a later change.
+def fold_into_messages(connection: Connection, epoch: int, changes: Sequence[ChangeRow]) -> None:
+    """Overwrites the columns of messages that a run of records of one kind changes, each message by the last of them.
 
-    `changes` has for each message's id the last record of its kind, as decoded, and its offset.
+    A later change that the archive knows already stands.
     """
+    fold = changes[0].fold
+    last = {change.event.id: change for change in changes}
     names = ", ".join(fold.columns)
     assignments = ", ".join(f"{name} = new.{name}" for name in fold.columns)
     arrays = ", ".join(f"%s::{column}[]" for column in fold.columns.values())
-    events = [event for event, _ in changes.values()]
+    events = [change.event for change in last.values()]
     connection.execute(
         f"""UPDATE messaging_message AS stored
             SET {assignments}, changed_epoch = %s, changed_offset = new."offset"
@@ -183,9 +134,9 @@ def fold_into_messages(connection: Connection, epoch: int, fold: Fold, changes: 
         """.encode(),  # noqa: S608 - made of the names of columns that the table of kinds has
         (
             epoch,
-            list(changes),
+            list(last),
             *([_column(getattr(event, name), kind) for event in events] for name, kind in fold.columns.items()),
-            [offset for _, offset in changes.values()],
+            [change.record.offset for change in last.values()],
             epoch,
         ),
     )
@@ -221,11 +172,11 @@ WHERE stored.conversation_id = new.id AND stored.last_seq = new.expected
 
 
 def move_conversations(
-    connection: Connection, epoch: int, moves: Iterable[ConversationMove]
+    connection: Connection, epoch: int, moves: Iterable[Move]
 ) -> list[tuple["psycopg.Cursor[Any]", int]]:
     """Sets each conversation's last message; returns cursors and counts for `check_moved`."""
-    fresh: list[ConversationMove] = []
-    going: list[ConversationMove] = []
+    fresh: list[Move] = []
+    going: list[Move] = []
     for move in sorted(moves, key=lambda m: m.last.event.conversation):
         (going if move.before else fresh).append(move)
     cursors: list[tuple[psycopg.Cursor[Any], int]] = []
@@ -237,12 +188,12 @@ def move_conversations(
     return cursors
 
 
-def count_late_message(connection: Connection, epoch: int, message: StoredMessage) -> int:
+def count_late_message(connection: Connection, epoch: int, row: MessageRow) -> int:
     """Gives the next seq of its conversation to a message that is stored long after its record, and returns it.
 
     It becomes the conversation's last message only where it stands after the present one.
     """
-    row = connection.execute(
+    counted = connection.execute(
         "INSERT INTO messaging_conversationstate AS stored "
         "(conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset) "
         "VALUES (%s::uuid, 1, %s::uuid, %s::timestamptz, %s, %s, %s) "
@@ -252,33 +203,25 @@ def count_late_message(connection: Connection, epoch: int, message: StoredMessag
         "(excluded.last_message, excluded.last_sent_at, excluded.epoch, excluded.last_offset)) "
         "AS either(message, sent_at, epoch, last_offset) ORDER BY epoch DESC, last_offset DESC LIMIT 1) "
         "RETURNING last_seq",
-        (
-            message.event.conversation,
-            message.event.id,
-            message.event.sent_at,
-            epoch,
-            message.partition,
-            message.offset,
-        ),
+        (row.event.conversation, row.event.id, row.event.sent_at, epoch, row.record.partition, row.record.offset),
     ).fetchone()
-    assert row is not None
-    return int(row[0])
+    assert counted is not None
+    return int(counted[0])
 
 
-def _columns(epoch: int, moves: Sequence[ConversationMove]) -> tuple[Any, ...]:
-    last = [move.last for move in moves]
+def _columns(epoch: int, moves: Sequence[Move]) -> tuple[Any, ...]:
     return (
         epoch,
-        [m.event.conversation for m in last],
-        [m.seq for m in last],
-        [m.event.id for m in last],
-        [m.event.sent_at for m in last],
-        [m.partition for m in last],
-        [m.offset for m in last],
+        [move.last.event.conversation for move in moves],
+        [move.seq for move in moves],
+        [move.last.event.id for move in moves],
+        [move.last.event.sent_at for move in moves],
+        [move.last.record.partition for move in moves],
+        [move.last.record.offset for move in moves],
     )
 
 
-def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[Interval]) -> None:
+def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[IntervalRow]) -> None:
     """A version that is there already is left as it is: the record was a repeat."""
     connection.execute(
         "INSERT INTO messaging_membershipinterval "
@@ -288,16 +231,16 @@ def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[Int
         (
             epoch,
             [i.conversation for i in intervals],
-            [i.user_id for i in intervals],
-            [i.version for i in intervals],
-            [i.active for i in intervals],
-            [i.partition for i in intervals],
-            [i.offset for i in intervals],
+            [i.change.user_id for i in intervals],
+            [i.change.version for i in intervals],
+            [i.change.active for i in intervals],
+            [i.record.partition for i in intervals],
+            [i.record.offset for i in intervals],
         ),
     )
 
 
-def insert_letters(connection: Connection, epoch: int, letters: Sequence[Letter]) -> None:
+def insert_letters(connection: Connection, epoch: int, dead: Sequence[DeadRow]) -> None:
     connection.execute(
         "INSERT INTO messaging_deadletter "
         '(partition, "offset", key, value, judge, reason, detail, epoch, created_at) '
@@ -306,13 +249,13 @@ def insert_letters(connection: Connection, epoch: int, letters: Sequence[Letter]
         "ON CONFLICT DO NOTHING",
         (
             epoch,
-            [one.partition for one in letters],
-            [one.offset for one in letters],
-            [one.key for one in letters],
-            [one.value for one in letters],
-            [one.judge for one in letters],
-            [one.reason for one in letters],
-            [one.detail.replace("\0", "\\0") for one in letters],
+            [row.record.partition for row in dead],
+            [row.record.offset for row in dead],
+            [row.record.key for row in dead],
+            [row.record.value for row in dead],
+            [row.record.judge for row in dead],
+            [row.reason for row in dead],
+            [row.detail.replace("\0", "\\0") for row in dead],
         ),
     )
 
@@ -337,28 +280,3 @@ def known_people(connection: Connection, users: Sequence[str]) -> set[str]:
     """Those of the ids that are people's."""
     rows = connection.execute("SELECT id::text FROM accounts_user WHERE id = ANY(%s::uuid[])", (users,)).fetchall()
     return {row[0] for row in rows}
-
-
-def removals(
-    connection: Connection,
-    epoch: int,
-    partitions: Sequence[int],
-    since: Mapping[int, int] | None = None,
-    before: Mapping[int, int] | None = None,
-) -> list[StandingAt]:
-    """The standings of all who were ever removed, by their highest version, for judging.
-
-    With `before`, by the highest version below that offset of their partition: for a judge who reads on from there, as
-    what was true later would make other records void. With `since`, only standings that begin at or after that offset:
-    what the log can still hold.
-    """
-    ends = [before[partition] if before is not None else _NO_END for partition in partitions]
-    rows = connection.execute(
-        "SELECT DISTINCT ON (conversation_id, user_id) conversation_id::text, user_id::text, version, active, "
-        'partition, "offset" FROM messaging_membershipinterval '
-        "JOIN unnest(%s::smallint[], %s::bigint[]) AS bound(held, ends_at) ON partition = held "
-        'WHERE epoch = %s AND version > 1 AND "offset" < ends_at '
-        "ORDER BY conversation_id, user_id, version DESC",
-        (list(partitions), ends, epoch),
-    ).fetchall()
-    return [StandingAt(*row) for row in rows if since is None or row[5] >= since[row[4]]]

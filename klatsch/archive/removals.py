@@ -1,0 +1,35 @@
+"""Who was ever removed from where, as the archive knows it: what a judge of the log begins with (D5, D9)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from klatsch.eventlog.places import OFFSET_MOST
+from klatsch.records.judge import StandingAt
+
+_REMOVALS: Final = """
+    SELECT DISTINCT ON (conversation_id, user_id) conversation_id::text, user_id::text, version, active, partition,
+        "offset"
+    FROM messaging_membershipinterval
+    JOIN unnest(%s::smallint[], %s::bigint[]) AS bound(held, ends_at) ON partition = held
+    WHERE epoch = %s AND version > 1 AND "offset" < ends_at
+    ORDER BY conversation_id, user_id, version DESC"""
+
+
+def read_removals(
+    connection: psycopg.Connection[Any],
+    epoch: int,
+    partitions: Sequence[int],
+    since: Mapping[int, int] | None = None,
+    before: Mapping[int, int] | None = None,
+) -> list[StandingAt]:
+    """The standings of all who were ever removed, by their highest version, for judging.
+
+    With `before`, by the highest version below that offset of their partition: for a judge who reads on from there, as
+    what was true later would make other records void. With `since`, only standings that begin at or after that offset:
+    what the log can still hold.
+    """
+    ends = [before[partition] if before is not None else OFFSET_MOST for partition in partitions]
+    rows = connection.execute(_REMOVALS, (list(partitions), ends, epoch)).fetchall()
+    return [StandingAt(*row) for row in rows if since is None or row[5] >= since[row[4]]]
