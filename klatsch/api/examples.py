@@ -4,46 +4,39 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from drf_spectacular.utils import OpenApiExample
 
+from klatsch.archive.message_view import view_of_posted
 from klatsch.core.errors import FieldError
 from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.records.examples import NOW, POSITION, POSTED
 
 _ANA: Final = {"id": "0a000000-0000-4000-8000-00000000000a", "username": "ana"}
 _BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}
-_NOW: Final = "2026-11-23T20:00:00.000Z"
 _LATER: Final = "2026-12-23T20:00:00.000Z"
 _PASSWORD: Final = "correct horse battery"  # noqa: S105 - an example
 _NEW_PASSWORD: Final = "staple correct horse"  # noqa: S105 - the same
 _SAID: Final = {"display_name": "Ana", "about": "Coffee, mostly."}
 _PROOF: Final = {"uid": _ANA["id"], "token": "d0n7ru-5f3c8f0f5b2e4b1f9a"}
-_MESSAGE: Final[dict[str, Any]] = {
-    "id": "0f4e7145-2973-5d9c-a3dc-3990f45ad40a",
-    "client_id": "019f8a3c-5f00-7abc-9def-0123456789ab",
-    "conversation": "7ea00000-0000-4000-8000-000000000001",
-    "sender": "ana",
-    "sender_id": _ANA["id"],
-    "receiver": None,
-    "content": "Tea at four?",
-    "sent_at": _NOW,
-    "position": "1:3:91830",
-    "changed": "1:3:91830",
-    "seq": 1,
-    "edited_at": None,
-    "deleted": False,
-    "reply_to": None,
-    "reactions": {},
-}
+_POSTED: Final = msgspec.structs.replace(
+    POSTED,
+    id="0f4e7145-2973-5d9c-a3dc-3990f45ad40a",
+    conversation="7ea00000-0000-4000-8000-000000000001",
+    receiver=None,
+    content="Tea at four?",
+)
+_MESSAGE: Final[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(view_of_posted(_POSTED, POSITION, seq=1)))
 _MEMBERS: Final = [
     {"user": "ana", "user_id": _ANA["id"], "role": "owner"},
     {"user": "bob", "user_id": _BOB["id"], "role": "member"},
 ]
-_CREATED: Final = {"created_at": _NOW, "last_used_at": _NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
+_CREATED: Final = {"created_at": NOW, "last_used_at": NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
 
 EXAMPLES: Final[Mapping[str, Any]] = {
     "Registration": {"username": "ana", "email": "ana@example.org", "password": _PASSWORD},
     "Credentials": {"username": "ana", "password": _PASSWORD},
-    "Profile": {**_ANA, "email": "ana@example.org", "date_joined": _NOW, **_SAID},
+    "Profile": {**_ANA, "email": "ana@example.org", "date_joined": NOW, **_SAID},
     "ProfileChange": _SAID,
     "OwnPassword": {"password": _PASSWORD},
     "PasswordChange": {"old_password": _PASSWORD, "new_password": _NEW_PASSWORD},
@@ -62,7 +55,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "id": _MESSAGE["conversation"],
         "kind": "group",
         "title": "Tea",
-        "updated_at": _NOW,
+        "updated_at": NOW,
         "member_count": 2,
         "members": _MEMBERS,
         "last_message": _MESSAGE,
@@ -70,7 +63,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     },
     "MemberBody": {"username": "bob"},
     "RoleBody": {"role": "admin"},
-    "FullMember": {**_MEMBERS[1], "joined_at": _NOW},
+    "FullMember": {**_MEMBERS[1], "joined_at": NOW},
     "MessageBody": {"content": _MESSAGE["content"], "client_id": _MESSAGE["client_id"]},
     "Message": _MESSAGE,
 }

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from klatsch.accounts.queries import search_people
 from klatsch.archive.histories import list_messages, list_own_messages
 from klatsch.archive.overview import list_conversations
 from tests.integration.archive_rows import BEGINNING
@@ -55,19 +56,36 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def read_rows(read: Callable[[], object]) -> int:
-    """How many rows of messages a read's one statement takes from the table; refuses any scan of all of it."""
+def read_rows(read: Callable[[], object], table: str = "messaging_message") -> int:
+    """How many rows of a table a read's one statement takes from it; refuses any scan of all of it."""
     with CaptureQueriesContext(connection) as captured:
         read()
     [statement] = captured.captured_queries
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement["sql"])
         [[[explained]]] = cursor.fetchall()
-    scans = [node for node in nodes(explained["Plan"]) if node.get("Relation Name") == "messaging_message"]
+    scans = [node for node in nodes(explained["Plan"]) if node.get("Relation Name") == table]
     assert scans
     assert all(node["Node Type"] in {"Index Scan", "Index Only Scan"} for node in scans), scans
     assert all(node.get("Rows Removed by Filter", 0) == 0 for node in scans), scans
     return sum(round(node["Actual Rows"] * node["Actual Loops"]) for node in scans)
+
+
+_PEOPLE = """
+    INSERT INTO accounts_user (id, username, email, password, is_superuser, is_staff, is_active, date_joined,
+        display_name, about, awaits_email)
+    SELECT gen_random_uuid(), 'Ana' || i, i || '@example.org', '', false, false, true, now(), '', '', false
+    FROM generate_series(1, 20000) i;
+    ANALYZE accounts_user
+"""
+
+
+@pytest.mark.parametrize("place", [{}, {"after": ("ana15",)}, {"before": ("ana15",)}], ids=["first", "after", "before"])
+def test_a_page_of_people_reads_its_own_rows_by_the_index_of_names(place: dict[str, tuple[str]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_PEOPLE)
+
+    assert read_rows(lambda: search_people(prefix="ANA1", limit=PAGE, **place), "accounts_user") == PAGE
 
 
 def test_a_page_of_a_conversation_reads_its_own_rows_and_no_others(ana: UUID) -> None:
