@@ -2,10 +2,19 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from klatsch.api import health
-from klatsch.api.metrics import metrics
+from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Returns what this process counts: of several workers on one port, the one that the request came to."""
+    if not may_read(request.headers.get("Authorization", ""), settings.ENV["KLATSCH_METRICS_TOKEN"]):
+        return HttpResponse("A bearer token is needed.\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(exposition(), CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/livez": health.livez,

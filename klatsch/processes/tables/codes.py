@@ -1,8 +1,9 @@
-"""The codes of refusals and of closed sockets as docs/protocol.md shows them."""
+"""The codes of refusals and of closed sockets, and the reasons of `/readyz`, as docs/ shows them."""
 
 from klatsch.api.errors import REST_CODES
 from klatsch.core.errors import ERRORS
 from klatsch.core.http_limits import HEAD_TOO_LARGE, TOO_SLOW
+from klatsch.core.readiness import REMEDIES
 from klatsch.gateway.language.protocol import STOP_BEFORE, STOP_FROM, STOP_STANDARD, Close
 from klatsch.processes.tables.markdown import table
 
@@ -34,6 +35,13 @@ def close_table() -> str:
     return table(
         ("close code", "meaning", "client"),
         ((str(int(close)), close.means, close.client) for close in Close),
+    )
+
+
+def health_table() -> str:
+    """A row for each part and reason of `/readyz`, with what an operator does then."""
+    return table(
+        ("part", "reason", "what to do"), ((f"`{part}`", f'"{why}"', text) for (part, why), text in REMEDIES.items())
     )
 
 

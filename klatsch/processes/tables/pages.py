@@ -9,9 +9,9 @@ from klatsch.processes.tables.codes import (
     close_codes_for_python,
     close_table,
     error_table,
+    health_table,
     rest_codes,
 )
-from klatsch.processes.tables.health import health_table
 from klatsch.processes.tables.limits import limits_table
 from klatsch.processes.tables.metrics import metrics_table
 from klatsch.processes.tables.settings import settings_example, settings_table
