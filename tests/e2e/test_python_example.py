@@ -81,7 +81,3 @@ async def test_the_example_sends_shows_and_after_a_restart_shows_what_it_missed(
     await again.type("x" * 4_001)
     await again.until("too_long")
     await again.end()
-
-
-def test_the_example_has_forty_lines_at_most() -> None:
-    assert len(_EXAMPLE.read_text().splitlines()) <= 40

@@ -5,15 +5,17 @@ from typing import Final
 from klatsch.accounts.texts import USERNAME_CHARACTERS_MOST
 from klatsch.api.pages import ROWS_MOST
 from klatsch.api.users import PEOPLE_MOST
+from klatsch.archive.overview import MEMBERS_SHOWN
 from klatsch.conversations.caps import OWN_SHARE
 from klatsch.conversations.groups import MEMBERS_MOST
 from klatsch.conversations.rights import TITLE_MOST
+from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.bucket import PEOPLE_A_TOKEN
 from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, REQUESTS_A_THREAD
-from klatsch.core.ids import CLIENT_ID_MOST
+from klatsch.core.ids import CLIENT_ID_MOST, FRESH_WINDOW_MS
 from klatsch.core.problems import ERRORS_MOST
 from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
-from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, MALFORMED_MOST, UNANSWERED_MOST
+from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, HELLO_DEADLINE_S, MALFORMED_MOST, UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.socket import FRAGMENTS_MOST
 from klatsch.processes.tables.markdown import table
@@ -47,6 +49,10 @@ def _texts() -> tuple[tuple[str, str], ...]:
             ),
         ),
         ("`client_id`", f"{CLIENT_ID_MOST} characters"),
+        (
+            "time in a `client_id` (UUIDv7) that needs no lookup",
+            f"within {FRESH_WINDOW_MS // 1000} s of the server's clock",
+        ),
         ("title of a group", f"1 to {TITLE_MOST} characters, one line"),
         (
             "username",
@@ -109,6 +115,7 @@ def _frames() -> tuple[tuple[str, str], ...]:
 
 def _sockets() -> tuple[tuple[str, str], ...]:
     return (
+        ("`hello` of a new socket", f"within {HELLO_DEADLINE_S:.0f} s, then 4304"),
         ("what waits for one socket", f"{_setting('KLATSCH_OUTBOX_BYTES', ' bytes')}, then 4302"),
         ("a socket that takes nothing", f"{_setting('KLATSCH_STALL_SECONDS', ' s')}, then 4302"),
         ("ping without an answer", f"{_setting('KLATSCH_PING_SECONDS', ' s')}, then 1011"),
@@ -144,6 +151,8 @@ def _people() -> tuple[tuple[str, str], ...]:
 def _groups() -> tuple[tuple[str, str], ...]:
     return (
         ("members of a group", f"{MEMBERS_MOST:,}"),
+        ("members that a conversation shows", f"the first {MEMBERS_SHOWN}; `…/members` lists all"),
+        ("people of one push `members`", f"{RECORD_MEMBERS_MOST}; a larger change comes in several"),
         (
             "a message into a group",
             f"one token of the sender's rate, and one more for each {PEOPLE_A_TOKEN} members",
