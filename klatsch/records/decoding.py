@@ -3,12 +3,18 @@
 Persisters make dead letters by these rules and gateways skip by them, so that nobody is shown what nobody stores.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 
 from klatsch.eventlog.log import Record
 from klatsch.records.kinds import KINDS, Kind, Kinds
+
+_ID_LENGTH: Final = 36
+_NUL: Final = b"\\u0000"
+_BACKSLASH: Final = b"\\\\"
+"""As JSON writes them: what stands after an escaped backslash is no escape."""
 
 
 class BadRecord(ValueError):
@@ -25,6 +31,7 @@ def decode(record: Record, kinds: Kinds = KINDS) -> Any:
     kind = kinds.of(event)
     if kind.header is not None:
         _check_header(record, kind, event)
+        _check_storable(record, kind, event)
     elif record.key != kind.key.of(getattr(event, kind.key.field)):
         raise BadRecord("wrong_key", f"the key is not {kind.key.prefix.decode()}<{kind.key.field}>")
     return event
@@ -57,6 +64,28 @@ def _check_header(record: Record, kind: Kind, event: Any) -> None:
     for name, (part, value_of) in header.parts.items():
         if record.judge[part] != value_of(event):
             raise BadRecord("mismatch", f"header and value do not have the same {name}")
+
+
+def _check_storable(record: Record, kind: Kind, event: Any) -> None:
+    """Refuses what the schema lets pass and PostgreSQL does not take, or not as it was written."""
+    if _NUL in record.value and _NUL in record.value.replace(_BACKSLASH, b""):
+        raise BadRecord("bad_record", "a text has the character NUL, which cannot be stored")
+    for name in kind.ids:
+        value = getattr(event, name)
+        if value is not None and len(value) != _ID_LENGTH:  # a pattern's `$` lets a line end pass
+            raise BadRecord("bad_record", f"{name} is more than an id")
+    for name in kind.times:
+        value = getattr(event, name)
+        if value is not None and not _is_time(value):
+            raise BadRecord("bad_record", f"{name} is no time")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(record: Record, error: Exception) -> str:

@@ -7,7 +7,7 @@ another row.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 
@@ -18,6 +18,7 @@ from klatsch.records.keys import CONVERSATION, CONVERSATION_KEY_LENGTH, MEMBERS,
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged
+from klatsch.records.values import Time, Uuid
 
 Event = MessagePosted | MessageChanged | MembersChanged | UserChanged
 
@@ -95,10 +96,15 @@ class Kind:
     header: Header | None = None
     example_header: bytes = b""
     push: Push | None = None
+    ids: tuple[str, ...] = field(init=False, repr=False)
+    times: tuple[str, ...] = field(init=False, repr=False)
+    """Its fields of these types."""
     _frame: bytes = field(init=False, repr=False)
     _places: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", _fields_of(self.struct, Uuid))
+        object.__setattr__(self, "times", _fields_of(self.struct, Time))
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")
         object.__setattr__(self, "_places", _places_of(self.push) if self.push else 0)
 
@@ -119,6 +125,11 @@ class Kind:
         """Returns the text of the push of a record at that place, as it is sent to all."""
         at = place.encode()
         return self._frame % (*(at,) * self._places, value[1:-1])
+
+
+def _fields_of(struct: type[msgspec.Struct], kind: Any) -> tuple[str, ...]:
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(name for name, hint in hints.items() if hint == kind or kind in get_args(hint))
 
 
 def _frame_of(name: str, push: Push) -> bytes:

@@ -111,11 +111,11 @@ async def test_messages_that_the_archive_cannot_hold_are_put_aside_and_their_nei
     await asyncio.to_thread(persister.kill)  # so that good and bad come in one batch
     places: dict[tuple[int, int], str] = {}
     poisons = [
-        _judged("sqlstate_22021", first, content="a\0b"),
+        _judged("bad_record", first, content="a\0b"),
         _judged("unknown_conversation", first, conversation=str(uuid4())),
         _judged("unknown_sender", first, sender_id=str(uuid4())),
         _judged("mismatch", first)._replace(key=str(uuid4()).encode()),
-        _judged("sqlstate_22021", first, content="\0"),
+        _judged("bad_record", first, content="\0"),
     ]
     for number, poison in enumerate(poisons, 1):
         place = system.log.append(partition, key=poison.key, value=poison.value, judge=poison.judge)

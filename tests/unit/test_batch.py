@@ -61,6 +61,12 @@ def with_key(entry: Entry, key: bytes) -> Entry:
     return msgspec.structs.replace(entry, key=key)
 
 
+def said(content: str, **fields: str) -> Entry:
+    """A message that only a foreign producer can have written: its header, key and digest are right."""
+    event = posted(in_group(ANA), content, client_id="foreign", reply_to=fields.get("reply_to"))
+    return entry_of(msgspec.structs.replace(event, **fields))
+
+
 SENDER = ANA.id.bytes
 ID = UUID(EVENT.id).bytes
 CHANGE = change_of(EVENT, "ho", position="1:0:0")
@@ -80,6 +86,19 @@ POISON = [
     (with_value(GOOD, content=""), "bad_record"),
     (with_value(GOOD, id="one"), "bad_record"),
     (with_value(GOOD, t="dance"), "bad_record"),
+    (said("before\0after"), "bad_record"),
+    (said("\0"), "bad_record"),
+    (said("hi", sent_at="2026-13-45T00:00:00.000Z"), "bad_record"),
+    (said("hi", sent_at="2026-02-30T00:00:00.000Z"), "bad_record"),
+    (said("hi", sent_at="0000-01-01T00:00:00.000Z"), "bad_record"),
+    (said("hi", sent_at="2026-11-23T20:00:60.000Z"), "bad_record"),
+    (said("hi", sent_at="2026-11-23T20:00:00.000Z\n"), "bad_record"),
+    (said("hi", sent_at="٢٠٢٦-11-23T20:00:00.000Z"), "bad_record"),
+    (said("hi", reply_to=f"{TEA}\n"), "bad_record"),
+    (said("hi", receiver_id=f"{BOB.user_id}\n"), "bad_record"),
+    (with_value(CHANGE, content="before\0after"), "bad_record"),
+    (with_value(CHANGE, reactions={"\0": ["ana"]}), "bad_record"),
+    (with_value(CHANGE, edited_at="2026-13-45T00:00:00.000Z"), "bad_record"),
     (with_value(GOOD, v=2), "unknown_version"),
     (with_value(GOOD, v=2, t="dance"), "unknown_version"),
     (with_judge(GOOD, b""), "no_judge"),

@@ -45,7 +45,7 @@ records = st.builds(
     record_of,
     to_bob=st.booleans(),
     reply_to=st.none() | st.just(REPLY),
-    content=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50),
+    content=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=50),
 )
 ids = st.sampled_from(["id", "conversation", "sender_id"])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -529,6 +530,16 @@ def test_a_refused_record_that_nobody_heard_takes_nobodys_place_and_is_not_repla
     found = [record for _, records in gateway.feed.recent.since({said.key}, [0]) for record in records]
     told = b"".join(gateway.feed.frames(found))
     assert [json.loads(payload)["pos"] for payload in unwire(told)] == ["1:0:1"]
+
+
+@pytest.mark.parametrize("fields", [{"content": "before\0after"}, {"sent_at": "2026-13-45T00:00:00.000Z"}])
+def test_a_text_or_a_time_that_the_archive_cannot_hold_is_shown_to_nobody(fields: dict[str, str]) -> None:
+    gateway = Gateway()
+    bob = gateway.connect(BOB)
+    written = posted(in_group(ANA), fields.get("content", "hi"), client_id="foreign")
+    gateway.read(records_of(entry_of(msgspec.structs.replace(written, **fields)), message(in_group(ANA), "hi")))
+
+    assert [frame["pos"] for frame in bob.read()] == ["1:0:1"]
 
 
 def test_what_this_process_appended_is_not_decoded_again() -> None:
