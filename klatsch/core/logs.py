@@ -8,7 +8,20 @@ import structlog
 
 from klatsch.core.failures import describe_failure
 
-_SILENT = ("django.request", "django.security", "uvicorn.access", "axes")
+_SILENT = ("django.request", "uvicorn.access", "axes")
+_SECURITY = "django.security"
+
+
+class _Suspicious(logging.Filter):
+    """Makes one warning of a request that Django refuses as suspicious, such as one for a foreign host.
+
+    Django logs it as an error, with a traceback and what the stranger sent.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args, record.exc_info = "request_refused", (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return logging.getLogger().isEnabledFor(logging.WARNING)
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
@@ -38,11 +51,16 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 "foreign_pre_chain": shared,
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"suspicious": {"()": _Suspicious}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+            "suspicious": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["suspicious"]},
+        },
         "root": {"handlers": ["stderr"], "level": level},
         # A refused request is an answer, not an event; the access lines are the proxy's. django-axes tells addresses
         # and names; uvicorn tells addresses at INFO, and at DEBUG every header and frame: tokens, cookies and messages.
         "loggers": {name: {"level": "ERROR"} for name in _SILENT}
+        | {_SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False}}
         | {
             name: {"level": max(level, "WARNING", key=logging.getLevelName)} for name in ("uvicorn.error", "websockets")
         },

@@ -22,6 +22,11 @@ def lines(program: str) -> list[dict[str, object]]:
     return ended(program)[1]
 
 
+def warned(program: str) -> list[dict[str, object]]:
+    """What of that is a warning or worse."""
+    return [line for line in lines(program) if line["level"] not in {"debug", "info"}]
+
+
 def ended(program: str) -> tuple[int, list[dict[str, object]]]:
     """The status with which that process ends, and what it logs."""
     start = (
@@ -145,3 +150,37 @@ def test_a_record_carries_the_start_of_its_requests_id_and_outside_of_requests_n
 @pytest.mark.parametrize("trace", [b"", b"a b", b"\xff", b'{"'])
 def test_what_is_no_id_of_ours_is_in_no_line(trace: bytes) -> None:
     assert trace_fields(trace) == {}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/me", "/"])
+def test_a_request_for_a_foreign_host_is_one_warning_without_a_traceback_or_what_was_sent(path: str) -> None:
+    [line] = warned(f"""
+        import django
+        from django.test import Client
+        from klatsch.core import logs
+        django.setup()
+        logs.logging_config(level='WARNING', style='json')
+        answer = Client().get("{path}", HTTP_HOST="{SECRET}.example")
+        assert answer.status_code == 400, answer.content
+    """)
+    assert {name: line[name] for name in ("event", "level", "logger")} == {
+        "event": "request_refused", "level": "warning", "logger": "django.security.DisallowedHost",
+    }  # fmt: skip
+    assert "exception" not in line
+    assert SECRET not in str(line)
+
+
+def test_the_gateways_sync_says_as_little_of_a_foreign_host() -> None:
+    [line] = warned(f"""
+        import django, json
+        django.setup()
+        from klatsch.api.checks import Checks
+        from klatsch.core import logs
+        logs.logging_config(level='WARNING', style='json')
+        scope = {{"type": "http", "method": "GET", "path": "/api/v1/sync", "query_string": b"", "scheme": "http",
+                  "headers": [(b"host", b"{SECRET}.example")]}}
+        checked = Checks()(scope)
+        assert (checked.status, json.loads(checked.body)["code"]) == (400, "bad_request")
+    """)
+    assert (line["event"], line["level"]) == ("request_refused", "warning")
+    assert SECRET not in str(line)
