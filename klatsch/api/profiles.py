@@ -1,9 +1,11 @@
 """Oneself over REST: what one is, what one says of oneself, one's sessions, and leaving."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.urls import path
 from rest_framework import serializers
@@ -18,10 +20,24 @@ from klatsch.api.authentication import credential_of, person_of, user_of
 from klatsch.api.bodies import TextField, read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.schema import NEIGHBOURS, operation, paged
-from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING
+from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING, is_line, is_text
 
-_LINE = RegexValidator(LINE_OR_NOTHING.replace("$", r"\Z"), "One line of text, with something visible.")
-_TEXT = RegexValidator(TEXT_OR_NOTHING.replace("$", r"\Z"), "Text without control characters, with something visible.")
+
+class _Visible(RegexValidator):
+    """Checks a rule, of which the document of the API shows the pattern."""
+
+    def __init__(self, pattern: str, rule: Callable[[str], bool], message: str) -> None:
+        super().__init__(pattern.replace("$", r"\Z"), message)
+        self._rule = rule
+
+    def __call__(self, value: str) -> None:
+        """Raises ValidationError for what the rule refuses; nothing at all clears a profile."""
+        if value and not self._rule(value):
+            raise ValidationError(self.message, self.code)
+
+
+_LINE = _Visible(LINE_OR_NOTHING, is_line, "One line of text, with something visible.")
+_TEXT = _Visible(TEXT_OR_NOTHING, is_text, "Text without control characters, with something visible.")
 
 
 class ProfileChangeSerializer(serializers.Serializer[Any]):

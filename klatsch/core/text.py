@@ -1,10 +1,12 @@
 """Texts that people are shown: one line, such as a title, or several, such as what somebody says of themself.
 
-Each rule is one regular expression, which the checks use and the documents of the interfaces show. Lone surrogates are
+Each rule is one regular expression. The documents of the interfaces show it without the characters beyond U+FFFF, which
+JavaScript has as two without its flag `u`, so they let pass a little more than the checks do. Lone surrogates are
 checked apart: validators in Rust and Go refuse a pattern that names them.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
@@ -16,12 +18,16 @@ _INVISIBLE: Final = (
     r"\t\n\r \xa0\xad\u0300-\u036f\u0483-\u0489\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
     r"\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2800"
     r"\u3000\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff9-\ufffb"
-    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+_INVISIBLE_BEYOND: Final = "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 
 
-def _with_something_visible(refused: str) -> str:
-    return f"[^{refused}]*[^{refused}{_INVISIBLE}][^{refused}]*"
+def _with_something_visible(refused: str, invisible: str = _INVISIBLE) -> str:
+    return f"[^{refused}]*[^{refused}{invisible}][^{refused}]*"
+
+
+def _matcher(refused: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(_with_something_visible(refused, _INVISIBLE + _INVISIBLE_BEYOND)).fullmatch
 
 
 LINE: Final = f"^{_with_something_visible(_CONTROLS + _LINE_SEPARATORS)}$"
@@ -30,10 +36,16 @@ LINE_OR_NOTHING: Final = f"^({LINE[1:-1]})?$"
 TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE_ENDS)})?$"
 """Text of several lines with something to see in it, or none at all."""
 
-_is_line: Final = re.compile(LINE[1:-1]).fullmatch
+_match_line: Final = _matcher(_CONTROLS + _LINE_SEPARATORS)
+_match_text: Final = _matcher(_CONTROLS_BUT_TAB_AND_LINE_ENDS)
 _find_surrogate: Final = re.compile("[\ud800-\udfff]").search
 
 
 def is_line(text: str) -> bool:
     """Returns whether it is one line of text with something visible: no control character, no line separator."""
-    return _is_line(text) is not None and _find_surrogate(text) is None
+    return _match_line(text) is not None and _find_surrogate(text) is None
+
+
+def is_text(text: str) -> bool:
+    """Returns whether it is text of several lines with something visible, and no control character."""
+    return _match_text(text) is not None and _find_surrogate(text) is None
