@@ -66,6 +66,12 @@ def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:
     return client.post(path, json.dumps({} if body is None else body), content_type="application/json", **more)
 
 
+def register(username: str = "ana", email: str | None = None, **more: Any) -> Any:
+    """Somebody's registration over REST, with PASSWORD."""
+    body = {"username": username, "email": email or f"{username}@example.org", "password": PASSWORD}
+    return post(Client(), f"{V1}/auth/register", body, **more)
+
+
 def log_in(client: Client, **more: Any) -> Any:
     """As `ana`, made by `make_person_with_password`."""
     return post(client, f"{V1}/auth/login", CREDENTIALS, **more)

@@ -28,6 +28,7 @@ from tests.integration.people import (
     post,
     problem,
     quick_hashes,
+    register,
     wrong_fields,
 )
 from tests.integration.test_accounts_revocation import ended, live, session_of, token_of
@@ -206,8 +207,7 @@ class TestConfirmation:
         monkeypatch.setitem(settings.ENV, "KLATSCH_CONFIRM_EMAIL", value=True)
 
     def register(self) -> dict[str, str]:
-        body = {"username": "ana", "email": "ana@example.org", "password": PASSWORD}
-        assert post(Client(), f"{V1}/auth/register", body).status_code == 201
+        assert register().status_code == 201
         return link("confirm")
 
     def test_who_registers_signs_in_once_the_address_is_confirmed(self) -> None:
@@ -233,7 +233,6 @@ class TestConfirmation:
 
 
 def test_without_the_setting_who_registers_signs_in_at_once() -> None:
-    body = {"username": "ana", "email": "ana@example.org", "password": PASSWORD}
-    assert post(Client(), f"{V1}/auth/register", body).status_code == 201
+    assert register().status_code == 201
     assert log_in(Client()).status_code == 200
     assert make_person("bob").awaits_email is False
