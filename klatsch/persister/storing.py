@@ -138,6 +138,8 @@ class Archive:
 
     def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
         """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""
+        if not rows:
+            return [], []
         try:
             with self._connection.transaction(force_rollback=True):
                 act(rows)
