@@ -12,7 +12,7 @@ import yaml
 from django.test import Client
 
 from klatsch.core.text import LINE, TEXT_OR_NOTHING, is_line, is_text
-from tests.node import NODE
+from tests.support.node import NODE
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _COMPILE = """
