@@ -72,15 +72,6 @@ def profile_of(user: User) -> Profile:
     return Profile(user.pk, user.username, user.email, user.date_joined, user.display_name, user.about)
 
 
-def find_person(username: str) -> Person | None:
-    """Returns the active person of that name in any case; None for inactive and unknown people alike."""
-    if not is_username(username):
-        return None
-    active = User.objects.filter(is_active=True).alias(folded=Lower("username"))
-    found = active.filter(folded=username.lower()).values_list("id", "username")[:1]
-    return next((Person(*row) for row in found), None)
-
-
 def get_person(username: str) -> Card:
     """Returns the active person of that name in any case; raises one NotFound for unknown and inactive people."""
     found = None

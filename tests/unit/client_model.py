@@ -64,9 +64,8 @@ class Server:
         return str(Token(epoch, "0123456789abcdef", dict(enumerate(offsets))))
 
     def connect(self, resume: str | None, end: int) -> list[dict[str, Any] | Welcome]:
-        """What a gateway that has read so many records says first: early pushes, then a replay or reset, and a mark."""
-        early = self.log[self.random.randint(max(0, end - 3), end) : end] if resume is not None else []
-        return [*early, WELCOME, *self._catch_up(resume, end), {"t": "mark", "resume": self.token(end)}]
+        """What a gateway that has read so many records says first: a replay or reset, and a mark."""
+        return [WELCOME, *self._catch_up(resume, end), {"t": "mark", "resume": self.token(end)}]
 
     def _catch_up(self, resume: str | None, end: int) -> list[dict[str, Any]]:
         if resume is None:

@@ -128,8 +128,7 @@ def test_whatever_the_server_says_is_read_or_garbled_and_the_state_goes_on(
             continue
         match frame:
             case Push() as push:
-                for one, in_order in session.take(push):
-                    state.take(one, in_order=in_order)
+                state.take(push, in_order=session.take(push))
             case Welcome() as again:
                 sends.limited(again.unanswered_most, again.frame_bytes_most)
                 assert sends.take_due(0) == []

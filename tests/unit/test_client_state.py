@@ -79,12 +79,12 @@ class Application:
         if isinstance(frame, Welcome):
             self.session.welcome = frame
             return
-        for one, in_order in self.session.take(push(frame)):
-            event = self.state.take(one, in_order=in_order)
-            self._tell(event, in_its_place=one.position is not None)
-            if isinstance(event, Reset):
-                for loaded in self._load(event):
-                    self._tell(loaded)
+        one = push(frame)
+        event = self.state.take(one, in_order=self.session.take(one))
+        self._tell(event, in_its_place=one.position is not None)
+        if isinstance(event, Reset):
+            for loaded in self._load(event):
+                self._tell(loaded)
 
     def _load(self, reset: Reset) -> Iterator[Event]:
         reload = Reload(self.state.known, reset, older_most=10_000)

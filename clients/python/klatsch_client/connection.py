@@ -118,9 +118,9 @@ class Connection:
 
     def _take_push(self, push: Push) -> None:
         was_whole = self._session.is_whole
-        for one, in_order in self._session.take(push):
-            if not self._is_deaf and not self._inbox.put(one, in_order=in_order):
-                self._is_deaf = True  # from here on there is a gap: what follows is for the next connection
+        in_order = self._session.take(push)
+        if not self._is_deaf and not self._inbox.put(push, in_order=in_order):
+            self._is_deaf = True  # from here on there is a gap: what follows is for the next connection
         if self._session.is_whole and not was_whole:
             self._whole()
 
