@@ -1,4 +1,4 @@
-"""The AsyncAPI document as a page and as YAML: drawn here, with no script (docs/decisions/0020-async-docs.md)."""
+"""Serves the AsyncAPI document as a page without scripts and as YAML (docs/decisions/0020-async-docs.md)."""
 
 import base64
 import functools
@@ -25,7 +25,7 @@ def reading_only(answer: Answer) -> Answer:
     def checked(request: HttpRequest) -> HttpResponseBase:
         if request.method in {"GET", "HEAD"}:
             return answer(request)
-        refusal = answer_problem(Problem(405, "method_not_allowed", "This can only be read."))
+        refusal = answer_problem(Problem(405, "method_not_allowed", "This resource is read-only. Use GET."))
         refusal["Allow"] = "GET, HEAD"
         return refusal
 
@@ -33,7 +33,7 @@ def reading_only(answer: Answer) -> Answer:
 
 
 def async_docs(make_document: Callable[[], dict[str, Any]]) -> Answer:
-    """The page of that document; the browser is told to run no script and to load nothing."""
+    """Answers the document's page, and tells the browser to run no script and load nothing."""
     pages = MadeOnce()
 
     def make() -> Document:
@@ -49,7 +49,7 @@ def async_docs(make_document: Callable[[], dict[str, Any]]) -> Answer:
 
 
 def async_schema(make_text: Callable[[], str]) -> Answer:
-    """The document's text."""
+    """Answers the document's text."""
     texts = MadeOnce()
 
     @reading_only

@@ -1,4 +1,4 @@
-"""What the page of the AsyncAPI document shows: its parts in the page's order and words."""
+"""Arranges the AsyncAPI document for its page: the order of its parts and their wording."""
 
 import inspect
 import json
@@ -26,7 +26,7 @@ def markdown_line(text: str) -> SafeString:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field of a shape. `links` are the names of the shapes that it is made of."""
+    """One field of a shape. `links` names the shapes that it consists of."""
 
     name: str
     kind: str
@@ -37,7 +37,7 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageSection:
-    """One message: `direction` is what a client does with it."""
+    """One message. `direction` says whether the client sends or receives it."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ class MessageSection:
 
 
 def page_of(document: dict[str, Any]) -> dict[str, Any]:
-    """The document in the order and the words of the page."""
+    """Returns the document in the page's order and wording."""
     schemas = document["components"]["schemas"]
     return {
         "title": document["info"]["title"],
@@ -112,7 +112,7 @@ def _section(message: dict[str, Any], direction: str) -> MessageSection:
 
 
 def fields_of(schema: Schema) -> Iterator[FieldRow]:
-    """The fields of an object's schema, in its order."""
+    """Yields the fields of an object's schema, in its order."""
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         yield FieldRow(
@@ -125,7 +125,7 @@ def fields_of(schema: Schema) -> Iterator[FieldRow]:
 
 
 def kind_of(schema: Schema) -> str:
-    """A schema in a few words: `string or null`, `array of Membership`, `"direct" or "group"`."""
+    """Returns a short name of a schema: `string or null`, `array of Membership`, `"direct" or "group"`."""
     if "$ref" in schema:
         return _name_of(schema)
     if "anyOf" in schema:

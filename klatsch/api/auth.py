@@ -1,4 +1,4 @@
-"""Accounts over REST: register, log in and out, and who one is."""
+"""Accounts over REST: register, sign in and sign out."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ from klatsch.api.bodies import TextField, read_body
 from klatsch.api.schema import operation
 
 PASSWORD_CHARACTERS_MOST = 1024
-"""No passphrase is longer; validators that compare it with the name take their time over longer ones."""
+"""The longest password. Validators that compare a password with the username take their time over longer ones."""
 
 
 class RegistrationSerializer(serializers.Serializer[Any]):
-    username = TextField(max_length=64, help_text="Never changes, and is never used again.")
+    username = TextField(max_length=64, help_text="Your username. It never changes and is never reused.")
     email = TextField(max_length=254)
     password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
-    username = TextField(max_length=254, help_text="Or the e-mail address.")
+    username = TextField(max_length=254, help_text="Your username or e-mail address.")
     password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
 
 
@@ -42,10 +42,10 @@ class ProfileSerializer(serializers.Serializer[Any]):
 
 
 class Entrance(APIView):
-    """For people who are not signed in yet. A bearer token counts for nothing here, so a stale one is no obstacle."""
+    """An endpoint for people who are not signed in. It ignores bearer tokens, so a stale token is no obstacle."""
 
     permission_classes = (AllowAny,)
-    # A browser that has a session needs the CSRF token even here. Without one there is nothing to ride on, and a page
+    # A browser with a session needs the CSRF token even here. Without a session there is nothing to forge, and a page
     # elsewhere cannot send JSON unasked.
     authentication_classes = (SessionAuthentication,)
 
@@ -53,8 +53,8 @@ class Entrance(APIView):
 class Register(Entrance):
     @operation(
         "register",
-        "Register",
-        "Makes a new person. Does not sign them in. Where addresses are confirmed, they get an e-mail first.",
+        "Create an account",
+        "Creates your account but does not sign you in. If you get an e-mail, follow its link first.",
         request=RegistrationSerializer,
         answers={201: ProfileSerializer},
         refusals=(400, 403, 429),
@@ -72,8 +72,8 @@ class Register(Entrance):
 class LogIn(Entrance):
     @operation(
         "log_in",
-        "Log in",
-        "Opens a session under a new key and sets its cookie, and the CSRF cookie.",
+        "Sign in",
+        "Opens a session under a new key and sets its cookie and the CSRF cookie.",
         request=CredentialsSerializer,
         answers={200: ProfileSerializer},
         refusals=(400, 401, 403, 429),
@@ -86,9 +86,9 @@ class LogIn(Entrance):
 class LogOut(APIView):
     @operation(
         "log_out",
-        "Log out",
-        "Ends the credential that the request came with, the session or the bearer token, and no other; "
-        "WebSockets that came with it are closed within seconds.",
+        "Sign out",
+        "Ends the session or bearer token of this request, and no other credential. "
+        "WebSockets that it opened close within seconds.",
         answers={204: None},
         refusals=(401, 403),
     )

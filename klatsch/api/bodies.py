@@ -1,4 +1,4 @@
-"""What comes with a request, made into checked values: fields that a shape does not name change nothing."""
+"""Parses request bodies and queries into checked values. Unknown fields are ignored."""
 
 import io
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from klatsch.core.http_limits import BODY_BYTES_MOST
 
 
 class TextField(serializers.CharField):
-    """Text as it came, not trimmed; no NUL and no lone surrogate, and a number is no text."""
+    """A text field that is not trimmed. Refuses NUL, lone surrogates and numbers."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"trim_whitespace": False} | options)
@@ -25,7 +25,7 @@ class TextField(serializers.CharField):
 
 
 class BoundedList(serializers.ListField):
-    """A list that is refused whole when it is too long, before any of its items is looked at."""
+    """A list field that refuses a list that is too long before it looks at any item."""
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
@@ -38,16 +38,16 @@ class BoundedList(serializers.ListField):
 
 class BodyTooLarge(APIException):
     status_code = 413
-    default_detail = f"A body has at most {BODY_BYTES_MOST} bytes."
+    default_detail = f"The body is too large. Send at most {BODY_BYTES_MOST} bytes."
 
 
 class LengthRequired(APIException):
     status_code = 411
-    default_detail = "Say how long the body is (Content-Length): one in chunks is not read."
+    default_detail = "Send a Content-Length header. Chunked bodies are not accepted."
 
 
 class JSONBody(JSONParser):
-    """One JSON text of at most BODY_BYTES_MOST; raises ParseError or BodyTooLarge."""
+    """Parses one JSON text of at most BODY_BYTES_MOST; raises ParseError or BodyTooLarge."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -62,18 +62,18 @@ class JSONBody(JSONParser):
 
 
 def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The fields of `shape` from the body; raises ValidationError naming each that is wrong, or LengthRequired."""
-    if "Transfer-Encoding" in request.headers:  # WSGI has no body without a length: it would seem to be empty
+    """Returns the body's fields in `shape`; raises ValidationError naming each wrong field, or LengthRequired."""
+    if "Transfer-Encoding" in request.headers:  # Without a length WSGI has no body: it would seem empty.
         raise LengthRequired
     return _read(shape(data=request.data))
 
 
 def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """The fields of `shape` from the query; raises ValidationError naming each that is wrong, or is given twice."""
+    """Returns the query's fields in `shape`; raises ValidationError naming each wrong or repeated parameter."""
     query = shape(data=request.query_params)
     repeated = [name for name in map(str, query.fields) if len(request.query_params.getlist(name)) > 1]
     if repeated:
-        raise ValidationError({name: ["Give it once, or not at all."] for name in repeated}, code="repeated")
+        raise ValidationError({name: ["Give this parameter at most once."] for name in repeated}, code="repeated")
     return _read(query)
 
 

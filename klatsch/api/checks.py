@@ -1,4 +1,4 @@
-"""What Django's middleware says of a request that Django does not answer: the name, https, other sites, headers."""
+"""Runs Django's middleware for requests that Django does not answer: host name, https, CORS and security headers."""
 
 import io
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _SAID_BY_THE_ANSWER: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A request that passed, with headers for its answer; or else the whole answer instead."""
+    """A middleware's verdict: headers for the answer of a request that passed, or else the whole refusal."""
 
     passed: bool
     status: int
@@ -33,11 +33,11 @@ class Checked:
 
 
 class Passed(HttpResponse):
-    """What stands in for the answer that is made elsewhere."""
+    """A placeholder for the answer that is made elsewhere."""
 
 
 def _chain(*middleware: Callable[[Any], Any]) -> Answer:
-    """The middleware, the outermost first, around nothing; what one raises is an answer for those around it."""
+    """Nests the middleware, the outermost first. Outer middleware sees an inner exception as an answer."""
     answer: Answer = lambda _: Passed()  # noqa: E731 - the innermost of a chain
     for one in reversed(middleware):
         answer = convert_exception_to_response(one(answer))
@@ -45,11 +45,11 @@ def _chain(*middleware: Callable[[Any], Any]) -> Answer:
 
 
 class Checks:
-    """Asks those of settings.MIDDLEWARE that refuse, lead to https or add headers, in their order; does no I/O."""
+    """Runs those of settings.MIDDLEWARE that refuse, redirect to https or add headers, in their order. Does no I/O."""
 
     def __init__(self) -> None:
         self._check = _chain(Cors, SecurityMiddleware, CommonMiddleware, XFrameOptionsMiddleware)
-        # Probes are asked by address, under any name: as in `klatsch.api.probes`.
+        # Probes ask by address, under any host name, like in `klatsch.api.probes`.
         self._check_probe = _chain(SecurityMiddleware)
 
     def __call__(self, scope: dict[str, Any]) -> Checked:

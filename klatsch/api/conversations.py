@@ -1,4 +1,4 @@
-"""Conversations over REST: list them, make groups and change them."""
+"""Conversations over REST: list, create, change and delete them."""
 
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -33,17 +33,17 @@ from klatsch.core.text import LINE
 class ConversationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(("direct", "group"))
-    title = serializers.CharField(help_text="Empty for a conversation of two.")
-    updated_at = serializers.DateTimeField(help_text="When something was last said.")
+    title = serializers.CharField(help_text="Empty for a direct conversation.")
+    updated_at = serializers.DateTimeField(help_text="Time of the last message.")
     member_count = serializers.IntegerField()
-    members = MemberSerializer(many=True, help_text=f"The first {MEMBERS_SHOWN} of them; `…/members` lists all.")
+    members = MemberSerializer(many=True, help_text=f"The first {MEMBERS_SHOWN} members. `…/members` lists all.")
     last_message = MessageSerializer(allow_null=True)
-    unread = serializers.IntegerField(allow_null=True, help_text="Null until there are markers.")
+    unread = serializers.IntegerField(allow_null=True, help_text="Number of unread messages. Always null for now.")
 
 
 @extend_schema_field({"type": "string", "maxLength": TITLE_MOST, "pattern": LINE})
 class Title(TextField):
-    """What a group is called."""
+    """A group's title."""
 
 
 class TitleBody(serializers.Serializer[Any]):
@@ -55,7 +55,7 @@ class GroupBody(TitleBody):
         child=TextField(),
         max_length=MEMBERS_MOST - 1,
         default=list,
-        help_text="Usernames, besides one's own.",
+        help_text="Usernames of the other members.",
     )
 
 
@@ -71,8 +71,8 @@ class ActivityKey(NamedTuple):
 class Conversations(APIView):
     @operation(
         "list_conversations",
-        "My conversations",
-        "With the last message of each, by (`updated_at`, `id`), newest first.",
+        "List your conversations",
+        "Returns your conversations with their last message, newest first by (`updated_at`, `id`).",
         parameters=(HistoryQuery, NEIGHBOURS),
         answers={200: paged(ConversationSerializer, "ConversationPage")},
         refusals=(400, 401),
@@ -88,8 +88,8 @@ class Conversations(APIView):
 
     @operation(
         "create_group",
-        "Make a group",
-        "Its maker owns it. A conversation of two is made by the first message to somebody instead.",
+        "Create a group",
+        "Creates a group that you own. A direct conversation begins with its first message instead.",
         request=GroupBody,
         answers={201: ConversationSerializer},
         refusals=(400, 401, 403, 404, 409, 429),
@@ -111,8 +111,8 @@ class Conversations(APIView):
 class ConversationById(APIView):
     @operation(
         "get_conversation",
-        "Look at a conversation",
-        "With its last message.",
+        "Get a conversation",
+        "Returns the conversation with its last message.",
         answers={200: ConversationSerializer},
         refusals=(401, 404),
     )
@@ -122,7 +122,7 @@ class ConversationById(APIView):
     @operation(
         "rename_group",
         "Rename a group",
-        "For its owners.",
+        "Renames the group. Only owners may.",
         request=TitleBody,
         answers={200: ConversationSerializer},
         refusals=(400, 401, 403, 404, 429),
@@ -139,8 +139,8 @@ class ConversationById(APIView):
 
     @operation(
         "dissolve_group",
-        "Dissolve a group",
-        "Removes everybody; for its owners. To leave it alone, remove yourself from its members.",
+        "Delete a group",
+        "Removes all members. Only owners may. To leave the group, remove yourself from its members instead.",
         answers={204: None},
         refusals=(401, 403, 404, 429),
     )

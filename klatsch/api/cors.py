@@ -1,4 +1,4 @@
-"""CORS for pages that are served elsewhere: a fixed list, exact, and nothing is said to anybody else."""
+"""CORS for pages of other origins: a fixed list of exact origins. Other origins get no CORS headers."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ _PREFLIGHT_S = "600"
 
 
 class Cors:
-    """For `KLATSCH_CORS_ORIGINS`, under /api/. With bearer tokens only: such a page cannot read the CSRF cookie."""
+    """Allows `KLATSCH_CORS_ORIGINS` under /api/, with bearer tokens only: such a page cannot read the CSRF cookie."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -26,7 +26,8 @@ class Cors:
         allowed = origin in origins
         preflight = allowed and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         response = HttpResponse(status=204) if preflight else self._get_response(request)
-        patch_vary_headers(response, ["Origin"])  # also of a refusal: a cache must not hand it to those who may
+        # Set on refusals too: a cache must not serve a refusal to an allowed origin.
+        patch_vary_headers(response, ["Origin"])
         if allowed:
             _allow(response, origin)
         if preflight:

@@ -1,4 +1,4 @@
-"""Documents that only the code decides: made once in a process, and told with an ETag, so that they travel once."""
+"""Documents that depend on the code alone: each process renders them once, and an ETag saves repeated downloads."""
 
 import hashlib
 import threading
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The bytes, what they are, and headers of their own."""
+    """A document's bytes, content type and extra headers."""
 
     body: bytes
     content_type: str
@@ -30,7 +30,7 @@ class Document:
 
 
 class MadeOnce:
-    """Keeps the document of each name; while one is made, whoever else wants it waits for that."""
+    """Caches one document per name. While a document is rendered, other callers wait for it."""
 
     def __init__(self) -> None:
         self._made: dict[str, Document] = {}
@@ -45,7 +45,7 @@ class MadeOnce:
 
 
 def answer_document(request: HttpRequest | Request, document: Document) -> HttpResponseBase:
-    """The document, or 304 for who has it; caches may keep it, and ask each time whether it is still so."""
+    """Answers the document, or 304 when the client's copy is current. Caches must revalidate it each time."""
     headers = {**document.headers, "ETag": document.etag, "Cache-Control": "no-cache"}
     whole = HttpResponse(document.body, content_type=document.content_type, headers=headers)
     return get_conditional_response(request, etag=document.etag, response=whole) or whole
@@ -59,12 +59,12 @@ class Schema(SpectacularAPIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *_arguments: Any, **_named: Any) -> HttpResponseBase:
-        renderer: BaseRenderer = request.accepted_renderer  # one of the view's four
+        renderer: BaseRenderer = request.accepted_renderer  # one of the view's four renderers
         return answer_document(request, _SCHEMAS.get(renderer.media_type, lambda: _render(renderer)))
 
 
 def _render(renderer: BaseRenderer) -> Document:
-    # Without the request: nothing that one asks is to be in what the others get.
+    # Without the request: nothing of one request may appear in the cached document.
     generator: Any = SchemaGenerator
     schema = generator().get_schema(request=None, public=True)
     body = renderer.render(schema, renderer.media_type, {})

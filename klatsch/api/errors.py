@@ -1,4 +1,4 @@
-"""Every refusal under /api/ is an `application/problem+json` (RFC 9457), whatever raised it; nothing inside leaks."""
+"""Answers every refusal under /api/ as `application/problem+json` (RFC 9457), and leaks no internals."""
 
 import sys
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ REST_CODES = {
 
 
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], Problem], ...] = (
-    ((Http404,), Problem(404, "not_found", "There is nothing here.")),
-    ((PermissionDenied,), Problem(403, "forbidden", "You may not do this.")),
-    ((RequestDataTooBig,), Problem(413, "too_large", "The request is too large.")),
-    # PostgreSQL refuses as data only what came with the request: a NUL in a cookie, a number beyond all bounds.
-    ((SuspiciousOperation, DataError), Problem(400, "bad_request", "The request cannot be understood.")),
+    ((Http404,), Problem(404, "not_found", "There is no such resource, or you may not see it.")),
+    ((PermissionDenied,), Problem(403, "forbidden", "You are not allowed to do this.")),
+    ((RequestDataTooBig,), Problem(413, "too_large", "The request is too large. Send less.")),
+    # PostgreSQL raises DataError only for data of the request: a NUL in a cookie, a number out of range.
+    ((SuspiciousOperation, DataError), Problem(400, "bad_request", "The request is malformed.")),
 )
 _DATABASE_AWAY = Problem(
     503, "unavailable", "The archive cannot be reached. Try again.", retry_after=DATABASE_AWAY_RETRY_S
@@ -45,7 +45,7 @@ _DATABASE_AWAY = Problem(
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
-    """DRF's exception handler; None leaves the exception to Django, which logs it and calls `server_error`."""
+    """DRF's exception handler. None leaves the exception to Django, which logs it and calls `server_error`."""
     problem = problem_of(error)
     if problem is None:
         return None
@@ -53,7 +53,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def problem_of(error: BaseException | None) -> Problem | None:
-    """The answer to an exception that is one; None for those that are a fault of ours."""
+    """Returns an exception's answer; None for an exception that is a fault of the server."""
     if isinstance(error, KlatschError):
         return Problem.of(error)
     if isinstance(error, exceptions.APIException):
@@ -67,7 +67,7 @@ def _of_framework(error: exceptions.APIException) -> Problem:
     code = REST_CODES.get(error.status_code, "error")
     if isinstance(error.detail, (dict, list)):
         fields = tuple(islice(_field_errors("", error.detail), ERRORS_MOST))
-        return Problem(error.status_code, code, "The request is wrong.", fields)
+        return Problem(error.status_code, code, "The request is not valid. `errors` names the fields.", fields)
     return Problem(error.status_code, code, str(error.detail), retry_after=getattr(error, "wait", None))
 
 
@@ -106,32 +106,32 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500: also for what is raised outside a view, such as a session that cannot be stored."""
+    """Django's handler500. It also answers exceptions outside views, such as a session that cannot be stored."""
     known = problem_of(sys.exception())
     if known is not None and not _is_api(request):
         return _plain(known)
-    problem = known or Problem(500, "internal_error", "Something is broken here; it has been logged.")
+    problem = known or Problem(500, "internal_error", "An internal error occurred. It has been logged.")
     return _answer(request, problem) or defaults.server_error(request)
 
 
 def refuse(request: HttpRequest, error: KlatschError) -> HttpResponse:
-    """The refusal of a middleware, which no view and no handler of exceptions sees."""
+    """Answers a middleware's refusal, which no view and no exception handler sees."""
     problem = Problem.of(error)
     return _answer(request, problem) or _plain(problem)
 
 
 def _plain(problem: Problem) -> HttpResponse:
-    """The problem, for a page."""
+    """Answers the problem as plain text, for a page."""
     return HttpResponse(problem.detail, "text/plain", problem.status, headers=problem.headers())
 
 
 def _answer(request: HttpRequest, problem: Problem | None) -> JsonResponse | None:
-    """The problem, for a request of the API; pages have Django's own answers."""
+    """Answers the problem as JSON for the API; None for pages, which have Django's own answers."""
     return None if problem is None or not _is_api(request) else answer_problem(problem)
 
 
 def answer_problem(problem: Problem) -> JsonResponse:
-    """The problem, from what is no view of DRF's."""
+    """Answers the problem outside DRF's views."""
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document, by shape: Ana's first day. Tests hold each of them to its schema."""
+"""The OpenAPI document's examples, by shape: Ana's first day. Tests hold each example to its schema."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -16,7 +16,7 @@ _ANA: Final = {"id": "0a000000-0000-4000-8000-00000000000a", "username": "ana"}
 _BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}
 _LATER: Final = "2026-12-23T20:00:00.000Z"
 _PASSWORD: Final = "correct horse battery"  # noqa: S105 - an example
-_NEW_PASSWORD: Final = "staple correct horse"  # noqa: S105 - the same
+_NEW_PASSWORD: Final = "staple correct horse"  # noqa: S105 - an example
 _SAID: Final = {"display_name": "Ana", "about": "Coffee, mostly."}
 _PROOF: Final = {"uid": _ANA["id"], "token": "d0n7ru-5f3c8f0f5b2e4b1f9a"}
 _POSTED: Final = msgspec.structs.replace(
@@ -70,13 +70,13 @@ EXAMPLES: Final[Mapping[str, Any]] = {
 
 _TITLE_ERROR: Final = FieldError("title", "required", "This field is required.")
 _PROBLEMS: Final = {
-    400: Problem(400, "bad_request", "The request is wrong.", (_TITLE_ERROR,)),
+    400: Problem(400, "bad_request", "The request is not valid. `errors` names the fields.", (_TITLE_ERROR,)),
     401: Problem(401, "not_authenticated", "Authentication credentials were not provided."),
     403: Problem(403, "forbidden", "Only an owner of the group may do this."),
-    404: Problem(404, "not_found", "There is nothing here."),
+    404: Problem(404, "not_found", "There is no such resource, or you may not see it."),
     409: Problem(409, "conflict", "Another message has this client_id."),
-    411: Problem(411, "length_required", "Say how long the body is (Content-Length): one in chunks is not read."),
-    413: Problem(413, "too_large", "A body has at most 262144 bytes."),
+    411: Problem(411, "length_required", "Send a Content-Length header. Chunked bodies are not accepted."),
+    413: Problem(413, "too_large", "The body is too large. Send at most 262144 bytes."),
     415: Problem(415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
     429: Problem(429, "rate_limited", "You are sending too fast.", retry_after=1.5),
     503: Problem(503, "unavailable", "The archive cannot be reached. Try again.", retry_after=2),
@@ -84,22 +84,22 @@ _PROBLEMS: Final = {
 
 
 def request_example(shape: type) -> OpenApiExample:
-    """A body of that shape."""
+    """Returns the example body of that shape."""
     return OpenApiExample("request", example_of(shape), request_only=True)
 
 
 def answer_examples(answers: Mapping[int, Any]) -> Iterator[OpenApiExample]:
-    """An answer for each status that has a body."""
+    """Yields an example for each status that has a body."""
     for status, shape in answers.items():
         if shape is not None:
             value = example_of(shape)
-            if status == HTTPStatus.ACCEPTED:  # a message that is not archived yet
+            if status == HTTPStatus.ACCEPTED:  # not archived yet, so without a seq
                 value = {**value, "seq": None}
             yield OpenApiExample(f"answer {status}", value, response_only=True, status_codes=[str(status)])
 
 
 def problem_example(status: int) -> OpenApiExample:
-    """What is answered with that status."""
+    """Returns the example problem of that status."""
     body = _PROBLEMS[status].body()
     return OpenApiExample(
         f"problem {status}", body, response_only=True, status_codes=[str(status)], media_type=CONTENT_TYPE
@@ -107,7 +107,7 @@ def problem_example(status: int) -> OpenApiExample:
 
 
 def example_of(shape: Any) -> Any:
-    """The example of a serializer; of a page, one row and no neighbours. Raises KeyError where there is none."""
+    """Returns a serializer's example; for a page, one row and no neighbours. Raises KeyError where none exists."""
     row = getattr(shape, "row", None)
     if row is not None:
         return {"results": [example_of(row)], "next": None, "previous": None}

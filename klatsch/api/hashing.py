@@ -1,4 +1,4 @@
-"""The door of every request that hashes a password: a slot first, and only then what costs a connection."""
+"""Makes every request that hashes a password take a slot before it takes a database connection."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,9 @@ from klatsch.core.errors import Unavailable
 
 
 class HashingDoor:
-    """Stands before the sessions: whoever waits here has no connection of PostgreSQL.
+    """Middleware before the sessions: a request that waits for a slot holds no PostgreSQL connection.
 
-    A refusal comes before anybody was looked up, so it is the same for names that exist and names that do not.
+    A refusal comes before any account is looked up, so it does not reveal which names exist.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -22,7 +22,7 @@ class HashingDoor:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not hashes_password(request.method or "", request.path_info):
             return self._get_response(request)
-        request.body  # noqa: B018 - read now: a body that dribbles in must not hold a slot
+        request.body  # noqa: B018 - read before the slot is taken: a slow body must not hold a slot.
         try:
             with hashing_slots().take(client_network(request)):
                 return self._get_response(request)

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can do its work: each check has a deadline and names only itself."""
+"""Liveness and readiness of an api process. Each check has a deadline and names only itself."""
 
 import functools
 import math
@@ -19,16 +19,16 @@ from klatsch.postgres.connections import connect
 from klatsch.postgres.outages import DATABASE_ERRORS
 
 DEADLINE_S = 2.0
-"""Of each check: below the time-outs of the balancers that ask."""
+"""The deadline of each check: below the time-outs of load balancers."""
 
 KEPT_S = 1.0
-"""Below the time between two looks of any prober, so that each of one prober's finds what is so now."""
+"""The lifetime of a result: below any prober's interval, so that each probe sees a fresh result."""
 
 _NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 class NotReady(Exception):
-    """A part is not ready."""
+    """Raised by a check of a part that is not ready."""
 
     def __init__(self, why: Why) -> None:
         super().__init__(why)
@@ -36,12 +36,12 @@ class NotReady(Exception):
 
 
 def livez(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
-    """200 as long as the process can answer at all; asks nobody."""
+    """Answers 200 as long as the process can answer at all; checks nothing."""
     return JsonResponse({"alive": True}, headers=_NEVER_CACHED)
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database and log can be used; else 503 with the reasons by name."""
+    """Answers 200 when database and log can be used; else 503 with the reasons by name."""
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log_of(request)}
     missing = _KEPT.find_not_ready(checks)
     status = 503 if missing else 200
@@ -52,9 +52,9 @@ Checks = Mapping[str, Callable[[], None]]
 
 
 class Readiness:
-    """Keeps what was found missing for KEPT_S: anybody may ask, and each look costs two connections to PostgreSQL.
+    """Caches the checks' result for KEPT_S: anybody may ask, and each run costs two PostgreSQL connections.
 
-    One asker looks at a time. Whoever comes meanwhile gets what was found before, and waits only where nothing was yet.
+    One caller runs the checks at a time. Other callers get the previous result, and wait only where there is none yet.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class Readiness:
         self._found: tuple[float, dict[str, str]] | None = None
 
     def find_not_ready(self, checks: Checks) -> dict[str, str]:
-        """Runs all the checks, or has just done so: the reasons, by name, of those that raise NotReady."""
+        """Returns the reasons, by name, of the checks that raise NotReady. Runs them unless a result is cached."""
         found = self._found
         if found is not None and self._clock() - found[0] < KEPT_S:
             return found[1]
@@ -71,7 +71,7 @@ class Readiness:
             assert found is not None
             return found[1]
         try:
-            if self._found is found:  # else somebody else has looked while this one waited
+            if self._found is found:  # otherwise another caller ran the checks while this one waited
                 self._found = (self._clock(), _run(checks))
             return self._found[1] if self._found is not None else {}
         finally:
@@ -104,7 +104,7 @@ def check_migrations(deadline_s: float = DEADLINE_S) -> None:
 
 
 def check_log(ports: Ports, deadline_s: float = DEADLINE_S) -> None:
-    """Raises NotReady unless a broker answers, with the known topic."""
+    """Raises NotReady unless a broker answers, and with the known topic."""
     if ports.check_log is None:
         return
     try:
@@ -126,7 +126,7 @@ def check_log_of(request: HttpRequest) -> None:
 
 
 def _ask(statement: str, deadline_s: float) -> list[tuple[Any, ...]]:
-    """Not through the pool: that all its connections are busy is no reason to send requests elsewhere."""
+    """Runs a statement on a connection of its own: a busy pool is no reason to send requests elsewhere."""
     timeout = f"-c statement_timeout={math.ceil(deadline_s * 1_000)}"
     try:
         with connect("health", autocommit=True, silent_s=deadline_s, connect_s=deadline_s, options=timeout) as fresh:
@@ -139,5 +139,5 @@ def _ask(statement: str, deadline_s: float) -> list[tuple[Any, ...]]:
 
 @functools.cache
 def _last_migrations() -> frozenset[tuple[str, str]]:
-    """What the code wants applied: it is on the disk, and does not change while the process runs."""
+    """Returns the migrations that the code needs: they are on the disk and do not change while the process runs."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())

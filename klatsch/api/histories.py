@@ -1,4 +1,4 @@
-"""Pages of messages over REST, answered as bytes: what is hot does not go through serializers."""
+"""Pages of messages over REST, encoded by msgspec: hot endpoints do not go through serializers."""
 
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -23,12 +23,12 @@ class HistoryQuery(PageQuery):
     at_least = TextField(
         required=False,
         allow_blank=True,
-        help_text="A position or resume token: waits, not long, until the archive has come so far.",
+        help_text="A position or resume token. The request waits briefly until the archive has reached it.",
     )
 
 
 class PositionKey(NamedTuple):
-    """A place in one conversation; its bounds are PostgreSQL's."""
+    """A cursor in one conversation; its bounds are those of PostgreSQL's types."""
 
     epoch: Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MOST)]
     offset: Annotated[int, msgspec.Meta(ge=0, le=OFFSET_MOST)]
@@ -40,7 +40,7 @@ class PositionKey(NamedTuple):
 
 
 class MomentKey(NamedTuple):
-    """A place in what is ordered by time."""
+    """A cursor in a list that is ordered by time."""
 
     sent_at: Annotated[datetime, msgspec.Meta(tz=True)]
     id: UUID
@@ -51,7 +51,7 @@ class MomentKey(NamedTuple):
 
 
 def history_response(request: Request, conversation_id: UUID) -> HttpResponse:
-    """A page of a conversation that the caller has found to be the person's."""
+    """Answers a page of a conversation. The caller has checked that the person may read it."""
     query = read_query(request, HistoryQuery)
     window = read_window(query, PositionKey)
     wait_for_archive(request, query)
@@ -62,7 +62,7 @@ def history_response(request: Request, conversation_id: UUID) -> HttpResponse:
 
 
 def wait_for_archive(request: Request, query: dict[str, Any]) -> None:
-    """Waits for `at_least`, where it is given; raises BadRequest, NotArchivedYet, Unavailable."""
+    """Waits for the query's `at_least`, if any; raises BadRequest, NotArchivedYet, Unavailable."""
     if at_least := query.get("at_least"):
         ports, wait_s = ports_of(request), settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000
         with ports.waits.enter(str(person_of(request).id)):
@@ -70,12 +70,12 @@ def wait_for_archive(request: Request, query: dict[str, Any]) -> None:
 
 
 def page_of_bytes(request: Request, page: Page[Any]) -> HttpResponse:
-    """What `pages.page_response` answers, of rows that msgspec encodes."""
+    """Answers a page like `pages.page_response`, with rows that msgspec encodes."""
     neighbours = links(request, page)
     body = {"results": page.rows, "next": neighbours.next, "previous": neighbours.previous}
     return bytes_response(body, headers=neighbours.header())
 
 
 def bytes_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """JSON of what msgspec encodes: 50 messages in 0.04 ms, against 2 ms through serializers."""
+    """Answers JSON that msgspec encodes: 50 messages take 0.04 ms, against 2 ms through serializers."""
     return HttpResponse(msgspec.json.encode(body), content_type="application/json", status=status, headers=headers)

@@ -25,7 +25,7 @@ from klatsch.conversations.queries import ROLES, MemberView, check_member, count
 
 
 class MemberSerializer(serializers.Serializer[Any]):
-    user = serializers.CharField(help_text="A username.")
+    user = serializers.CharField(help_text="The member's username.")
     user_id = serializers.UUIDField()
     role = serializers.ChoiceField(ROLES)
 
@@ -52,8 +52,9 @@ class MemberKey(NamedTuple):
 
 @contextmanager
 def changing_groups(request: Request, people: int) -> Iterator[None]:
-    """Lets a change that is told to so many people be made; raises RateLimited, and Unavailable while others of the
-    same person wait for the log.
+    """Admits a change of a group that `people` members are told of; raises RateLimited.
+
+    Raises Unavailable while too many requests of the same person wait for the log.
     """
     ports, person_id = ports_of(request), person_of(request).id
     check_changes(ports.changes, person_id, people, time.monotonic())
@@ -64,8 +65,8 @@ def changing_groups(request: Request, people: int) -> Iterator[None]:
 class Members(APIView):
     @operation(
         "list_members",
-        "Members of a conversation",
-        "All of them, by username.",
+        "List members",
+        "Returns all members of a conversation, by username.",
         parameters=(PageQuery, NEIGHBOURS),
         answers={200: paged(FullMemberSerializer, "MemberPage")},
         refusals=(400, 401, 404),
@@ -80,8 +81,9 @@ class Members(APIView):
 
     @operation(
         "add_member",
-        "Add a member to a group",
-        "For owners and admins. Who is added reads the whole history. One who is a member already stays as they are.",
+        "Add a member",
+        "Adds a person to a group. Owners and admins may. New members can read the whole history. Existing members "
+        "keep their role.",
         request=MemberBody,
         answers={201: FullMemberSerializer},
         refusals=(400, 401, 403, 404, 409, 429),
@@ -100,8 +102,8 @@ class Members(APIView):
 class MemberByName(APIView):
     @operation(
         "change_role",
-        "Change the role of a member",
-        "For owners, of whom one remains.",
+        "Change a member's role",
+        "Changes the role of a group's member. Only owners may, and one owner must remain.",
         request=RoleBody,
         answers={200: FullMemberSerializer},
         refusals=(400, 401, 403, 404, 409, 429),
@@ -119,8 +121,9 @@ class MemberByName(APIView):
 
     @operation(
         "remove_member",
-        "Remove a member, or leave",
-        "Owners remove everybody, admins plain members, all themselves. The last owner stays while others do.",
+        "Remove a member or leave a group",
+        "Owners may remove anybody, admins plain members, everybody themselves. The last owner cannot leave before the "
+        "other members.",
         answers={204: None},
         refusals=(401, 403, 404, 409, 429),
     )

@@ -1,4 +1,4 @@
-"""Messages as requests and the OpenAPI document have them; what is answered is `archive.message_view.MessageView`."""
+"""Message shapes of requests and of the OpenAPI document. Answers are `archive.message_view.MessageView`."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,9 +19,9 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 @extend_schema_field(OpenApiTypes.STR)
 class AnyText(serializers.Field[str, Any, str, Any]):
-    """A string, whatever is in it: `messaging.sending` says what is wrong with it, here as for sockets."""
+    """Accepts any string: `messaging.sending` checks its content for REST and sockets alike."""
 
-    default_error_messages = {"invalid": "Not a string."}  # noqa: RUF012 - as DRF has it
+    default_error_messages = {"invalid": "Not a string."}  # noqa: RUF012 - DRF's own form
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -48,21 +48,27 @@ class MessageId(AnyText):
 
 
 class MessageBody(serializers.Serializer[Any]):
-    content = Content(help_text=f"1 to {CONTENT_MOST} characters: no control characters but tab and line ends.")
-    client_id = ClientId(
-        required=False, help_text="Your name for it, best a UUIDv7; the same again is a retry, not a second message."
+    content = Content(
+        help_text=f"The text: 1 to {CONTENT_MOST} characters, without control characters other than tab and line ends."
     )
-    reply_to = MessageId(required=False, allow_null=True, help_text="The id of a message.")
+    client_id = ClientId(
+        required=False,
+        help_text="Your name for the message, ideally a UUIDv7. Sending it again is a retry, not a second message.",
+    )
+    reply_to = MessageId(required=False, allow_null=True, help_text="The id of the message that you reply to.")
 
 
 CLIENT_ID_IN_PATH = OpenApiParameter(
-    "client_id", {"type": "string", "pattern": _CLIENT_ID}, OpenApiParameter.PATH, description="Your name for it."
+    "client_id",
+    {"type": "string", "pattern": _CLIENT_ID},
+    OpenApiParameter.PATH,
+    description="Your name for the message.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": _CLIENT_ID},
     OpenApiParameter.HEADER,
-    description="The same as `client_id`.",
+    description="Your name for the message, as an alternative to `client_id` in the body.",
 )
 
 
@@ -77,7 +83,7 @@ _SERIALIZED: Final[dict[Any, Callable[..., serializers.Field[Any, Any, Any, Any]
         child=serializers.ListField(child=serializers.CharField()), **options
     ),
 }
-"""How the OpenAPI document has each type that a message's fields are of."""
+"""The OpenAPI field of each type that a message's fields have."""
 
 
 def _serialized(field: PublicField) -> "serializers.Field[Any, Any, Any, Any]":
@@ -90,4 +96,4 @@ def _serialized(field: PublicField) -> "serializers.Field[Any, Any, Any, Any]":
 MessageSerializer: Final[type[serializers.Serializer[Any]]] = type(
     "MessageSerializer", (serializers.Serializer,), {field.name: _serialized(field) for field in public_fields()}
 )
-"""The shape of a `MessageView`, for the document alone: answers are encoded by msgspec."""
+"""The shape of a `MessageView`, for the document alone: msgspec encodes the answers."""

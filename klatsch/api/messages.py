@@ -36,14 +36,14 @@ from klatsch.messaging.posting import Route, post_message
 from klatsch.messaging.sending import Draft, check_audience, check_draft, check_rate
 
 MessagePage = paged(MessageSerializer, "MessagePage")
-_SEND = "201 when it is archived: final. 202 when it is in the log and the archive is behind: not yet judged."
+_SEND = "201 means archived, which is final. 202 means accepted into the log: the archive may still refuse it."
 
 
 class DirectMessages(APIView):
     @operation(
         "send_to_user",
-        "Write to somebody",
-        f"Makes the conversation on first use. {_SEND}",
+        "Send a direct message",
+        f"The first direct message creates the conversation. {_SEND}",
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
@@ -60,8 +60,8 @@ class DirectMessages(APIView):
 
     @operation(
         "list_messages_with_user",
-        "History with somebody",
-        "Newest first. Empty before anything was written.",
+        "List direct messages",
+        "Returns your direct messages with this person, newest first.",
         parameters=(HistoryQuery, NEIGHBOURS),
         answers={200: MessagePage},
         refusals=(400, 401, 404),
@@ -74,7 +74,7 @@ class DirectMessages(APIView):
 class ConversationMessages(APIView):
     @operation(
         "send_to_conversation",
-        "Write into a conversation",
+        "Send a message",
         _SEND,
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
@@ -86,8 +86,8 @@ class ConversationMessages(APIView):
 
     @operation(
         "list_messages",
-        "History of a conversation",
-        "Newest first by position. Members read all of it, whenever they came.",
+        "List messages",
+        "Returns a conversation's messages, newest first by position. Members can read the whole history.",
         parameters=(HistoryQuery, NEIGHBOURS),
         answers={200: MessagePage},
         refusals=(400, 401, 404),
@@ -100,8 +100,8 @@ class ConversationMessages(APIView):
 class NamedMessage(APIView):
     @operation(
         "put_message",
-        "Write into a conversation, idempotently",
-        f"The same again, with the same `client_id`, is the same message. {_SEND}",
+        "Send a message idempotently",
+        f"Repeating the request with the same `client_id` is a retry, not a second message. {_SEND}",
         request=MessageBody,
         parameters=(CLIENT_ID_IN_PATH,),
         answers={201: MessageSerializer, 202: MessageSerializer},
@@ -114,8 +114,8 @@ class NamedMessage(APIView):
 class OwnMessages(APIView):
     @operation(
         "list_own_messages",
-        "My whole history",
-        "Of all my conversations, newest first by (`sent_at`, `id`).",
+        "List all your messages",
+        "Returns the messages of all your conversations, newest first by (`sent_at`, `id`).",
         parameters=(HistoryQuery, NEIGHBOURS),
         answers={200: MessagePage},
         refusals=(400, 401),
@@ -141,7 +141,7 @@ def _access(request: Request, conversation_id: UUID) -> Access:
 
 
 def _send(request: Request, find_access: Callable[[], Access], client_id: str | None = None) -> HttpResponse:
-    """Posts the body's message; a draft that is refused makes no conversation."""
+    """Posts the body's message. Checks the draft first, so that a refused draft creates no conversation."""
     ports = ports_of(request)
     now_ms = ports.clock()
     with refusals_counted():
@@ -155,12 +155,14 @@ def _send(request: Request, find_access: Callable[[], Access], client_id: str | 
 
 
 def _read_draft(request: Request, path_client_id: str | None, now_ms: int) -> Draft:
-    """The body's draft, under the one `client_id` that path, header and body agree on, or under a new one."""
+    """Returns the body's draft under the `client_id` that path, header and body agree on, or under a new one."""
     body = read_body(request, MessageBody)
     names = {path_client_id, request.headers.get("Idempotency-Key"), body.get("client_id")} - {None}
     if len(names) > 1:
-        field = FieldError("client_id", "contradiction", "as in the path, or in the header Idempotency-Key")
-        raise BadRequest("The message is called by two names.", fields=(field,))
+        field = FieldError(
+            "client_id", "contradiction", "Use one client_id in the path, the Idempotency-Key header and the body."
+        )
+        raise BadRequest("The request gives the message two different client_ids.", fields=(field,))
     client_id = names.pop() if names else uuid7(now_ms)
     return Draft(content=body["content"], client_id=str(client_id), reply_to=body.get("reply_to"))
 

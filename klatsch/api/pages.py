@@ -34,26 +34,26 @@ R = TypeVar("R")
 
 
 class PageQuery(serializers.Serializer[Any]):
-    """The query of every list; a list with other bounds or filters extends it."""
+    """The query parameters of every list. A list with other bounds or filters extends it."""
 
     limit = serializers.IntegerField(
-        min_value=1, max_value=ROWS_MOST, default=ROWS_USUAL, help_text="How many at most on a page."
+        min_value=1, max_value=ROWS_MOST, default=ROWS_USUAL, help_text="The most rows on a page."
     )
     cursor = TextField(
         max_length=_CURSOR_CHARACTERS_MOST,
         required=False,
         allow_blank=True,
-        help_text="Opaque: from `next` or `previous`, or `Link`.",
+        help_text="Opaque. Take it from `next`, `previous` or the `Link` header.",
     )
 
     def validate_cursor(self, value: str) -> str | None:
-        """An empty parameter is as none."""
+        """Treats an empty parameter like a missing one."""
         return value or None
 
 
 @dataclass(frozen=True, slots=True)
 class Window(Generic[K]):
-    """Which page is asked for: at most `limit` rows after or before a key, or the first ones."""
+    """The requested page: at most `limit` rows after or before a key, or the first rows."""
 
     limit: int
     after: K | None = None
@@ -61,13 +61,13 @@ class Window(Generic[K]):
 
     @property
     def fetch(self) -> int:
-        """One more than is shown, to know whether there is more."""
+        """Returns `limit` plus one row, which tells whether more follow."""
         return self.limit + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """What is shown, with the cursors of its neighbours."""
+    """A page's rows, with the cursors of its neighbours."""
 
     rows: Sequence[R]
     next: str | None
@@ -75,7 +75,7 @@ class Page(Generic[R]):
 
 
 class HasNeighbours(Protocol):
-    """A page of any kind: cursors are all that its answer needs to know of it."""
+    """A page of any kind: its answer needs only its cursors."""
 
     @property
     def next(self) -> str | None: ...
@@ -91,14 +91,14 @@ class Links(NamedTuple):
     previous: str | None
 
     def header(self) -> dict[str, str]:
-        """RFC 8288's `Link`; nothing where there is no neighbour."""
+        """Returns RFC 8288's `Link` header; empty without neighbours."""
         known = (("next", self.next), ("prev", self.previous))
         links = [f'<{address}>; rel="{relation}"' for relation, address in known if address]
         return {"Link": ", ".join(links)} if links else {}
 
 
 def read_window(query: Mapping[str, Any], key: type[K]) -> Window[K]:
-    """The window of a checked PageQuery; raises BadRequest for a cursor that is not one of this list's."""
+    """Returns the window of a checked PageQuery; raises BadRequest for a cursor of another list."""
     cursor = query.get("cursor")
     if cursor is None:
         return Window(query["limit"])
@@ -107,7 +107,7 @@ def read_window(query: Mapping[str, Any], key: type[K]) -> Window[K]:
 
 
 def cut(rows: Sequence[R], window: Window[K], key_of: Callable[[R], K]) -> Page[R]:
-    """The page of what was fetched for `window`, in the list's order."""
+    """Returns the page of the rows that were fetched for `window`, in the list's order."""
     more = len(rows) > window.limit
     backwards = window.before is not None
     shown = rows[-window.limit :] if backwards else rows[: window.limit]
@@ -121,20 +121,20 @@ def cut(rows: Sequence[R], window: Window[K], key_of: Callable[[R], K]) -> Page[
 
 
 def links(request: Request, page: HasNeighbours) -> Links:
-    """The addresses of the page's neighbours: this request's, with another cursor."""
+    """Returns the addresses of the page's neighbours: this request's address with another cursor."""
     here = request.build_absolute_uri()
     return Links(*(cursor and replace_query_param(here, "cursor", cursor) for cursor in (page.next, page.previous)))
 
 
 def page_response(request: Request, page: HasNeighbours, results: Any) -> Response:
-    """`{"results", "next", "previous"}`, the latter two as addresses to follow, and in `Link` once more."""
+    """Answers `{"results", "next", "previous"}`. `next` and `previous` are addresses, and stand in `Link` as well."""
     neighbours = links(request, page)
     body = {"results": results, "next": neighbours.next, "previous": neighbours.previous}
     return Response(body, headers=neighbours.header())
 
 
 def _encode(direction: Literal["after", "before"], key: K) -> str:
-    # The key's name is in it, so that a cursor of one list is refused by another.
+    # The cursor holds the key's name, so that another list refuses it.
     raw = msgspec.json.encode((type(key).__name__, direction, key))
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
@@ -146,6 +146,6 @@ def _decode(cursor: str, key: type[K]) -> tuple[str, K]:
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         name = ""
     if name != key.__name__:
-        detail = "This cursor is none of this list's."
+        detail = "This cursor does not belong to this list. Start again without one."
         raise BadRequest(detail, fields=(FieldError("cursor", "invalid", detail),))
     return direction, place

@@ -1,4 +1,4 @@
-"""Passwords over REST: change one's own, or set another one by a link in an e-mail; and confirm one's address."""
+"""Passwords over REST: change your own, reset it by an e-mailed link, and confirm your e-mail address."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class ResetSerializer(serializers.Serializer[Any]):
 
 class ProofSerializer(serializers.Serializer[Any]):
     uid = serializers.UUIDField(help_text="From the link in the e-mail.")
-    token = TextField(max_length=_TOKEN_CHARACTERS_MOST, help_text="From the same; it works once.")
+    token = TextField(max_length=_TOKEN_CHARACTERS_MOST, help_text="From the link in the e-mail. It works once.")
 
 
 class NewPasswordSerializer(ProofSerializer):
@@ -39,9 +39,9 @@ class NewPasswordSerializer(ProofSerializer):
 class Password(APIView):
     @operation(
         "change_password",
-        "Change my password",
-        "Ends every token and every other session; the session that asks goes on, under a new key. All WebSockets are "
-        "closed within seconds: open them anew.",
+        "Change your password",
+        "Ends all your tokens and your other sessions. The current session continues under a new key. Your WebSockets "
+        "close within seconds: reconnect them.",
         request=PasswordChangeSerializer,
         answers={204: None},
         refusals=(400, 401, 403, 409, 429),
@@ -56,8 +56,8 @@ class Password(APIView):
 class Reset(Entrance):
     @operation(
         "request_password_reset",
-        "Ask for a password reset",
-        "Sends a link to whose address this is. The answer is the same where it is nobody's.",
+        "Request a password reset",
+        "Sends a reset link to the account with this e-mail address. The answer does not reveal whether one exists.",
         request=ResetSerializer,
         answers={202: None},
         refusals=(400, 403, 429),
@@ -70,8 +70,8 @@ class Reset(Entrance):
 class ConfirmReset(Entrance):
     @operation(
         "reset_password",
-        "Reset a password",
-        "Sets another password by the link of an e-mail, once, and ends every session and token. Signs nobody in.",
+        "Reset your password",
+        "Sets a new password by a link that works once. Ends all sessions and tokens, and does not sign you in.",
         request=NewPasswordSerializer,
         answers={204: None},
         refusals=(400, 403),
@@ -84,8 +84,8 @@ class ConfirmReset(Entrance):
 class ConfirmEmail(Entrance):
     @operation(
         "confirm_email",
-        "Confirm an e-mail address",
-        "Where addresses are confirmed (`KLATSCH_CONFIRM_EMAIL`), nobody can sign in before this.",
+        "Confirm your e-mail address",
+        "Activates your account by the link in the e-mail. With `KLATSCH_CONFIRM_EMAIL`, you cannot sign in before.",
         request=ProofSerializer,
         answers={204: None},
         refusals=(400, 403),

@@ -1,4 +1,4 @@
-"""The parts of the process that REST endpoints use beside the database: handed to each request, never global."""
+"""The dependencies of REST endpoints beside the database: passed with each request, never global."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -26,10 +26,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """`log` is a writer that reports. `rates` says how often a person may send through this process, `changes`
-    how often they may change groups, and `waits` how many of their requests may wait for the archive at once.
+    """The ports of an api process.
 
-    `check_log` returns when a broker answers within so many seconds, and raises LogError otherwise. After `close`
+    `log` is a writer that reports. `rates` limits how often a person may send through this process, and `changes` how
+    often they may change groups. `waits` bounds how many of their requests may wait for the archive at once.
+
+    `check_log` returns when a broker answers within the given seconds, and raises LogError otherwise. After `close`
     nothing is appended any more, and no append is reported as done.
     """
 
@@ -45,12 +47,12 @@ class Ports:
 
 
 def ports_of(request: HttpRequest) -> Ports:
-    """The ports of the process that answers; raises Unavailable while they cannot be made."""
+    """Returns the ports of the answering process; raises Unavailable while they cannot be made."""
     ports: Ports | None = request.META.get(_PORTS)
     if ports is None:
         wait_for_ports: Callable[[], Ports] | None = request.META.get(_WAIT_FOR_PORTS)
         if wait_for_ports is None:
-            raise Unavailable("This process has no way to the log.")
+            raise Unavailable("This process cannot reach the log.")
         ports = wait_for_ports()
     return ports
 
@@ -58,9 +60,9 @@ def ports_of(request: HttpRequest) -> Ports:
 class WithPorts:
     """A WSGI application whose requests carry the ports.
 
-    They are made when a request first needs them: after any fork, as the threads of a writer do not survive one, and so
-    that without a log people can still log in and read. No request waits for them longer than `WAIT_S`. Ports that are
-    lost, as the topic is not the known one any more, are closed, and the next request has others made.
+    The ports are made when a request first needs them. That is after any fork, which a writer's threads would not
+    survive. Without a log, people can still sign in and read. A request waits at most `WAIT_S` for the ports. When the
+    topic is no longer the known one, the ports are closed, and the next request makes new ones.
     """
 
     def __init__(
@@ -87,17 +89,17 @@ class WithPorts:
             return made.result(WAIT_S)
         except (LogError, TimeoutError) as error:
             _log.warning("ports_not_made", error=str(error) or "too slow")
-            raise Unavailable("The log cannot be reached. Try again.", retry_after=1) from error
+            raise Unavailable("The log cannot be reached. Try again later.", retry_after=1) from error
 
     def _lose(self, error: LogError) -> None:
         _log.error("ports_lost", error=str(error))
         with self._lock:
             lost, self._made = self._made, None
-        if lost is not None:  # closed on another thread than that which says so, as it waits for that one
+        if lost is not None:  # Closed on another thread: closing waits for the thread that reports the loss.
             self._maker.submit(lambda: lost.result().close())
 
     def _make(self) -> Ports:
         try:
             return self._make_ports(self._lose)
         finally:
-            connections.close_all()  # this thread's: no request ends here that would
+            connections.close_all()  # Closes this thread's connections: no request ends here, which would close them.

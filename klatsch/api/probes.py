@@ -1,4 +1,4 @@
-"""Paths for machines that come by address: health for probes, metrics for Prometheus."""
+"""Paths for machines that connect by address: health for probes, metrics for Prometheus."""
 
 from collections.abc import Callable
 
@@ -24,9 +24,9 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 class Probes:
-    """Answers these paths under any `Host`: a container's probe and a scraper know an address, and no name of ours.
+    """Answers these paths under any `Host`: a container's probe and a scraper know an address, not our host name.
 
-    What asks for the name (CommonMiddleware) comes later; nothing in these answers depends on it.
+    CommonMiddleware, which checks the host, comes later. No answer depends on the host.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

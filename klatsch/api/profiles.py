@@ -1,4 +1,4 @@
-"""Oneself over REST: what one is, what one says of oneself, one's sessions, and leaving."""
+"""Your own account over REST: your profile, your sessions, and deactivation."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,20 +24,22 @@ from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING, is_line, is_text
 
 
 class _Visible(RegexValidator):
-    """Checks a rule, of which the document of the API shows the pattern."""
+    """Checks a rule. The OpenAPI document shows its pattern."""
 
     def __init__(self, pattern: str, rule: Callable[[str], bool], message: str) -> None:
         super().__init__(pattern.replace("$", r"\Z"), message)
         self._rule = rule
 
     def __call__(self, value: str) -> None:
-        """Raises ValidationError for what the rule refuses; nothing at all clears a profile."""
+        """Raises ValidationError where the rule refuses the text. Empty text is accepted: it clears the field."""
         if value and not self._rule(value):
             raise ValidationError(self.message, self.code)
 
 
-_LINE = _Visible(LINE_OR_NOTHING, is_line, "One line of text, with something visible.")
-_TEXT = _Visible(TEXT_OR_NOTHING, is_text, "Text without control characters, with something visible.")
+_LINE = _Visible(LINE_OR_NOTHING, is_line, "Use one line of text with at least one visible character.")
+_TEXT = _Visible(
+    TEXT_OR_NOTHING, is_text, "Use text without control characters and with at least one visible character."
+)
 
 
 class ProfileChangeSerializer(serializers.Serializer[Any]):
@@ -52,12 +54,12 @@ class OwnPasswordSerializer(serializers.Serializer[Any]):
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField(help_text="A digest, good for naming it here alone.")
+    id = serializers.CharField(help_text="Names the session in this API. It is not a credential.")
     device = serializers.CharField()
     created_at = serializers.DateTimeField()
-    last_used_at = serializers.DateTimeField(help_text="To within some minutes.")
+    last_used_at = serializers.DateTimeField(help_text="Accurate to a few minutes.")
     expires_at = serializers.DateTimeField()
-    current = serializers.BooleanField(help_text="Whether it is the one that asks.")
+    current = serializers.BooleanField(help_text="Whether this request uses this session.")
 
 
 class SessionKey(NamedTuple):
@@ -67,15 +69,19 @@ class SessionKey(NamedTuple):
 
 class Me(APIView):
     @operation(
-        "me", "Who I am", "The person whose credential this is.", answers={200: ProfileSerializer}, refusals=(401,)
+        "me",
+        "Your account",
+        "Returns the profile of the account that you are signed in to.",
+        answers={200: ProfileSerializer},
+        refusals=(401,),
     )
     def get(self, request: Request) -> Response:
         return Response(ProfileSerializer(request.user).data)
 
     @operation(
         "change_profile",
-        "Change my profile",
-        "What is not named stays as it is.",
+        "Change your profile",
+        "Changes the given fields and leaves the others as they are.",
         request=ProfileChangeSerializer,
         answers={200: ProfileSerializer},
         refusals=(400, 401, 403),
@@ -89,9 +95,9 @@ class Me(APIView):
 class Deactivate(APIView):
     @operation(
         "deactivate",
-        "Leave",
-        "Deactivates my account: every session and token ends, WebSockets are closed within seconds, nobody can write "
-        "to me. Only staff can take it back. What I wrote stays.",
+        "Deactivate your account",
+        "Ends all your sessions and tokens and closes your WebSockets within seconds. Nobody can send you messages any "
+        "more. Your messages stay. Only staff can reactivate the account.",
         request=OwnPasswordSerializer,
         answers={204: None},
         refusals=(400, 401, 403, 409, 429),
@@ -106,8 +112,8 @@ class Deactivate(APIView):
 class Sessions(APIView):
     @operation(
         "list_sessions",
-        "List my sessions",
-        "The sessions that still count, newest first.",
+        "List your sessions",
+        "Returns your live sessions, newest first.",
         parameters=(PageQuery, NEIGHBOURS),
         answers={200: paged(SessionSerializer, "SessionPage")},
         refusals=(400, 401),
@@ -129,7 +135,7 @@ class SessionById(APIView):
     @operation(
         "end_session",
         "End a session",
-        "It counts no more from now on; WebSockets that came with it are closed within seconds.",
+        "Ends the session at once. WebSockets that it opened close within seconds.",
         answers={204: None},
         refusals=(401, 403, 404),
     )

@@ -1,4 +1,4 @@
-"""What every request has: an id in its log lines and its answer, its place in the counts, and no place in a cache."""
+"""Gives every request an id in its log lines and its answer, counts it, and keeps its answer out of caches."""
 
 import time
 from collections.abc import Callable
@@ -20,9 +20,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class _Utf8:
-    """A request whose address and body are UTF-8, as those of JSON and of browsers are, whatever charset it says.
+    """A request that is read as UTF-8, like JSON and browsers' addresses, whatever charset it declares.
 
-    Django reads the query by that charset before anything of ours sees it; with one like `hex` it fails.
+    Django reads the query by the declared charset before any middleware sees it, and fails on one like `hex`.
     """
 
     content_type: str | None
@@ -33,7 +33,7 @@ class _Utf8:
 
 
 class Utf8AsgiRequest(_Utf8, ASGIRequest):
-    """For what is only looked at: see `klatsch.api.checks`."""
+    """An ASGI request for `klatsch.api.checks`, which inspects requests without answering them."""
 
 
 class _Utf8WsgiRequest(_Utf8, WSGIRequest):
@@ -41,13 +41,13 @@ class _Utf8WsgiRequest(_Utf8, WSGIRequest):
 
 
 class Handler(WSGIHandler):
-    """Django's WSGI application, for such requests."""
+    """Django's WSGI application, with requests that are read as UTF-8."""
 
     request_class = _Utf8WsgiRequest
 
 
 class RequestIds:
-    """The first middleware: what the others log and refuse has the id too, and counts."""
+    """The first middleware, so that the log lines and refusals of the others carry the id, and refusals are counted."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -59,16 +59,16 @@ class RequestIds:
             response = self._get_response(request)
         response.headers[HEADER] = request_id
         if request.path_info.startswith("/api/v1/"):
-            # What somebody may read is nothing for a cache to keep: not a proxy's, not a shared browser's.
+            # No cache may keep private data: neither a proxy's nor a shared browser's.
             response.headers.setdefault("Cache-Control", "no-store")
-        method = request.method if request.method in _METHODS else "other"  # anybody may invent more
+        method = request.method if request.method in _METHODS else "other"  # clients can invent methods
         REQUESTS.labels(method, str(response.status_code)).inc()
         REQUEST_SECONDS.observe(time.perf_counter() - started_s)
         return response
 
 
 class RelayPromises:
-    """The last middleware: what a request promised to the log is relayed before its answer, if the log answers."""
+    """The last middleware: relays a request's queued records before its answer, if the log is reachable."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -1,6 +1,6 @@
-"""A WSGI application behind granian's RSGI, which tells headers by the names they came with and bodies as they come.
+"""Runs a WSGI application behind granian's RSGI, which keeps header names and streams bodies.
 
-granian's own WSGI folds `X_Forwarded_For` into `X-Forwarded-For`, and lets a body that comes slowly hold a thread.
+granian's own WSGI folds `X_Forwarded_For` into `X-Forwarded-For`, and lets a slow body hold a thread.
 """
 
 import asyncio
@@ -35,9 +35,9 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class Rsgi:
-    """Reads a request whole, within the bounds of `klatsch.core.http_limits`, and only then takes a thread.
+    """Reads a request whole, within the bounds of `klatsch.core.http_limits`, before it takes a thread.
 
-    Requests that only read have `threads` of their own, so that those that wait for the log hold up none of them.
+    Read-only requests have `threads` of their own, so that requests that wait for the log do not delay them.
     """
 
     def __init__(self, wsgi: Wsgi, threads: int) -> None:
@@ -58,7 +58,7 @@ class Rsgi:
                 protocol.response_bytes(*_refusal(problem))
 
     async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
-        """Fills in what comes; a Problem when that is too much, or too slow."""
+        """Reads the body into `body`; returns a Problem when it is too large or too slow."""
         declared = declared_length(value.encode() for value in scope.headers.get_all("content-length"))
         if declared is None and "transfer-encoding" not in scope.headers:
             return None
@@ -72,7 +72,7 @@ class Rsgi:
 
 
 class _Threads:
-    """A WSGI application in so many threads, for which `REQUESTS_A_THREAD` times as many requests may wait."""
+    """A WSGI application in a number of threads. `REQUESTS_A_THREAD` times as many requests may be in progress."""
 
     def __init__(self, wsgi: Wsgi, threads: int, name: str) -> None:
         self._wsgi = wsgi
@@ -103,14 +103,14 @@ class _Threads:
             body = b"".join(parts)
         finally:
             close = getattr(parts, "close", None)
-            if close is not None:  # Django ends the request here
+            if close is not None:  # Django ends the request in `close`.
                 close()
         status, headers = started[0]
         return status, [(name.lower(), value) for name, value in headers], body
 
 
 def environ_of(scope: Any, body: bytes) -> Environ:
-    """The request as WSGI has it (PEP 3333), with the length of its body; names with underscores are left out."""
+    """Returns the request's WSGI environ (PEP 3333) with its body's length. Leaves out names with underscores."""
     server, _, port = scope.server.rpartition(":")
     client, _, client_port = scope.client.rpartition(":")
     environ: Environ = {

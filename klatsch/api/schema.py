@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of operations, credentials and errors, kept apart from what they do."""
+"""The OpenAPI document's descriptions of operations, credentials and errors, kept apart from the endpoints."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,16 +17,16 @@ from klatsch.core.problems import CONTENT_TYPE
 F = TypeVar("F", bound=Callable[..., Any])
 
 REFUSALS = {
-    400: "The request is wrong; `errors` names the fields.",
-    401: "There is no valid credential.",
-    403: "It is not allowed; with a session also: the CSRF token is missing or wrong.",
-    404: "There is no such thing, or not for you.",
-    409: "It contradicts what is there.",
-    411: "The body has no Content-Length.",
+    400: "The request is not valid. `errors` names the fields.",
+    401: "The request has no valid credential.",
+    403: "You are not allowed to do this. With a session, also: the CSRF token is missing or wrong.",
+    404: "There is no such resource, or you may not see it.",
+    409: "The request conflicts with the current state.",
+    411: "The request has no Content-Length.",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    429: "Too often; `Retry-After` says when to come again.",
-    503: "Not now; `Retry-After` says when to come again.",
+    429: "Too many requests. Wait for the seconds in `Retry-After`.",
+    503: "Temporarily unavailable. Wait for the seconds in `Retry-After`.",
 }
 
 _BLANK = {"type": "string", "maxLength": 0}
@@ -36,26 +36,28 @@ NEIGHBOURS = OpenApiParameter(
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
     response=[200],
-    description='RFC 8288: the neighbouring pages, `rel="next"` and `rel="prev"`.',
+    description='Addresses of the neighbouring pages (RFC 8288), `rel="next"` and `rel="prev"`.',
 )
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
-    field = serializers.CharField(help_text="Its path in the body, such as `members.0`; empty for the whole body.")
-    code = serializers.CharField(help_text="Stable, for programs.")
-    detail = serializers.CharField(help_text="For people.")
+    field = serializers.CharField(
+        help_text="The field's path in the body, such as `members.0`. Empty for the whole body."
+    )
+    code = serializers.CharField(help_text="A stable code for programs.")
+    detail = serializers.CharField(help_text="A sentence for people.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """RFC 9457."""
+    """An error as RFC 9457 shapes it."""
 
-    type = serializers.CharField(help_text="Stable, a reference such as `/problems/not_found`.")
+    type = serializers.CharField(help_text="A stable reference, such as `/problems/not_found`.")
     title = serializers.CharField()
     status = serializers.IntegerField()
-    code = serializers.CharField(help_text="Stable, for programs, such as `not_found`.")
-    detail = serializers.CharField(help_text="For people.")
+    code = serializers.CharField(help_text="A stable code for programs, such as `not_found`.")
+    detail = serializers.CharField(help_text="A sentence for people.")
     errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # DRF takes fields off the class: nothing is hidden
-    retry_after = serializers.FloatField(required=False, help_text="Seconds, as in `Retry-After`.")
+    retry_after = serializers.FloatField(required=False, help_text="Seconds to wait, like in `Retry-After`.")
 
 
 def operation(
@@ -68,9 +70,9 @@ def operation(
     request: Any = None,
     parameters: Sequence[Any] = (),
 ) -> Callable[[F], F]:
-    """Declares a view's method: `answers` are serializers by status, `refusals` what it may answer with a problem.
+    """Declares a view's method: `answers` are serializers by status, `refusals` the statuses of its problems.
 
-    Any may be refused with 503, and a body with 411, 413 and 415.
+    Every operation may answer 503, and every operation with a body 411, 413 and 415.
     """
     of_body = (411, 413, 415) if request is not None else ()
     refused = (*refusals, *of_body, 503)
@@ -91,7 +93,7 @@ def operation(
 
 
 def paged(row: type[serializers.Serializer[Any]], name: str) -> type[serializers.Serializer[Any]]:
-    """The shape of a page of such rows, under its own name in the document."""
+    """Returns the shape of a page of such rows, under its own name in the document."""
     members = {
         "results": row(many=True),
         "next": serializers.URLField(allow_null=True, help_text="The next page's address."),
@@ -101,7 +103,7 @@ def paged(row: type[serializers.Serializer[Any]], name: str) -> type[serializers
 
 
 class TextFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__
-    """Says of each text that it has no NUL, where the field says nothing narrower."""
+    """Declares that a text contains no NUL, where the field declares no narrower pattern."""
 
     target_class = "klatsch.api.bodies.TextField"
     match_subclasses = True
@@ -115,10 +117,11 @@ class TextFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-un
 
 
 def join_blank(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001 - drf-spectacular's signature
-    """Says of a text that may be empty that it is one text; a post-processing hook of drf-spectacular's.
+    """Merges the two schemas of a text that may be empty; a post-processing hook of drf-spectacular.
 
-    It makes two of it, of which just one may fit. Both fit where the pattern takes the empty text; generated clients
-    have no type for it, and so no way to clear a field; and a default of '' is not in the first.
+    drf-spectacular writes a `oneOf` of the text and the empty text. Both match where the pattern allows the empty
+    text, so `oneOf` refuses it. Generated clients have no type for it and cannot clear a field, and a default of '' is
+    not in the first schema.
     """
     for schema in _dicts(result):
         if isinstance(choices := schema.get("oneOf"), list) and choices[1:] == [_BLANK]:
@@ -142,16 +145,16 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "bearer"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - drf-spectacular's signature
-        return {"type": "http", "scheme": "bearer", "description": "From `POST auth/tokens`."}
+        return {"type": "http", "scheme": "bearer", "description": "A bearer token from `POST auth/tokens`."}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the same
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # its __init_subclass__
     target_class = "klatsch.api.authentication.SessionAuthentication"
-    name = ["session", "csrf"]  # noqa: RUF012 - as drf-spectacular has it
+    name = ["session", "csrf"]  # noqa: RUF012 - drf-spectacular's own form
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # noqa: ARG002 - the same
-        cookie = f"From `POST auth/login`; so is the cookie `{settings.CSRF_COOKIE_NAME}`."
-        header = f"With a session: the value of the cookie `{settings.CSRF_COOKIE_NAME}`. Not needed to read."
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # noqa: ARG002 - drf-spectacular's signature
+        cookie = f"Set by `POST auth/login`, together with the cookie `{settings.CSRF_COOKIE_NAME}`."
+        header = f"With a session: the value of the cookie `{settings.CSRF_COOKIE_NAME}`. Not needed for reading."
         return [
             {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": cookie},
             {"type": "apiKey", "in": "header", "name": "X-CSRFToken", "description": header},

@@ -1,18 +1,18 @@
-"""`GET /api/v1/sync` in the OpenAPI document, by hand: a route of the gateway (gateway/http/sync.py), not Django's."""
+"""Describes `GET /api/v1/sync` in the OpenAPI document: a route of the gateway (gateway/http/sync.py), not Django's."""
 
 from typing import Any
 
 from klatsch.core.problems import CONTENT_TYPE
 
 _DESCRIPTION = """\
-The WebSocket's pushes and resume, for plain HTTP. A token works here, on the WebSocket and as `Last-Event-ID` alike, so
-a client may move between them at any time.
+The WebSocket's pushes and resume over plain HTTP. Resume tokens work here, on the WebSocket and as `Last-Event-ID`, so
+a client may switch between them at any time.
 
-As JSON it is a long poll: without `since` it answers at once with a token to begin with; with it, as soon as there is
-anything that came after that token, or after `wait` seconds with nothing. Ask again with the answer's `resume`.
+With JSON, the request is a long poll. Without `since` it answers at once with a first token. With `since` it answers
+as soon as there are later pushes, or empty after `wait` seconds. Pass the answer's `resume` as the next `since`.
 
-With `Accept: text/event-stream` it is a stream of server-sent events: first `hello`, then one event for each push.
-Marks have an `id`, the token, which a browser repeats of itself when it comes back. `close` says why the server ends.
+With `Accept: text/event-stream`, the answer is a stream of server-sent events: `hello`, then one event for each push.
+Marks have the token as their `id`, which a browser sends when it reconnects. `close` says why the stream ends.
 
 The pushes are those of `docs/asyncapi.yaml`: `message`, `message_changed`, `members`, `state`, `reset`.
 """
@@ -23,14 +23,14 @@ _BODY = {
     "properties": {
         "resumed": {
             "type": "boolean",
-            "description": "Whether the token could be used.",
+            "description": "Whether the token could be resumed.",
         },
         "pushes": {
             "type": "array",
             "items": {"type": "object"},
-            "description": "In their order; some 1 MiB at most, and the next poll brings the rest.",
+            "description": "Pushes in order, at most about 1 MiB. The next poll brings the rest.",
         },
-        "resume": {**_TOKEN, "description": "The token that counts from here on."},
+        "resume": {**_TOKEN, "description": "The token for the next request."},
     },
 }
 _NOTHING = {"resumed": True, "pushes": [], "resume": _TOKEN["example"]}
@@ -38,7 +38,7 @@ _STREAM = 'id: 1.0123456789abcdef.0:12.1:7\ndata: {"t":"mark","resume":"1.012345
 
 
 def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001 - drf-spectacular's signature
-    """A post-processing hook of drf-spectacular's."""
+    """Adds the route to the document; a post-processing hook of drf-spectacular."""
     neighbour = result["paths"]["/api/v1/messages"]["get"]
     refusals = {
         status: answer for status, answer in neighbour["responses"].items() if CONTENT_TYPE in answer.get("content", {})
@@ -47,17 +47,21 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
     result["paths"]["/api/v1/sync"] = {
         "get": {
             "operationId": "sync",
-            "summary": "What came since a token, and what comes",
+            "summary": "Receive pushes since a token",
             "description": _DESCRIPTION,
             "parameters": [
-                _query("since", {**_TOKEN, "maxLength": 16_384}, "The token to go on from."),
-                _query("wait", {"type": "integer", "minimum": 0, "maximum": 60, "default": 30}, "Seconds, of a poll."),
+                _query("since", {**_TOKEN, "maxLength": 16_384}, "The token to resume from."),
+                _query(
+                    "wait",
+                    {"type": "integer", "minimum": 0, "maximum": 60, "default": 30},
+                    "The longest wait of a poll, in seconds.",
+                ),
             ],
             "tags": ["sync"],
             "security": neighbour["security"],
             "responses": {
                 "200": {
-                    "description": "What there is.",
+                    "description": "The pushes since the token.",
                     "content": {
                         "application/json": {
                             "schema": {"$ref": "#/components/schemas/Sync"},

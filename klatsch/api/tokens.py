@@ -1,4 +1,4 @@
-"""Credentials over REST for what is no browser: bearer tokens, and tickets for one WebSocket."""
+"""Credentials over REST for clients other than browsers: bearer tokens, and tickets for one WebSocket."""
 
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
@@ -22,20 +22,20 @@ from klatsch.api.schema import NEIGHBOURS, operation, paged
 
 
 class NewTokenSerializer(serializers.Serializer[Any]):
-    token = serializers.CharField(help_text="Told this once: `Authorization: Bearer <token>`.")
+    token = serializers.CharField(help_text="Shown only once. Send it as `Authorization: Bearer <token>`.")
     expires_at = serializers.DateTimeField()
 
 
 class TokenSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField(help_text="How the token begins.")
+    id = serializers.CharField(help_text="The token's beginning.")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
-    device = serializers.CharField(help_text="With what it was made.")
-    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To within some minutes.")
+    device = serializers.CharField(help_text="The device that created the token.")
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="Accurate to a few minutes.")
 
 
 class NewTicketSerializer(serializers.Serializer[Any]):
-    ticket = serializers.CharField(help_text="Good for one WebSocket: offer the protocol `ticket.<ticket>`.")
+    ticket = serializers.CharField(help_text="Opens one WebSocket. Offer it as the subprotocol `ticket.<ticket>`.")
     expires_in = serializers.IntegerField(help_text="Seconds.")
 
 
@@ -46,7 +46,7 @@ class TokenKey(NamedTuple):
 
 class Tokens(APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
-        # A token makes no token: one that has leaked must not outlive its end.
+        # A token cannot create tokens: a leaked token must not outlive its end.
         return [SessionAuthentication()] if self._is_entrance() else super().get_authenticators()
 
     def get_permissions(self) -> Any:
@@ -58,8 +58,8 @@ class Tokens(APIView):
 
     @operation(
         "list_tokens",
-        "List my tokens",
-        "The bearer tokens that still count, newest first.",
+        "List your tokens",
+        "Returns your live bearer tokens, newest first.",
         parameters=(PageQuery, NEIGHBOURS),
         answers={200: paged(TokenSerializer, "TokenPage")},
         refusals=(400, 401),
@@ -74,8 +74,8 @@ class Tokens(APIView):
 
     @operation(
         "create_token",
-        "Make a token",
-        "A new bearer token, for a username and password, or (with an empty body) for the session that asks.",
+        "Create a token",
+        "Creates a bearer token, for a username and password or, with an empty body, for your session.",
         request=CredentialsSerializer,
         answers={201: NewTokenSerializer},
         refusals=(400, 401, 403, 409, 429),
@@ -94,7 +94,7 @@ class TokenById(APIView):
     @operation(
         "end_token",
         "End a token",
-        "It counts no more from now on; WebSockets that came with it are closed within seconds.",
+        "Ends the token at once. WebSockets that it opened close within seconds.",
         answers={204: None},
         refusals=(401, 403, 404),
     )
@@ -107,8 +107,8 @@ class TokenById(APIView):
 class Tickets(APIView):
     @operation(
         "create_ticket",
-        "Make a WebSocket ticket",
-        "For clients that can set neither a header nor a cookie at the handshake. It works once, within seconds.",
+        "Create a WebSocket ticket",
+        "For clients that can set neither a header nor a cookie at the handshake. A ticket works once, within seconds.",
         answers={201: NewTicketSerializer},
         refusals=(401, 403, 429),
     )

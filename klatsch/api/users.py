@@ -1,4 +1,4 @@
-"""Other people over REST: find them, look at one."""
+"""Other people over REST: find them, get a profile."""
 
 from typing import Any, NamedTuple
 
@@ -18,9 +18,11 @@ PEOPLE_MOST = 50
 
 class PeopleQuery(PageQuery):
     limit = serializers.IntegerField(
-        min_value=1, max_value=PEOPLE_MOST, default=PEOPLE_MOST, help_text="How many at most on a page."
+        min_value=1, max_value=PEOPLE_MOST, default=PEOPLE_MOST, help_text="The most rows on a page."
     )
-    search = TextField(max_length=64, default="", allow_blank=True, help_text="How the username begins, in any case.")
+    search = TextField(
+        max_length=64, default="", allow_blank=True, help_text="The beginning of the username, in any case."
+    )
 
 
 class PersonSerializer(serializers.Serializer[Any]):
@@ -44,8 +46,8 @@ class PersonKey(NamedTuple):
 class People(APIView):
     @operation(
         "search_users",
-        "Find people",
-        "People by the beginning of their username, in its order.",
+        "Search people",
+        "Returns people by the beginning of their username, in alphabetical order.",
         parameters=(PeopleQuery, NEIGHBOURS),
         answers={200: paged(PersonSerializer, "UserPage")},
         refusals=(400, 401),
@@ -63,8 +65,8 @@ class People(APIView):
 class PersonByName(APIView):
     @operation(
         "get_user",
-        "Look at somebody",
-        "A person by username, in any case.",
+        "Get a person",
+        "Returns a person's profile by username, in any case.",
         answers={200: CardSerializer},
         refusals=(401, 404),
     )
