@@ -1,4 +1,4 @@
-"""The proof that somebody may write into a conversation: made by the guarded getters in `queries`, kept by gateways."""
+"""Access: a member's right to write. The guarded getters in `queries` return it; gateways cache it."""
 
 from uuid import UUID
 
@@ -6,9 +6,9 @@ import msgspec
 
 
 class Access(msgspec.Struct, frozen=True, gc=False):
-    """A member's right to write, with all that a message says of its conversation; encoded once, used for each send.
+    """A member's right to write, with what messages say of the conversation; encoded once and used for each send.
 
-    A gateway keeps many: it holds texts and bytes alone, so that the garbage collector need not look at it.
+    A gateway caches many of them. It holds only texts and bytes, so that the garbage collector can skip it.
     """
 
     conversation: str

@@ -1,4 +1,4 @@
-"""Conversations and their members, for staff to look at: every change needs its record, which services promise."""
+"""Conversations and their members, read-only for staff: every change needs its record, which only services queue."""
 
 from typing import Any
 

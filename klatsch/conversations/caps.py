@@ -1,6 +1,6 @@
-"""Caps of a person's conversations, and the rate limit of changes to groups.
+"""Caps on a person's conversations, and the rate limit on changes to groups.
 
-Memberships are counted with the person's row locked: exactly, however many come at once.
+The person's row is locked while memberships are counted, so that no concurrent change exceeds the cap.
 """
 
 from collections.abc import Collection
@@ -15,9 +15,9 @@ from klatsch.core.errors import LimitReached, RateLimited
 from klatsch.core.metrics import CAPPED
 
 OWN_SHARE: Final = 5
-"""A fifth of the places is for what a person begins: others cannot fill those by adding them to groups."""
+"""A fifth of the cap is reserved for conversations that the person begins: others cannot fill it by adding them."""
 
-# In the order of ids: two who lock the same people never wait for each other.
+# Locked in the order of ids, so that two transactions that lock the same people never deadlock.
 _LOCK: Final = "SELECT FROM accounts_user WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _FULL: Final = """
     SELECT u.username FROM accounts_user u
@@ -27,29 +27,29 @@ _FULL: Final = """
 
 
 def check_room(*, beginner: UUID | None, added: Collection[UUID] = ()) -> None:
-    """Raises LimitReached when who begins a conversation, or one of those added by others, is in too many already.
+    """Raises LimitReached when `beginner` or one of the `added` people is in too many conversations already.
 
-    All their rows are locked from here on.
+    Locks the rows of all of them.
     """
     most: int = settings.ENV["KLATSCH_CONVERSATIONS_PER_PERSON"]
     own = () if beginner is None else (beginner,)
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [[*own, *added]])
         if most and _find_full(cursor, own, most):
-            raise _reached(f"You are in {most} conversations: leave one first.")
+            raise _reached(f"You are in {most} conversations, which is the limit. Leave one first.")
         if most and (full := _find_full(cursor, added, most - most // OWN_SHARE)):
-            raise _reached(f"{full} is in too many conversations to be added to another.")
+            raise _reached(f"{full} is in too many conversations and cannot be added to another.")
 
 
 def check_changes(changes: Buckets, person_id: UUID, people: int, now_s: float) -> None:
-    """Raises RateLimited when this person changes groups too fast; a change counts by the people that it is told to."""
+    """Raises RateLimited when a person changes groups too fast. The cost grows with the people who are told of it."""
     if wait_s := changes.take(str(person_id), now_s, tokens_for(people)):
         CAPPED.labels("group_changes").inc()
-        raise RateLimited("You are changing groups too fast.", retry_after=round(wait_s, 3))
+        raise RateLimited("You are changing groups too fast. Try again later.", retry_after=round(wait_s, 3))
 
 
 def _find_full(cursor: Any, people: Collection[UUID], most: int) -> str | None:
-    """One of them who is in so many conversations."""
+    """Returns the username of one of the people who is in at least `most` conversations, or None."""
     if not people:
         return None
     cursor.execute(_FULL, [list(people), most])

@@ -1,6 +1,6 @@
-"""Changes of groups, each with its record in the same transaction (D9); `rights` says who may make them.
+"""Changes of groups, each with its record in the same transaction (D9). `rights` decides who may make them.
 
-An addition holds from its commit. A removal holds from its record, so it is answered when that is in the log.
+An addition holds from its commit. A removal holds from its record, so it is answered when the record is in the log.
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
 MEMBERS_MOST: Final = 2_000
-"""People in one group: a change of it is one transaction, and one record for each 200 of them."""
+"""The most people in one group. A change of it is one transaction, with one record for every 200 people."""
 
 _OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
 
 
 def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
-    """Makes a group of its owner and others, and returns its id.
+    """Creates a group of its owner and other people, and returns its id.
 
-    Raises BadRequest, and NotFound or LimitReached naming whom.
+    Raises BadRequest, and NotFound or LimitReached naming the person.
     """
     check_title(title)
     people = [person for person in _find_people(usernames) if person.id != owner[0]]
@@ -53,7 +53,7 @@ def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str
 
 
 def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogWriter) -> None:
-    """Gives a group another title; for owners."""
+    """Changes a group's title. Only owners may."""
     check_title(title)
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
@@ -65,7 +65,7 @@ def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogW
 
 
 def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> MemberView:
-    """Makes somebody a member, from now on and of the whole history; one who is already stays as they are."""
+    """Adds a person to a group. They can read the whole history; an existing member keeps their role."""
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
         check_may_add(actor.role)
@@ -82,10 +82,10 @@ def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: Log
 
 
 def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> None:
-    """Removes somebody, or lets the actor leave; on return the removal holds for everybody. Repeating it is harmless.
+    """Removes a person, or lets the actor leave. On return the removal holds everywhere. Repeating it is harmless.
 
-    Raises NotFound, Forbidden, Conflict when the last owner would leave others behind, and Unavailable when the removal
-    is made but not yet in the log.
+    Raises NotFound, Forbidden, Conflict when the last owner would leave other members behind, and Unavailable when the
+    removal is committed but not yet in the log.
     """
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
@@ -102,7 +102,7 @@ def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: 
 
 
 def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: str, log: LogWriter) -> MemberView:
-    """Makes a member an owner, an admin or a plain member; for owners, of whom at least one remains."""
+    """Makes a member an owner, an admin or a plain member. Only owners may, and at least one owner remains."""
     check_role(role)
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
@@ -111,7 +111,7 @@ def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: s
         if not target.active:
             raise no_such_person(username)
         if target.role == _OWNER and role != _OWNER and not _other_owners(group, target):
-            raise Conflict("A group needs an owner: make somebody else one first.")
+            raise Conflict("A group needs an owner. Make another member an owner first.")
         if target.role != role:
             _change(target, role=role)
             promise_members(group, [(target, target.user.username)])
@@ -120,7 +120,7 @@ def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: s
 
 
 def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> None:
-    """Removes everybody, the actor with them; for owners. What was written stays in the archive, seen by nobody."""
+    """Removes all members, the actor included. Only owners may. Messages stay archived, but nobody can read them."""
     with transaction.atomic(durable=True):
         group, actor = _lock_group(conversation_id, actor_id)
         check_owns(actor.role)
@@ -135,7 +135,7 @@ def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> 
 
 
 def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Member]:
-    """The group, the actor's alone until the transaction ends: its records come in the order of its changes."""
+    """Locks the group until the transaction ends, so that its records follow in the order of its changes."""
     group = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
     if group is not None and group.kind == Conversation.Kind.GROUP:
         _ensure_owner(group)
@@ -143,14 +143,15 @@ def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Me
     if group is None or actor is None:
         raise no_such_conversation()
     if group.kind != Conversation.Kind.GROUP:
-        raise Forbidden("A conversation of two people stays as it is.")
+        raise Forbidden("The members of a direct conversation cannot be changed.")
     return group, actor
 
 
 def _ensure_owner(group: Conversation) -> None:
-    """Makes the longest-standing admin an owner, else a plain member, where every owner was deactivated.
+    """Makes the longest-standing admin an owner, or else a plain member, when every owner was deactivated.
 
-    A deactivation waits for no group, and cannot be refused: so its groups are put right before their next change.
+    A deactivation cannot be refused and does not lock groups. Its groups are therefore repaired before their next
+    change.
     """
     members = Member.objects.filter(conversation=group, active=True, user__is_active=True)
     if members.filter(role=_OWNER).exists():
@@ -167,7 +168,7 @@ def _check_may_leave(group: Conversation, actor: Member) -> None:
     if actor.role != _OWNER or _other_owners(group, actor):
         return
     if Member.objects.filter(conversation=group, active=True, user__is_active=True).exclude(pk=actor.pk).exists():
-        raise Conflict("You are the last owner: make somebody else one first, or dissolve the group.")
+        raise Conflict("You are the last owner. Make another member an owner first, or delete the group.")
 
 
 def _check_room(group: Conversation) -> None:
@@ -176,19 +177,19 @@ def _check_room(group: Conversation) -> None:
 
 
 def _count_members(group: Conversation) -> None:
-    """Counts anew, as old processes beside us leave the number as it is."""
+    """Counts the members anew: older processes beside this one do not keep the number."""
     group.member_count = Member.objects.filter(conversation=group, active=True).count()
     group.save(update_fields=["member_count"])
 
 
 def _other_owners(group: Conversation, owner: Member) -> bool:
-    """Returns whether somebody else can act as an owner: one who was deactivated cannot."""
+    """Returns whether another person can act as an owner: a deactivated owner cannot."""
     owners = Member.objects.filter(conversation=group, active=True, role=_OWNER, user__is_active=True)
     return owners.exclude(pk=owner.pk).exists()
 
 
 def _find_people(usernames: Sequence[str]) -> list[Person]:
-    """The active people of these names, each once and in that order; raises NotFound naming the first unknown."""
+    """Returns the active people of these names, each once, in order; raises NotFound naming the first unknown."""
     if len(usernames) >= MEMBERS_MOST:
         raise BadRequest(f"A group has at most {MEMBERS_MOST} members.")
     for username in usernames:
@@ -201,7 +202,7 @@ def _find_people(usernames: Sequence[str]) -> list[Person]:
 
 
 def _find_member(group: Conversation, username: str) -> Member:
-    """One who belongs to the group or once did; raises NotFound."""
+    """Returns a present or former member of the group; raises NotFound."""
     check_username(username)
     members = Member.objects.select_related("user").alias(folded=Lower("user__username"))
     member = members.filter(conversation=group, folded=username.lower()).first()
@@ -218,7 +219,7 @@ def _admit(group: Conversation, person: Person, former: Member | None) -> Member
 
 
 def _change(member: Member, **values: object) -> None:
-    """Changes a row and its version, by which everybody tells newer from older."""
+    """Changes a row and its version, by which readers tell newer from older."""
     for name, value in values.items():
         setattr(member, name, value)
     member.version += 1

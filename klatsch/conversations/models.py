@@ -1,4 +1,4 @@
-"""Conversations and who belongs to them: ordinary rows, each change with its record in the outbox (D9)."""
+"""Conversations and their members: ordinary rows, each change with its record in the outbox (D9)."""
 
 import uuid
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Conversation(models.Model):
-    """The place people talk in: two people, or a group."""
+    """A conversation: direct, between two people, or a group."""
 
     class Kind(models.TextChoices):
         DIRECT = "direct"
@@ -17,7 +17,7 @@ class Conversation(models.Model):
     kind = models.CharField(max_length=6, choices=Kind)
     title = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    # Kept by whoever changes members, with this row locked: how many a message goes to is asked at each send.
+    # Updated whenever members change, with this row locked: every send asks for the number of recipients.
     member_count = models.PositiveIntegerField(db_default=2)
 
     def __str__(self) -> str:

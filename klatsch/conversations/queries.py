@@ -1,6 +1,6 @@
-"""Rights to read and write: guarded getters of one statement each, in handwritten SQL as every send passes here.
+"""Rights to read and write: guarded getters of one statement each, in handwritten SQL, as every send calls them.
 
-A stranger and a conversation that does not exist get the same NotFound.
+A conversation that does not exist and one that the person is no member of raise the same NotFound.
 """
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
@@ -22,7 +22,7 @@ from klatsch.core.keyset import Keyset
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
-# LATERAL, so that a direct conversation's other member is one probe of an index, and nobody's of a group are read.
+# LATERAL probes an index once for a direct conversation's other member, and reads no member of a group.
 _STANDINGS = """
     SELECT mine.user_id, c.id, c.kind, mine.active, mine.version, peer.id, peer.username,
            coalesce(peer.is_active, true), c.member_count,
@@ -36,7 +36,7 @@ _STANDINGS = """
     LEFT JOIN accounts_user peer ON peer.id = other.user_id
     WHERE mine.user_id = ANY(%s)"""
 _ROWS_AT_ONCE = 500
-"""Made into objects of Python in one go: as long as that takes, a gateway's event loop waits for the interpreter."""
+"""The rows that become Python objects in one go. Meanwhile a gateway's event loop waits for the interpreter."""
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
@@ -58,7 +58,7 @@ ROLES: Final = Member.Role.choices
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
-    """A person's membership in one conversation; `peer` is the other person of a direct one, None in a group.
+    """A person's membership in one conversation. `peer` is the other person of a direct one, None in a group.
 
     While `waiting`, a membership record of the conversation may still be missing from the log.
     """
@@ -74,7 +74,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     waiting: bool
 
     def access(self, user_id: UUID, username: str) -> Access:
-        """The right to write, for whom has seen that it is `active` and not `waiting`."""
+        """Returns the right to write. The caller has checked that the membership is `active` and not `waiting`."""
         peer = (self.peer_id, self.peer_username) if self.peer_id and self.peer_username else None
         return Access.of(
             conversation=self.conversation_id,
@@ -86,7 +86,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class MemberView(msgspec.Struct, frozen=True):
-    """One who belongs to a conversation, as clients see it."""
+    """A member of a conversation, as clients see it."""
 
     user: str
     user_id: str
@@ -95,7 +95,7 @@ class MemberView(msgspec.Struct, frozen=True):
 
 
 def load_people(user_ids: Collection[UUID]) -> dict[UUID, list[Standing]]:
-    """Where each of these people belongs or once did, in one statement; for a gateway, which merges it by version."""
+    """Returns, by person, every present or past membership in one statement. A gateway merges them by version."""
     people: dict[UUID, list[Standing]] = {user_id: [] for user_id in user_ids}
     with connection.cursor() as cursor:
         cursor.execute(_STANDINGS, [list(user_ids)])
@@ -106,7 +106,7 @@ def load_people(user_ids: Collection[UUID]) -> dict[UUID, list[Standing]]:
 
 
 def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Standing:
-    """A member's standing, their membership record being in the log; raises NotFound, Unavailable."""
+    """Returns a membership once its record is in the log; raises NotFound, Unavailable."""
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, [[user_id], conversation_id])
         row = cursor.fetchone()
@@ -118,23 +118,23 @@ def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Sta
 
 
 def get_access(*, sender_id: UUID, sender_username: str, conversation_id: UUID, log: LogWriter) -> Access:
-    """The right to write into a conversation; raises NotFound, Unavailable, and Forbidden if the peer is gone."""
+    """Returns the right to write; raises NotFound, Unavailable, and Forbidden when the peer is inactive."""
     standing = get_standing(user_id=sender_id, conversation_id=conversation_id, log=log)
     if not standing.peer_active:
-        raise Forbidden("This person can no longer be written to.")
+        raise Forbidden("This person's account is deactivated. You cannot write to them.")
     return standing.access(sender_id, sender_username)
 
 
 def check_member(*, user_id: UUID, conversation_id: UUID) -> None:
-    """Raises NotFound unless the person may read the conversation, all of it."""
+    """Raises NotFound unless the person may read the conversation."""
     if not _is_member(user_id, conversation_id):
         raise no_such_conversation()
 
 
 def get_direct_id(*, user_id: UUID, username: str) -> UUID:
-    """The id of a person's conversation with another, whether it was made yet or not; raises BadRequest, NotFound.
+    """Returns the id of a direct conversation, whether it exists yet or not; raises BadRequest, NotFound.
 
-    One who is no longer active is found by those who have written with them, and by nobody else.
+    An inactive person is found only by people who share a direct conversation with them.
     """
     check_username(username)
     with connection.cursor() as cursor:
@@ -144,7 +144,7 @@ def get_direct_id(*, user_id: UUID, username: str) -> UUID:
         raise no_such_person(username)
     peer_id, active = row
     if peer_id == user_id:
-        raise BadRequest("Nobody has a conversation with themselves.")
+        raise BadRequest("You cannot have a conversation with yourself.")
     conversation_id = direct_conversation_id(user_id, peer_id)
     if not active and not _is_member(user_id, conversation_id):
         raise no_such_person(username)
@@ -154,19 +154,19 @@ def get_direct_id(*, user_id: UUID, username: str) -> UUID:
 def list_members(
     *, conversation_id: UUID, limit: int, after: tuple[str] | None = None, before: tuple[str] | None = None
 ) -> list[MemberView]:
-    """The active members by username, for who may see them: at most `limit` after a name, or the last before one."""
+    """Returns at most `limit` active members by username, after or before a name. The caller checks the right."""
     with connection.cursor() as cursor:
         rows = _MEMBERS.read(cursor, {"conversation": conversation_id}, limit=limit, after=after, before=before)
     return [MemberView(*row) for row in rows]
 
 
 def memberships_of(username: str) -> "QuerySet[Member]":
-    """Where a person of exactly this name belongs or once did: rows not read yet, for a statement of the caller's."""
+    """Returns a lazy queryset of every present or past membership of the person of exactly this name."""
     return Member.objects.filter(user__username=username)
 
 
 def count_members(conversation_id: UUID) -> int:
-    """Returns how many belong to a conversation; 0 where there is none."""
+    """Returns the number of a conversation's members; 0 when it does not exist."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [conversation_id])
         row = cursor.fetchone()
@@ -174,23 +174,23 @@ def count_members(conversation_id: UUID) -> int:
 
 
 def check_username(username: str) -> None:
-    """Raises NotFound for what nobody can be called: PostgreSQL would refuse some of it with an error."""
+    """Raises NotFound for a text that is no username: PostgreSQL would answer some such texts with an error."""
     if not is_username(username):
         raise no_such_person(username)
 
 
 def no_such_conversation() -> NotFound:
-    """The one answer for strangers and for what does not exist."""
-    return NotFound("There is no such conversation.")
+    """Returns the one answer for conversations that do not exist and for people who are no members."""
+    return NotFound("There is no such conversation, or you are not a member of it.")
 
 
 def no_such_person(username: str) -> NotFound:
-    """The one answer for people who do not exist and people who are not active."""
-    return NotFound(f"There is nobody called {username[:64]!a}.")
+    """Returns the one answer for people who do not exist and for inactive people."""
+    return NotFound(f"There is no active person called {username[:64]!a}.")
 
 
 def place_of(conversation_id: UUID) -> bytes:
-    """The key whose partition holds all that concerns a conversation."""
+    """Returns the key whose partition holds a conversation's records."""
     return str(conversation_id).encode("ascii")
 
 

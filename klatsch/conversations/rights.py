@@ -1,7 +1,8 @@
 """Rights of each role in a group, and rules for a group's title. No I/O.
 
-An owner may everything; an admin adds people and removes plain members; anybody may leave, but the last owner has to
-leave the group to another owner first, or dissolve it. Only where every owner was deactivated does ownership pass on.
+An owner may do everything. An admin adds people and removes plain members. Everybody may leave, but the last owner
+must first make another member an owner, or delete the group. When every owner was deactivated, ownership passes to
+another member.
 """
 
 from typing import Final
@@ -18,31 +19,36 @@ _MAY_REMOVE: Final[dict[str, set[str]]] = {"owner": {"owner", "admin", "member"}
 
 
 def check_owns(role: str) -> None:
-    """Raises Forbidden unless who has this role may rename and dissolve the group and change roles."""
+    """Raises Forbidden unless the role may rename and delete the group and change roles."""
     if role != "owner":
         raise Forbidden("Only an owner of the group may do this.")
 
 
 def check_may_add(role: str) -> None:
-    """Raises Forbidden unless who has this role may add members."""
+    """Raises Forbidden unless the role may add members."""
     if role not in _MAY_ADD:
         raise Forbidden("Only owners and admins may add members.")
 
 
 def check_may_remove(role: str, target: str) -> None:
-    """Raises Forbidden unless who has this role may remove somebody else who has that one."""
+    """Raises Forbidden unless `role` may remove a member of the role `target`."""
     if target not in _MAY_REMOVE[role]:
-        raise Forbidden("You may not remove this member.")
+        raise Forbidden("You are not allowed to remove this member.")
 
 
 def check_role(role: str) -> None:
-    """Raises BadRequest unless there is such a role."""
+    """Raises BadRequest unless the role exists."""
     if role not in ROLES:
-        raise BadRequest("There is no such role.", fields=(FieldError("role", "invalid", "owner, admin or member"),))
+        raise BadRequest(
+            "There is no such role. Use owner, admin or member.",
+            fields=(FieldError("role", "invalid", "Use owner, admin or member."),),
+        )
 
 
 def check_title(title: str) -> None:
-    """Raises BadRequest unless it is one line of 1 to 200 characters."""
+    """Raises BadRequest unless the title is one line of 1 to 200 characters with a visible one."""
     if len(title) > TITLE_MOST or not is_line(title):
-        field = FieldError("title", "invalid", f"one line of 1 to {TITLE_MOST} characters, one of them visible")
+        field = FieldError(
+            "title", "invalid", f"Use one line of 1 to {TITLE_MOST} characters, at least one of them visible."
+        )
         raise BadRequest(f"A title is one line of 1 to {TITLE_MOST} characters.", fields=(field,))

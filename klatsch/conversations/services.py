@@ -1,6 +1,6 @@
-"""Conversations of two, and how a change of members is promised to the log: in its own transaction (D9).
+"""Creates direct conversations, and queues membership records in the transaction of their change (D9).
 
-Groups are changed in `klatsch.conversations.groups`.
+`klatsch.conversations.groups` changes groups.
 """
 
 from collections.abc import Iterable
@@ -22,13 +22,13 @@ from klatsch.records.keys import MEMBERS
 from klatsch.records.values import encode
 
 RECORD_MEMBERS_MOST = 200
-"""People in one membership record: 34 kB, well below what a broker takes (1 MB) and a socket's frame (64 KiB)."""
+"""The most people in one record: 34 kB, below the limits of a broker (1 MB) and a socket's frame (64 KiB)."""
 
 KNOWN_IDS_MOST = 50_000
-"""Usernames whose ids are remembered, about 8 MB."""
+"""The usernames whose ids are cached: about 8 MB."""
 
-# Usernames never change and are never used again, so a remembered id can only be right or (after a restored backup)
-# refused by the statement that it is used in. It saves the second statement of each send by name.
+# Usernames never change and are never reused. A cached id is therefore right, or (after a restored backup) refused by
+# the statement that uses it. The cache saves the second statement of each send by name.
 _known_ids: dict[str, UUID] = {}
 
 _FIND = """
@@ -48,14 +48,14 @@ class _Direct(NamedTuple):
 
 
 def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> Access:
-    """The right to write to a person, whose conversation is made on first use; one statement where it was made before.
+    """Returns the right to write to a person, creating the conversation on first use. Takes one statement later on.
 
-    Two people who write first at once both get the one conversation. On return its membership record is in the log.
-    Raises BadRequest (to oneself), NotFound (to nobody, or to one who is not active), LimitReached, Unavailable.
+    Two people who first write at the same time get the same conversation. On return its membership record is in the
+    log. Raises BadRequest (to oneself), NotFound (to an unknown or inactive person), LimitReached, Unavailable.
     """
     check_username(receiver_username)
     if receiver_username.lower() == sender[1].lower():
-        raise BadRequest("Nobody can write to themselves.")
+        raise BadRequest("You cannot write to yourself.")
     direct = _find_direct(sender[0], receiver_username)
     conversation_id = direct_conversation_id(sender[0], direct.receiver[0])
     if not direct.is_made:
@@ -68,7 +68,7 @@ def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: s
 
 
 def _find_direct(sender_id: UUID, username: str) -> _Direct:
-    """Asks for the person and, by the id that they should have, for the conversation: both in one statement."""
+    """Finds the person and, by the id that it should have, the conversation, in one statement."""
     name = username.lower()
     guess = _known_ids.get(name, sender_id)
     conversation_id = direct_conversation_id(sender_id, guess)
@@ -87,10 +87,10 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
 
 
 def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> None:
-    """Whoever comes second waits for the first one's transaction and then finds everything made.
+    """Creates the conversation. A concurrent second caller waits for the first transaction, then finds everything made.
 
-    The first of `people` begins it, and so needs room for it. The other one does not: strangers must not be able to
-    use up how many people may write to somebody.
+    The first of `people` begins the conversation and needs room for it. The other does not need room: otherwise
+    strangers could use up how many people may write to somebody.
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_MAKE, [conversation_id])
@@ -104,15 +104,15 @@ def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UU
 
 
 def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:
-    """Promises the log what these rows (each with its username) and the title now are; call it where they change.
+    """Queues records of these rows (each with its username) and the title. Call it where they change.
 
-    Without members it tells the title only.
+    Without members, the record tells the title only.
     """
     standings = [_membership(member, username) for member, username in members]
     for start in range(0, len(standings) or 1, RECORD_MEMBERS_MOST):
         changed = records.MembersChanged(
             conversation=str(conversation.pk),
-            kind=cast("records.Kind", conversation.kind),
+            kind=cast("records.ConversationKind", conversation.kind),
             title=conversation.title,
             members=standings[start : start + RECORD_MEMBERS_MOST],
             member_count=conversation.member_count,

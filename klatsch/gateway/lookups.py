@@ -77,7 +77,7 @@ class Lookups:
             raise no_such_conversation() from error
         standing = get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
         if not standing.peer_active:
-            raise Forbidden("This person can no longer be written to.")
+            raise Forbidden("This person's account is deactivated. You cannot write to them.")
         return standing.access(user_id, person.username), standing.version
 
     def close(self) -> None:
