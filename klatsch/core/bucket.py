@@ -1,20 +1,20 @@
-"""Token buckets: how often somebody may do something, with a burst of two seconds' worth."""
+"""Token buckets: rate limits with a burst of two seconds' worth."""
 
 import threading
 
 _BURST_S = 2.0
 _SWEPT_FROM = 1_000
 PEOPLE_A_TOKEN = 20
-"""What goes to many people costs more: a push to each, and a mark of each. One token, and one for each so many."""
+"""The recipients that cost one more token: each recipient costs a push and a mark."""
 
 
 def tokens_for(people: int) -> int:
-    """The tokens of one message to, or one change of, a conversation of so many people."""
+    """Returns the cost in tokens of one message to, or one change of, a conversation of that many people."""
     return 1 + people // PEOPLE_A_TOKEN
 
 
 class TokenBucket:
-    """Takes `per_second` on average; 0 means no limit. Time is monotonic seconds, given by the caller."""
+    """Admits `per_second` on average; 0 means no limit. The caller passes the time in monotonic seconds."""
 
     __slots__ = ("_at_s", "_most", "_per_second", "_tokens")
 
@@ -25,7 +25,7 @@ class TokenBucket:
         self._at_s = now_s
 
     def take(self, now_s: float, cost: float = 1.0) -> float:
-        """0 when there were so many tokens; else the seconds until there will be. Nothing costs more than a burst."""
+        """Returns 0 when there were enough tokens, else the seconds until then. The cost is capped at a burst."""
         if not self._per_second:
             return 0.0
         cost = min(cost, self._most)
@@ -37,12 +37,12 @@ class TokenBucket:
         return (cost - self._tokens) / self._per_second
 
     def is_full(self, now_s: float) -> bool:
-        """Returns whether it is as good as a new one."""
+        """Returns whether the bucket is as full as a new one."""
         return self._tokens + (now_s - self._at_s) * self._per_second >= self._most
 
 
 class Buckets:
-    """A bucket for each person, for any thread. Full ones are forgotten: hardly more are kept than who sent lately."""
+    """A thread-safe bucket per person. Full buckets are dropped, so that little more than recent senders is kept."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
@@ -54,7 +54,7 @@ class Buckets:
         return len(self._buckets)
 
     def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
-        """Takes tokens from a person's bucket, as `TokenBucket.take` does."""
+        """Takes tokens from a person's bucket, like `TokenBucket.take`."""
         if not self._per_second:
             return 0.0
         with self._lock:

@@ -1,4 +1,4 @@
-"""Caps on what one person may have going on at once in a process; each refusal is counted by the cap's name."""
+"""Caps on what a person may do at once in a process. Each refusal is counted under the cap's name."""
 
 import threading
 from collections import Counter
@@ -10,9 +10,9 @@ from klatsch.core.metrics import CAPPED
 
 
 class AtOnce:
-    """At most `most` of something at once for each person, from any thread; 0 means no limit.
+    """Admits each person at most `most` times at once, from any thread; 0 means no limit.
 
-    `cap` is what metrics call it. One more raises `refusal`, with `detail` and when to come again.
+    `cap` is the name in metrics. Above the cap, `refusal` is raised with `detail` and `retry_after`.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class AtOnce:
 
     @contextmanager
     def enter(self, who: str) -> Iterator[None]:
-        """Counts the person for as long as the block runs."""
+        """Counts the person while the block runs."""
         with self._lock:
             if self._most and self._counts[who] >= self._most:
                 CAPPED.labels(self._cap).inc()

@@ -1,4 +1,4 @@
-"""The one family of errors; `klatsch.api.errors` and `klatsch.gateway.language.protocol` translate it, once each."""
+"""The one family of errors. `klatsch.api.errors` and `klatsch.gateway.language.protocol` each translate it once."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -14,10 +14,10 @@ class FieldError:
 
 
 class KlatschError(Exception):
-    """An answer that is not `ok`. Each kind is a row of the table of errors, which documents are generated from.
+    """An error that a client is answered. Each subclass is a row of the table of errors in the documents.
 
-    `code` is stable, `status` is the HTTP status, `temporary` says whether trying again can help, and `means` is what a
-    client is told of the code. `detail` is a sentence for people, and `retry_after` is in seconds.
+    `code` is stable and `status` is the HTTP status. `temporary` says whether trying again can help, and `means`
+    explains the code to clients. `detail` is a sentence for people, and `retry_after` is in seconds.
     """
 
     code: ClassVar[str]
@@ -35,7 +35,7 @@ class KlatschError(Exception):
 class BadRequest(KlatschError):
     code = "bad_request"
     status = 400
-    means = "Malformed, or without sense."
+    means = "The request is malformed or makes no sense."
 
 
 class UnknownOp(KlatschError):
@@ -47,13 +47,13 @@ class UnknownOp(KlatschError):
 class InvalidContent(KlatschError):
     code = "invalid_content"
     status = 400
-    means = "No text, or not text; over REST also: the archive refused it."
+    means = "The text is empty or not valid. Over REST also: the archive refused the message."
 
 
 class TooLong(KlatschError):
     code = "too_long"
     status = 400
-    means = "More characters than `limits.text`."
+    means = "The text has more characters than `limits.text`."
 
 
 class NotAuthenticated(KlatschError):
@@ -65,13 +65,13 @@ class NotAuthenticated(KlatschError):
 class Forbidden(KlatschError):
     code = "forbidden"
     status = 403
-    means = "It is not allowed, or the other person is no longer active."
+    means = "You are not allowed to do this, or the other person's account is deactivated."
 
 
 class NotAMember(KlatschError):
     code = "not_a_member"
     status = 403
-    means = "You were removed before the record came: it does not count."
+    means = "You were removed from the conversation before the message arrived."
 
 
 class Blocked(KlatschError):
@@ -83,54 +83,54 @@ class Blocked(KlatschError):
 class NotFound(KlatschError):
     code = "not_found"
     status = 404
-    means = "There is no such thing, or not for you."
+    means = "There is no such resource, or you may not see it."
 
 
 class Conflict(KlatschError):
     code = "conflict"
     status = 409
-    means = "The `client_id` names another message, or what is asked contradicts what is there."
+    means = "The `client_id` names another message, or the request conflicts with the current state."
 
 
 class LimitReached(KlatschError):
-    """A person has as many of something as they may; waiting does not help, ending one of them does."""
+    """Raised when a person is at a cap. Waiting does not help; ending one of the capped things does."""
 
     code = "limit_reached"
     status = 409
-    means = "You have as many of these as you may: end one first."
+    means = "You are at a limit. End or leave something first."
 
 
 class RateLimited(KlatschError):
     code = "rate_limited"
     status = 429
     temporary = True
-    means = "Too fast, or too many without an answer."
+    means = "Too many requests, or too many without an answer yet."
 
 
 class Unavailable(KlatschError):
-    """Nothing was appended; the same request may succeed later."""
+    """Raised when nothing was appended, and a repeated request may succeed."""
 
     code = "unavailable"
     status = 503
     temporary = True
-    means = "Nothing was appended."
+    means = "Nothing was appended. Try again."
 
 
 class Unknown(KlatschError):
-    """It may or may not have been appended: retry with the same `client_id`, which can give no second message."""
+    """Raised when a record may have been appended. Retrying with the same `client_id` makes no second message."""
 
     code = "unknown"
     status = 503
     temporary = True
-    means = "It may be in the log or not: send it again with the same `client_id`."
+    means = "The message may or may not be in the log. Send it again with the same `client_id`."
 
 
 class NotArchivedYet(KlatschError):
     code = "not_archived_yet"
     status = 503
     temporary = True
-    means = "Nothing was appended: the archive is too far behind to say."
+    means = "Nothing was appended: the archive is too far behind. Try again."
 
 
 ERRORS: Final = tuple(KlatschError.__subclasses__())
-"""Every kind, in the order of this file."""
+"""Every subclass, in the order of this file."""

@@ -1,4 +1,4 @@
-"""`/metrics` as every process answers it: Prometheus' text, for whoever has the token where one is set."""
+"""Answers `/metrics` for every process in Prometheus' text format, guarded by a token where one is set."""
 
 import hmac
 
@@ -8,12 +8,12 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def exposition() -> bytes:
-    """All that this process counts; takes under a millisecond."""
+    """Returns all metrics of this process; takes under a millisecond."""
     return generate_latest(REGISTRY)
 
 
 def may_read(authorization: str, token: str) -> bool:
-    """Returns whether the `Authorization` header may see the metrics; always if no token is configured."""
+    """Returns whether the `Authorization` header may see the metrics; always true without a configured token."""
     if not token:
         return True
     scheme, _, given = authorization.partition(" ")

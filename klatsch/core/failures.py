@@ -1,4 +1,4 @@
-"""Exceptions in the log: what failed and where, without what it failed on."""
+"""Logs exceptions with their types and places, but without the data that they failed on."""
 
 import os
 import sys
@@ -12,13 +12,13 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 _ABOUT_CODE = (TypeError, AttributeError, NameError, ImportError)
-"""Their texts name code. Others quote what they could not take: PostgreSQL a row, int() a text, KeyError a key."""
+"""Errors whose texts name code. Others quote data: PostgreSQL a row, int() a text, KeyError a key."""
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def describe_failure(exc_info: ExcInfo) -> str:
-    """The tracebacks of an exception and its causes, the first cause first; of their texts only those that are safe."""
+    """Returns the tracebacks of an exception and its causes, the first cause first, with only the safe texts."""
     return "\n".join(_describe(error) for error in reversed(list(_with_causes(exc_info[1]))))
 
 
@@ -48,7 +48,7 @@ def _safe_text(error: BaseException) -> str:
 def end_on_uncaught() -> None:
     """Makes an exception that escapes a thread end the process, with one log line.
 
-    A thread that ends in silence leaves a process that looks well and no longer does its work.
+    A thread that ended silently would leave a process that looks healthy but no longer does its work.
     """
 
     def of_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -65,13 +65,13 @@ def end_on_uncaught() -> None:
 
 
 def end_process(why: str) -> None:
-    """Ends it at once, to be started again: for where a thread does not return, and nobody can take its place."""
+    """Ends the process at once so that it is restarted: for a thread that hangs and that nothing can replace."""
     _log.critical("process_ended", why=why)
     os._exit(1)
 
 
 def log_loop_failure(_loop: Any, context: dict[str, Any]) -> None:
-    """An event loop's exception handler; asyncio's own shows the arguments of what failed, messages among them."""
+    """Logs an event loop's exception. asyncio's own handler shows the failed call's arguments, messages among them."""
     error = context.get("exception")
     info = None if error is None else (type(error), error, error.__traceback__)
     _log.error("uncaught_on_loop", what=str(context.get("message", "")).partition("\n")[0][:100], exc_info=info)

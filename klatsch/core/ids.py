@@ -1,4 +1,4 @@
-"""Names that any process computes alike, so that a retry needs no look-up (D3)."""
+"""Ids that every process computes alike, so that a retry needs no look-up (D3)."""
 
 import hashlib
 import os
@@ -6,9 +6,9 @@ import re
 from uuid import UUID
 
 CLIENT_ID_MOST = 64
-"""Characters."""
+"""In characters."""
 FRESH_WINDOW_MS = 60_000
-"""How far a client's UUIDv7 may lie from the server's clock and still be known from the feed's memory alone."""
+"""The distance of a client's UUIDv7 from the server's clock within which the feed's memory knows every earlier use."""
 
 _DIRECT_NAMESPACE = UUID("6f0a3a52-4f0c-5c1e-9a39-8d1c8e1d7c11").bytes
 _CLIENT_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{CLIENT_ID_MOST}}}\Z")
@@ -16,7 +16,7 @@ _UUID7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9
 
 
 def uuid5_bytes(namespace: bytes, name: bytes) -> bytes:
-    """The 16 bytes of RFC 9562's UUIDv5; a third of the time of `uuid.uuid5`."""
+    """Returns the 16 bytes of RFC 9562's UUIDv5, in a third of the time of `uuid.uuid5`."""
     digest = bytearray(hashlib.sha1(namespace + name, usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
@@ -24,24 +24,24 @@ def uuid5_bytes(namespace: bytes, name: bytes) -> bytes:
 
 
 def uuid_text(raw: bytes) -> str:
-    """The canonical text of 16 bytes."""
+    """Returns the canonical text of 16 bytes."""
     h = raw.hex()
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
 def message_id(conversation: bytes, sender: bytes, client_id: str) -> bytes:
-    """The id (16 bytes) of what `sender` calls `client_id` in `conversation`: the same in every process, for ever."""
+    """Returns the id (16 bytes) of the message that `sender` names `client_id`. Every process computes the same id."""
     return uuid5_bytes(conversation, sender + client_id.encode("ascii"))
 
 
 def direct_conversation_id(one: UUID, other: UUID) -> UUID:
-    """The id of the conversation of two people, whoever writes first."""
+    """Returns the id of two people's direct conversation, whoever writes first."""
     first, second = sorted((one.bytes, other.bytes))
     return UUID(bytes=uuid5_bytes(_DIRECT_NAMESPACE, first + second))
 
 
 def uuid7(now_ms: int) -> str:
-    """A new UUIDv7 (RFC 9562) of that time."""
+    """Returns a new UUIDv7 (RFC 9562) of that time."""
     raw = bytearray(now_ms.to_bytes(6, "big") + os.urandom(10))
     raw[6] = raw[6] & 0x0F | 0x70
     raw[8] = raw[8] & 0x3F | 0x80
@@ -54,7 +54,7 @@ def is_client_id(text: str) -> bool:
 
 
 def is_fresh(client_id: str, now_ms: int) -> bool:
-    """Returns whether every gateway would still remember an earlier use of it: a UUIDv7 of the last or next minute."""
+    """Returns whether every gateway still remembers any earlier use: a UUIDv7 of the last or next minute."""
     if _UUID7.match(client_id) is None:
         return False
     made_ms = int(client_id[:8] + client_id[9:13], 16)

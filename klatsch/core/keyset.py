@@ -1,12 +1,7 @@
-"""Keyset pages: a page is what comes after or before a key, in the order that the key's columns give. No I/O.
+"""Keyset pages: a page holds the rows after or before a key, in the order of the key's columns. No I/O.
 
-A list says its columns, their direction and its statement, once. The statement is a function of the way through the
-list, which gives it the order and the condition, so that it reads either way:
-
-    _PEOPLE = Keyset(
-        ("username",), lambda way: f"SELECT id FROM people WHERE {way.beyond()} {way.order()} LIMIT %(limit)s"
-    )
-    rows = _PEOPLE.read(cursor, {}, limit=50, after=("ana",))
+A list declares its columns, its direction and its statement once. The statement is a function of the way through the
+list. The way gives it the order and the condition, so that the list reads in both directions:
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +10,7 @@ from typing import Any, Protocol
 
 
 class Cursor(Protocol):
-    """Django's or psycopg's."""
+    """A cursor of Django or psycopg."""
 
     def execute(self, query: str, params: Mapping[str, Any], /) -> Any: ...
 
@@ -24,19 +19,19 @@ class Cursor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way through a list, for its statement; `table` is the prefix of the columns where one is needed."""
+    """One direction through a list, for its statement. `table` is the prefix of the columns where one is needed."""
 
     columns: Sequence[str]
     descending: bool
     has_key: bool
 
     def order(self, table: str = "") -> str:
-        """Returns the ORDER BY that gives the rows nearest to the key first."""
+        """Returns the ORDER BY that yields the rows nearest to the key first."""
         direction = "DESC" if self.descending else "ASC"
         return "ORDER BY " + ", ".join(f"{table}{column} {direction}" for column in self.columns)
 
     def beyond(self, table: str = "") -> str:
-        """Returns the condition that a row lies beyond the key; all rows of the list do where there is none."""
+        """Returns the condition that a row lies beyond the key; always true without a key."""
         if not self.has_key:
             return "true"
         columns = ", ".join(table + column for column in self.columns)
@@ -45,7 +40,7 @@ class Way:
 
 
 class Keyset:
-    """A list's pages. `columns` are unique together; `statement` selects at most `%(limit)s` rows in a way's order."""
+    """Reads a list's pages. `columns` are unique together; `statement` selects `%(limit)s` rows in a way's order."""
 
     def __init__(self, columns: Sequence[str], statement: Callable[[Way], str], *, newest_first: bool = False) -> None:
         self._first = statement(Way(columns, newest_first, has_key=False))
@@ -61,7 +56,7 @@ class Keyset:
         after: Sequence[Any] | None = None,
         before: Sequence[Any] | None = None,
     ) -> list[Any]:
-        """Returns at most `limit` rows in the list's order: the first, those after a key, or the last before one."""
+        """Returns at most `limit` rows in the list's order: the first rows, or those after or before a key."""
         key = {f"key_{place}": value for place, value in enumerate(after or before or ())}
         statement = self._before if before else self._after if after else self._first
         cursor.execute(statement, {**arguments, **key, "limit": limit})

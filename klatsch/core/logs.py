@@ -1,4 +1,4 @@
-"""One log line an event, as JSON or for people; no content, no credential, no address of a person in any."""
+"""Writes one log line per event, as JSON or for people. No line holds content, credentials or addresses of people."""
 
 import logging.config
 import sys
@@ -57,8 +57,9 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
             "suspicious": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["suspicious"]},
         },
         "root": {"handlers": ["stderr"], "level": level},
-        # A refused request is an answer, not an event; the access lines are the proxy's. django-axes tells addresses
-        # and names; uvicorn tells addresses at INFO, and at DEBUG every header and frame: tokens, cookies and messages.
+        # A refused request is an answer, not an event, and the proxy writes the access lines. django-axes logs
+        # addresses and names. uvicorn logs addresses at INFO, and at DEBUG every header and frame: tokens, cookies and
+        # messages.
         "loggers": {name: {"level": "ERROR"} for name in _SILENT}
         | {_SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False}}
         | {

@@ -1,7 +1,7 @@
 """Metrics of this process, exported at `/metrics`. No label has a name, an address or content.
 
-A Counter's `inc` takes a lock (0.5 µs, 1.6 µs with a label), a Histogram's `observe` two: what happens for each message
-is counted in plain numbers and folded in once a batch or a tick, and `Durations` takes no lock at all.
+A Counter's `inc` takes a lock (0.5 µs, 1.6 µs with a label), a Histogram's `observe` two. What happens for each
+message is therefore counted in plain numbers and added once per batch or tick. `Durations` takes no lock at all.
 """
 
 from bisect import bisect_left
@@ -13,11 +13,11 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.registry import Collector
 
 BOUNDS_S: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
-"""Upper bounds of the histograms' buckets, inclusive: dense where the goals are (2.5 and 8 ms)."""
+"""Upper bounds of the histograms' buckets, inclusive: dense around the goals (2.5 and 8 ms)."""
 
 
 class Durations(Collector):
-    """A histogram of seconds that one thread fills; a scrape on another one may see the newest of them half counted."""
+    """A histogram of seconds that one thread fills. A scrape in another may see the newest value half counted."""
 
     def __init__(self, name: str, text: str, registry: CollectorRegistry = REGISTRY) -> None:
         self._name = name
@@ -27,7 +27,7 @@ class Durations(Collector):
         registry.register(self)
 
     def observe(self, seconds: float, times: int = 1) -> None:
-        """Counts so many things that took so long; clocks that disagree make nothing take less than no time."""
+        """Counts `times` events of `seconds` each. Clocks that disagree never make a negative duration."""
         seconds = max(seconds, 0.0)
         self._counts[bisect_left(BOUNDS_S, seconds)] += times
         self._sum_s += seconds * times
@@ -42,7 +42,7 @@ class Durations(Collector):
 
 
 def by_partition(name: str, text: str, values: Mapping[int, float]) -> GaugeMetricFamily:
-    """A gauge with a value for each partition."""
+    """Returns a gauge with a value for each partition."""
     gauge = GaugeMetricFamily(name, text, labels=["partition"])
     for partition, value in sorted(values.items()):
         gauge.add_metric([str(partition)], value)
@@ -52,13 +52,11 @@ def by_partition(name: str, text: str, values: Mapping[int, float]) -> GaugeMetr
 CONNECTIONS = Gauge("klatsch_connections", "Open WebSocket connections.")
 CLOSED = Counter(
     "klatsch_closed",
-    "WebSocket connections that the server closed, by close code: 4302 means too slow, 4429 too much.",
+    "WebSocket connections that the server closed, by close code: 4302 means too slow, 4429 too many frames.",
     ["code"],
 )
 APPENDED = Counter("klatsch_appended", "Records appended by sends over sockets.")
-_ANSWERED = Counter(
-    "klatsch_answered", "Sends that were appended, by what became of them; accepted is REST's 202.", ["outcome"]
-)
+_ANSWERED = Counter("klatsch_answered", "Appended sends, by outcome; accepted is REST's 202.", ["outcome"])
 ANSWERED = {
     outcome: _ANSWERED.labels(outcome) for outcome in ("ok", "accepted", "duplicate", "conflict", "rejected", "unknown")
 }
@@ -67,48 +65,47 @@ REFUSED = Counter("klatsch_refused", "Frames and REST sends refused before anyth
 CAPPED = Counter("klatsch_capped", "Requests and connections refused at a cap of SECURITY.md, by cap.", ["cap"])
 RESETS = Counter(
     "klatsch_resets",
-    "Conversations that resuming clients were told to load anew: too_far_behind, archive_behind or unknown_epoch.",
+    "Conversations that resuming clients were told to reload: too_far_behind, archive_behind or unknown_epoch.",
     ["why"],
 )
 DELIVERED = Counter("klatsch_delivered", "Messages pushed to sockets, each socket counted.")
-COPIES = Counter(
-    "klatsch_copies", "Records that were the same message again; each gateway and the persister count them."
-)
+COPIES = Counter("klatsch_copies", "Duplicate records of a message; each gateway and the persister count them.")
 VOID = Counter(
-    "klatsch_void", "Records out of force, as their sender had been removed; each gateway and the persister count them."
+    "klatsch_void", "Void records, whose sender had been removed; each gateway and the persister count them."
 )
-SKIPPED = Counter("klatsch_skipped", "Records that are none of ours, as the gateway saw them.")
+SKIPPED = Counter("klatsch_skipped", "Records that are not Klatsch's, as gateways saw them.")
 PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
 DEAD_LETTERS = Counter(
-    "klatsch_dead_letters", "Records that could not be stored, by reason; anything above 0 wants a look.", ["reason"]
+    "klatsch_dead_letters", "Records that could not be stored, by reason. Investigate anything above 0.", ["reason"]
 )
 STATEMENTS_REFUSED = Counter(
     "klatsch_statements_refused",
-    "Statements that PostgreSQL refused as wrong, in what is tried again, by SQLSTATE: tables of another "
-    "version, or a fault of ours.",
+    "Retried statements that PostgreSQL refused as wrong, by SQLSTATE: tables of another version, or a bug.",
     ["sqlstate"],
 )
-FENCED = Counter("klatsch_fenced", "Batches undone because another persister had stored them.")
+FENCED = Counter("klatsch_fenced", "Batches rolled back because another persister had stored them.")
 LOG_CLIENTS_REPLACED = Counter(
     "klatsch_log_clients_replaced",
-    "Clients of the log that did not go on and were replaced, by what they do; tail and group above 0 want a look.",
+    "Stalled clients of the log that were replaced, by role. Investigate tail and group above 0.",
     ["client"],
 )
 for _client in ("tail", "group", "writer", "asker"):  # 0 from the start: a rate over a series that begins with 1 is 0
     LOG_CLIENTS_REPLACED.labels(_client)
 ADDED_PARTITIONS = Gauge(
-    "klatsch_added_partitions", "Partitions that somebody added to the topic and that nobody reads or writes."
+    "klatsch_added_partitions", "Partitions that were added to the topic and that Klatsch neither reads nor writes."
 )
-IGNORED_RECORDS = Gauge("klatsch_ignored_records", "Records of other producers in added partitions, read by nobody.")
+IGNORED_RECORDS = Gauge(
+    "klatsch_ignored_records", "Records of other producers in added partitions, which Klatsch does not read."
+)
 REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
-REQUEST_SECONDS = Histogram("klatsch_request_seconds", "How long Django took for a request.", buckets=BOUNDS_S)
+REQUEST_SECONDS = Histogram("klatsch_request_seconds", "Django's time for a request.", buckets=BOUNDS_S)
 ANSWER_SECONDS = Durations(
     "klatsch_answer_seconds", "From the append of a send to its answer, which its gateway reads back from the log."
 )
 DELIVERY_SECONDS = Durations(
     "klatsch_delivery_seconds",
-    "From the append of a message to the sockets of a gateway, by the clocks of both; each batch of the log counts as "
-    "slow as its first message.",
+    "From the append of a message to the sockets of a gateway, by the clocks of both; each batch of the log counts "
+    "with its first message's time.",
 )
 ARCHIVE_SECONDS = Durations(
     "klatsch_archive_seconds",

@@ -10,7 +10,7 @@ from klatsch.core.errors import FieldError, KlatschError
 CONTENT_TYPE: Final = "application/problem+json"
 CHALLENGE: Final = 'Bearer realm="klatsch"'
 ERRORS_MOST: Final = 20
-"""Fields that one answer names: who mends these asks again."""
+"""The most fields that one answer names: a client corrects them and asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Problem:
         return cls(error.status, error.code, error.detail, error.fields, error.retry_after)
 
     def body(self) -> dict[str, Any]:
-        """The members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
+        """Returns the members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
         return {
             "type": f"/problems/{self.code}",
             "title": self.code.replace("_", " ").capitalize(),

@@ -1,11 +1,11 @@
-"""Why a process is not ready, as `/readyz` tells it, and what an operator does then."""
+"""Reasons for a process not being ready, as `/readyz` tells them, and what an operator does then."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Why(StrEnum):
-    """A reason, for people, without addresses or names of machines."""
+    """A reason, for people, without addresses or machine names."""
 
     DOES_NOT_ANSWER = "does not answer"
     NOT_MIGRATED = "is not migrated"
@@ -30,4 +30,4 @@ REMEDIES: Final[dict[tuple[str, Why], str]] = {
     ("feed", Why.BEHIND): "sends have waited for more than 5 s, on this gateway or others: Kafka is slow or does not "
     "answer, or this machine is overloaded",
 }
-"""By the part that is not ready; docs/operations.md has them as a table."""
+"""The operator's action by part and reason; docs/operations.md shows it as a table."""

@@ -1,8 +1,8 @@
-"""Texts that people are shown: one line, such as a title, or several, such as what somebody says of themself.
+"""Rules for text that people see: of one line, such as a title, or of several, such as a profile's `about`.
 
-Each rule is one regular expression. The documents of the interfaces show it without the characters beyond U+FFFF, which
-JavaScript has as two without its flag `u`, so they let pass a little more than the checks do. Lone surrogates are
-checked apart: validators in Rust and Go refuse a pattern that names them.
+Each rule is one regular expression. The interface documents show it without the characters beyond U+FFFF, which
+JavaScript sees as two each without its flag `u`. The documents therefore accept a little more than the checks do.
+Lone surrogates are checked apart: validators in Rust and Go refuse a pattern that names them.
 """
 
 import re
@@ -12,8 +12,8 @@ from typing import Final
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 _CONTROLS_BUT_TAB_AND_LINE_ENDS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _LINE_SEPARATORS: Final = r"\u2028\u2029"
-# Spaces, format characters (such as joiners, which emoji need), letters that are blank, and marks that only change the
-# character before them: of these alone nobody sees anything.
+# Spaces, format characters (such as joiners, which emoji need), blank letters, and marks that only modify the
+# character before them. A text of these alone is invisible.
 _INVISIBLE: Final = (
     r"\t\n\r \xa0\xad\u0300-\u036f\u0483-\u0489\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
     r"\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2800"
@@ -31,10 +31,10 @@ def _matcher(refused: str) -> Callable[[str], re.Match[str] | None]:
 
 
 LINE: Final = f"^{_with_something_visible(_CONTROLS + _LINE_SEPARATORS)}$"
-"""One line with something to see in it."""
+"""One line with a visible character."""
 LINE_OR_NOTHING: Final = f"^({LINE[1:-1]})?$"
 TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE_ENDS)})?$"
-"""Text of several lines with something to see in it, or none at all."""
+"""Text of several lines with a visible character, or the empty text."""
 
 _match_line: Final = _matcher(_CONTROLS + _LINE_SEPARATORS)
 _match_text: Final = _matcher(_CONTROLS_BUT_TAB_AND_LINE_ENDS)
@@ -42,10 +42,10 @@ _find_surrogate: Final = re.compile("[\ud800-\udfff]").search
 
 
 def is_line(text: str) -> bool:
-    """Returns whether it is one line of text with something visible: no control character, no line separator."""
+    """Returns whether the text is one line with a visible character, and without control characters."""
     return _match_line(text) is not None and _find_surrogate(text) is None
 
 
 def is_text(text: str) -> bool:
-    """Returns whether it is text of several lines with something visible, and no control character."""
+    """Returns whether the text, of one or more lines, has a visible character and no control character."""
     return _match_text(text) is not None and _find_surrogate(text) is None
