@@ -10,7 +10,7 @@ from klatsch.eventlog.log import Record
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships
-from klatsch.records.kinds import KINDS, Fold, Judging, Kind, Kinds
+from klatsch.records.kinds import KINDS, Fold, Judging, Kinds, RecordKind
 from klatsch.records.members import Membership
 from klatsch.records.messages import MessagePosted
 
@@ -97,7 +97,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kin
     return batch
 
 
-def _add(batch: Batch, record: Record, kind: Kind, event: Any) -> None:
+def _add(batch: Batch, record: Record, kind: RecordKind, event: Any) -> None:
     if isinstance(kind.storing, Fold):
         batch.changes.append(ChangeRow(record, kind.storing, event))
     else:

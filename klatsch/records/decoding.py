@@ -1,6 +1,7 @@
-"""Decodes records, or says why one is none of ours (D5).
+"""Decodes records, or says why a record is not one of Klatsch's (D5).
 
-Persisters make dead letters by these rules and gateways skip by them, so that nobody is shown what nobody stores.
+Persisters make dead letters by these rules and gateways skip by them, so that no client is shown a record that is not
+stored.
 """
 
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from klatsch.eventlog.log import Record
-from klatsch.records.kinds import KINDS, Kind, Kinds
+from klatsch.records.kinds import KINDS, Kinds, RecordKind
 
 _ID_LENGTH: Final = 36
 _NUL: Final = b"\\u0000"
@@ -18,7 +19,7 @@ _BACKSLASH: Final = b"\\\\"
 
 
 class BadRecord(ValueError):
-    """A record that is none of ours: a stable reason, and a sentence."""
+    """A record that is not one of Klatsch's: a stable reason, and a sentence."""
 
 
 def decode(record: Record, kinds: Kinds = KINDS) -> Any:
@@ -37,7 +38,7 @@ def decode(record: Record, kinds: Kinds = KINDS) -> Any:
     return event
 
 
-def is_sound(record: Record, kind: Kind, kinds: Kinds = KINDS) -> bool:
+def is_sound(record: Record, kind: RecordKind, kinds: Kinds = KINDS) -> bool:
     """Returns whether `decode` finds a record of that kind."""
     try:
         return kinds.of(decode(record, kinds)) is kind
@@ -54,7 +55,7 @@ def _check_shape(record: Record, kinds: Kinds) -> None:
         raise BadRecord("unknown_key", "the key is neither a conversation's nor members:<id> nor user:<id>")
 
 
-def _check_header(record: Record, kind: Kind, event: Any) -> None:
+def _check_header(record: Record, kind: RecordKind, event: Any) -> None:
     header = kind.header
     assert header is not None
     if not kind.fits(record):

@@ -1,7 +1,7 @@
-"""The header `judge`: what is judged by of a record, so that no value is decoded to decide (D5, D18).
+"""The header `judge`: the parts of a record that decide about it, so that no value is decoded to decide (D5, D18).
 
-1 byte for the kind, then 16 bytes each: the record's own id, the id of its actor, a digest of its body and, where it
-changes something that was said before, the id of its target.
+It has 1 byte for the kind, then 16 bytes each: the record's own id, its actor's id and a digest of its body. A record
+that changes a message adds the id of its target.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ def make_header(kind: int, own_id: bytes, actor: bytes, digest: bytes = bytes(16
 
 
 def judged_id(judge: bytes) -> bytes:
-    """Returns the record's own id, which tells a copy of it from another record."""
+    """Returns the record's own id, which tells a copy of the record from another record."""
     return judge[ID]
 
 
@@ -32,5 +32,5 @@ def judged_actor(judge: bytes) -> bytes:
 
 
 def judged_digest(judge: bytes) -> bytes:
-    """Returns what tells two bodies of one id apart."""
+    """Returns the digest, which tells two bodies of one id apart."""
     return judge[DIGEST]

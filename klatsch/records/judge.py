@@ -1,5 +1,6 @@
-"""Judging the log in order: who was out of a conversation when a record was appended (D4, D5). Gateways and persisters
-share these rules, so that all agree on what is void.
+"""Judges the log in order: finds the records that a person appended after their removal (D4, D5).
+
+Gateways and persisters share these rules, so that all agree on which records are void.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -9,11 +10,11 @@ from klatsch.eventlog.log import Record
 from klatsch.records.members import MembersChanged, Membership
 
 PRUNE_EVERY_S: Final = 3_600.0
-"""How often `Memberships.prune` is called."""
+"""The interval between calls of `Memberships.prune`."""
 
 
 class StandingAt(NamedTuple):
-    """One person's standing in one conversation, and where its record stands."""
+    """A person's membership in one conversation, and the place of its record."""
 
     conversation: str
     user_id: str
@@ -31,11 +32,11 @@ class _Standing(NamedTuple):
 
 
 class Memberships:
-    """Tracks who has been removed from which conversation; a person's highest version is true.
+    """Tracks removals from conversations. A person's highest version counts.
 
-    Being in is the default: only a removal makes a record void, never the want of an addition. So nothing is kept of
-    people who were never removed, and a repeated or late record of a lower version changes nothing. What is kept is
-    bounded by the log: of a record that it no longer holds nothing is known (decisions/0027).
+    People are members by default: only a removal makes a record void, never a missing addition. Nothing is therefore
+    kept of people who were never removed, and a repeated or late record of a lower version changes nothing. The log's
+    retention bounds the size: removals whose records have left the log are forgotten (decisions/0027).
     """
 
     def __init__(self) -> None:
@@ -43,16 +44,16 @@ class Memberships:
 
     @property
     def size(self) -> int:
-        """Returns how many standings are kept."""
+        """Returns the number of tracked memberships."""
         return sum(map(len, self._standings.values()))
 
     def load(self, told: StandingAt) -> None:
-        """Takes a standing from the archive, unless a record brought a higher version."""
+        """Takes a membership from the archive, unless a record brought a higher version."""
         standing = _Standing(told.version, told.active, told.partition, told.offset)
         self._take(told.conversation.encode("ascii"), told.user_id, standing)
 
     def apply(self, record: Record, event: MembersChanged) -> list[Membership]:
-        """Takes a record, and returns those of its changes that are not overtaken by a higher version."""
+        """Takes a record, and returns its changes that no higher version has overtaken."""
         key, place = event.conversation.encode("ascii"), (record.partition, record.offset)
         return [m for m in event.members if self._take(key, m.user_id, _Standing(m.version, m.active, *place))]
 
@@ -65,11 +66,11 @@ class Memberships:
         return standing is not None and not standing.active
 
     def prune(self, oldest: Mapping[int, int]) -> None:
-        """Forgets what stands before these offsets of the partitions: what the log no longer holds."""
+        """Forgets memberships whose records lie before these offsets: the log no longer holds them."""
         self._keep(lambda standing: standing.offset >= oldest.get(standing.partition, 0))
 
     def forget(self, partitions: Collection[int]) -> None:
-        """Forgets what stands in these partitions: somebody else judges them now."""
+        """Forgets the memberships in these partitions: another persister judges them now."""
         self._keep(lambda standing: standing.partition not in partitions)
 
     def _keep(self, wanted: Callable[[_Standing], bool]) -> None:
@@ -85,6 +86,6 @@ class Memberships:
         known = self._standings.get(key, {}).get(person)
         if known is not None and known.version >= standing.version:
             return known[:2] == standing[:2]
-        if standing.version > 1 or not standing.active:  # else it is what is true of everybody who is not known
+        if standing.version > 1 or not standing.active:  # version 1 and active is the default of unknown people
             self._standings.setdefault(key, {})[person] = standing
         return True

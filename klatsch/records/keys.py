@@ -1,4 +1,4 @@
-"""Keys of records: what a record belongs to, and so which partition it stands in and whose order it shares."""
+"""Keys of records: they decide a record's partition, and so the records with which it shares an order."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +8,7 @@ _ID_LENGTH: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class KeyForm:
-    """A prefix and an id as text. `field` is the field of the record's value that has the id."""
+    """A prefix and an id as text. `field` is the field of the record's value that holds the id."""
 
     prefix: bytes
     field: str
@@ -24,4 +24,4 @@ MEMBERS: Final = KeyForm(b"members:", "conversation", "In the partition of the c
 PERSON: Final = KeyForm(b"user:", "user_id", "A person's own affairs.")
 
 CONVERSATION_KEY_LENGTH: Final = _ID_LENGTH
-"""Bytes of a conversation's own key: keys of any other length are of nothing that was said."""
+"""In bytes. Keys of any other length are not about messages."""

@@ -1,7 +1,7 @@
 """Every kind of record, one row each (D21): its key and header, and how it is judged, pushed and stored.
 
-Feeds, the persister, the frames of sockets, the schemas and the AsyncAPI document read this table. Another kind is
-another row.
+Feeds, the persister, the frames of sockets, the schemas and the AsyncAPI document read this table. A new kind is a new
+row.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,22 +27,22 @@ class Judging(Enum):
     """Rules by which feeds and the persister decide, in the log's order, whether a record is in force."""
 
     ONCE = auto()
-    """Void when its actor was removed before; of one id the first counts, and whoever sent it is answered."""
+    """Void when its actor was removed before. The first record of an id counts, and its sender is answered."""
     IN_FORCE = auto()
     """Void when its actor was removed before."""
     STANDINGS = auto()
-    """Changes who belongs to a conversation; a person's highest version is true."""
+    """Changes a conversation's members. A person's highest version counts."""
     CREDENTIALS = auto()
-    """Ends credentials of a person; PostgreSQL knew before the log did."""
+    """Ends a person's credentials. PostgreSQL knew before the log did."""
 
 
 class Storing(Enum):
     """Rules by which the persister stores a record in force."""
 
     MESSAGE = auto()
-    """A new message, with the next number of its conversation."""
+    """Stores a new message, with the next number of its conversation."""
     STANDINGS = auto()
-    """A row for each person whose standing it tells."""
+    """Stores a row for each membership in the record."""
     NOTHING = auto()
 
 
@@ -50,7 +50,7 @@ class Storing(Enum):
 class Fold:
     """Overwrites `columns` of the message that the record names by its `id`, unless a later record did.
 
-    Columns are those of the archive's messages, named as the record's fields, with their PostgreSQL types.
+    Columns are those of the archive's messages, named like the record's fields, with their PostgreSQL types.
     """
 
     columns: Mapping[str, str]
@@ -58,12 +58,12 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The `judge` header that a kind needs: its first byte, and what its parts must say by the record's value."""
+    """The `judge` header that a kind needs: its first byte, and what its parts must equal in the record's value."""
 
     byte: int
     parts: Mapping[str, tuple[slice, Callable[[Any], bytes]]]
     length: int = field(init=False)
-    """Bytes: 49, or 65 with a target."""
+    """In bytes: 49, or 65 with a target."""
 
     def __post_init__(self) -> None:
         has_target = any(part is TARGET for part, _ in self.parts.values())
@@ -72,10 +72,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Shape of a record's push: its value verbatim, `places` (fields that are its own position) and `constants`.
+    """The shape of a record's push: its value verbatim, `places` (fields that hold its position) and `constants`.
 
-    `constants` are fields that have one value for all records of the kind: by name, type and value. `about`
-    is its description.
+    `constants` are fields with one value for all records of the kind: by name, type and value. `about` is the
+    description.
     """
 
     about: str
@@ -84,8 +84,8 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """One row. `title` and `example` are for documents; without a `push` sockets get nothing of it."""
+class RecordKind:
+    """A kind of record. `title` and `example` are for documents; a kind without `push` is not pushed to sockets."""
 
     struct: type[msgspec.Struct]
     title: str
@@ -122,7 +122,7 @@ class Kind:
         return len(record.key) == CONVERSATION_KEY_LENGTH and len(judge) == header.length and judge[0] == header.byte
 
     def frame(self, place: str, value: bytes) -> bytes:
-        """Returns the text of the push of a record at that place, as it is sent to all."""
+        """Returns the text of the push for the record at that place, which all sockets get alike."""
         at = place.encode()
         return self._frame % (*(at,) * self._places, value[1:-1])
 
@@ -140,14 +140,14 @@ def _frame_of(name: str, push: Push) -> bytes:
 
 
 def _places_of(push: Push) -> int:
-    """Returns how often a record's place stands in its frame."""
+    """Returns how often a record's place appears in its frame."""
     return 1 + len(push.places)
 
 
 class Kinds:
-    """A table of kinds, found by what a record has without decoding it, or by what it was decoded to."""
+    """A table of kinds. Finds a kind by an undecoded record's key and header, or by a decoded record."""
 
-    def __init__(self, *kinds: Kind) -> None:
+    def __init__(self, *kinds: RecordKind) -> None:
         self._kinds = kinds
         headed = [(kind.header, kind) for kind in kinds if kind.header is not None]
         self._by_header = {(header.length, header.byte.to_bytes(1, "big")): kind for header, kind in headed}
@@ -155,11 +155,11 @@ class Kinds:
         self._by_struct = {kind.struct: kind for kind in kinds}
         self._decode = msgspec.json.Decoder(_union([kind.struct for kind in kinds])).decode
 
-    def __iter__(self) -> Iterator[Kind]:
+    def __iter__(self) -> Iterator[RecordKind]:
         return iter(self._kinds)
 
-    def find(self, record: Record) -> Kind | None:
-        """Returns the kind of a record by its key and header alone; None for what is none of ours."""
+    def find(self, record: Record) -> RecordKind | None:
+        """Returns the kind of a record by its key and header alone; None for a record that is not Klatsch's."""
         key = record.key
         if len(key) == CONVERSATION_KEY_LENGTH:
             return self._by_header.get((len(record.judge), record.judge[:1]))
@@ -168,8 +168,8 @@ class Kinds:
                 return kind
         return None
 
-    def of(self, event: msgspec.Struct) -> Kind:
-        """Returns the kind of what a record was decoded to."""
+    def of(self, event: msgspec.Struct) -> RecordKind:
+        """Returns the kind of a decoded record."""
         return self._by_struct[type(event)]
 
     def decode(self, value: bytes) -> Any:
@@ -189,11 +189,11 @@ def _union(structs: Sequence[type[msgspec.Struct]]) -> Any:
 
 
 def _bytes_of(field: str) -> Callable[[Any], bytes]:
-    """Returns a function from a decoded record to the 16 bytes of a UUID that it has."""
+    """Returns a function that reads a UUID field of a decoded record as 16 bytes."""
     return lambda event: bytes.fromhex(getattr(event, field).replace("-", ""))  # a third of the time of UUID()
 
 
-MESSAGE: Final = Kind(
+MESSAGE: Final = RecordKind(
     struct=MessagePosted,
     title="A new message",
     example=examples.POSTED,
@@ -209,13 +209,13 @@ MESSAGE: Final = Kind(
     example_header=examples.POSTED_HEADER,
     judging=Judging.ONCE,
     push=Push(
-        "Somebody wrote something. Drop it if its id is known.",
+        "A new message. Drop it if you know its id.",
         places=("position", "changed"),
         constants={"edited_at": (None, None), "deleted": (bool, False), "reactions": (dict[str, list[str]], {})},
     ),
     storing=Storing.MESSAGE,
 )
-MESSAGE_CHANGED: Final = Kind(
+MESSAGE_CHANGED: Final = RecordKind(
     struct=MessageChanged,
     title="A message is different",
     example=examples.CHANGED,
@@ -224,21 +224,21 @@ MESSAGE_CHANGED: Final = Kind(
     example_header=examples.CHANGED_HEADER,
     judging=Judging.IN_FORCE,
     push=Push(
-        "A message is different now. Apply it if its `changed` is newer than that of the message you have.",
+        "A changed message. Apply it if its `changed` is newer than your copy's.",
         places=("changed",),
     ),
     storing=Fold({"content": "text", "edited_at": "timestamptz", "deleted": "bool", "reactions": "jsonb"}),
 )
-MEMBERS_CHANGED: Final = Kind(
+MEMBERS_CHANGED: Final = RecordKind(
     struct=MembersChanged,
     title="Members have changed",
     example=examples.MEMBERS,
     key=MEMBERS,
     judging=Judging.STANDINGS,
-    push=Push("The members of a conversation have changed. The highest version of a person is true."),
+    push=Push("A conversation's members have changed. For each person, the highest version counts."),
     storing=Storing.STANDINGS,
 )
-USER_CHANGED: Final = Kind(
+USER_CHANGED: Final = RecordKind(
     struct=UserChanged,
     title="A person's credentials have ended",
     example=examples.ENDED,

@@ -1,4 +1,4 @@
-"""The membership records of `klatsch.events`, version 1: who belongs where, in order with what is said there (D9)."""
+"""The membership records of `klatsch.events`, version 1, in one order with the conversation's messages (D9)."""
 
 from typing import Annotated, Literal
 
@@ -6,12 +6,12 @@ import msgspec
 
 from klatsch.records.values import Uuid
 
-Kind = Literal["direct", "group"]
+ConversationKind = Literal["direct", "group"]
 Role = Literal["owner", "admin", "member"]
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """One person's standing in a conversation; of two for the same person, the higher version is true."""
+    """One person's membership in a conversation. Of two for one person, the higher version counts."""
 
     user: str
     user_id: Uuid
@@ -21,13 +21,13 @@ class Membership(msgspec.Struct, frozen=True):
 
 
 class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
-    """Changes who belongs to a conversation; people whom it does not name stay as they are.
+    """A change of a conversation's members. People whom it does not name stay as they are.
 
-    `member_count` is how many belong to it then; records of before it was told have none.
+    `member_count` is the number of members after the change; older records have none.
     """
 
     conversation: Uuid
-    kind: Kind
+    kind: ConversationKind
     title: str
     members: list[Membership]
     member_count: Annotated[int, msgspec.Meta(ge=0)] | None = None

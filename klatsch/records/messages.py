@@ -1,4 +1,4 @@
-"""The records of what is said, version 1. A value holds public fields only, and goes to clients as it is."""
+"""The records of messages, version 1. A value holds public fields only and goes to clients as it is."""
 
 import hashlib
 from typing import Annotated, Final, Literal
@@ -10,11 +10,11 @@ from klatsch.records.values import Time, Uuid
 
 VERSION: Final = 1
 CONTENT_MOST: Final = 4000
-"""Characters of a message's text."""
+"""The most characters of a message's text."""
 
 
 class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", gc=False):
-    """Somebody wrote something. Its id is uuid5(conversation, sender_id + client_id)."""
+    """A new message. Its id is uuid5(conversation, sender_id + client_id)."""
 
     id: Uuid
     client_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
@@ -30,7 +30,7 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
 
 
 class MessageChanged(msgspec.Struct, frozen=True, tag_field="t", tag="message_changed", gc=False):
-    """A message is as this says from here on: the whole of it, so that nobody needs what came before."""
+    """A changed message, whole: readers do not need the records before it."""
 
     id: Uuid
     client_id: str
@@ -61,9 +61,9 @@ _SENT_AT: Final = b'"sent_at":"'
 
 
 def read_sent_at(value: bytes) -> str:
-    """Returns when a message was sent, decoding nothing else; raises ValueError.
+    """Returns the time when a message was sent, without decoding the rest; raises ValueError.
 
-    Quotes within a text are escaped: no text that people write is taken for the field.
+    Quotes within a text are escaped, so that no message text is mistaken for the field.
     """
     start = value.rindex(_SENT_AT) + len(_SENT_AT)
     return value[start : value.index(b'"', start)].decode("ascii")

@@ -1,4 +1,4 @@
-"""The records of a person's own affairs in `klatsch.events`, version 1: which of their credentials have ended (D13)."""
+"""The records of a person's account in `klatsch.events`, version 1: the credentials that have ended (D13)."""
 
 import hashlib
 from typing import Annotated, Literal
@@ -11,9 +11,9 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class UserChanged(msgspec.Struct, frozen=True, tag_field="t", tag="user"):
-    """Credentials of a person have ended, and with `deactivated` the person is no longer to be written to.
+    """A person's credentials have ended; with `deactivated`, nobody can write to the person any more.
 
-    A credential is named by a digest, which is good for nothing but being compared.
+    Credentials are named by digests, which are useful only for comparing.
     """
 
     user: str

@@ -1,4 +1,4 @@
-"""Records' values: their encoding, and the types of fields with the patterns that schemas publish."""
+"""Encodes records' values, and defines the types of fields with the patterns that schemas publish."""
 
 from typing import Annotated
 

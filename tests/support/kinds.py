@@ -10,7 +10,7 @@ from klatsch.eventlog.log import Entry
 from klatsch.records import examples
 from klatsch.records.header import DIGEST, TARGET, make_header
 from klatsch.records.keys import CONVERSATION
-from klatsch.records.kinds import KINDS, Fold, Header, Judging, Kind, Kinds, Push
+from klatsch.records.kinds import KINDS, Fold, Header, Judging, Kinds, Push, RecordKind
 from klatsch.records.messages import MessagePosted, digest
 from klatsch.records.values import Time, Uuid, encode
 from tests.support.records import Somebody
@@ -46,7 +46,7 @@ def rewrite(original: MessagePosted, content: str, by: Somebody, client_id: str)
 _EXAMPLE = Rewritten(
     id=examples.POSTED.id, conversation=examples.POSTED.conversation, by="ana", content="Hi!", edited_at=examples.NOW
 )
-REWRITTEN = Kind(
+REWRITTEN = RecordKind(
     struct=Rewritten,
     title="A message was written anew",
     example=_EXAMPLE,

@@ -11,7 +11,7 @@ from klatsch.gateway.feed import bridge as feeding_module
 from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.records.kinds import Judging, Kind
+from klatsch.records.kinds import Judging, RecordKind
 from tests.support.gateway_parts import Parts
 from tests.support.peer import Peer
 from tests.support.records import ANA, NOW_MS, in_group, message
@@ -25,7 +25,7 @@ class Broken(Parts):
         super().__init__()
         self.feed._judges[Judging.ONCE] = self._stumble  # a fault is caused where the fault is
 
-    def _stumble(self, record: Record, kind: Kind) -> None:
+    def _stumble(self, record: Record, kind: RecordKind) -> None:
         raise ZeroDivisionError
 
 

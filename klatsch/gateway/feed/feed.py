@@ -27,7 +27,7 @@ from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.header import judged_actor, judged_digest, judged_id
 from klatsch.records.judge import Memberships
 from klatsch.records.keys import PERSON
-from klatsch.records.kinds import KINDS, Judging, Kind, Kinds
+from klatsch.records.kinds import KINDS, Judging, Kinds, RecordKind
 from klatsch.records.members import MembersChanged, Membership
 
 _log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class Feed:
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
 
-    def _apply_once(self, record: Record, kind: Kind) -> None:
+    def _apply_once(self, record: Record, kind: RecordKind) -> None:
         judge = record.judge
         audience = self._hub.audiences.get(record.key)
         if self._is_refused(record, kind, audience):
@@ -109,7 +109,7 @@ class Feed:
                 self._push(record, kind, audience, waiters)
             self._answer(waiters, record, record.offset, duplicate=False)
 
-    def _is_refused(self, record: Record, kind: Kind, audience: AbstractSet[Person] | None) -> bool:
+    def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[Person] | None) -> bool:
         """Returns whether the persister refuses a record that somebody here hears or waits for.
 
         Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
@@ -123,7 +123,7 @@ class Feed:
                 return False
         return not is_sound(record, kind, self._kinds)
 
-    def _find_original(self, record: Record, kind: Kind) -> int | None:
+    def _find_original(self, record: Record, kind: RecordKind) -> int | None:
         """The offset of the record that this one is a copy of; a record that the persister refuses is none."""
         first = self._ring.find(record)
         if first is not None:
@@ -132,7 +132,7 @@ class Feed:
                 return None
         return first
 
-    def _apply_in_force(self, record: Record, kind: Kind) -> None:
+    def _apply_in_force(self, record: Record, kind: RecordKind) -> None:
         if self._decode(record, kind) is None:
             return
         if self.memberships.is_removed(record.key, judged_actor(record.judge)):
@@ -143,7 +143,9 @@ class Feed:
         if audience is not None:
             _push_to(audience, self._frame(record, kind))
 
-    def _push(self, record: Record, kind: Kind, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]) -> None:
+    def _push(
+        self, record: Record, kind: RecordKind, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]
+    ) -> None:
         body = judged_digest(record.judge)
         # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
         senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
@@ -182,7 +184,7 @@ class Feed:
     def _place(self, record: Record, offset: int) -> str:
         return f"{self._places[record.partition]}{offset}"
 
-    def _apply_standings(self, record: Record, kind: Kind) -> None:
+    def _apply_standings(self, record: Record, kind: RecordKind) -> None:
         event = self._decode(record, kind)
         if event is None:
             return
@@ -201,7 +203,7 @@ class Feed:
             if not change.active:
                 self._expel(record, key, change)
 
-    def _apply_credentials(self, record: Record, kind: Kind) -> None:
+    def _apply_credentials(self, record: Record, kind: RecordKind) -> None:
         event = self._decode(record, kind)
         if event is None:
             return
@@ -209,7 +211,7 @@ class Feed:
             self._hub.part(event.user)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
-    def _decode(self, record: Record, kind: Kind) -> Any:
+    def _decode(self, record: Record, kind: RecordKind) -> Any:
         """The record's value, where the persister would find one of that kind; else None."""
         try:
             event = decode(record, self._kinds)
@@ -247,7 +249,7 @@ class Feed:
                 told.append(self._frame(record, kind))
         return told
 
-    def _frame(self, record: Record, kind: Kind) -> bytes:
+    def _frame(self, record: Record, kind: RecordKind) -> bytes:
         """Returns what sockets get of a record in force."""
         return protocol.wire(kind.frame(self._place(record, record.offset), record.value))
 

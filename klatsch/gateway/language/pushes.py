@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from klatsch.eventlog.places import PositionText
-from klatsch.records.kinds import Kind
+from klatsch.records.kinds import RecordKind
 
 
-def push_struct(kind: Kind) -> type[msgspec.Struct]:
+def push_struct(kind: RecordKind) -> type[msgspec.Struct]:
     """Returns the frame that `kind.frame` writes: `pos`, and the record's fields in `d` with what the push adds."""
     assert kind.push is not None
     name = kind.name.title().replace("_", "")
@@ -22,7 +22,7 @@ def push_struct(kind: Kind) -> type[msgspec.Struct]:
     )
 
 
-def _body_struct(kind: Kind, name: str) -> type[msgspec.Struct]:
+def _body_struct(kind: RecordKind, name: str) -> type[msgspec.Struct]:
     push = kind.push
     assert push is not None
     fields: list[tuple[str, Any]] = [(place, PositionText) for place in push.places]
