@@ -1,4 +1,4 @@
-"""Who may do what at brokers that ask who comes: one user for each kind of process, with the rights that it needs."""
+"""Users and rights at brokers that authenticate: one user for each kind of process, with the rights that it needs."""
 
 import secrets
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from klatsch.eventlog.kafka_connection import NO_GROUP, NOT_LOGGED, KafkaConnect
 from klatsch.eventlog.log import LogError
 
 _ASK_S = 20.0
-_ITERATIONS = 8_192  # what Kafka's own tools use twice over; each connection pays for them once
+_ITERATIONS = 8_192  # twice what Kafka's own tools use; each connection pays for them once
 _SALT_BYTES = 32
 
 _TALKS = ("DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE")
@@ -30,9 +30,9 @@ _TALKS = ("DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE")
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a user may do with the log's topic, and with the persisters' group.
+    """A user's rights on the log's topic and on the persisters' group.
 
-    All may describe the group whose name readers without a group have to give (`KafkaConnection.tail`).
+    Every user may describe the group whose name readers without a group must give (`KafkaConnection.tail`).
     """
 
     topic: tuple[str, ...]
@@ -45,11 +45,11 @@ ROLES: dict[str, Rights] = {
     "persister": Rights(_TALKS, group=("READ",)),
     "topics": Rights(("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")),
 }
-"""By the user's name. Nobody of these may delete the topic, add partitions to it, or give rights."""
+"""Rights by the user's name. None of these users may delete the topic, add partitions to it, or grant rights."""
 
 
 class KafkaAccess:
-    """The brokers' users and rules, changed as somebody who may: a super user."""
+    """Changes the brokers' users and rules, connected as a super user."""
 
     def __init__(self, connection: KafkaConnection, topic: str, group: str) -> None:
         self._topic = topic
@@ -57,7 +57,7 @@ class KafkaAccess:
         self._admin = AdminClient(connection.common("access") | NOT_LOGGED)
 
     def give(self, passwords: Mapping[str, str]) -> None:
-        """Makes these roles' users with these passwords, and their rules; what is there already is set anew.
+        """Creates or updates these roles' users with these passwords, and their rules.
 
         Raises LogError when the brokers do not answer or refuse.
         """

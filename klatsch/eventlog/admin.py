@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of the log, for staff to look at: its epochs, and what still waits to be relayed."""
+"""Shows staff what PostgreSQL stores of the log: its epochs, and the records that wait to be relayed."""
 
 from django.contrib import admin
 
@@ -14,7 +14,7 @@ class EpochAdmin(ReadOnlyAdmin):
 
 @admin.register(OutboxEntry)
 class OutboxEntryAdmin(ReadOnlyAdmin):
-    """What waits for more than a second means that no persister runs, or that the log cannot be reached."""
+    """An entry that waits for more than a second means that no persister runs, or that the log cannot be reached."""
 
     list_display = ("id", "key_text", "created_at", "relayed_at")
     list_filter = (("relayed_at", admin.EmptyFieldListFilter),)

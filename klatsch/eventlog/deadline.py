@@ -1,4 +1,4 @@
-"""A call that may never return, given up at a deadline."""
+"""Abandons a call that may never return at a deadline."""
 
 import threading
 from collections.abc import Callable
@@ -9,16 +9,16 @@ T = TypeVar("T")
 
 
 def call_within(deadline_s: float, call: Callable[[], T]) -> T:
-    """What it returns or raises; TimeoutError after `deadline_s`. Its thread is then left behind, and holds up nobody.
+    """Returns or raises what the call does; raises TimeoutError after `deadline_s` and abandons the call's thread.
 
-    To be used where the driver has a time-out of its own that is shorter: a thread costs 0.1 ms.
+    Use it where the driver has its own, shorter time-out: the extra thread costs 0.1 ms.
     """
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=run, name="log-call", daemon=True).start()

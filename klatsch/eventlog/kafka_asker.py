@@ -1,4 +1,4 @@
-"""Asks Kafka how long the log is, on clients that read nothing and that are replaced when they do not answer."""
+"""Asks Kafka for the log's ends, on clients that do not read and that are replaced when they do not answer."""
 
 import contextlib
 import threading
@@ -20,14 +20,14 @@ _ASK_S = 10.0
 _AGAIN_S = 0.1
 _ROUND_S = 1.0
 _GRACE_S = 3.0
-"""The driver's own time-outs come first; what has not returned so much later never will."""
+"""The driver's own time-outs come first. A call that takes this much longer never returns."""
 _SILENT_S = 10.0
-"""A client that has been answered nothing for so long is replaced, as it may be its own fault."""
+"""A client that got no answer for this long is replaced, as the client itself may be at fault."""
 _END = -1
 
 
 class KafkaAsker:
-    """Asks on connections of its own: a broker answers nothing else on one while a fetch waits there for records."""
+    """Asks on its own connections: while a fetch waits on a connection, a broker answers nothing else there."""
 
     def __init__(self, connection: KafkaConnection, topic: str, partitions: int) -> None:
         self._topic = topic
@@ -40,11 +40,11 @@ class KafkaAsker:
         self._silent: set[int] = set()
 
     def ends(self, deadline_s: float = _ASK_S) -> dict[int, int]:
-        """The offset after the last record of each partition, now; raises LogError when nobody says so in time."""
+        """Returns the offset after each partition's last record; raises LogError when no broker answers in time."""
         return self._insist(_END, deadline_s)
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
-        """The first offset of each partition whose record is of that time or later; else the end."""
+        """Returns each partition's first offset whose record is of that time or later; else its end."""
         found = self._insist(time_ms, _ASK_S)
         if any(offset < 0 for offset in found.values()):
             ends = self.ends()
@@ -52,7 +52,7 @@ class KafkaAsker:
         return found
 
     def ask(self) -> Told:
-        """Asks each leader for itself, and those last that did not answer before: they hold up the others."""
+        """Asks each leader separately. Asks leaders that did not answer before last, as they delay the others."""
         leaders = self._leaders()
         ends: dict[int, int] = {}
         for leader in sorted(set(leaders.values()), key=lambda leader: (leader in self._silent, leader)):
@@ -81,7 +81,7 @@ class KafkaAsker:
             try:
                 return self._offsets(self._partitions, time_ms, max(until_s - time.monotonic(), _AGAIN_S))
             except LogError:
-                # A partition that was just made, or whose leader has just gone, has one again in a moment.
+                # A partition that was just created, or that just lost its leader, soon has one again.
                 if time.monotonic() > until_s or self._closing.wait(_AGAIN_S):
                     raise
 
@@ -93,7 +93,7 @@ class KafkaAsker:
         return {answer.partition: answer.offset for answer in answers}
 
     def _leaders(self) -> Mapping[int, int]:
-        """The brokers that lead, of partitions that have a leader which is there."""
+        """Returns the leading brokers by partition, for partitions whose leader is available."""
         try:
             told = self._call(lambda client: client.list_topics(self._topic, timeout=_ROUND_S), _ROUND_S)
         except LogError:
@@ -123,7 +123,7 @@ class KafkaAsker:
         threading.Thread(target=self._dismiss, args=(client,), name="log-close", daemon=True).start()
 
     def _dismiss(self, _client: Consumer) -> None:
-        """Keeps it until others' calls are over, as it must not go while it is used: who lets go last destroys it."""
+        """Keeps a client while other calls may use it, as it must not be destroyed in use."""
         self._closing.wait(_ASK_S + 2 * _GRACE_S)
 
 

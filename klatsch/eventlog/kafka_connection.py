@@ -1,20 +1,20 @@
-"""How to reach the brokers, and the settings that each kind of client needs; every dangerous default is set (D1)."""
+"""Connects to the brokers: the settings that each kind of client needs, with every dangerous default set (D1)."""
 
 import logging
 from dataclasses import dataclass
 from typing import Any
 
 SEND_TIMEOUT_MS = 8_000
-"""After so long an unsent record is given up; below the deadline of an answer, so that the reason is known in time."""
+"""An unsent record fails after this time; below an answer's deadline, so that the reason is known in time."""
 
 
 LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level": 4}
-"""For clients that are polled, which is when librdkafka hands over its lines: warnings and worse."""
+"""For clients that are polled, as librdkafka hands over its log lines in a poll: warnings and worse."""
 NOT_LOGGED: dict[str, Any] = {"log_level": 0}
-"""For clients that are not polled: lines would pile up, or go to stderr as they are. Who asks is told what failed."""
+"""For clients that are not polled: their lines would pile up or go to stderr. The caller is told what failed."""
 
 NO_GROUP = "klatsch-no-group"
-"""A group id is demanded by librdkafka, and used for nothing where partitions are assigned by hand."""
+"""librdkafka requires a group id even where partitions are assigned by hand; the group is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,20 @@ class KafkaConnection:
             "security.protocol": self.security_protocol,
             "socket.keepalive.enable": True,
             "socket.nagle.disable": True,
-            # A broker that comes back is found within a second, not within ten.
+            # Reconnects to a returning broker within one second instead of ten.
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 1_000,
-            # The default, "rebootstrap", heeds neither while all brokers are down: forty attempts and eighty lines a
-            # second from each consumer (librdkafka 2.15). The addresses of bootstrap.servers are kept without it too.
+            # The default, "rebootstrap", ignores both limits while all brokers are down: forty attempts and eighty
+            # lines a second from each consumer (librdkafka 2.15). The addresses of bootstrap.servers are kept without
+            # it too.
             "metadata.recovery.strategy": "none",
-            # A broker that hangs closes no connection: only asking tells who leads its partitions now. By default that
-            # is asked every five minutes, and a reader waits for its answer for one.
+            # A broker that hangs closes no connection, so only asking finds its partitions' new leaders. By default
+            # librdkafka asks every five minutes, and a reader waits up to a minute for the answer.
             "topic.metadata.refresh.interval.ms": 1_000,
-            # Where a container or a machine was, nobody refuses a connection: by default it is waited for 30 s, while
-            # the broker has come back under another address.
+            # A removed container or machine refuses no connection. By default librdkafka waits 30 s for it, while the
+            # broker has returned under another address.
             "socket.connection.setup.timeout.ms": 4_000,
-            # What a broker that hangs was asked is given up, with its connection, after this and not after a minute.
+            # A request to a hanging broker is dropped, with its connection, after this time instead of a minute.
             "socket.timeout.ms": 10_000,
         }
         if self.security_protocol.startswith("SASL"):

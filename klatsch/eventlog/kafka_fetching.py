@@ -1,4 +1,4 @@
-"""Fetches from Kafka: records out of the driver's messages, and partitions let go of while their broker is away."""
+"""Fetches from Kafka: converts the driver's messages to records, and pauses partitions while their broker is away."""
 
 import time
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from klatsch.eventlog.log import LogError, OffsetGone, Record, TopicChanged
 from klatsch.eventlog.watch import LogWatch
 
 _log = structlog.get_logger(__name__)
-_GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 - confluent's public names begin so
+_GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 - confluent's public names begin with _
 _CHANGED = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 _BROKEN = KafkaError._TRANSPORT  # noqa: SLF001
 
 
 class LettingGo:
-    """Fetches nothing from a broker that went away, until its successor answers another client (decision 0024).
+    """Pauses the partitions of a broker that went away, until its successor answers another client (decision 0024).
 
-    A broker that has just started may answer a fetch with "nobody leads this": librdkafka then reads beyond its memory,
-    and may never read that partition again (its issues 5280 and 5431). `on_error` is its error callback, which runs
-    inside a poll; `turn` is to be called after each poll, on the same thread.
+    A broker that has just started may answer a fetch with "nobody leads this". librdkafka then reads beyond its
+    memory, and may never read that partition again (its issues 5280 and 5431). `on_error` is its error callback, which
+    runs inside a poll. Call `turn` after each poll, on the same thread.
     """
 
     def __init__(self, topic: str, watch: LogWatch) -> None:
@@ -71,14 +71,14 @@ class LettingGo:
 
 
 def _broker_of(text: str) -> int | None:
-    """The broker's number in an error such as `10.0.0.7:9092/3: Connect to …`; the coordinator's has none."""
+    """Returns the broker's number in an error such as `10.0.0.7:9092/3: Connect to …`; None for the coordinator's."""
     address = text.partition(": ")[0]
     number = address.rpartition("/")[2]
     return int(number) if number.isdecimal() else None
 
 
 def drain(consumer: Consumer, timeout_s: float, limit: int) -> list[Record]:
-    """Waits for one message, then takes what is there: `consume(n, t)` alone waits out its whole time (D1)."""
+    """Waits for one message, then takes what is fetched: `consume(n, t)` alone would wait out its whole time (D1)."""
     first = consumer.poll(timeout_s)
     if first is None:
         return []
@@ -106,7 +106,7 @@ def _record(message: Message) -> Record:
 
 
 def _judge(headers: Any) -> bytes:
-    """The header `judge`; ours has no other, but tools on the way may add theirs."""
+    """Returns the header `judge`. Other tools may have added headers before it."""
     for name, value in headers or ():
         if name == "judge":
             return value if isinstance(value, bytes) else b""
@@ -114,13 +114,13 @@ def _judge(headers: Any) -> bytes:
 
 
 def _trace(headers: Any) -> bytes:
-    """The header `trace` where it comes second, as ours does."""
+    """Returns the header `trace` if it is the second header, where Klatsch writes it."""
     name, trace = headers[1]
     return trace if name == "trace" and isinstance(trace, bytes) and len(trace) <= TRACE_BYTES_MOST else b""
 
 
 def _raise_if_final(error: KafkaError) -> None:
-    """What librdkafka mends by itself is logged; what it cannot is an error, never a silent skip."""
+    """Logs errors that librdkafka recovers from by itself; raises on all others, so that no record is skipped."""
     if error.code() in _GONE:
         raise OffsetGone(f"the log no longer holds what was to be read next: {error.str()}")
     if error.code() in _CHANGED:

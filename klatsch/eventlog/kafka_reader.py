@@ -1,4 +1,4 @@
-"""Reads Kafka: `KafkaTail` all of it for sockets, in no group; `KafkaGroup` a share of it for the archive (D1)."""
+"""Reads Kafka: `KafkaTail` reads all of it for sockets, without a group; `KafkaGroup` a share for the archive (D1)."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ class KafkaSource:
 
 
 class KafkaTail(ReplaceableTail):
-    """Reads all partitions of a topic on its own thread, and hands over whole batches."""
+    """Reads all partitions of a topic on its own thread, and delivers whole batches."""
 
     def __init__(
         self, connection: KafkaConnection, topic: str, partitions: int, patience_s: float = PATIENCE_S
@@ -54,11 +54,11 @@ class KafkaTail(ReplaceableTail):
 
 
 class KafkaGroup:
-    """A member of a consumer group (KIP-848). `assigned` says from where to read; both callbacks run inside `poll`.
+    """A member of a consumer group (KIP-848). `assigned` returns where to read; both callbacks run inside `poll`.
 
-    A member that the `watch` finds not to read on is replaced in the next `poll`. For a `poll` that does not return
-    nobody can step in, as all of its thread's work would have to be undone: `give_up` ends the process. The brokers
-    assign a partition beyond the epoch's `partitions`, too, once somebody has added it: it is left alone.
+    A member that the `watch` finds stalled is replaced in the next `poll`. A `poll` that does not return cannot be
+    replaced, as all work of its thread would have to be undone: `give_up` ends the process. The brokers also assign
+    added partitions beyond the epoch's `partitions`; these are not read.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class KafkaGroup:
         watch.add(self)
 
     def poll(self, timeout_s: float, limit: int) -> Sequence[Record]:
-        """At most `limit` records; waits for the first one only. Raises OffsetGone, TopicChanged."""
+        """Returns at most `limit` records, waiting for the first only. Raises OffsetGone, TopicChanged."""
         if self._stalls.stalled:
             self._replace(self._stalls.stalled)
         self._pulse.enter()
@@ -105,7 +105,7 @@ class KafkaGroup:
         return records
 
     def seek(self, offsets: Mapping[int, int]) -> None:
-        """The next `poll` goes on from there, in those of the partitions that are still assigned."""
+        """Makes the next `poll` continue at these offsets, in those partitions that are still assigned."""
         mine = {partition.partition for partition in self.consumer.assignment()}
         back = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items() if p in mine]
         if back:
@@ -115,7 +115,7 @@ class KafkaGroup:
             self._positions.update({place.partition: place.offset for place in back})
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tells lag tools how far it is; nothing of ours reads it, so nobody waits for it."""
+        """Reports the progress to lag tools. Klatsch never reads it, so the call does not wait."""
         self.consumer.commit(
             offsets=[TopicPartition(self._topic, p, offset) for p, offset in offsets.items()], asynchronous=True
         )
@@ -126,7 +126,7 @@ class KafkaGroup:
             call_within(_CLOSE_S, self.consumer.close)
 
     def look(self, told: Told, now_s: float) -> None:
-        """Sees whether the member goes on; called by the watch."""
+        """Checks that the member makes progress; called by the watch."""
         if self._calls.is_overdue(self._pulse, now_s):
             self._give_up("the log's group member did not return")
         self._stalls.look(told.ends, self._positions.copy(), self._pulse.emptied, now_s)
@@ -151,7 +151,7 @@ class KafkaGroup:
         self.consumer = self._join()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._pulse.leave()  # what `assigned` asks may take its time
+        self._pulse.leave()  # `assigned` may take long
         offsets = self._assigned(self._known(partitions))
         self._pulse.enter()
         self._positions.update(offsets)

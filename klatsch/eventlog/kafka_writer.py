@@ -1,4 +1,4 @@
-"""Appends to Kafka through librdkafka, whose callbacks run on a thread of ours (D1)."""
+"""Appends to Kafka through librdkafka, whose callbacks run on a thread of this process (D1)."""
 
 import functools
 import threading
@@ -16,15 +16,14 @@ from klatsch.eventlog.watch import LogWatch, Told, count_replaced
 _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
 _FINISHED_S = 10.0
-"""Within so long, which is beyond its own time-out, a producer has sent or given up what was queued."""
-_REFUSED = "the topic is not the log any more"
+"""The time within which a producer has sent or failed what was queued; beyond its own time-out."""
+_REFUSED = "the topic is no longer the log"
 
 
 class _Producing:
-    """One producer, the thread that polls it, and what its watch sees of both.
+    """One producer, the thread that polls it, and the state that its watch checks.
 
-    Threads may lose a count of `queued` between them, which makes it seem that less was finished: what counts is that
-    it grows.
+    Concurrent appends may lose a count of `queued`, so that less seems finished. Only its growth matters.
     """
 
     def __init__(self, producer: Producer) -> None:
@@ -38,12 +37,12 @@ class _Producing:
 
 
 class KafkaWriter:
-    """Appends to a topic with `acks=all`, idempotently, at most once reported; make it after any fork.
+    """Appends to a topic with `acks=all`, idempotently, reporting each entry at most once. Create it after any fork.
 
-    With `reports="errors"` a report comes only for what failed: a gateway learns of success by reading the log back.
-    `failed` is called once when librdkafka can no longer go on; the process should then stop. Once a record has timed
-    out another producer takes over, as that one may never send again; what still waited is reported as failed. With a
-    `watch` one also takes over from a producer that finishes nothing, and from a thread that does not return.
+    With `reports="errors"` only failures are reported: a gateway learns of success by reading the log back. `failed`
+    is called once when librdkafka can no longer continue; the process should then stop. Once a record has timed out, a
+    new producer takes over, as the old one may never send again. Records that still waited are reported as failed.
+    With a `watch`, a new producer also replaces one that finishes nothing and one whose thread does not return.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class KafkaWriter:
         current.queued += 1
 
     def refuse(self) -> None:
-        """Appends nothing more, and reports a failure for whatever waits: its topic is not the log any more."""
+        """Appends nothing more and reports waiting entries as failed: the topic is no longer the log."""
         self._refusing = self._current.refusing = True
 
     def close(self, deadline_s: float) -> int:
@@ -107,12 +106,12 @@ class KafkaWriter:
         return unsent
 
     def look(self, told: Told, now_s: float) -> None:
-        """Lets another producer take over where this one does not go on; called by the watch."""
+        """Replaces the producer where it stalls; called by the watch."""
         current = self._current
         if current.calls.is_overdue(current.pulse, now_s):
             self._renew(current, "a call did not return")
         elif not told.ends:
-            current.stalls = WritingWatch(_FINISHED_S)  # the log is away: that is no producer's fault
+            current.stalls = WritingWatch(_FINISHED_S)  # the log is away, which is not the producer's fault
         elif current.stalls.is_stalled(current.queued, len(current.producer), now_s):
             self._renew(current, "it finishes nothing")
 
@@ -123,7 +122,7 @@ class KafkaWriter:
         return current
 
     def _serve(self, current: "_Producing") -> None:
-        """Until another takes over; what waits by then is reported as failed."""
+        """Polls until another producer takes over; entries that then still wait are reported as failed."""
         while not self._stopping.is_set() and not current.is_replaced:
             current.pulse.enter()
             current.producer.poll(_POLL_S)
@@ -132,7 +131,7 @@ class KafkaWriter:
                 self._renew(current, "a record timed out")
         if current.is_replaced:
             current.producer.purge()
-            current.producer.flush(_POLL_S)  # their reports
+            current.producer.flush(_POLL_S)  # delivers their reports
 
     def _renew(self, current: "_Producing", why: str) -> None:
         with self._lock:
@@ -169,7 +168,7 @@ def _reported(
 
 
 def _headers(entry: Entry) -> list[tuple[str, str | bytes | None]]:
-    """The judge comes first, where readers look for it. A second header costs 1 µs a message: only REST has it."""
+    """Returns the headers, `judge` first. A second header costs 1 µs per message: only REST adds one."""
     if entry.trace:
         return [("judge", entry.judge), ("trace", entry.trace)]
     return [("judge", entry.judge)] if entry.judge else []

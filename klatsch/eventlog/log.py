@@ -1,6 +1,7 @@
-"""The port to the log: what Klatsch asks of Kafka, and its twin in `memory` answers alike.
+"""The port to the log: the operations that Klatsch needs of Kafka.
 
-A record's place is its partition and offset. `klatsch.eventlog.kafka_writer` and `kafka_reader` are the real thing.
+`klatsch.eventlog.kafka_writer` and `kafka_reader` implement it, and `memory` is its twin. A record's place is its
+partition and offset.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +12,9 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the log as it was read. `judge` and `trace` are headers, empty where there are none.
+    """One record of the log, as read. `judge` and `trace` are headers, empty when absent.
 
-    `time_ms` is the log's own time of it, by the topic's `message.timestamp.type`.
+    `time_ms` is the log's own time, by the topic's `message.timestamp.type`.
     """
 
     partition: int
@@ -26,9 +27,9 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry that is to be appended; `place` is the key whose partition it goes to, where that is not its own.
+    """One record to append. `place` is the key that decides the partition, when it is not `key`.
 
-    `trace` names the request that it comes from, for log lines (`core.tracing`); there is none without a `judge`.
+    `trace` names the originating request for log lines (`core.tracing`); it requires a `judge`.
     """
 
     key: bytes
@@ -40,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of an append: its place, or the reason why nobody can say that it is in the log."""
+    """The outcome of an append: its place, or the reason why it may not be in the log."""
 
     entry: Entry
     partition: int
@@ -49,39 +50,39 @@ class Report:
 
 
 class LogError(Exception):
-    """The log cannot be used as asked; the text says why and what to do."""
+    """Raised when the log cannot be used as asked; the text says why and what to do."""
 
 
 class LogFull(LogError):
-    """The queue of unsent records is full: nothing was appended."""
+    """Raised when the queue of unsent records is full: nothing was appended."""
 
 
 class TopicChanged(LogError):
-    """The topic is not the one that is known: another id, or another number of partitions."""
+    """Raised when the topic is not the known one: it has another id, or another number of partitions."""
 
 
 class OffsetGone(LogError):
-    """The log no longer holds (or does not yet hold) the offset that was asked for."""
+    """Raised when the log no longer holds, or does not yet hold, the requested offset."""
 
 
 class LogWriter(Protocol):
     """Appends without blocking; every queue in it is bounded."""
 
     def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
-        """Queues one entry; raises LogFull. `report` is called on a thread of the writer's, where it reports."""
+        """Queues one entry; raises LogFull. `report`, if given, is called on one of the writer's threads."""
 
     def close(self, deadline_s: float) -> int:
         """Sends what is queued; returns how many entries were still unsent at the deadline."""
 
 
 class LogTail(Protocol):
-    """Reads all partitions, belonging to no group, on a thread of its own."""
+    """Reads all partitions, without a group, on its own thread."""
 
     def ends(self) -> dict[int, int]:
-        """The offset after the last record of each partition, now."""
+        """Returns the offset after the last record of each partition."""
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
-        """The first offset of each partition whose record is of that time or later; else the end."""
+        """Returns each partition's first offset whose record is of that time or later; else its end."""
 
     def start(
         self,
@@ -91,26 +92,26 @@ class LogTail(Protocol):
     ) -> None:
         """Calls `deliver` on the tail's thread with batches in the partitions' order; `failed` once, then nothing.
 
-        A `deliver` that raises has failed too.
+        A `deliver` that raises counts as failed.
         """
 
     def stop(self) -> None:
-        """No `deliver` after this returns."""
+        """Stops the tail: `deliver` is not called after this returns."""
 
 
 class LogGroup(Protocol):
     """A member of a consumer group; all calls from one thread.
 
-    `assigned(partitions)` says from where to read; it is called inside `poll`, as is `revoked(partitions)`.
+    `assigned(partitions)` returns where to read. It is called inside `poll`, and so is `revoked(partitions)`.
     """
 
     def poll(self, timeout_s: float, limit: int) -> Sequence[Record]:
-        """At most `limit` records; waits for the first one only. Raises OffsetGone, LogError."""
+        """Returns at most `limit` records, waiting for the first only. Raises OffsetGone, LogError."""
 
     def seek(self, offsets: Mapping[int, int]) -> None:
-        """The next `poll` goes on from there, in those of the partitions that are still assigned."""
+        """Makes the next `poll` continue at these offsets, in those partitions that are still assigned."""
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tells lag tools how far it is; nothing of ours reads it."""
+        """Reports the progress to lag tools; Klatsch never reads it."""
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""The log's twin in memory, for unit tests: it passes the same suite as Kafka (tests/contract)."""
+"""An in-memory log for unit tests. It passes the same contract suite as Kafka (tests/contract)."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -32,12 +32,12 @@ class MemoryLog:
         self.groups: dict[str, _Group] = {}
 
     def drop_before(self, partition: int, offset: int) -> None:
-        """What retention does."""
+        """Drops records before `offset`, like Kafka's retention."""
         with self.changed:
             self.first[partition] = offset
 
     def add_partition(self) -> None:
-        """Does what an operator's tool does; `partitions` stays the epoch's number, as for Kafka's clients."""
+        """Adds a partition like an operator's tool; `partitions` stays the epoch's number, like for Kafka's clients."""
         with self.changed:
             self.records.append([])
             self.times.append([])
@@ -55,7 +55,7 @@ class MemoryLog:
         return record
 
     def read(self, positions: dict[int, int], limit: int, timeout_s: float) -> list[Record]:
-        """Takes up to `limit` records, moving `positions`; raises OffsetGone where one is not (any more) there."""
+        """Takes up to `limit` records, moving `positions`; raises OffsetGone where the log does not hold a position."""
         with self.changed:
             self.changed.wait_for(lambda: self._take(positions, 1, move=False), timeout_s)
             return self._take(positions, limit, move=True)
@@ -73,7 +73,7 @@ class MemoryLog:
 
 
 class MemoryWriter:
-    """Appends at once. `room` is how many more it takes before LogFull; `broken` makes every report an error."""
+    """Appends at once. `room` is the number of entries until LogFull; `broken` makes every report an error."""
 
     def __init__(self, log: MemoryLog, *, reports: str = "all") -> None:
         self._log = log
@@ -102,7 +102,7 @@ class MemoryAsker:
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
 
-    def ends(self, deadline_s: float = 0.0) -> dict[int, int]:  # noqa: ARG002 - it knows at once
+    def ends(self, deadline_s: float = 0.0) -> dict[int, int]:  # noqa: ARG002 - answers at once
         return {p: len(self._log.records[p]) for p in range(self._log.partitions)}
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
@@ -115,11 +115,11 @@ class MemoryAsker:
         return Told(self.ends(), dict.fromkeys(range(self._log.partitions), 0))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: no resource is held."""
 
 
 class MemorySource:
-    """Reads on from `offsets`; `deaf` names partitions of which it is given nothing more, as a driver may have it."""
+    """Reads on from `offsets`. `deaf` names partitions that yield no more records, to simulate a stalled driver."""
 
     def __init__(self, log: MemoryLog, offsets: Mapping[int, int]) -> None:
         self._log = log
@@ -133,11 +133,11 @@ class MemorySource:
         return records
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: no resource is held."""
 
 
 class MemoryTail(ReplaceableTail):
-    """`sources` are those that it has opened, the last of which it reads."""
+    """A tail of a MemoryLog. `sources` are the sources that it has opened; it reads the last one."""
 
     def __init__(self, log: MemoryLog, patience_s: float = PATIENCE_S) -> None:
         super().__init__(LogWatch(MemoryAsker(log), _LOOK_S), patience_s)
@@ -150,7 +150,7 @@ class MemoryTail(ReplaceableTail):
 
 
 class MemoryGroup:
-    """Shares the partitions with the other members of its name; a change reaches each in its own next `poll`."""
+    """Shares the partitions with the other members of its name; each member sees a change in its next `poll`."""
 
     def __init__(
         self,

@@ -1,12 +1,12 @@
-"""What PostgreSQL knows of the log: which topics it has been, and what is still to be appended to it."""
+"""The log's state in PostgreSQL: the topics that have been the log, and the records still to append."""
 
 from django.db import models
 
 
 class Epoch(models.Model):
-    """A Kafka topic id, with the partitions that were used of it, that was once the log (D2).
+    """A Kafka topic that is or was the log, with its number of used partitions (D2).
 
-    Positions begin with its number.
+    Its positions begin with the epoch's number.
     """
 
     epoch = models.SmallIntegerField(primary_key=True)
@@ -22,7 +22,7 @@ class Epoch(models.Model):
 
 
 class OutboxEntry(models.Model):
-    """A record that a transaction promised to the log; relayed at least once, harmless when repeated (D9)."""
+    """A record that a transaction queued for the log; relayed at least once, harmless when repeated (D9)."""
 
     key = models.BinaryField()
     value = models.BinaryField()

@@ -1,4 +1,4 @@
-"""Records that a transaction promises to the log, and their relay: at least once, in the order promised (D9)."""
+"""Queues records in the transaction of their change, and relays them: at least once, in queue order (D9)."""
 
 import functools
 import threading
@@ -22,15 +22,15 @@ from klatsch.postgres.base import release_connection
 _log = structlog.get_logger(__name__)
 RELAY_DEADLINE_S: Final = 8.0
 RELAY_AT_ONCE_S: Final = 2.0
-"""How long a change that holds already waits for the log, before it leaves its record to the relay."""
+"""The wait for the log after a committed change, before its record is left to the relay."""
 RELAY_MOST = 500
-"""Entries in one relay: what one process claims at once."""
+"""The most entries in one relay: the claim of one process."""
 CLAIM_S: Final = RELAY_DEADLINE_S + 2
-"""How long a claim holds when its process has died; one that lives ends it itself."""
+"""The lifetime of a claim whose process has died; a live process ends its claim itself."""
 _LOOK_S: Final = 0.05
-"""Between two looks whether another process has relayed a place."""
+"""The interval between checks whether another process has relayed a place."""
 _CLAIMING: Final = 0x6B6C6174736368
-"""The advisory lock of claims, held for the time of two statements."""
+"""The advisory lock of claims, held for two statements."""
 
 _CLAIM: Final = """
     UPDATE eventlog_outboxentry SET claimed_until = clock_timestamp() + %s * interval '1 second'
@@ -48,18 +48,18 @@ _SETTLE: Final = """
 
 
 _unrelayed: ContextVar[set[bytes] | None] = ContextVar("unrelayed", default=None)
-"""The places of what the present request has promised, and not relayed."""
+"""The places for which the present request has queued records that are not relayed yet."""
 
 
 def promise_record(*, key: bytes, value: bytes, place: bytes, judge: bytes = b"") -> None:
-    """Puts a record into the outbox of the present transaction; `place` is the key whose partition it goes to."""
+    """Queues a record in the outbox of the present transaction. `place` is the key that decides the partition."""
     if (unrelayed := _unrelayed.get()) is not None:
         unrelayed.add(place)
     OutboxEntry.objects.create(key=key, value=value, judge=judge, place=place)
 
 
 def is_waiting(place: bytes) -> bool:
-    """Whether a promised record for that place may not be in the log yet."""
+    """Returns whether a queued record for that place may not be in the log yet."""
     return OutboxEntry.objects.filter(place=place, relayed_at=None).exists()
 
 
@@ -83,11 +83,11 @@ class _Reports:
 
 
 def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: float = RELAY_DEADLINE_S) -> int:
-    """Appends waiting records (of one place, or of all) and returns how many; raises Unavailable, keeping them waiting.
+    """Appends waiting records (of one place, or of all) and returns how many; raises Unavailable and keeps them.
 
-    Needs a writer that reports. While it waits for the log it holds neither a connection nor a lock. With `place` it
-    waits for another process that is relaying the same, so that on return that place's records are in the log;
-    without, it leaves what others have claimed to them.
+    Needs a writer that reports. While it waits for the log, it holds neither a connection nor a lock. With `place`, it
+    waits for another process that relays the place, so that on return the place's records are in the log. Without, it
+    leaves records that others have claimed to them.
     """
     if (unrelayed := _unrelayed.get()) is not None:
         unrelayed.difference_update(set(unrelayed) if place is None else {place})
@@ -112,7 +112,7 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
 
 
 def relay_if_possible(find_log: Callable[[], LogWriter], *, place: bytes | None = None) -> None:
-    """Relays what was committed; it holds, and the relay follows: a log that does not answer is no reason to refuse."""
+    """Relays committed records if the log answers; else the relay process follows, and the request succeeds."""
     try:
         relay_records(find_log(), place=place, deadline_s=RELAY_AT_ONCE_S)
     except Unavailable:
@@ -121,7 +121,7 @@ def relay_if_possible(find_log: Callable[[], LogWriter], *, place: bytes | None 
 
 @contextmanager
 def relaying_promises(find_log: Callable[[], LogWriter]) -> Iterator[None]:
-    """Relays, when the block is over, what was promised within it and not relayed yet, if the log answers."""
+    """Relays, at the end of the block, records that were queued within it and not relayed yet, if the log answers."""
     unrelayed: set[bytes] = set()
     token = _unrelayed.set(unrelayed)
     try:
@@ -133,9 +133,10 @@ def relaying_promises(find_log: Callable[[], LogWriter]) -> Iterator[None]:
 
 
 def _claim(place: bytes | None) -> dict[int, Entry]:
-    """Takes waiting entries for this process alone, for CLAIM_S, by their ids and in the order promised."""
+    """Claims waiting entries for this process for CLAIM_S; returns them by id, in queue order."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # One claims at a time, each seeing what the one before took: or else a later entry would overtake an earlier.
+        # One process claims at a time and sees the earlier claims. Otherwise a later entry could overtake an earlier
+        # one.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIMING])
         cursor.execute(_CLAIM, [CLAIM_S, place, place, RELAY_MOST])
         rows = sorted(cursor.fetchall())
@@ -143,7 +144,7 @@ def _claim(place: bytes | None) -> dict[int, Entry]:
 
 
 def _settle(entries: Collection[int], relayed: list[int]) -> None:
-    """Marks what is in the log, and gives back the rest for whoever relays next."""
+    """Marks the entries that are in the log, and releases the others for the next relay."""
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE, [relayed, list(entries)])
 
@@ -157,9 +158,9 @@ def _append_all(log: LogWriter, entries: Mapping[int, Entry], reports: _Reports)
 
 
 def _unavailable() -> Unavailable:
-    return Unavailable("The log cannot be reached; nothing was changed there yet. Try again.", retry_after=1)
+    return Unavailable("The log cannot be reached, so the change is not in the log yet. Try again.", retry_after=1)
 
 
 def forget_relayed() -> None:
-    """Deletes what was relayed more than a week ago: longer than the log keeps it by default."""
+    """Deletes entries that were relayed more than a week ago: longer than the log keeps records by default."""
     OutboxEntry.objects.filter(relayed_at__lt=timezone.now() - timedelta(days=7)).delete()

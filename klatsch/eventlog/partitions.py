@@ -1,19 +1,19 @@
 """A key's partition: Kafka's own murmur2, as Java's tools compute it, modulo the epoch's number of partitions (D2).
 
-Nobody asks the driver or live metadata for a partition: somebody may add partitions to the topic at any time.
+Neither the driver nor live metadata decides a partition: partitions may be added to the topic at any time.
 """
 
 from functools import lru_cache
 
 _REMEMBERED_MOST = 16_384
-"""Keys whose partition is remembered, 5 MB: murmur2 of an id takes 4 µs here, and each message asks."""
+"""The keys whose partition is cached: 5 MB. murmur2 of an id takes 4 µs, and each message needs it."""
 
 _MASK = 0xFFFFFFFF
 _M = 0x5BD1E995
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's hash of a key (org.apache.kafka.common.utils.Utils.murmur2), as an unsigned 32-bit number."""
+    """Returns Kafka's hash of a key (org.apache.kafka.common.utils.Utils.murmur2), as an unsigned 32-bit number."""
     length = len(data)
     h = (0x9747B28C ^ length) & _MASK
     whole = length & ~3

@@ -17,14 +17,14 @@ ResumeTokenText = Annotated[
     str,
     Meta(
         pattern=TOKEN_PATTERN,
-        description="`<epoch>.<user hash>.<partition>:<offset>.…`, the offset being the next one to read.",
+        description="`<epoch>.<user hash>.<partition>:<offset>.…`, each offset is the next to read.",
     ),
 ]
 
 EPOCH_MOST: Final = 2**15 - 1
 PARTITION_MOST: Final = 2**15 - 1
 OFFSET_MOST: Final = 2**63 - 1
-"""The bounds of the columns that hold them."""
+"""The bounds of the database columns that hold them."""
 
 _POSITION: Final = re.compile(POSITION_PATTERN, re.ASCII)
 _TOKEN: Final = re.compile(TOKEN_PATTERN, re.ASCII)
@@ -42,7 +42,7 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Position":
-        """Raises ValueError for anything that is not three plain numbers in their ranges."""
+        """Raises ValueError unless the text is three plain numbers in their ranges."""
         if _POSITION.fullmatch(text) is not None:
             position = cls(*map(int, text.split(":")))
             if position.epoch <= EPOCH_MOST and position.partition <= PARTITION_MOST and position.offset <= OFFSET_MOST:
@@ -51,9 +51,9 @@ class Position(NamedTuple):
 
 
 class ResumeToken(NamedTuple):
-    """How far a client's stream has come: the next offset of each partition of an epoch, from partition 0 on.
+    """A client's progress: the next offset of each partition of an epoch, from partition 0 on.
 
-    `user_hash` ties it to a person. As text: `<epoch>.<user hash>.<partition>:<offset>.…`
+    `user_hash` ties the token to a person. As text: `<epoch>.<user hash>.<partition>:<offset>.…`
     """
 
     epoch: int
@@ -65,7 +65,7 @@ class ResumeToken(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "ResumeToken":
-        """Raises ValueError for anything else, and for partitions that are left out or not in order."""
+        """Raises ValueError for any other text, and for partitions that are missing or out of order."""
         if _TOKEN.fullmatch(text) is not None:
             epoch, user_hash, *pairs = text.split(".")
             offsets = tuple(int(pair.partition(":")[2]) for pair in pairs)
@@ -76,7 +76,7 @@ class ResumeToken(NamedTuple):
 
 
 def offsets_text(offsets: Iterable[int]) -> str:
-    """Returns the part of a resume token that all people have in common."""
+    """Returns the part of a resume token that is equal for all people."""
     return ".".join(f"{partition}:{offset}" for partition, offset in enumerate(offsets))
 
 

@@ -1,23 +1,23 @@
-"""What a thread that calls the driver leaves for its watch, and what can be seen from it; no I/O, time is an argument.
+"""Signs of life that a thread that calls the driver leaves for its watch. No I/O; time is an argument.
 
-A pulse is plain numbers that one thread writes and another reads. No clock is read where records are: the watch's
-clock does not run while the process is stopped, so that nobody seems to have stood still then.
+A pulse is plain numbers that one thread writes and another reads. The reading thread uses no clock: the watch's clock
+stops while the process is stopped, so that no thread seems stalled then.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 PATIENCE_S = 5.0
-"""A partition that stands still for so long, while the log is known to hold more, is not read any more."""
+"""A partition whose position does not move for this long, although the log holds more, counts as stalled."""
 CALL_MOST_S = 8.0
-"""A call that should return within half a second, and has not after so long, is taken not to return at all."""
+"""A call that should return within half a second counts as hanging after this time."""
 
 
 @dataclass(slots=True)
 class Pulse:
-    """`calls` counts calls to the driver, `inside` says that the last has not returned.
+    """`calls` counts calls to the driver; `inside` says that the last has not returned.
 
-    `emptied` counts how often nothing more that had been fetched was waiting.
+    `emptied` counts how often all fetched records had been taken.
     """
 
     calls: int = 0
@@ -47,7 +47,7 @@ class CallWatch:
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """A partition that lacked something, and since when it was the reader's fault: it had nothing else to do."""
+    """A partition that is behind, and the time since when the reader is at fault: it had nothing else to do."""
 
     position: int
     emptied: int
@@ -55,7 +55,7 @@ class _Behind:
 
 
 class ReadingWatch:
-    """Finds partitions that are not read any more."""
+    """Finds partitions that are no longer read."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.stalled: list[int] = []
@@ -63,10 +63,10 @@ class ReadingWatch:
         self._behind: dict[int, _Behind] = {}
 
     def look(self, ends: Mapping[int, int], positions: Mapping[int, int], emptied: int, now_s: float) -> list[int]:
-        """Notes and returns partitions whose position has not moved for `patience_s`, while the log's end lies beyond.
+        """Finds partitions whose position has not moved for `patience_s` although the log holds more; returns them.
 
-        `ends` are those that the log has just told: a partition whose leader is away is nobody's fault. The time counts
-        from when all that had been fetched was taken, as behind a backlog a partition may wait long for its turn.
+        `ends` must be fresh: a partition whose leader is away is not stalled. The time starts once everything fetched
+        was taken, as a partition may wait long for its turn behind a backlog.
         """
         behind, stalled = {}, []
         for partition, end in ends.items():
@@ -94,7 +94,7 @@ class WritingWatch:
         self._since_s: float | None = None
 
     def is_stalled(self, queued: int, waiting: int, now_s: float) -> bool:
-        """Returns whether entries that were queued `patience_s` ago, when this was asked, still wait now."""
+        """Returns whether entries that were queued at a call `patience_s` ago still wait now."""
         if self._since_s is None or queued - waiting >= self._queued:
             self._queued, self._since_s = queued, now_s
             return False

@@ -1,4 +1,4 @@
-"""A tail whose reader is replaced, at its own offset on a new thread, when the log goes on and it does not (0024)."""
+"""A tail that replaces a stalled reader: a new thread continues at the reader's offsets (decision 0024)."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -14,11 +14,11 @@ from klatsch.eventlog.watch import LogWatch, Told, count_replaced
 _log = structlog.get_logger(__name__)
 BATCH_MOST = 1_000
 _STOP_S = 5.0
-"""For a reader to come back from the driver and to close: one that does not is left behind."""
+"""The time for a reader to return from the driver and close; a reader that takes longer is abandoned."""
 
 
 def next_offsets(records: Sequence[Record]) -> dict[int, int]:
-    """Where to go on after these, in the partitions that they are of; 0.03 µs a record, as most are only looked at."""
+    """Returns where to continue after these records, by partition; 0.03 µs per record, as most are only looked at."""
     last = {record.partition: record for record in records}
     return {partition: record.offset + 1 for partition, record in last.items()}
 
@@ -27,13 +27,13 @@ class Source(Protocol):
     """Reads from given offsets on; all calls from one thread, which opened it."""
 
     def read(self, limit: int) -> Sequence[Record]:
-        """At most `limit` records, within a fraction of a second; fewer when no more have been fetched."""
+        """Returns at most `limit` records within a fraction of a second; fewer when no more are fetched."""
 
     def close(self) -> None: ...
 
 
 class _Reader:
-    """One thread and its source; `begin` is where it was made to begin."""
+    """One thread and its source. `begin` holds the offsets where it began."""
 
     def __init__(self, begin: dict[int, int]) -> None:
         self.begin = begin
@@ -43,28 +43,28 @@ class _Reader:
 
 
 class ReplaceableTail(ABC):
-    """Reads all partitions, belonging to no group, on a thread of its own; `replaced` counts its readers but one."""
+    """Reads all partitions, without a group, on its own thread. `replaced` counts the replaced readers."""
 
     def __init__(self, watch: LogWatch, patience_s: float = PATIENCE_S) -> None:
         self.watch = watch
         self.replaced = 0
         self._patience_s = patience_s
         self._stalls = ReadingWatch(patience_s)
-        # Held while a batch is delivered. Who has it may make another reader the one that delivers.
+        # Held while a batch is delivered. Its holder may make another reader the delivering one.
         self._lock = threading.Lock()
         self._reader: _Reader | None = None
         self._positions: dict[int, int] = {}
 
     @abstractmethod
     def open_source(self, offsets: Mapping[int, int]) -> Source:
-        """Another one, on the thread that will read from it."""
+        """Opens a source, on the thread that will read from it."""
 
     def ends(self, deadline_s: float = 10.0) -> dict[int, int]:
-        """The offset after the last record of each partition, now; raises LogError when nobody says so in time."""
+        """Returns the offset after each partition's last record; raises LogError when no broker answers in time."""
         return self.watch.asker.ends(deadline_s)
 
     def offsets_at(self, time_ms: int) -> dict[int, int]:
-        """The first offset of each partition whose record is of that time or later; else the end."""
+        """Returns each partition's first offset whose record is of that time or later; else its end."""
         return self.watch.asker.offsets_at(time_ms)
 
     def start(
@@ -81,7 +81,7 @@ class ReplaceableTail(ABC):
         self.watch.add(self)
 
     def stop(self) -> None:
-        """No `deliver` after this returns."""
+        """Stops the tail: `deliver` is not called after this returns."""
         self.watch.remove(self)
         with self._lock:
             reader, self._reader = self._reader, None
@@ -90,9 +90,9 @@ class ReplaceableTail(ABC):
         self.watch.close()
 
     def look(self, told: Told, now_s: float) -> None:
-        """Replaces the reader where it stands still; called by the watch."""
+        """Replaces the reader where it stalls; called by the watch."""
         if not self._lock.acquire(blocking=False):
-            return  # a batch is being delivered: whatever takes so long, it is not the reader
+            return  # a batch is being delivered, so the reader is not stalled
         try:
             why = self._why_stalled(told, now_s)
             if why:
@@ -113,7 +113,7 @@ class ReplaceableTail(ABC):
         return f"partitions {stalled} are not read any more" if stalled else ""
 
     def _begin(self) -> None:
-        """Makes another reader the one that delivers; with the lock held."""
+        """Makes a new reader the delivering one. The caller holds the lock."""
         reader = _Reader(dict(self._positions))
         self._stalls = ReadingWatch(self._patience_s)
         reader.thread = threading.Thread(target=self._serve, args=(reader,), name="log-tail", daemon=True)
@@ -138,12 +138,12 @@ class ReplaceableTail(ABC):
                 source.close()
         except LogError as error:
             self._fail(reader, error)
-        except BaseException as error:  # noqa: BLE001 - a thread's edge: in silence, sockets would lose their feed
+        except BaseException as error:  # noqa: BLE001 - a thread's edge: ending silently, sockets would lose their feed
             _log.exception("log_tail_failed")
             self._fail(reader, LogError(f"the log's reader cannot go on: {error!r}"))
 
     def _take(self, reader: _Reader, records: Sequence[Record]) -> None:
-        """A reader that was replaced may come back with records: they are another's by now."""
+        """Delivers records, unless the reader was replaced: then its successor delivers them."""
         with self._lock:
             if self._reader is reader:
                 self._deliver(records)

@@ -1,4 +1,4 @@
-"""Watches that the topic stays the known one while a process runs: positions in another one would mean nothing (D2)."""
+"""Watches that the topic stays the known one while a process runs: positions in another would be wrong (D2)."""
 
 import threading
 from collections.abc import Callable
@@ -17,15 +17,15 @@ _log = structlog.get_logger(__name__)
 EVERY_S = 1.0
 _ASK_S = 5.0
 _GONE_MOST = 3
-"""Looks in a row that find no topic until it counts as deleted: a broker that starts may not know it yet."""
+"""The looks in a row without a topic after which it counts as deleted: a starting broker may not know it yet."""
 
 
 class TopicWatch:
-    """Asks the brokers every second, on a thread of its own, whether the topic is still the epoch's.
+    """Asks the brokers every second, on its own thread, whether the topic is still the epoch's.
 
-    Calls `failed` once, on that thread, when it is not, or when another epoch was opened: then the process must
-    acknowledge nothing more. Brokers and a PostgreSQL that do not answer are no such sign. Partitions that somebody has
-    added are logged once, as are records in them.
+    Calls `failed` once, on that thread, when it is not, or when another epoch was opened. The process must then
+    acknowledge nothing more. Brokers or a PostgreSQL that do not answer are no such sign. Added partitions are logged
+    once, and so are records in them.
     """
 
     def __init__(self, topics: KafkaTopics, epoch: Epoch, failed: Callable[[LogError], None]) -> None:
@@ -39,7 +39,7 @@ class TopicWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """No `failed` after this returns."""
+        """Stops the watch: `failed` is not called after this returns."""
         self._stopping.set()
         self._thread.join()
 
@@ -53,12 +53,12 @@ class TopicWatch:
                     self._failed(error)
                 return
             except LogError:
-                continue  # it is said by whoever reads or writes
+                continue  # readers and writers report it
             except DATABASE_ERRORS as error:
                 if not is_outage(error):
                     note_failure("topic_watch", error)
             finally:
-                connections.close_all()  # this thread's: no request ends here that would
+                connections.close_all()  # this thread's connections: no request ends here, which would close them
 
     def _look(self) -> None:
         found = self._topics.find(_ASK_S)
@@ -73,7 +73,7 @@ class TopicWatch:
     def _check_newest(self) -> None:
         newest = current_epoch()
         if newest is not None and newest.epoch != self._epoch.epoch:
-            raise TopicChanged(f"Epoch {self._epoch.epoch} is over: another one was opened. Start this process again.")
+            raise TopicChanged(f"Epoch {self._epoch.epoch} has ended: another one was opened. Restart this process.")
 
     def _warn_of_added(self, found: Topic) -> None:
         added = added_partitions(found, self._epoch)

@@ -1,4 +1,4 @@
-"""Creates the topic as it must be, and tells what a topic is: Kafka never makes one for us on first use (D1, D2)."""
+"""Creates and describes the topic: Kafka must never create one on first use (D1, D2)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _BY_THE_LOG = "LogAppendTime"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What the brokers say that a topic is; `topic_id` is another one when it was deleted and made again."""
+    """A topic as the brokers describe it. `topic_id` changes when a topic is deleted and created again."""
 
     topic_id: str
     partitions: int
@@ -34,7 +34,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
-    """What a topic is to be. With three copies or more, two must have a record before it is acknowledged."""
+    """A topic's wanted settings. With three copies or more, two must have a record before it is acknowledged."""
 
     partitions: int
     replication: int
@@ -47,7 +47,7 @@ class TopicPlan:
             "retention.bytes": "-1",
             "cleanup.policy": "delete",
             "unclean.leader.election.enable": "false",
-            # A feed that starts finds its beginning by time: a producer's clock that is slow would hide its records.
+            # A starting feed finds its beginning by time: the slow clock of a producer would hide its records.
             _STAMPS: _BY_THE_LOG,
         }
 
@@ -60,7 +60,7 @@ class KafkaTopics:
         self._admin = AdminClient(connection.common("topics") | NOT_LOGGED)
 
     def find(self, deadline_s: float = _ASK_S) -> Topic | None:
-        """The topic, or None where there is none; raises LogError when the brokers do not answer in time."""
+        """Returns the topic, or None where there is none; raises LogError when the brokers do not answer in time."""
         future = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=deadline_s)[self._topic]
         try:
             found = future.result(deadline_s)
@@ -73,7 +73,7 @@ class KafkaTopics:
         return Topic(str(found.topic_id), len(found.partitions), len(found.partitions[0].replicas))
 
     def create(self, plan: TopicPlan) -> None:
-        """Makes the topic; one that is there already is left as it is."""
+        """Creates the topic; leaves an existing topic as it is."""
         new = NewTopic(
             self._topic,
             num_partitions=plan.partitions,
@@ -84,12 +84,12 @@ class KafkaTopics:
             self._admin.create_topics([new], operation_timeout=_ASK_S)[self._topic].result(_ASK_S * 2)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise LogError(f"the topic cannot be made: {error.args[0].str()}") from error
+                raise LogError(f"the topic cannot be created: {error.args[0].str()}") from error
         except TimeoutError as error:
             raise LogError("the log does not answer") from error
 
     def differences(self, plan: TopicPlan) -> list[str]:
-        """Each setting of the topic that is not as planned, as a sentence."""
+        """Returns each setting of the topic that differs from the plan, as a sentence."""
         found = self._settings()
         return [
             f"{name} is {found[name].value}, not {wanted}"
@@ -98,16 +98,16 @@ class KafkaTopics:
         ]
 
     def check_stamps(self) -> None:
-        """Raises TopicChanged, saying what to do, unless the brokers' own clock gives each record its time (D18)."""
+        """Raises TopicChanged, saying what to do, unless the brokers' own clock stamps each record (D18)."""
         found = self._settings()[_STAMPS].value
         if found != _BY_THE_LOG:
             raise TopicChanged(
-                f"The topic's {_STAMPS} is {found}: records of a producer whose clock is slow would be overlooked. "
+                f"The topic's {_STAMPS} is {found}: records of a producer with a slow clock would be missed. "
                 "Run `manage.py topics create`: it sets LogAppendTime."
             )
 
     def set_stamps(self) -> bool:
-        """Makes the brokers give each record its time; returns False where they do so already."""
+        """Makes the brokers stamp each record; returns False where they do already."""
         if self._settings()[_STAMPS].value == _BY_THE_LOG:
             return False
         entry = ConfigEntry(_STAMPS, _BY_THE_LOG, incremental_operation=AlterConfigOpType.SET)
@@ -116,8 +116,8 @@ class KafkaTopics:
         return True
 
     def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """The offset after the last record of each of the partitions, now."""
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
+        """Returns the offset after the last record of each of the partitions."""
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the driver has no types
         asked = {TopicPartition(self._topic, partition): latest for partition in partitions}
         answers = self._admin.list_offsets(asked, request_timeout=_ASK_S)
         return {place.partition: _answer(answer).offset for place, answer in answers.items()}
@@ -131,7 +131,7 @@ class KafkaTopics:
 
 
 def _answer(asked: Any) -> Any:
-    """Returns what a future of confluent-kafka's brings; raises LogError."""
+    """Returns the result of a confluent-kafka future; raises LogError."""
     try:
         return asked.result(_ASK_S)
     except KafkaException as error:

@@ -1,4 +1,4 @@
-"""Watches whoever uses the log by what another client is told of it, and by the clock (decision 0024)."""
+"""Watches the log's clients, by what another client learns and by the clock (decision 0024)."""
 
 import threading
 import time
@@ -11,39 +11,39 @@ from klatsch.core.metrics import LOG_CLIENTS_REPLACED
 _EVERY_S = 1.0
 _SOON_S = 0.1
 _LATE_MOST_S = 2.0
-"""A round that took longer counts as that long: the process did not run, and nobody can have stood still then."""
+"""A longer round counts as this long: the process did not run, so that no client can have stalled in the rest."""
 _CLOSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the log answered in one round: the ends and leaders of those partitions whose leaders did."""
+    """The log's answers in one round: the ends and leaders of those partitions whose leaders answered."""
 
     ends: Mapping[int, int] = field(default_factory=dict)
     leaders: Mapping[int, int] = field(default_factory=dict)
 
 
 class Asker(Protocol):
-    """Asks the log on a client of its own. Every call returns: what hangs is given up, and its client replaced."""
+    """Asks the log on its own client. Every call returns: a hanging call is abandoned and its client replaced."""
 
     def ends(self, deadline_s: float) -> dict[int, int]: ...
     def offsets_at(self, time_ms: int) -> dict[int, int]: ...
     def ask(self) -> Told:
-        """Raises nothing; an answer may lack partitions."""
+        """Asks every leader. Raises nothing; the answer may lack partitions."""
 
     def close(self) -> None: ...
 
 
 class Watched(Protocol):
-    """One that uses the log; `look` is called on the watch's thread, with what has just been told."""
+    """A client of the log; `look` is called on the watch's thread, with the last round's answers."""
 
     def look(self, told: Told, now_s: float) -> None: ...
 
 
 class LogWatch:
-    """Asks the log each second on a thread of its own, once there is somebody to be watched.
+    """Asks the log each second on its own thread, once a client is added.
 
-    `asker` can also be asked at any time, on any thread.
+    `asker` can also be used at any time, on any thread.
     """
 
     def __init__(self, asker: Asker, every_s: float = _EVERY_S) -> None:
@@ -60,19 +60,19 @@ class LogWatch:
         self._thread: threading.Thread | None = None
 
     def known_ends(self) -> Mapping[int, int]:
-        """The log's ends as they were told last, a second ago or so; asks nobody."""
+        """Returns the log's ends of the last round, about a second old. Does no I/O."""
         return self._ends
 
     def leader(self, partition: int) -> int | None:
-        """The broker that led the partition when it was told last."""
+        """Returns the broker that led the partition in the last round."""
         return self._leaders.get(partition)
 
     def has_told_since(self, partition: int, since_s: float) -> bool:
-        """Returns whether the leader of the partition answered what was asked after `since_s` (monotonic)."""
+        """Returns whether the partition's leader answered a question that was asked after `since_s` (monotonic)."""
         return self._told_s.get(partition, 0.0) > since_s
 
     def ask_soon(self) -> None:
-        """Somebody waits for `has_told_since`: the next round comes within a tenth of a second."""
+        """Starts the next round within a tenth of a second, for callers that wait for `has_told_since`."""
         self._woken.set()
 
     def add(self, watched: Watched) -> None:
@@ -92,7 +92,7 @@ class LogWatch:
         if self._thread is not None:
             self._thread.join(_CLOSE_S)
             if self._thread.is_alive():
-                return  # in the middle of a question: the asker must not go while it is used
+                return  # in the middle of a question: the asker must not be closed in use
         self.asker.close()
 
     def _serve(self) -> None:
@@ -120,5 +120,5 @@ class LogWatch:
 
 
 def count_replaced(client: str) -> None:
-    """One of the driver's clients did not go on, and another took its place."""
+    """Counts a stalled client of the driver that was replaced."""
     LOG_CLIENTS_REPLACED.labels(client).inc()
