@@ -10,9 +10,9 @@ from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Returns what this process counts: of several workers on one port, the one that the request came to."""
+    """Answers this process's metrics. Of several workers on one port, the worker that got the request answers."""
     if not may_read(request.headers.get("Authorization", ""), settings.ENV["KLATSCH_METRICS_TOKEN"]):
-        return HttpResponse("A bearer token is needed.\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
+        return HttpResponse("Send the metrics token.\n", "text/plain", 401, headers={"WWW-Authenticate": "Bearer"})
     return HttpResponse(exposition(), CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 

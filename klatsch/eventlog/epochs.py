@@ -39,8 +39,8 @@ def check_same(found: Topic | None, known: Epoch) -> None:
         )
     if found.topic_id != known.topic_id:
         raise TopicChanged(
-            "The topic on the brokers is not the known one: it was deleted and created again, or the brokers are others. "
-            "If that is intended, run `manage.py topics adopt`, which opens the next epoch."
+            "The topic on the brokers is not the known one: it was deleted and created again, or these are other "
+            "brokers. If that is intended, run `manage.py topics adopt`, which opens the next epoch."
         )
     if found.partitions < known.partitions:
         raise TopicChanged(

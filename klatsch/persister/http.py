@@ -26,7 +26,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path != "/metrics":
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"Here are /livez and /metrics.\n")
         elif not may_read(self.headers.get("Authorization", ""), self.server.token):
-            self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"A bearer token is needed.\n")
+            self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"Send the metrics token.\n")
         else:
             self._answer(HTTPStatus.OK, CONTENT_TYPE, exposition())
 

@@ -67,7 +67,7 @@ def _check_header(record: Record, kind: RecordKind, event: Any) -> None:
             raise BadRecord("mismatch", f"header and value do not have the same {name}")
 
 
-def _check_storable(record: Record, kind: Kind, event: Any) -> None:
+def _check_storable(record: Record, kind: RecordKind, event: Any) -> None:
     """Refuses what the schema lets pass and PostgreSQL does not take, or not as it was written."""
     if _NUL in record.value and _NUL in record.value.replace(_BACKSLASH, b""):
         raise BadRecord("bad_record", "a text has the character NUL, which cannot be stored")

@@ -230,4 +230,4 @@ def test_a_writer_that_refuses_appends_nothing_and_reports_no_success(own_kafka:
                 writer.append(values_in(0, 1)[0], appended.reports.append)
         wait_until(lambda: appended.reports)
 
-        assert [report.error for report in appended.reports] == ["the topic is not the log any more"]
+        assert [report.error for report in appended.reports] == ["the topic is no longer the log"]

@@ -1,6 +1,7 @@
 """People, conversations and the records of what is said in them, made as the product makes them; for all tests."""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from klatsch.eventlog.partitions import partition_of
 from klatsch.records.decoding import decode
 from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
 from klatsch.records.keys import MEMBERS, PERSON
-from klatsch.records.members import ConversationKind, MembersChanged, Membership
+from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged, credential_digest
 from klatsch.records.values import encode
@@ -108,7 +109,7 @@ def standing(person: Somebody, version: int, *, active: bool) -> Membership:
     return Membership(user=person.name, user_id=person.user_id, active=active, role="member", version=version)
 
 
-def members(*standings: Membership, conversation: UUID = TEA, kind: ConversationKind = "group") -> Entry:
+def members(*standings: Membership, conversation: UUID = TEA, kind: Literal["direct", "group"] = "group") -> Entry:
     """The entry that tells of these people's standings."""
     event = MembersChanged(conversation=str(conversation), kind=kind, title="Tea", members=list(standings))
     return Entry(MEMBERS.of(event.conversation), encode(event), place=event.conversation.encode())

@@ -107,7 +107,7 @@ class GatewayHttp:
             self._fold()
             await Answer(send).whole(200, CONTENT_TYPE, exposition())
         else:
-            needed = b"A bearer token is needed.\n"
+            needed = b"Send the metrics token.\n"
             await Answer(send).whole(401, "text/plain", needed, (b"www-authenticate", b"Bearer"))
 
 
