@@ -89,12 +89,20 @@ def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kin
             continue  # for gateways: PostgreSQL knew before the log did
         elif memberships.is_removed(record.key, judged_actor(record.judge)):
             batch.void += 1
-        elif kind.judging is Judging.ONCE and judged_id(record.judge) in ids:
+        elif kind.judging is Judging.ONCE and not _is_first(record, ids):
             batch.copies += 1
         else:
-            ids.add(judged_id(record.judge))
             _add(batch, record, kind, event)
     return batch
+
+
+def _is_first(record: Record, ids: set[bytes]) -> bool:
+    """Returns whether the record's own id is not among these ids yet, and adds it."""
+    own_id = judged_id(record.judge)
+    if own_id in ids:
+        return False
+    ids.add(own_id)
+    return True
 
 
 def _add(batch: Batch, record: Record, kind: RecordKind, event: Any) -> None:

@@ -20,8 +20,6 @@ from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged
 from klatsch.records.values import Time, Uuid
 
-Event = MessagePosted | MessageChanged | MembersChanged | UserChanged
-
 
 class Judging(Enum):
     """Rules by which feeds and the persister decide, in the log's order, whether a record is in force."""
