@@ -194,7 +194,7 @@ def leader_answers_alone() -> None:
 
 def answers_come_early() -> None:
     writer = wiring.log_writer
-    _replace(wiring, "log_writer", lambda partitions, **rest: writer(partitions, **rest | {"reports": "all"}))
+    _replace(wiring, "log_writer", lambda *given, **rest: writer(*given, **rest | {"reports": "all"}))
     lost = Sending.lost
     epoch = wiring.known_log().epoch if _is_gateway() else 0
 
