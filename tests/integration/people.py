@@ -1,16 +1,11 @@
 """People for tests, made without hashing: a quarter of a second each would be most of a run."""
 
 import json
-import threading
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
-from klatsch.accounts import hashing
-from klatsch.accounts.hashing import BCryptAsTyped
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
 
@@ -18,32 +13,6 @@ V1 = "/api/v1"
 PASSWORD = "correct horse battery"
 CREDENTIALS = {"username": "ana", "password": PASSWORD}
 LEAST_ROUNDS = 4
-
-
-@pytest.fixture
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same hashing as ever, with so few rounds that one costs a millisecond."""
-    monkeypatch.setattr(BCryptAsTyped, "rounds", LEAST_ROUNDS)
-
-
-@pytest.fixture
-def no_hashing_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Another thread has the only slot, and nobody may wait for it."""
-    slots, taken, release = hashing.HashingSlots(1, 0, 5), threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with slots.take():
-            taken.set()
-            release.wait()
-
-    monkeypatch.setattr(hashing, "hashing_slots", lambda: slots)
-    monkeypatch.setattr("klatsch.api.hashing.hashing_slots", lambda: slots)
-    holder = threading.Thread(target=hold)
-    holder.start()
-    taken.wait()
-    yield
-    release.set()
-    holder.join()
 
 
 def make_person(username: str = "ana", **fields: Any) -> User:

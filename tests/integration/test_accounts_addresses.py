@@ -13,21 +13,18 @@ from django.test import Client
 
 from klatsch.accounts.addresses import address_key, fold_address
 from klatsch.accounts.models import User
+from tests.integration.credentials import session_of, settled
 from tests.integration.people import (
     PASSWORD,
     V1,
     make_person,
     make_person_with_password,
     post,
-    quick_hashes,
     register,
     wrong_fields,
 )
-from tests.integration.test_accounts_revocation import session_of
-from tests.integration.test_api_passwords import settled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 KEPT = "Ana@xn--bcher-kva.example"
 SPELLINGS = [
     KEPT,

@@ -11,12 +11,9 @@ from tests.integration.people import (
     PASSWORD,
     make_person,
     make_person_with_password,
-    no_hashing_slot,
-    quick_hashes,
 )
 
 pytestmark = pytest.mark.django_db
-__all__ = ["no_hashing_slot", "quick_hashes"]
 PEOPLE = "/admin/accounts/user/"
 TOKENS = "/admin/knox/authtoken/"
 

@@ -22,11 +22,9 @@ from tests.integration.people import (
     make_person_with_password,
     post,
     problem,
-    quick_hashes,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 MOST = 3
 
 

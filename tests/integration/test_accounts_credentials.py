@@ -29,10 +29,9 @@ from klatsch.accounts.services import (
 from klatsch.accounts.services import create_ticket as create_ticket_for
 from klatsch.core.errors import NotAuthenticated, NotFound
 from klatsch.records.people import credential_digest
-from tests.integration.people import PASSWORD, make_person, make_person_with_password, quick_hashes
+from tests.integration.people import PASSWORD, make_person, make_person_with_password
 
 pytestmark = pytest.mark.django_db
-__all__ = ["quick_hashes"]
 
 
 @pytest.mark.usefixtures("quick_hashes")

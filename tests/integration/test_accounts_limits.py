@@ -23,12 +23,10 @@ from tests.integration.people import (
     make_person_with_password,
     post,
     problem,
-    quick_hashes,
     register,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 LOGIN, TOKENS = f"{V1}/auth/login", f"{V1}/auth/tokens"
 
 

@@ -14,11 +14,10 @@ from klatsch.accounts.models import User
 from klatsch.accounts.passwords import confirm_reset
 from klatsch.accounts.services import register_person
 from klatsch.processes.management.commands import changepassword
-from tests.integration.people import V1, bearer, make_person, post, quick_hashes, wrong_fields
-from tests.integration.test_accounts_revocation import ended, live, session_of, token_of
+from tests.integration.credentials import ended, live, session_of, token_of
+from tests.integration.people import V1, bearer, make_person, post, wrong_fields
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 NFC = unicodedata.normalize("NFC", "Grüße aus Zürich")
 NFD = unicodedata.normalize("NFD", NFC)
 FORMS = {NFC, NFD, NFC.replace(" ", "\u00a0")}

@@ -24,6 +24,7 @@ from klatsch.accounts.models import Session, Ticket, User
 from klatsch.accounts.services import create_ticket, create_token, redeem_ticket
 from klatsch.core.errors import Conflict, NotAuthenticated
 from klatsch.records.people import credential_digest
+from tests.integration.credentials import ended, promised, session_of, token_of
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,
@@ -34,12 +35,9 @@ from tests.integration.people import (
     make_person,
     make_person_with_password,
     post,
-    quick_hashes,
 )
-from tests.integration.test_accounts_revocation import ended, promised, session_of, token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 NEW = "another horse battery"
 WINDOW_ROUNDS = 8
 """A hash of some 20 ms: long enough for a password to be changed while another thread checks the old one."""

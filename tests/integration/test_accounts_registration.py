@@ -7,10 +7,9 @@ from django.db import connections
 from klatsch.accounts.models import User
 from klatsch.accounts.services import register_person
 from klatsch.core.errors import BadRequest
-from tests.integration.people import PASSWORD, make_person, quick_hashes
+from tests.integration.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 
 
 def refusals(*, username: str = "ana", email: str = "ana@example.org", password: str = PASSWORD) -> dict[str, str]:

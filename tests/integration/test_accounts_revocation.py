@@ -22,49 +22,17 @@ from klatsch.records.keys import PERSON
 from klatsch.records.kinds import KINDS
 from klatsch.records.people import UserChanged, credential_digest
 from tests.integration.chat import Chat
+from tests.integration.credentials import ended, live, promised, session_of, token_of
 from tests.integration.people import (
     PASSWORD,
     V1,
-    bearer,
     log_in,
     make_person,
     make_person_with_password,
     post,
-    quick_hashes,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
-
-
-def promised() -> list[UserChanged]:
-    """What the log has been promised about people's own affairs, in order."""
-    events = [KINDS.decode(bytes(row.value)) for row in OutboxEntry.objects.order_by("id")]
-    return [event for event in events if isinstance(event, UserChanged)]
-
-
-def ended() -> set[str]:
-    """The digests that the log has been promised as ended."""
-    return {digest for event in promised() if event.credentials != "all" for digest in event.credentials}
-
-
-def session_of(person: User) -> tuple[Client, str]:
-    """Somebody's browser, and the digest of its session."""
-    client = Client()
-    client.force_login(person)
-    return client, credential_digest(client.cookies["sessionid"].value)
-
-
-def token_of(person: User) -> tuple[dict[str, str], str]:
-    """Somebody's header, and the digest of its token."""
-    before = set(AuthToken.objects.values_list("pk", flat=True))
-    headers = bearer(person)
-    [made] = AuthToken.objects.exclude(pk__in=before)
-    return headers, credential_digest(made.pk)
-
-
-def live(person: User, *digests: str) -> set[str]:
-    return find_live([HeldCredential(person.pk, digest) for digest in digests])
 
 
 class TestRecords:

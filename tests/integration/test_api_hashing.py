@@ -13,14 +13,11 @@ from tests.integration.people import (
     V1,
     bearer,
     make_person_with_password,
-    no_hashing_slot,
     post,
     problem,
-    quick_hashes,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["no_hashing_slot", "quick_hashes"]
 
 
 def operations_with_a_password() -> Iterator[tuple[str, str]]:

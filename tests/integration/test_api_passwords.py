@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -16,6 +15,7 @@ from klatsch.accounts.mail import Mailer, mailer
 from klatsch.accounts.models import Session, User
 from klatsch.accounts.passwords import confirmation_tokens
 from klatsch.core.errors import Unavailable
+from tests.integration.credentials import ended, live, session_of, settled, token_of
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,
@@ -27,38 +27,15 @@ from tests.integration.people import (
     make_person_with_password,
     post,
     problem,
-    quick_hashes,
     register,
     wrong_fields,
 )
-from tests.integration.test_accounts_revocation import ended, live, session_of, token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 NEW = "another horse battery"
 CHANGE = {"old_password": PASSWORD, "new_password": NEW}
 REAL = pytest.mark.django_db(transaction=True)
 """The mailer's thread reads by a connection of its own."""
-
-
-@pytest.fixture
-def client() -> Client:
-    """Unlike pytest-django's, one for whom CSRF is enforced, as for every browser."""
-    return Client(enforce_csrf_checks=True)
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
-
-
-def settled() -> None:
-    """The mailer has done all that it was asked for."""
-    done: list[bool] = []
-    mailer().submit(lambda: done.append(True))
-    until(lambda: done)
 
 
 def link(page: str) -> dict[str, str]:
@@ -72,19 +49,19 @@ def link(page: str) -> dict[str, str]:
 
 
 class TestChange:
-    def test_it_keeps_the_session_under_a_new_key_and_ends_all_others_and_all_tokens(self, client: Client) -> None:
+    def test_it_keeps_the_session_under_a_new_key_and_ends_all_others_and_all_tokens(self, browser: Client) -> None:
         ana = make_person_with_password()
         (_, other), (_, token) = session_of(ana), token_of(ana)
-        log_in(client)
+        log_in(browser)
         mine = Session.objects.exclude(digest=other).get()
-        assert post(client, f"{V1}/auth/password", CHANGE, headers=csrf(client)).status_code == 204
-        assert client.get(f"{V1}/me").json()["username"] == "ana"
-        assert client.cookies["sessionid"].value != mine.session_key
+        assert post(browser, f"{V1}/auth/password", CHANGE, headers=csrf(browser)).status_code == 204
+        assert browser.get(f"{V1}/me").json()["username"] == "ana"
+        assert browser.cookies["sessionid"].value != mine.session_key
         assert live(ana, other, token, mine.digest) == set()
         assert ended() == {other, token, mine.digest}
         assert Session.objects.get().digest not in ended()
         assert problem(log_in(Client())) == (401, "not_authenticated")
-        assert log_in(client, headers=csrf(client)).status_code == 401
+        assert log_in(browser, headers=csrf(browser)).status_code == 401
         assert post(Client(), f"{V1}/auth/login", CREDENTIALS | {"password": NEW}).status_code == 200
 
     def test_with_a_token_that_token_ends_too(self) -> None:
@@ -96,24 +73,24 @@ class TestChange:
         assert not Session.objects.exists()
         assert not AuthToken.objects.exists()
 
-    def test_what_is_wrong_is_named_and_changes_nothing(self, client: Client) -> None:
+    def test_what_is_wrong_is_named_and_changes_nothing(self, browser: Client) -> None:
         ana = make_person_with_password()
         headers, path = bearer(ana), f"{V1}/auth/password"
-        assert wrong_fields(post(client, path, headers=headers)).keys() == {"old_password", "new_password"}
-        assert wrong_fields(post(client, path, CHANGE | {"old_password": NEW}, headers=headers)) == {
+        assert wrong_fields(post(browser, path, headers=headers)).keys() == {"old_password", "new_password"}
+        assert wrong_fields(post(browser, path, CHANGE | {"old_password": NEW}, headers=headers)) == {
             "old_password": "wrong"
         }
         for weak in ("short", "12345678901", "password1", "ana@example.org"):
-            fields = wrong_fields(post(client, path, CHANGE | {"new_password": weak}, headers=headers))
+            fields = wrong_fields(post(browser, path, CHANGE | {"new_password": weak}, headers=headers))
             assert fields.keys() == {"new_password"}
-        assert client.get(f"{V1}/me", headers=headers).status_code == 200
+        assert browser.get(f"{V1}/me", headers=headers).status_code == 200
         assert ended() == set()
 
-    def test_it_needs_a_credential_and_with_a_session_the_csrf_token(self, client: Client) -> None:
+    def test_it_needs_a_credential_and_with_a_session_the_csrf_token(self, browser: Client) -> None:
         make_person_with_password()
-        assert problem(post(client, f"{V1}/auth/password", CHANGE)) == (401, "not_authenticated")
-        log_in(client)
-        assert problem(post(client, f"{V1}/auth/password", CHANGE)) == (403, "forbidden")
+        assert problem(post(browser, f"{V1}/auth/password", CHANGE)) == (401, "not_authenticated")
+        log_in(browser)
+        assert problem(post(browser, f"{V1}/auth/password", CHANGE)) == (403, "forbidden")
 
 
 @REAL

@@ -11,6 +11,7 @@ from knox.models import AuthToken
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, TokenUse, User
 from klatsch.records.people import credential_digest
+from tests.integration.credentials import ended, promised, session_of, token_of
 from tests.integration.people import (
     CREDENTIALS,
     PASSWORD,
@@ -22,13 +23,10 @@ from tests.integration.people import (
     make_person_with_password,
     post,
     problem,
-    quick_hashes,
     wrong_fields,
 )
-from tests.integration.test_accounts_revocation import ended, promised, session_of, token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 "

@@ -15,12 +15,10 @@ from tests.integration.people import (
     make_person_with_password,
     post,
     problem,
-    quick_hashes,
 )
 from tests.support.documents import openapi_errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
-__all__ = ["quick_hashes"]
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

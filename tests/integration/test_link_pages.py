@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 
 from klatsch.accounts.models import User
+from tests.integration.credentials import settled
 from tests.integration.people import V1, make_person_with_password, post
-from tests.integration.test_api_passwords import settled
 
 PAGES = ["/reset", "/confirm"]
 
