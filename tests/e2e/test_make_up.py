@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -66,8 +67,11 @@ class Up:
             "DJANGO_SUPERUSER_PASSWORD": "correct horse battery staple",
         }
 
+    def count(self, text: str) -> int:
+        return sum(text in line for line in self.lines)
+
     def says(self, text: str) -> bool:
-        return any(text in line for line in self.lines)
+        return self.count(text) > 0
 
     def wait_ready(self) -> None:
         wait_for(lambda: self.says("Klatsch is ready") or self.process.poll() is not None, READY_S, "ready")
@@ -122,10 +126,10 @@ def data() -> Iterator[Path]:
         yield Path(folder) / "data"
 
 
-@pytest.fixture
-def up(data: Path) -> Iterator[Up]:
-    (port,) = free_ports(1)
-    started = Up(data, port)
+@contextmanager
+def running(data: Path) -> Iterator[Up]:
+    """One run that is ready; it is killed where it was not ended."""
+    started = Up(data, free_ports(1)[0])
     try:
         started.wait_ready()
         yield started
@@ -134,57 +138,57 @@ def up(data: Path) -> Iterator[Up]:
             started.end(signal.SIGKILL)
 
 
-def test_it_serves_the_documentation_and_the_admin_and_says_where(up: Up) -> None:
-    assert up.get("/readyz")[0] == 200
-    assert up.get("/api/docs")[0] == 200
-    assert up.get("/admin/")[0] == 200
-    (line,) = [line for line in up.lines if "Klatsch is ready" in line]
-    assert f"http://localhost:{up.port}/api/docs" in line
-    assert f"http://localhost:{up.port}/admin/" in line
+@pytest.fixture(scope="class")
+def up(data: Path) -> Iterator[Up]:
+    """One run for all tests of a class, which stops in time after them."""
+    with running(data) as started:
+        yield started
+        assert started.end() < STOP_S
 
 
-def test_it_stops_within_ten_seconds_and_has_its_data_when_it_comes_again(up: Up, data: Path) -> None:
-    up.manage("createsuperuser", "--no-input", "--username", "ada", "--email", "ada@example.invalid")
-    assert up.end() < STOP_S
-    assert up.process.returncode == 0
-    assert up.says("Stopping")
-    again = Up(data, up.port)
-    try:
-        again.wait_ready()
+class TestWhileItRuns:
+    def test_it_serves_the_documentation_and_the_admin_and_says_where(self, up: Up) -> None:
+        assert up.get("/readyz")[0] == 200
+        assert up.get("/api/docs")[0] == 200
+        assert up.get("/admin/")[0] == 200
+        (line,) = [line for line in up.lines if "Klatsch is ready" in line]
+        assert f"http://localhost:{up.port}/api/docs" in line
+        assert f"http://localhost:{up.port}/admin/" in line
+
+    def test_a_second_one_on_the_same_data_is_refused_and_does_no_harm(self, up: Up, data: Path) -> None:
+        second = Up(data, free_ports(1)[0])
+        assert second.process.wait(30) == 1
+        wait_for(lambda: second.says("already running"), 5, "it said why")
+        assert up.get("/readyz")[0] == 200
+
+    @pytest.mark.parametrize("name", ["gateway", "persister", "java", "postgres"])
+    def test_what_dies_is_started_again(self, up: Up, name: str) -> None:
+        told = up.count("ended by itself")
+        victim = up.child(name)
+        victim.kill()
+        wait_for(lambda: up.count("ended by itself") > told, 5, "the death was told")
+        wait_for(lambda: any(c.pid != victim.pid for c in children_named(up, name)), 30, f"another {name} runs")
+        wait_for(lambda: up.get("/readyz")[0] == 200, 60, "all is ready again, after:\n" + "\n".join(up.lines))
+
+
+def test_it_stops_within_ten_seconds_and_has_its_data_when_it_comes_again(data: Path) -> None:
+    with running(data) as up:
+        up.manage("createsuperuser", "--no-input", "--username", "ada", "--email", "ada@example.invalid")
+        assert up.end() < STOP_S
+        assert up.process.returncode == 0
+        assert up.says("Stopping")
+    with running(data) as again:
         count = "from klatsch.accounts.models import User; print(User.objects.filter(username='ada').count())"
         assert again.manage("shell", "--no-imports", "-c", count).strip() == "1"
         assert "the known one" in again.manage("topics", "verify")
         assert again.end(signal.SIGINT) < STOP_S
-    finally:
-        if again.process.poll() is None:
-            again.end(signal.SIGKILL)
 
 
-def test_killed_it_leaves_nothing_running_and_works_the_next_time(up: Up, data: Path) -> None:
-    assert up.end(signal.SIGKILL) < STOP_S
-    again = Up(data, up.port)
-    try:
-        again.wait_ready()
+def test_killed_it_leaves_nothing_running_and_works_the_next_time(data: Path) -> None:
+    with running(data) as up:
+        assert up.end(signal.SIGKILL) < STOP_S
+    with running(data) as again:
         assert again.get("/readyz")[0] == 200
-    finally:
-        again.end()
-
-
-def test_a_second_one_on_the_same_data_is_refused_and_does_no_harm(up: Up, data: Path) -> None:
-    second = Up(data, free_ports(1)[0])
-    assert second.process.wait(30) == 1
-    wait_for(lambda: second.says("already running"), 5, "it said why")
-    assert up.get("/readyz")[0] == 200
-
-
-@pytest.mark.parametrize("name", ["gateway", "persister", "java", "postgres"])
-def test_what_dies_is_started_again(up: Up, name: str) -> None:
-    victim = up.child(name)
-    victim.kill()
-    wait_for(lambda: up.says("ended by itself"), 5, "the death was told")
-    wait_for(lambda: any(c.pid != victim.pid for c in children_named(up, name)), 30, f"another {name} runs")
-    wait_for(lambda: up.get("/readyz")[0] == 200, 60, "all is ready again, after:\n" + "\n".join(up.lines))
-    assert up.end() < STOP_S
 
 
 def children_named(up: Up, name: str) -> list[psutil.Process]:
