@@ -1,4 +1,4 @@
-"""One minute of `make faults`, on servers of its own: several faults in overlapping pairs, and nothing is lost."""
+"""Twenty seconds of `make faults`, on servers of its own: several faults in overlapping pairs, and nothing is lost."""
 
 import os
 import subprocess
@@ -14,9 +14,9 @@ _SEED = 11
 
 
 @pytest.mark.timeout(240)
-def test_a_minute_of_faults_loses_doubles_and_reorders_nothing_and_shows_nothing_to_strangers(tmp_path: Path) -> None:
+def test_twenty_seconds_of_faults_lose_double_and_reorder_nothing_and_show_nothing_to_strangers(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
-    argv = [sys.executable, "-m", "faults", "--seed", str(_SEED), "--minutes", "0.5", "--talks", "16", "--rate", "120"]
+    argv = [sys.executable, "-m", "faults", "--seed", str(_SEED), "--minutes", "0.35", "--talks", "16", "--rate", "120"]
     done = subprocess.run(
         [*argv, "--ledger", str(ledger)], cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True,
         text=True, check=False,
@@ -24,4 +24,4 @@ def test_a_minute_of_faults_loses_doubles_and_reorders_nothing_and_shows_nothing
     assert done.returncode == 0, done.stdout + done.stderr
     lines = read_ledger(ledger)
     assert list(shortcomings(lines)) == []
-    assert sum(isinstance(line, FaultLine) for line in lines) >= 6
+    assert sum(isinstance(line, FaultLine) for line in lines) >= 4

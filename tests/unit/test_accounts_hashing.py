@@ -51,6 +51,12 @@ def held(slots: hashing.HashingSlots, *places: str) -> Iterator[None]:
             thread.join()
 
 
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes bcrypt quick, with the fewest rounds that it takes: slots and algorithms are the same."""
+    monkeypatch.setattr(hashing.BCryptAsTyped, "rounds", 4)
+
+
 @pytest.fixture
 def no_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whoever wants to hash now finds every slot taken."""

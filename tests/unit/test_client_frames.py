@@ -113,7 +113,7 @@ def _spoiled(draw: st.DrawFn) -> str:
         return json.dumps(frame)
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.lists(_spoiled(), max_size=8), st.sampled_from([None, Welcome("ana", True, 25, 0, 64, 65_536)]))
 def test_whatever_the_server_says_is_read_or_garbled_and_the_state_goes_on(
     said: list[str], welcome: Welcome | None

@@ -110,7 +110,7 @@ class Application:
                 self.view[message.id] = message
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(
     st.randoms(use_true_random=False),
     st.lists(st.sampled_from(STEPS), min_size=5, max_size=80),
