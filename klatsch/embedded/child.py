@@ -1,4 +1,4 @@
-"""Child processes that never outlive us, and what is the same for every one of them."""
+"""Starts child processes that never outlive this one, and stops them."""
 
 import contextlib
 import functools
@@ -20,13 +20,13 @@ import psutil
 from klatsch.core.parent import die_with
 
 POLL_S = 0.02
-# Below the range from which Linux takes ports for outgoing connections (32768 up): a client that retries a port of that
-# range while its server is down may connect to itself, and the server could not come back to it.
+# Below the range from which Linux takes ports for outgoing connections (32768 up). A client that retries a port of
+# that range while its server is down may connect to itself, and the server could not bind the port again.
 _PORTS = range(20_000, 32_000)
 
 
 class EmbeddedError(Exception):
-    """Something the person at the terminal can mend; the text is the sentence that says how."""
+    """Raised for a problem that the user can fix; the text says how."""
 
 
 def spawn(
@@ -41,7 +41,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Starts a child that gets `death_signal` when this process ends in any way, `kill -9` included (Linux).
 
-    It has a session of its own: Ctrl-C in the terminal reaches us alone, and we decide the order of stopping.
+    The child has its own session: Ctrl-C reaches only this process, which decides the order of stopping.
     """
 
     def start() -> subprocess.Popen[bytes]:
@@ -56,7 +56,8 @@ def spawn(
             extra_groups=user if user is None else [],
             start_new_session=True,
             cwd=cwd,
-            # After the change of user, which would clear it. The parent is named, for it may die before the child asks.
+            # Runs after the change of user, which would clear it. Names the parent, which may die before the child
+            # asks.
             preexec_fn=functools.partial(die_with, os.getpid(), int(death_signal)),  # noqa: PLW1509 - one C call
         )
 
@@ -73,7 +74,7 @@ def run(
     user: int | None = None,
     cwd: Path | None = None,
 ) -> tuple[int, str]:
-    """Runs a child to its end; its status and all that it said. When this process ends first, it is killed."""
+    """Runs a child to its end; returns its status and output. It is killed if this process ends first."""
     pipe = subprocess.PIPE
     process = spawn(argv, env=env, text=pipe, output=pipe, user=user, death_signal=signal.SIGKILL, cwd=cwd)
     said, _ = process.communicate(text)
@@ -101,7 +102,7 @@ def _start_forking_thread(_pid: int) -> queue.SimpleQueue[_Job]:
 
 
 def _forking_thread() -> queue.SimpleQueue[_Job]:
-    """The death signal comes when the *thread* that forked ends: so one thread, which never ends, forks for all."""
+    """Returns the queue of the one thread that forks: the death signal comes when a child's forking thread ends."""
     return _start_forking_thread(os.getpid())
 
 
@@ -112,7 +113,7 @@ def _group_of(user: int) -> int:
 
 
 def end(process: subprocess.Popen[bytes] | None, number: signal.Signals, deadline_s: float) -> None:
-    """Asks a child to end, and kills it when it has not within `deadline_s`."""
+    """Asks a child to end, and kills it after `deadline_s`."""
     if process is None or process.poll() is not None:
         return
     process.send_signal(number)
@@ -124,7 +125,7 @@ def end(process: subprocess.Popen[bytes] | None, number: signal.Signals, deadlin
 
 
 def end_leftovers(found: Callable[[psutil.Process], bool], number: signal.Signals, deadline_s: float) -> None:
-    """Ends processes of an earlier run whose parent could not: `found` recognises them among this machine's."""
+    """Ends processes that an earlier, killed run left behind; `found` recognizes them among all processes."""
     leftovers = [process for process in psutil.process_iter() if _is(found, process)]
     for process in leftovers:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -146,7 +147,7 @@ def _is(found: Callable[[psutil.Process], bool], process: psutil.Process) -> boo
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes] | None, deadline_s: float, name: str, log: Path
 ) -> None:
-    """Returns when `ready()`; raises EmbeddedError with the end of the log when the child died or time ran out."""
+    """Returns when `ready()`; raises EmbeddedError with the log's end when the child died or time ran out."""
     until = time.monotonic() + deadline_s
     while not ready():
         if process is None or process.poll() is not None:
@@ -158,7 +159,7 @@ def wait_until(
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, for a person to read."""
+    """Returns the last lines of a log for a person to read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 200 * lines))
@@ -168,7 +169,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, all different."""
+    """Returns distinct ports of 127.0.0.1 that are free."""
     with contextlib.ExitStack() as held:
         ports: list[int] = []
         for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
@@ -178,4 +179,6 @@ def free_ports(count: int) -> list[int]:
             with contextlib.suppress(OSError):
                 listener.bind(("127.0.0.1", port))
                 ports.append(port)
-    raise EmbeddedError(f"No free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1.")
+    raise EmbeddedError(
+        f"There is no free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1. Stop another program."
+    )

@@ -1,4 +1,4 @@
-"""The folder of one trial installation (KLATSCH_DATA): who uses it, its secret, and how to reach what runs in it."""
+"""The folder of a trial installation (KLATSCH_DATA): its lock, its secret, and the settings of the running services."""
 
 import fcntl
 import os
@@ -12,19 +12,19 @@ import environ
 from klatsch.embedded import child
 from klatsch.embedded.child import EmbeddedError
 
-_LEAST_FREE_BYTES = 500_000_000  # PostgreSQL's empty cluster 60 MB, write-ahead and Kafka's logs; and room to work
-_PATIENCE_S = 0.5  # `published` holds the lock for the moment it takes to see that nobody else does
+_LEAST_FREE_BYTES = 500_000_000  # an empty PostgreSQL cluster (60 MB), write-ahead and Kafka's logs, and room to work
+_PATIENCE_S = 0.5  # `published` holds the lock for the moment of its check
 
 
 def default_folder(checkout: Path) -> Path:
-    """KLATSCH_DATA, which the environment names, or else `.env` in the checkout, whose names are then known to all."""
+    """Returns KLATSCH_DATA of the environment or, if unset, of `.env` in the checkout, which it loads; or a default."""
     if (checkout / ".env").exists():
         environ.Env.read_env(checkout / ".env")
     return Path(os.environ.get("KLATSCH_DATA") or ".klatsch")
 
 
 class DataFolder:
-    """Opened by one process at a time; what it keeps secret only its owner can read."""
+    """A data folder, opened by one process at a time. Only its owner can read its secrets."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -32,12 +32,12 @@ class DataFolder:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Makes the folder and takes it for this process; EmbeddedError where another has it or the disk is full."""
+        """Creates the folder and locks it; raises EmbeddedError when another process has it or the disk is full."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         free = shutil.disk_usage(self.path).free
         if free < _LEAST_FREE_BYTES:
             raise EmbeddedError(
-                f"The disk of {self.path} is full ({free // 1_000_000} MB free): make room for "
+                f"The disk of {self.path} is full ({free // 1_000_000} MB free). Free "
                 f"{_LEAST_FREE_BYTES // 1_000_000} MB, or set KLATSCH_DATA to a folder on another disk."
             )
         until = time.monotonic() + _PATIENCE_S
@@ -45,38 +45,38 @@ class DataFolder:
             time.sleep(child.POLL_S)
         if lock is None:
             raise EmbeddedError(
-                f"Klatsch is already running on {self.path}: stop it first, or set KLATSCH_DATA (and KLATSCH_PORT) to "
-                "run a second one."
+                f"Klatsch is already running on {self.path}. Stop it first, or set KLATSCH_DATA (and KLATSCH_PORT) to "
+                "run a second installation."
             )
         self._lock = lock
 
     def remove(self) -> None:
-        """Removes the folder and all that it holds; EmbeddedError while Klatsch runs on it."""
+        """Removes the folder with all its data; raises EmbeddedError while Klatsch runs on it."""
         lock = self._take_lock()
         if lock is None:
-            raise EmbeddedError(f"Klatsch is running on {self.path}: stop it first.")
+            raise EmbeddedError(f"Klatsch is running on {self.path}. Stop it first.")
         try:
             shutil.rmtree(self.path)
         finally:
             os.close(lock)
 
     def secret_key(self) -> str:
-        """Random, made once: sessions outlive restarts."""
+        """Returns a random key, created once, so that sessions outlive restarts."""
         file = self.path / "secret_key"
         if not file.exists():
             _write_private(file, secrets.token_urlsafe(48))
         return file.read_text().strip()
 
     def publish(self, settings: dict[str, str]) -> None:
-        """Leaves word of how to reach what is running, for commands beside it."""
+        """Writes the running services' settings for commands that run beside them."""
         _write_private(self._env_file, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
     def withdraw(self) -> None:
-        """Nothing is running any more."""
+        """Removes the settings that `publish` wrote."""
         self._env_file.unlink(missing_ok=True)
 
     def published(self) -> dict[str, str] | None:
-        """The settings of what is running on this folder; None where nothing is, even if a killed run left its word."""
+        """Returns the settings of the running services; None when nothing runs, even after a killed run."""
         if not self._env_file.exists():
             return None
         lock = self._take_lock()
@@ -87,7 +87,7 @@ class DataFolder:
         return {name: value for name, _, value in pairs}
 
     def _take_lock(self) -> int | None:
-        """A held lock (closing it, or the end of this process, gives it back), or None where another holds it."""
+        """Returns a held lock, or None where another process holds it. Closing it or ending the process releases it."""
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once from the Maven repository, each checked against the lock file before it gets its name."""
+"""Kafka's jars: fetched once from the Maven repository, and checked against the lock file before they are named."""
 
 import contextlib
 import errno
@@ -23,11 +23,11 @@ from klatsch.embedded.child import EmbeddedError
 LOCK = Path(__file__).with_name("kafka-4.4.0.lock")
 _AT_ONCE = 8
 _ATTEMPTS = 4
-_FIRST_PAUSE_S = 0.5  # then twice as long each time
-_SILENCE_S = 20  # nothing came for so long: try again
-_DEADLINE_S = 900  # 45 MB over the slowest line that anybody would wait for
+_FIRST_PAUSE_S = 0.5  # doubles each time
+_SILENCE_S = 20  # without data for this long, the download is tried again
+_DEADLINE_S = 900  # 45 MB over a very slow line
 _CHUNK_BYTES = 65_536
-# Every copy of a jar has the same date: the Java class archive is bound to the dates of its jars.
+# Every copy of a jar has one date: the Java class archive depends on the dates of its jars.
 _DATE_S = 1_000_000_000
 
 
@@ -45,13 +45,13 @@ class Jar:
 
 
 def read_lock(lock: Path = LOCK) -> list[Jar]:
-    """The jars that the broker consists of."""
+    """Returns the jars of the broker."""
     lines = (line.split() for line in lock.read_text().splitlines())
     return [Jar(sha256, int(size), path) for sha256, size, path in lines]
 
 
 def cache_folder() -> Path:
-    """Where what can be fetched again is kept, for all data folders of this person together."""
+    """Returns the folder of downloads, which all data folders of this user share."""
     named = os.environ.get("KLATSCH_CACHE")
     if named:
         return Path(named).absolute()
@@ -59,9 +59,9 @@ def cache_folder() -> Path:
 
 
 def fetch_jars(cache: Path, *, lock: Path = LOCK, repository: str | None = None) -> list[Path]:
-    """The jars' files, after fetching what is missing; what is there already is only looked at (existence and size).
+    """Returns the jars' files after fetching the missing ones. Existing files are checked by size alone.
 
-    Raises EmbeddedError with what to do when they cannot be had, or are not what the lock file says.
+    Raises EmbeddedError, saying what to do, when they cannot be fetched or do not match the lock file.
     """
     folder = cache / lock.stem
     jars = read_lock(lock)
@@ -82,7 +82,7 @@ def _make_writable(folder: Path) -> None:
         reason = error.strerror or str(error)
     if reason:
         raise EmbeddedError(
-            f"Kafka cannot be kept in {folder} ({reason}): set KLATSCH_CACHE to a folder of your own and start again."
+            f"Kafka cannot be stored in {folder} ({reason}). Set KLATSCH_CACHE to a folder of your own and start again."
         )
 
 
@@ -94,11 +94,11 @@ def _is_there(file: Path, jar: Jar) -> bool:
 
 
 def _repository() -> str:
-    """Maven Central, unless KLATSCH_MAVEN_URL names a mirror of it."""
+    """Returns Maven Central's address, or its mirror in KLATSCH_MAVEN_URL."""
     mirror = os.environ.get("KLATSCH_MAVEN_URL")
     if mirror:
         return mirror.rstrip("/")
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - 0.3 s, to be paid only where jars are missing
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - takes 0.3 s, which is needed only when jars are missing
 
     return str(MAVEN_CENTRAL_URL)
 
@@ -119,11 +119,11 @@ def _fetch_all(jars: list[Jar], folder: Path, repository: str) -> None:
 
 
 class _Damaged(Exception):
-    """Bytes came that are not the ones the lock file names."""
+    """Raised when received bytes do not match the lock file."""
 
 
 def _certificates() -> ssl.SSLContext:
-    """All that might be meant: the system's, SSL_CERT_FILE's, what requests would take, and certifi's where none is."""
+    """Trusts all certificates that may be meant: the system's, SSL_CERT_FILE's, and requests' or else certifi's."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()
     with contextlib.suppress(OSError):
@@ -141,7 +141,7 @@ class _Download:
     until: float = field(default_factory=lambda: time.monotonic() + _DEADLINE_S)
 
     def fetch(self, jar: Jar) -> None:
-        """Tries a few times; the reason of the last failure is in the EmbeddedError."""
+        """Fetches a jar in a few attempts; raises EmbeddedError with the reason of the last failure."""
         for attempt in range(_ATTEMPTS):
             try:
                 self._fetch_once(jar)
@@ -167,7 +167,7 @@ class _Download:
             temporary.unlink(missing_ok=True)
 
     def _receive(self, jar: Jar, file: IO[bytes]) -> None:
-        """Writes the jar to `file`; raises _Damaged when these are not the bytes of the lock file."""
+        """Writes the jar to `file`; raises _Damaged when the bytes do not match the lock file."""
         digest = hashlib.sha256()
         received = 0
         url = f"{self.repository}/{jar.path}"
@@ -180,11 +180,11 @@ class _Download:
                 self._check_time()
         if received != jar.size or digest.hexdigest() != jar.sha256:
             self.progress.add(-received)
-            raise _Damaged("what came is not what the lock file names")
+            raise _Damaged("the received file does not match the lock file")
 
     def _check_time(self) -> None:
         if self.cancelled.is_set() or time.monotonic() > self.until:
-            raise TimeoutError(f"not done in {_DEADLINE_S} s")
+            raise TimeoutError(f"not finished within {_DEADLINE_S} s")
 
 
 def _is_disk_full(error: Exception) -> bool:
@@ -193,21 +193,21 @@ def _is_disk_full(error: Exception) -> bool:
 
 def _what_to_do(jar: Jar, repository: str, error: Exception) -> str:
     if _is_disk_full(error):
-        return f"The disk is full: free 200 MB for the cache (KLATSCH_CACHE moves it) and start again ({error})."
+        return f"The disk is full. Free 200 MB for the cache (KLATSCH_CACHE moves it) and start again ({error})."
     if isinstance(error, _Damaged):
         return (
-            f"{jar.name} from {repository} is damaged or has been tampered with, so it was thrown away: "
-            "start again, or set KLATSCH_MAVEN_URL to a repository that you trust."
+            f"{jar.name} from {repository} is damaged or has been tampered with, so it was deleted. "
+            "Start again, or set KLATSCH_MAVEN_URL to a repository that you trust."
         )
     reason = getattr(error, "reason", error)
     return (
-        f"Kafka could not be fetched from {repository} ({reason}): check the network (HTTPS_PROXY, SSL_CERT_FILE), or "
-        "name a mirror in KLATSCH_MAVEN_URL, and start again; what has been fetched is kept."
+        f"Kafka could not be fetched from {repository} ({reason}). Check the network (HTTPS_PROXY, SSL_CERT_FILE), or "
+        "set KLATSCH_MAVEN_URL to a mirror, and start again. Fetched files are kept."
     )
 
 
 class _Progress:
-    """A bar on a terminal, else a line at the beginning and one at the end."""
+    """Shows a bar on a terminal, else a line at the beginning and one at the end."""
 
     def __init__(self, count: int, size: int) -> None:
         self._lock = threading.Lock()
@@ -227,11 +227,11 @@ class _Progress:
                 print(f"\r{self._what} [{'#' * done:<30}]", end="", flush=True)
 
     def give_up(self) -> None:
-        """Ends the progress line, so that the next output begins on a line of its own."""
+        """Ends the progress line, so that the next output begins on its own line."""
         if self._bar:
             print(flush=True)
 
     def finish(self) -> None:
-        """Says how long it took."""
+        """Prints the elapsed time."""
         start = "\n" if self._bar else ""
         print(f"{start}Kafka fetched and checked in {time.monotonic() - self._started:.1f} s.", flush=True)

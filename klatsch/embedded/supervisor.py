@@ -1,4 +1,4 @@
-"""Keeps named children running, and stops them in order when we are told to stop."""
+"""Keeps named children running, and stops them in order on request."""
 
 import contextlib
 import signal
@@ -17,8 +17,8 @@ from klatsch.embedded.child import EmbeddedError
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 10.0
 HEALTHY_AFTER_S = 30.0
-STOP_DEADLINE_S = 9.0  # of the 10 that are promised; one is for killing and for our own end
-_RESERVED_S = 1.0  # of the stop's time, kept for each child that comes after the one being waited for
+STOP_DEADLINE_S = 9.0  # of the promised 10 s; one is for killing children and ending this process
+_RESERVED_S = 1.0  # of the stop's time, reserved for each child that is still to be stopped
 _LONGEST_LINE = 65_536
 
 
@@ -39,11 +39,11 @@ Report = Callable[[str], None]
 
 
 class Program:
-    """One command whose lines appear on our output after its name."""
+    """A command whose output lines appear on this process's output, behind its name."""
 
     def __init__(self, name: str, argv: list[str], env: Mapping[str, str], report: Report) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self.log: Path | None = None  # all that it says has been seen already
+        self.log: Path | None = None  # its output has been shown already
         self._name = name
         self._argv = argv
         self._env = env
@@ -68,11 +68,11 @@ class Program:
 
 
 class Stopped(BaseException):
-    """A signal asked us to stop; like KeyboardInterrupt no `except Exception` takes it for a fault."""
+    """Raised by a signal to stop. Like KeyboardInterrupt, it is not caught by `except Exception`."""
 
 
 class StopSignals:
-    """SIGINT, SIGTERM and SIGHUP: the first raises Stopped in the main thread, a second sets `hurry`."""
+    """Handles SIGINT, SIGTERM and SIGHUP: the first raises Stopped in the main thread, a second sets `hurry`."""
 
     def __init__(self) -> None:
         self.hurry = threading.Event()
@@ -100,12 +100,12 @@ class _Watched:
     service: Service
     started_s: float
     delay_s: float = FIRST_DELAY_S
-    due_s: float | None = None  # when to start it again; None while it runs
+    due_s: float | None = None  # the time of its next start; None while it runs
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Starts again what dies, later and later while it keeps dying; stops all, the last started first."""
+    """Restarts children that die, with growing delays; stops them all, the last started first."""
 
     report: Report
     clock: Callable[[], float] = time.monotonic
@@ -113,17 +113,17 @@ class Supervisor:
     _watched: list[_Watched] = field(default_factory=list)
 
     def watch(self, name: str, service: Service) -> None:
-        """Takes charge of a service, started or about to be; the order of these calls is the reverse of stopping."""
+        """Supervises a service, started or about to be. Services stop in the reverse order of these calls."""
         self._watched.append(_Watched(name, service, self.clock()))
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Watches until `until()`, or until a signal's Stopped."""
+        """Watches until `until()`, or until a signal raises Stopped."""
         while not until():
             self.look()
             time.sleep(5 * child.POLL_S)
 
     def look(self) -> None:
-        """One look at every child: says what died, and starts what is due."""
+        """Looks at every child once: reports deaths, and starts children that are due."""
         for watched in self._watched:
             process = watched.service.process
             if watched.due_s is None:
@@ -133,7 +133,7 @@ class Supervisor:
                 self._start_again(watched)
 
     def stop(self, deadline_s: float = STOP_DEADLINE_S) -> None:
-        """Ends all, one after the other, within `deadline_s` in all; at once when `hurry` is set."""
+        """Ends all children, one after the other, within `deadline_s` in total; at once when `hurry` is set."""
         until = time.monotonic() + deadline_s
         for after, watched in _counted_down(self._watched):
             watched.service.terminate()
@@ -167,18 +167,18 @@ class Supervisor:
             watched.started_s, watched.due_s = self.clock(), None
 
     def _postpone(self, watched: _Watched, what: str, said: str) -> None:
-        self.report(f"{what} starting it again in {watched.delay_s:g} s.{said}")
+        self.report(f"{what} restarting it in {watched.delay_s:g} s.{said}")
         watched.due_s = self.clock() + watched.delay_s
         watched.delay_s = min(2 * watched.delay_s, LONGEST_DELAY_S)
 
 
 def _counted_down(watched: list[_Watched]) -> Iterator[tuple[int, _Watched]]:
-    """From the last to the first, each with the number of those still to come after it."""
+    """Yields the watched from last to first, each with the number of those still to come."""
     for index in range(len(watched) - 1, -1, -1):
         yield index, watched[index]
 
 
 def print_line(line: str) -> None:
-    """To our output as long as anybody reads it: a closed terminal must not keep us from stopping in order."""
+    """Prints a line as long as the output is open: a closed terminal must not prevent stopping in order."""
     with contextlib.suppress(OSError, ValueError):
         print(line, flush=True)

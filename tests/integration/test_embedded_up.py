@@ -93,7 +93,7 @@ def test_a_first_run_without_network_is_told_in_one_sentence(data: Path) -> None
     )
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
-    assert "check the network" in done.stderr
+    assert "Check the network" in done.stderr
 
 
 def test_a_full_disk_is_told_in_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_home_where_nothing_can_be_kept_is_told_by_the_setting_that_moves_the_
     done = embedded(data / "data", KLATSCH_PORT=str(port), **nowhere)
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
-    assert "set KLATSCH_CACHE" in done.stderr
+    assert "Set KLATSCH_CACHE" in done.stderr
     assert "KLATSCH_DATA" not in done.stderr
 
 

@@ -127,7 +127,7 @@ def test_a_repository_that_stumbles_is_asked_again(lock: Path, repository: Repos
 
 
 def test_without_a_network_one_sentence_says_what_to_do(lock: Path, tmp_path: Path) -> None:
-    with pytest.raises(EmbeddedError, match="check the network") as caught:
+    with pytest.raises(EmbeddedError, match="Check the network") as caught:
         jars.fetch_jars(tmp_path, lock=lock, repository="http://127.0.0.1:1")
     assert "\n" not in str(caught.value)
 
