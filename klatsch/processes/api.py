@@ -1,4 +1,4 @@
-"""The api: REST, Swagger UI and admin, as WSGI (design.md: six times less CPU a request than Django's ASGI handler)."""
+"""The api process: REST, Swagger UI and admin over WSGI, at a sixth of the ASGI handler's CPU time (design.md)."""
 
 from django.conf import settings
 from granian import Granian
@@ -20,7 +20,7 @@ def run(*, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.RSGI,
         websockets=False,
-        http=HTTPModes.http1,  # HTTP/2 would have bounds of its own, and proxies do not speak it to what is behind them
+        http=HTTPModes.http1,  # HTTP/2 has bounds of its own, and proxies do not use it towards servers
         http1_settings=HTTP1Settings(header_read_timeout=int(HEAD_S * 1_000), max_buffer_size=HEAD_BYTES_MOST),
         workers=workers,
         backlog=_BACKLOG,

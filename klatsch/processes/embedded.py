@@ -1,4 +1,4 @@
-"""`make up`: a real PostgreSQL, a real Kafka, the gateway (REST with it) and a persister, on this machine."""
+"""`make up`: runs PostgreSQL, Kafka, the gateway (with REST) and a persister on this machine."""
 
 import argparse
 import contextlib
@@ -22,7 +22,7 @@ from klatsch.embedded.supervisor import Program, Stopped, StopSignals, Superviso
 
 ROOT = Path(__file__).resolve().parents[2]
 _HOST = "127.0.0.1"
-_STEP_DEADLINE_S = 300  # a migration of a full archive
+_STEP_DEADLINE_S = 300  # for migrating a full archive
 _READY_DEADLINE_S = 120
 _LONGEST_PORT = 65_535
 _PUBLISHED = (
@@ -38,7 +38,7 @@ _PUBLISHED = (
 
 
 class Installation:
-    """Everything that `up` starts, in the order in which it can work."""
+    """Everything that `up` starts, in the order of its dependencies."""
 
     def __init__(self, folder: DataFolder, port: int, supervisor: Supervisor) -> None:
         self._folder = folder
@@ -48,10 +48,10 @@ class Installation:
         self._python = [sys.executable, str(ROOT / "manage.py")]
 
     def start(self) -> None:
-        """Returns when the gateway says that it is ready."""
+        """Returns when the gateway reports that it is ready."""
         self._set_defaults()
         postgres, kafka = self._own_services()
-        # The slower one first, beside all that needs only the other.
+        # Kafka starts first, as it is slower, beside everything that needs only PostgreSQL.
         wait_for_kafka = _in_background(lambda: _bring_up(kafka))
         _bring_up(postgres)
         self._step("migrate", "migrate", "--no-input")
@@ -63,7 +63,7 @@ class Installation:
         until = time.monotonic() + _READY_DEADLINE_S
         self._supervisor.run(until=lambda: self._is_ready() or time.monotonic() > until)
         if not self._is_ready():
-            raise EmbeddedError(f"Klatsch was not ready after {_READY_DEADLINE_S} s: the lines above say why.")
+            raise EmbeddedError(f"Klatsch was not ready after {_READY_DEADLINE_S} s. The lines above say why.")
 
     def _set_defaults(self) -> None:
         """Sets defaults for plain HTTP on this machine, where the environment has no value."""
@@ -79,7 +79,7 @@ class Installation:
             self._env[name] = self._env.get(name) or value
 
     def _own_services(self) -> tuple[EmbeddedPostgres | None, EmbeddedKafka | None]:
-        """Those whose address nobody has set; watched in the order that is the reverse of stopping."""
+        """Returns the services whose address is not set; watched in the reverse order of stopping."""
         postgres, kafka = None, None
         if not self._env.get("DATABASE_URL"):
             postgres = EmbeddedPostgres(self._folder.path / "postgres")
@@ -92,7 +92,7 @@ class Installation:
         return postgres, kafka
 
     def _step(self, name: str, *arguments: str) -> None:
-        """Runs one of our commands to its end; what it said is shown when it fails."""
+        """Runs a manage.py command to its end; shows its output when it fails."""
         log = self._folder.path / f"{name}.log"
         with log.open("wb") as output:
             process = child.spawn([*self._python, *arguments], env=self._env, output=output)
@@ -113,7 +113,7 @@ class Installation:
         return False
 
     def _host_header(self) -> str:
-        """A name that the server answers to, whatever the person allows."""
+        """Returns a name that the server answers to, whatever hosts are allowed."""
         first = self._env["KLATSCH_ALLOWED_HOSTS"].split(",")[0].strip()
         return "localhost" if first == "*" else first.removeprefix(".")
 
@@ -146,7 +146,7 @@ def _in_background(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def _chosen_port() -> int:
-    """KLATSCH_PORT, if nobody has it."""
+    """Returns KLATSCH_PORT if it is free; raises EmbeddedError otherwise."""
     text = os.environ.get("KLATSCH_PORT") or "8000"
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _LONGEST_PORT):
         raise EmbeddedError(f"KLATSCH_PORT must be a number from 1 to {_LONGEST_PORT}.")
@@ -156,14 +156,14 @@ def _chosen_port() -> int:
             probe.bind((_HOST, int(text)))
         except OSError as error:
             raise EmbeddedError(
-                f"Port {text} cannot be had ({error.strerror}): set KLATSCH_PORT to another, as in "
+                f"Port {text} cannot be used ({error.strerror}). Set KLATSCH_PORT to another, for example "
                 "`KLATSCH_PORT=8001 make up`."
             ) from None
     return int(text)
 
 
 def up(folder: DataFolder) -> None:
-    """Starts everything and keeps it running until a signal; leaves nothing behind but the data."""
+    """Starts everything and keeps it running until a signal; leaves only the data behind."""
     began = time.monotonic()
     signals = StopSignals()
     supervisor = Supervisor(print_line, hurry=signals.hurry)
@@ -186,12 +186,12 @@ def up(folder: DataFolder) -> None:
 
 
 def run(folder: DataFolder, command: list[str]) -> None:
-    """Becomes `python COMMAND` with the settings of what is running on this folder, or of the environment."""
+    """Becomes `python COMMAND` with the settings of the services that run on this folder, or of the environment."""
     settings = folder.published() or {}
     if not settings and not (os.environ.get("DATABASE_URL") and os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
-        raise EmbeddedError(f"Nothing is running on {folder.path}: start Klatsch with `make up` in another terminal.")
+        raise EmbeddedError(f"Nothing is running on {folder.path}. Start Klatsch with `make up` in another terminal.")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # `-m` finds modules of this repository from anywhere.
+    # `-m` finds modules of this repository from any folder.
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, *command], {**os.environ, **settings})  # noqa: S606 - the person's own
 
@@ -201,7 +201,7 @@ def reset(folder: DataFolder) -> None:
     if not folder.path.exists():
         print(f"There is no data in {folder.path}.")
         return
-    print(f"Remove everything in {folder.path}, all messages with it? [y/N] ", end="", flush=True)
+    print(f"Remove everything in {folder.path}, including all messages? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip() == "y":
         folder.remove()
     else:
@@ -209,16 +209,17 @@ def reset(folder: DataFolder) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; every failure that a person can mend ends with one sentence and status 1."""
+    """Runs the command line; a failure that the user can fix ends with one sentence and status 1."""
     parser = argparse.ArgumentParser(prog="python -m klatsch.processes.embedded", description=__doc__)
-    parser.add_argument("--data", type=Path, help="where everything is kept (default: KLATSCH_DATA, or .klatsch here)")
+    parser.add_argument("--data", type=Path, help="folder of all data (default: KLATSCH_DATA, or .klatsch here)")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("up", help="start everything on KLATSCH_PORT (8000) and keep it running; the default")
-    commands.add_parser("reset", help="remove everything that is kept, after asking")
+    commands.add_parser("reset", help="remove all data, after asking")
     runner = commands.add_parser(
-        "run", help="run a Python program beside it, such as: run -- manage.py createsuperuser"
+        "run",
+        help="run Python with the settings of the running services, such as: run -- manage.py createsuperuser",
     )
-    runner.add_argument("program", nargs=argparse.REMAINDER, help="what to give to Python")
+    runner.add_argument("program", nargs=argparse.REMAINDER, help="the arguments of Python")
     chosen = parser.parse_args(arguments)
     default = default_folder(ROOT)
     folder = DataFolder(chosen.data or default)
@@ -234,11 +235,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _sentence(error: EmbeddedError | OSError) -> str:
-    """Returns what went wrong and what to do, as one sentence; an unexpected OSError is raised again."""
+    """Returns a sentence that says what went wrong and what to do; re-raises an unexpected OSError."""
     if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
-        return "The disk is full: make room, or set KLATSCH_DATA (and KLATSCH_CACHE) to a folder on another disk."
+        return "The disk is full. Free some space, or set KLATSCH_DATA (and KLATSCH_CACHE) to a folder on another disk."
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-        return f"{error.filename} cannot be used ({error.strerror}): set KLATSCH_DATA to a folder of your own."
+        return f"{error.filename} cannot be used ({error.strerror}). Set KLATSCH_DATA to a folder of your own."
     if isinstance(error, OSError):
         raise error
     return str(error)

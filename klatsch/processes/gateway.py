@@ -1,4 +1,4 @@
-"""The gateway: WebSockets, fed by the log; the same port answers REST (design.md, Processes)."""
+"""The gateway process: WebSockets, fed by the log, and REST on the same port (design.md, Processes)."""
 
 import asyncio
 import contextlib
@@ -71,18 +71,19 @@ _LOOKUPS_WAITING_MOST = 1_000
 _DATABASE_DEADLINE_S = 10.0
 _TICK_S = 0.5
 _KEEP_ALIVE_S = 75
-"""An idle HTTP connection is kept for longer than clients and balancers keep theirs (5 to 60 s): the one that closes
-first must be the one that sends next, or a request meets a connection that is just being closed.
+"""The lifetime of an idle HTTP connection, longer than that of clients and balancers (5 to 60 s).
+
+The side that sends the next request must close first; otherwise a request meets a closing connection.
 """
 _CLOSE_S = 2.0
-"""For what is not a socket of ours: requests at work, and records that wait to be sent."""
+"""The time to finish requests in progress and to send queued records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where the feed begins, where it must be before anybody is served, and who was removed before.
+    """Where the feed begins, the ends to reach before serving, and the earlier removals.
 
-    From `recent` on it knows every copy, so that what it remembers from there can be replayed.
+    From `recent` on the feed knows every copy, so that what it remembers from there can be replayed.
     """
 
     begin: dict[int, int]
@@ -92,7 +93,7 @@ class Start:
 
 
 def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
-    """Begins far enough back for every copy to be known (D3), also of what the archive has not come to yet."""
+    """Begins far enough back for the feed to know every copy (D3), including records that are not archived yet."""
     ends = tail.ends()
     oldest = tail.offsets_at(0)
     now_ms, span_ms = wiring.clock_ms(), settings.ENV["KLATSCH_RING_SECONDS"] * 1_000
@@ -106,11 +107,11 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
 
 
 def begin_of(partition: int, archived: int, oldest: int, spans_ago: Callable[[int], Mapping[int, int]]) -> int:
-    """The offset of a span ago or, where the archive lags further behind, of a span or two before its place."""
-    late = 1  # so many spans ago is no later than the archive's place
+    """Returns the offset of a span ago or, where the archive is further behind, of a span or two before its place."""
+    late = 1  # this many spans ago is not later than the archive's place
     while spans_ago(late)[partition] > max(archived, oldest):
         late *= 2
-    early = late // 2  # and so many spans ago is later
+    early = late // 2  # and this many spans ago is later
     while late - early > 1:
         middle = (late + early) // 2
         early, late = (middle, late) if spans_ago(middle)[partition] > archived else (early, middle)
@@ -133,7 +134,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
 
     def fail(error: BaseException) -> None:
         failures.append(error)
-        # Acknowledged is nothing more, over sockets or REST: the topic may not be the log any more.
+        # Nothing is acknowledged any more, over sockets or REST: the topic may not be the log any more.
         feeding.halt()
         reporting.refuse()
         server.should_exit = True
@@ -162,11 +163,11 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         _config(parts, wiring.ports(reporting, tail, progress, rates)),
         lambda: drain(parts.opening, parts.hub, parts.marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
-    # What is here now stays. Looked at in each full garbage collection, it would hold the event loop for 50 ms.
+    # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.
     gc.collect()
     gc.freeze()
     tail.start(start.begin, feeding.deliver, failed)
-    feeding.deliver([])  # an empty log is read up already
+    feeding.deliver([])  # marks an empty log as read
     watch = wiring.topic_watch(epoch, failed)
     ticking = [
         run_in_background(_every(_TICK_S, parts.sending.tick), "tick", fail),
@@ -194,7 +195,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """Parts that live as long as the process, and serve all of its connections."""
+    """Parts that live as long as the process and serve all of its connections."""
 
     hub: Hub
     feed: Feed
@@ -330,18 +331,18 @@ def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
-        proxy_headers=False,  # uvicorn believes any X-Forwarded-For of a local peer; see accounts.limits
+        proxy_headers=False,  # uvicorn trusts any X-Forwarded-For of a local peer; see accounts.limits
     )
 
 
 def _at_once_each(cap: str) -> AtOnce:
-    """Returns the count of a person's sockets, or polls."""
+    """Returns the cap on a person's sockets, or polls."""
     most = settings.ENV["KLATSCH_CONNECTIONS_PER_PERSON"]
-    return AtOnce(most, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
+    return AtOnce(most, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open. Close some first.")
 
 
 async def _prune(tail: KafkaTail, feed: Feed) -> None:
-    """Forgets, now and then, who was removed before all that the log holds, as the persisters do."""
+    """Forgets, periodically, removals that are older than the log, like the persisters."""
     while True:
         await asyncio.sleep(PRUNE_EVERY_S)
         with contextlib.suppress(LogError):

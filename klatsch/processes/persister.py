@@ -1,4 +1,4 @@
-"""The persister: a member of the consumer group that makes the archive, and the relay of the outbox."""
+"""The persister process: a member of the consumer group that writes the archive, and the relay of the outbox."""
 
 import signal
 import threading
@@ -23,9 +23,9 @@ _SCRAPE_S = 2.0
 
 
 def run(*, metrics_host: str, metrics_port: int) -> None:
-    """Stores what comes until SIGTERM or SIGINT; raises LogError when it cannot go on and must not skip.
+    """Stores records until SIGTERM or SIGINT; raises LogError when it cannot continue without skipping.
 
-    With `metrics_port` 0 it answers no HTTP; raises OSError when that port cannot be had.
+    With `metrics_port` 0 it answers no HTTP. Raises OSError when that port cannot be used.
     """
     end_on_uncaught()
     stopping = _stopping_on_signals()
@@ -51,7 +51,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     failures: list[LogError] = []
 
     def failed(error: LogError) -> None:
-        writer.refuse()  # the relay must not take for done what another topic has
+        writer.refuse()  # the relay must not mark records as done that went to another topic
         failures.append(error)
         stopping.set()
 
@@ -75,7 +75,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
 
 
 def _ends(tail: KafkaTail) -> dict[int, int]:
-    """Asked when scraped, and not of what this process has fetched: a worker that is stuck fetches nothing more."""
+    """Returns the log's ends for a scrape. Asks the log, because a stuck worker fetches nothing more."""
     try:
         return tail.ends(_SCRAPE_S)
     except LogError:
@@ -90,7 +90,7 @@ def _oldest(tail: KafkaTail) -> dict[int, int]:
 
 
 def _stopping_on_signals() -> threading.Event:
-    """Set by SIGTERM or SIGINT."""
+    """Returns an event that SIGTERM or SIGINT sets."""
     stopping = threading.Event()
 
     def stop(number: int, _frame: FrameType | None) -> None:

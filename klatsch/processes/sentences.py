@@ -15,14 +15,14 @@ _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.Undefi
 
 @contextmanager
 def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
-    """Raises CommandError, beginning so, for what an operator can mend; what is a fault of ours goes on as it is."""
+    """Raises CommandError, with this beginning, for errors that an operator can fix; other errors propagate."""
     try:
         yield
     except LogError as error:
         raise CommandError(f"{beginning}{error}") from error
     except DATABASE_ERRORS as error:
         if is_outage(error):
-            raise CommandError(f"{beginning}PostgreSQL does not answer (DATABASE_URL)") from error
+            raise CommandError(f"{beginning}PostgreSQL does not answer. Check DATABASE_URL") from error
         if sqlstate_of(error) not in _LACKING:
             raise
-        raise CommandError(f"{beginning}PostgreSQL lacks tables of this version: run manage.py migrate") from error
+        raise CommandError(f"{beginning}PostgreSQL lacks tables of this version. Run manage.py migrate") from error

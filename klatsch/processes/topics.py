@@ -1,4 +1,4 @@
-"""The topic's life: made once, checked at each start, and exchanged only on purpose (D2)."""
+"""The topic's life: created once, checked at each start, and replaced only on request (D2)."""
 
 import time
 from collections.abc import Mapping
@@ -17,35 +17,35 @@ _AGAIN_S = 0.1
 
 
 def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: bool = False) -> str:
-    """Makes the topic and opens epoch 1; says what it did. Where both are there already it checks them, and sets only
-    that the brokers give each record its time.
+    """Creates the topic and opens epoch 1; returns a sentence about it.
 
-    A topic with records that this archive does not know is refused, as is making a lost one anew without `again`.
+    Where both exist it checks them, and changes only that the brokers stamp each record. It refuses a topic with
+    records that this archive does not know, and refuses to create a lost topic anew without `again`.
     """
     found = topics.find()
     if found is not None and current_epoch() is not None:
         epoch = check_topic(found)
-        altered = " From now on, the brokers give each record its time." if topics.set_stamps() else ""
-        return f"The topic is there already: {_described(epoch)}.{altered}"
+        altered = " From now on, the brokers stamp each record." if topics.set_stamps() else ""
+        return f"The topic exists already: {_described(epoch)}.{altered}"
     if found is None:
         if current_epoch() is not None and not again:
             check_topic(None)
         topics.create(plan)
         found = _await_topic(topics)
         if current_epoch() is not None:
-            return "The topic is made anew. Run `manage.py topics adopt` to open its epoch."
+            return "The topic is created anew. Run `manage.py topics adopt` to open its epoch."
     elif any(tail.ends().values()):
         raise TopicChanged(
             "The topic holds records that this database does not know. Point DATABASE_URL at the archive that "
             "belongs to them, or run `manage.py topics adopt` to read them all into this one."
         )
-    topics.set_stamps()  # another tool may have made it
+    topics.set_stamps()  # another tool may have created it
     epoch = _open_epoch(found, tail.offsets_at(0))
-    return f"Made the topic: {_described(epoch)}."
+    return f"Created the topic: {_described(epoch)}."
 
 
 def verify_topic(topics: KafkaTopics, plan: TopicPlan) -> str:
-    """Says that the topic is the known one, and how it differs from the settings; raises TopicChanged."""
+    """Returns that the topic is the known one, and how it differs from the settings; raises TopicChanged."""
     found = topics.find()
     epoch = check_topic(found)
     assert found is not None
@@ -63,7 +63,7 @@ def _warnings(topics: KafkaTopics, found: Topic, epoch: Epoch) -> list[str]:
         return []
     ignored = sum(topics.ends(added).values())
     warning = (
-        f"Somebody has added {len(added)} partitions: they stay unused, and the {ignored} records in them are ignored. "
+        f"{len(added)} partitions were added: they stay unused, and the {ignored} records in them are ignored. "
         "`manage.py topics adopt --dry-run` says how to use them."
     )
     return [warning]
@@ -91,25 +91,25 @@ def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
         return None if known.partitions == found.partitions else _adopt_other_number(found, known, tail)
     starts = tail.offsets_at(0)
     records = _count(starts, tail.ends())
-    former = "" if known is None else f" What epoch {known.epoch}'s topic held and the archive does not is gone."
-    meaning = f"Another topic is the log: {found.partitions} partitions, with {records} records to be read.{former}"
+    former = "" if known is None else f" Records of epoch {known.epoch} that are not archived are lost."
+    meaning = f"Another topic becomes the log: {found.partitions} partitions, with {records} records to read.{former}"
     return Adoption(found, starts, meaning)
 
 
 def _adopt_other_number(found: Topic, known: Epoch, tail: LogTail) -> Adoption:
-    """Partitions that the epoch has are read on from where the archive is, which must be their end."""
+    """Continues in the epoch's partitions from the archive's offsets, which must be their ends."""
     starts, ends = dict(tail.offsets_at(0)), tail.ends()
     archived = archived_offsets(known.epoch)
     kept = {p: max(offset, starts[p]) for p, offset in archived.items() if p in starts}
     if missing := _count(kept, ends):
         raise TopicChanged(
-            f"The archive lacks {missing} records of epoch {known.epoch}, which are to be judged before others. "
-            "Stop all gateways and apis, let a persister finish, stop it, and adopt then."
+            f"The archive lacks {missing} records of epoch {known.epoch}, which must be judged before others. "
+            "Stop all gateways and apis, let a persister finish, stop it, and run this command again."
         )
     starts |= kept
     meaning = (
-        f"The topic stays the log, with {found.partitions} partitions instead of {known.partitions}, among which "
-        f"conversations move. {_count(starts, ends)} records in added partitions, ignored so far, will be read."
+        f"The topic stays the log, with {found.partitions} partitions instead of {known.partitions}, so that "
+        f"conversations move between them. {_count(starts, ends)} ignored records in added partitions will be read."
     )
     return Adoption(found, starts, meaning)
 
@@ -119,17 +119,17 @@ def _count(begin: Mapping[int, int], ends: Mapping[int, int]) -> int:
 
 
 def adopt_topic(adoption: Adoption) -> str:
-    """Opens the next epoch; clients start anew with a `reset`."""
+    """Opens the next epoch; clients reload after a `reset`."""
     epoch = _open_epoch(adoption.found, adoption.starts)
     return f"Epoch {epoch.epoch} is open. Restart gateways, api and persisters."
 
 
 def _await_topic(topics: KafkaTopics) -> Topic:
-    """The topic that the controller has just made; each broker learns of it in its own time."""
+    """Returns the topic that the controller has just created; each broker learns of it in its own time."""
     deadline_s = time.monotonic() + _SHOWN_S
     while (found := topics.find()) is None:
         if time.monotonic() > deadline_s:
-            raise LogError("the brokers made the topic and do not show it yet: run the command again")
+            raise LogError("the brokers created the topic but do not show it yet: run the command again")
         time.sleep(_AGAIN_S)
     return found
 

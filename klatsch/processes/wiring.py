@@ -1,4 +1,4 @@
-"""Joins the parts, by plain constructor calls: settings in, processes' components out."""
+"""Joins the parts by plain constructor calls: settings in, components of a process out."""
 
 import dataclasses
 import time
@@ -26,7 +26,7 @@ from klatsch.postgres.connections import connect
 
 
 def clock_ms() -> int:
-    """Milliseconds since 1970-01-01 UTC."""
+    """Returns milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
 
 
@@ -48,12 +48,11 @@ def log_topics() -> KafkaTopics:
 
 
 GROUP_CHANGES_PER_SECOND = 20
-"""Of one person through one process. Each is a transaction, and a push to every member who is connected."""
+"""Changes of one person through one process: each is a transaction, and a push to every connected member."""
 _WAITS_SHARE = 4
 _POSTGRES_17 = 170_000
 _TRANSACTION_MS = 10_000
-"""A batch takes well under a second. What a stopped persister has begun must not hold up, for as long as it is stopped,
-who has its partitions by then."""
+"""The longest transaction. A stopped persister's must not block the persister that takes over its partitions."""
 
 
 def topic_plan() -> TopicPlan:
@@ -62,7 +61,7 @@ def topic_plan() -> TopicPlan:
 
 
 def known_log() -> Epoch:
-    """The epoch of the topic that is there; raises TopicChanged or LogError when that is not the known one."""
+    """Returns the epoch of the brokers' topic; raises TopicChanged or LogError unless it is the known one."""
     topics = log_topics()
     epoch = check_topic(topics.find())
     topics.check_stamps()
@@ -72,7 +71,7 @@ def known_log() -> Epoch:
 def log_writer(
     tail: KafkaTail, partitions: int, *, reports: str = "all", failed: Callable[[LogError], None] | None = None
 ) -> KafkaWriter:
-    """A producer that the tail's watch watches."""
+    """Returns a producer that the tail's watch watches."""
     topic = settings.ENV["KLATSCH_TOPIC"]
     return KafkaWriter(kafka_connection(), topic, partitions, reports=reports, failed=failed, watch=tail.watch)
 
@@ -82,17 +81,17 @@ def log_tail(partitions: int) -> KafkaTail:
 
 
 def connect_archive(role: str) -> psycopg.Connection[Any]:
-    """A connection of its own, outside Django's pool, for SQL that runs on one thread for ever."""
+    """Connects outside Django's pool, for SQL that runs on one thread for ever."""
     connection = connect(role)
     if connection.info.server_version >= _POSTGRES_17:
-        # idle_in_transaction_session_timeout would not do: libpq's Flush after a pipeline disarms it.
+        # idle_in_transaction_session_timeout does not work here: libpq's Flush after a pipeline disarms it.
         connection.execute(f"SET transaction_timeout = {_TRANSACTION_MS}".encode())
         connection.commit()
     return connection
 
 
 def close_pool() -> None:
-    """Ends Django's pool: Python 3.13 would wait 5 s for each of its threads, which it no longer runs by then."""
+    """Closes Django's pool: at exit, Python 3.13 would wait 5 s for each of its threads, which no longer run."""
     django_connection.close()
     django_connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
 
@@ -102,9 +101,9 @@ def topic_watch(epoch: Epoch, failed: Callable[[LogError], None]) -> TopicWatch:
 
 
 def make_ports(lost: Callable[[LogError], None]) -> Ports:
-    """Returns what REST endpoints use, made anew for a process of their own; raises TopicChanged, LogError.
+    """Returns new ports of REST endpoints, for a process of their own; raises TopicChanged, LogError.
 
-    `lost` is called, on any thread, when they are of no use any more.
+    `lost` is called, on any thread, when they can no longer be used.
     """
     epoch = known_log()
     tail, progress = log_tail(epoch.partitions), archive_progress()
@@ -122,14 +121,14 @@ def make_ports(lost: Callable[[LogError], None]) -> Ports:
 
 
 def archive_progress() -> ArchiveProgress:
-    """Half of the threads that answer REST go on answering while the archive does not come on."""
+    """Lets half of the REST threads wait for the archive, so that the others keep answering when it is stuck."""
     return ArchiveProgress(max(1, settings.ENV["KLATSCH_API_THREADS"] // 2))
 
 
 def archive_waits() -> AtOnce:
-    """One person holds a quarter of the threads that answer REST at most, while the archive does not come on."""
+    """Caps one person's waits for the archive at a quarter of the REST threads."""
     most = max(1, settings.ENV["KLATSCH_API_THREADS"] // _WAITS_SHARE)
-    detail = "Several of your requests wait for the archive. Try again."
+    detail = "Several of your requests wait for the archive already. Try again later."
     return AtOnce(most, cap="waits", refusal=Unavailable, detail=detail)
 
 
@@ -139,7 +138,7 @@ def rates() -> Buckets:
 
 
 def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
-    """Returns what REST endpoints use, from parts that the process has already."""
+    """Returns the ports of REST endpoints, from parts that the process has already."""
     topics = log_topics()
 
     def check_log(deadline_s: float) -> None:

@@ -53,7 +53,7 @@ NOWHERE = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
 def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence() -> None:
     said = manage("demo", KLATSCH_SECRET_KEY="k" * 50, DATABASE_URL=NOWHERE, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert said.returncode == 1
-    assert "PostgreSQL does not answer (DATABASE_URL)" in said.stderr
+    assert "PostgreSQL does not answer. Check DATABASE_URL" in said.stderr
     assert "Traceback" not in said.stderr
     assert "hunter2" not in said.stderr
 
@@ -61,8 +61,8 @@ def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence() -> Non
 @pytest.mark.parametrize("error", [OperationalError("down"), psycopg.OperationalError("down")])
 def test_a_process_that_loses_postgresql_at_its_start_ends_with_a_sentence(error: Exception) -> None:
     with (
-        pytest.raises(CommandError, match=r"the gateway does not go on: PostgreSQL does not answer"),
-        told_in_a_sentence("the gateway does not go on: "),
+        pytest.raises(CommandError, match=r"the gateway cannot continue: PostgreSQL does not answer"),
+        told_in_a_sentence("the gateway cannot continue: "),
     ):
         raise error
 
@@ -75,7 +75,7 @@ def test_a_log_that_does_not_answer_is_told_in_its_own_words() -> None:
 @pytest.mark.django_db
 def test_tables_that_are_not_there_yet_are_told_with_what_makes_them() -> None:
     with (
-        pytest.raises(CommandError, match=r"run manage\.py migrate"),
+        pytest.raises(CommandError, match=r"Run manage\.py migrate"),
         told_in_a_sentence(),
         connection.cursor() as cursor,
     ):

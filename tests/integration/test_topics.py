@@ -127,7 +127,7 @@ def offsets(epoch: int) -> dict[int, int]:
 
 
 def test_create_makes_the_topic_as_planned_and_opens_epoch_1(desk: Desk) -> None:
-    assert desk.create() == "Made the topic: epoch 1, 3 partitions."
+    assert desk.create() == "Created the topic: epoch 1, 3 partitions."
 
     found, epoch = desk.topics.find(), current_epoch()
     assert found is not None
@@ -143,7 +143,7 @@ def test_create_is_harmless_when_the_topic_is_there(desk: Desk) -> None:
     desk.write(2)
     found = desk.topics.find()
 
-    assert desk.create() == "The topic is there already: epoch 1, 3 partitions."
+    assert desk.create() == "The topic exists already: epoch 1, 3 partitions."
     assert desk.topics.find() == found
     assert Epoch.objects.count() == 1
 
@@ -151,7 +151,7 @@ def test_create_is_harmless_when_the_topic_is_there(desk: Desk) -> None:
 def test_an_empty_topic_that_somebody_else_made_is_taken(desk: Desk) -> None:
     desk.make_anew()
 
-    assert desk.create() == "Made the topic: epoch 1, 3 partitions."
+    assert desk.create() == "Created the topic: epoch 1, 3 partitions."
 
 
 def test_a_topic_with_records_unknown_to_the_database_is_refused(desk: Desk) -> None:
@@ -247,12 +247,12 @@ def test_an_added_partition_is_told_and_changes_nothing(desk: Desk) -> None:
     desk.add_partition()
     desk.write_into(3)
 
-    assert desk.create() == "The topic is there already: epoch 1, 3 partitions."
+    assert desk.create() == "The topic exists already: epoch 1, 3 partitions."
     assert check_topic(desk.topics.find()).partitions == 3
     first, *warned = desk.verify().splitlines()
     assert first == "The topic is the known one: epoch 1, 3 partitions."
     assert len(warned) == 1
-    assert "added 1 partitions" in warned[0]
+    assert "1 partitions were added" in warned[0]
     assert "the 1 records in them are ignored" in warned[0]
 
 
@@ -268,7 +268,7 @@ def test_added_partitions_are_adopted_when_all_else_is_archived_and_then_read_fr
 
     assert adoption is not None
     assert "4 partitions instead of 3" in adoption.meaning
-    assert "1 records in added partitions" in adoption.meaning
+    assert "1 ignored records in added partitions" in adoption.meaning
     assert Epoch.objects.count() == 1
     adopt_topic(adoption)
     assert offsets(2) == desk.topics.ends(range(3)) | {3: 0}
@@ -292,9 +292,9 @@ def test_the_brokers_give_each_record_its_time_and_a_topic_that_says_otherwise_i
         desk.topics.check_stamps()
     assert desk.verify().splitlines()[1:] == ["  message.timestamp.type is CreateTime, not LogAppendTime"]
 
-    assert desk.create().endswith("From now on, the brokers give each record its time.")
+    assert desk.create().endswith("From now on, the brokers stamp each record.")
     desk.topics.check_stamps()
-    assert desk.create() == "The topic is there already: epoch 1, 3 partitions."
+    assert desk.create() == "The topic exists already: epoch 1, 3 partitions."
 
 
 def test_an_empty_topic_that_another_tool_made_gets_the_brokers_times(desk: Desk) -> None:
@@ -345,7 +345,7 @@ def test_a_watch_says_that_another_epoch_was_opened(desk: Desk) -> None:
         desk.adopt()
         wait_until(lambda: failures)
 
-    assert ["Epoch 1 is over" in str(error) for error in failures] == [True]
+    assert ["Epoch 1 has ended" in str(error) for error in failures] == [True]
 
 
 @pytest.mark.django_db(transaction=True)

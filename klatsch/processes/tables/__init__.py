@@ -1,1 +1,1 @@
-"""The tables that pages have from the code; `manage.py tables` writes each into its marked section."""
+"""Tables that are generated from the code; `manage.py tables` writes each into its marked section."""

@@ -9,7 +9,7 @@ from klatsch.processes.tables.markdown import table
 
 
 def error_table() -> str:
-    """Each code of `err` with its status over REST."""
+    """Returns each code of `err` with its status over REST."""
     return table(
         ("`code` of `err`", "REST status", "temporary", "meaning"),
         (
@@ -20,7 +20,7 @@ def error_table() -> str:
 
 
 def rest_codes() -> str:
-    """The codes that only REST has."""
+    """Returns the codes that only REST has."""
     known = {kind.code for kind in ERRORS}
     codes = {code: status for status, code in REST_CODES.items() if code not in known}
     codes |= {problem.code: problem.status for problem in (HEAD_TOO_LARGE, TOO_SLOW)} | {"internal_error": 500}
@@ -31,7 +31,7 @@ def rest_codes() -> str:
 
 
 def close_table() -> str:
-    """Each close code, with what a client does then."""
+    """Returns each close code with the client's reaction."""
     return table(
         ("close code", "meaning", "client"),
         ((str(int(close)), close.means, close.client) for close in Close),
@@ -46,7 +46,7 @@ def health_table() -> str:
 
 
 def close_codes_for_python() -> str:
-    """What the Python client does after a close code, as its own source."""
+    """Returns the Python client's source for its reaction to close codes."""
     standard = ", ".join(map(str, STOP_STANDARD))
     return (
         f"_STOP: Final = frozenset({{{standard}, *range({STOP_FROM}, {STOP_BEFORE})}})\n"
@@ -55,7 +55,7 @@ def close_codes_for_python() -> str:
 
 
 def close_codes_for_javascript() -> str:
-    """The same for the JavaScript client, with the errors that the codes stand for."""
+    """Returns the JavaScript client's source for its reaction to close codes, with the errors that they stand for."""
     errors = ", ".join(f"{int(close)}: '{close.error.code}'" for close in Close if close >= STOP_FROM and close.error)
     standard = ", ".join(map(str, STOP_STANDARD))
     return (

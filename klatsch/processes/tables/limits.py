@@ -1,4 +1,4 @@
-"""The limits as docs/protocol.md shows them: each number is the code's own, or the default of a setting."""
+"""The limits as docs/protocol.md shows them, with numbers from the code or from the defaults of settings."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ _OF_A_PERSON: Final = "KLATSCH_CONVERSATIONS_PER_PERSON"
 
 
 def limits_table() -> str:
-    """A row for each limit, with what lies beyond it."""
+    """Returns a table with a row for each limit and what happens beyond it."""
     return table(
         ("what", "limit"), (*_texts(), *_requests(), *_frames(), *_sockets(), *_people(), *_groups(), *_signing_in())
     )

@@ -1,4 +1,4 @@
-"""The metrics as docs/metrics.md shows them: names, labels and texts of what is exported."""
+"""The metrics as docs/metrics.md shows them: names, labels and texts."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,19 +17,19 @@ from klatsch.processes.tables.markdown import table
 
 
 def metrics_table() -> str:
-    """A row for each metric of Klatsch's own."""
+    """Returns a row for each metric of Klatsch."""
     return table(("metric", "labels", "of", "what"), _rows())
 
 
 def gateway_families() -> list[Metric]:
-    """Returns the metrics that a gateway exports besides, from one that has read nothing."""
+    """Returns the metrics that only a gateway exports, from a gateway that has read nothing."""
     pending, ring = Pending(), Ring(1, 150)
     feed = Feed(epoch=1, offsets={0: 0}, hub=Hub(), pending=pending, ring=ring, recent_bytes=2**20)
     return list(GatewayGauges(feed, pending, ring, lambda: {0: 0}, lambda: 0).collect())
 
 
 def persister_families() -> list[Metric]:
-    """Returns the metrics that a persister exports besides, from one that has stored nothing."""
+    """Returns the metrics that only a persister exports, from a persister that has stored nothing."""
     return list(PersisterGauges(lambda: {0: 0}, lambda: {0: 0}).collect())
 
 

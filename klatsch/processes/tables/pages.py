@@ -1,4 +1,4 @@
-"""The pages with tables from the code, and the sections of a page that are replaced."""
+"""Declares the pages with generated tables, and replaces their sections."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "clients/python/klatsch_client/frames.py": {"close codes": close_codes_for_python},
     "clients/js/src/errors.js": {"close codes": close_codes_for_javascript},
 }
-"""The sections of each page by name, and what makes them."""
+"""The sections of each page by name, with the functions that generate them."""
 
 _SECTION: Final = re.compile(
     r"^(?P<begin>(?:<!--|#|//) generated: (?P<name>[^\n]*?)(?: -->)?\n)(?P<body>.*?)^(?P<end>(?:<!--|#|//) end\b)",
@@ -39,8 +39,8 @@ _SECTION: Final = re.compile(
 
 
 def with_tables(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Returns the page with each section anew; raises ValueError unless it has exactly those sections, once each."""
+    """Returns the page with its sections generated; raises ValueError unless it has each of them exactly once."""
     found = [match["name"] for match in _SECTION.finditer(text)]
     if sorted(found) != sorted(tables):
-        raise ValueError(f"has the sections {found}, and should have {list(tables)}")
+        raise ValueError(f"has the sections {found}, but should have {list(tables)}")
     return _SECTION.sub(lambda match: match["begin"] + tables[match["name"]]() + match["end"], text)

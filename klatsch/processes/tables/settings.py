@@ -10,12 +10,12 @@ _UNIT: Final = re.compile(r"\((ms|s|min|hours|days|bytes|1/s|1/h)\)")
 
 
 def settings_table() -> str:
-    """A row for each setting, with default, unit, bounds and effect."""
+    """Returns a row for each setting, with default, unit, bounds and effect."""
     return table(("variable", "default", "unit", "bounds", "effect"), map(_row, VARIABLES))
 
 
 def settings_example() -> str:
-    """All settings by groups, each behind a `#` with its default."""
+    """Returns all settings by groups, each behind a `#` with its default."""
     return "\n".join(map(_example_of, GROUPS))
 
 
@@ -38,7 +38,7 @@ def _default(variable: Variable) -> str:
 
 
 def _as_text(variable: Variable) -> str:
-    """The default as it would stand in the environment."""
+    """Returns the default as the environment would hold it."""
     if variable.required or variable.kind is list:
         return ""
     return str(int(variable.default) if variable.kind is bool else variable.default)

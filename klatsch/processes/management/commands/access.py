@@ -11,14 +11,15 @@ from klatsch.processes import wiring
 
 
 class Command(BaseCommand):
-    help = (
-        "Makes the users of brokers that ask who comes, with their rights, as somebody who may. Harmless when repeated."
-    )
+    help = "Creates Klatsch's users and their rights on brokers that authenticate. Run it as a super user."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "passwords", nargs="+", metavar="ROLE=FILE", help=f"the file with the password of {', '.join(ROLES)}"
+            "passwords",
+            nargs="+",
+            metavar="ROLE=FILE",
+            help=f"a role and the file with its password; roles: {', '.join(ROLES)}",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,13 +29,13 @@ class Command(BaseCommand):
             KafkaAccess(wiring.kafka_connection(), topic, group).give(passwords)
         except LogError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Users and rights: {', '.join(passwords)}.")
+        self.stdout.write(f"Created users and rights: {', '.join(passwords)}.")
 
 
 def _password(given: str) -> tuple[str, str]:
     role, _, file = given.partition("=")
     if role not in ROLES:
-        raise CommandError(f"{role} is none of {', '.join(ROLES)}")
+        raise CommandError(f"{role!r} is not a role. Use {', '.join(ROLES)}")
     try:
         password = Path(file).read_text().strip()
     except OSError as error:

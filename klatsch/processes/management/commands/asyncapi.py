@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; fail where the file is not up to date")
+        parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is not up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         file = settings.BASE_DIR / _FILE
@@ -23,4 +23,4 @@ class Command(BaseCommand):
             file.write_text(async_yaml())
             self.stdout.write(str(_FILE))
         elif not file.exists() or file.read_text() != async_yaml():
-            raise CommandError(f"{_FILE}: not as in the code. Run `manage.py asyncapi`.")
+            raise CommandError(f"{_FILE}: not up to date. Run `manage.py asyncapi`.")

@@ -8,14 +8,16 @@ from klatsch.persister.dead_letters import list_dead_letters, retry_dead_letter
 
 
 class Command(BaseCommand):
-    help = "Lists the records that could not be stored, or tries them again."
+    help = "Lists the records that could not be stored, or tries to store them again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="one line each: number, position, reason, detail")
-        listing.add_argument("--all", action="store_true", help="also those that were stored by a retry")
-        retry = actions.add_parser("retry", help="store them at their own positions, and tell everybody")
-        retry.add_argument("numbers", type=int, nargs="*", help="their numbers; none: all that wait")
+        listing.add_argument("--all", action="store_true", help="include records that a retry has stored")
+        retry = actions.add_parser("retry", help="store them at their own positions, and push the messages")
+        retry.add_argument(
+            "numbers", type=int, nargs="*", help="numbers from `list`; without numbers, all waiting records"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "list":

@@ -10,7 +10,7 @@ from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
-    help = "Makes two people with random passwords, and prints them with a line for curl."
+    help = "Creates two accounts with random passwords, and prints them with a curl command."
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = secrets.token_hex(2)

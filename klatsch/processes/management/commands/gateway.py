@@ -8,7 +8,7 @@ from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
-    help = "Serves WebSockets, and REST on the same port. Run as many as you like, behind any balancer."
+    help = "Serves WebSockets, and REST on the same port. Run any number of them behind any load balancer."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with told_in_a_sentence("the gateway does not go on: "):
+            with told_in_a_sentence("the gateway cannot continue: "):
                 run(host=options["host"], port=options["port"])
         except OSError as error:
-            raise CommandError(f"port {options['port']} cannot be listened on: {error.strerror}") from error
+            raise CommandError(f"port {options['port']} cannot be used: {error.strerror}") from error

@@ -10,10 +10,10 @@ from klatsch.accounts.services import create_token
 
 
 class Command(BaseCommand):
-    help = "Makes people with bearer tokens and no password, for benchmarks: one JSON object a line."
+    help = "Creates accounts with bearer tokens and no password, for benchmarks. Prints one JSON object per line."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("count", type=int, help="how many")
+        parser.add_argument("count", type=int, help="the number of accounts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = secrets.token_hex(4)

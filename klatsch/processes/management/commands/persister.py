@@ -9,25 +9,23 @@ from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
-    help = (
-        "Stores the log in PostgreSQL, exactly once, and relays the outbox. Run one to as many as there are partitions."
-    )
+    help = "Stores the log in PostgreSQL, exactly once, and relays the outbox. Run at most one per partition."
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--metrics-host", default="127.0.0.1", help="for /metrics and /livez (default: %(default)s)"
+            "--metrics-host", default="127.0.0.1", help="address of /metrics and /livez (default: %(default)s)"
         )
         parser.add_argument(
             "--metrics-port",
             type=int,
             default=settings.ENV["KLATSCH_METRICS_PORT"],
-            help="for /metrics and /livez; 0: none (default: KLATSCH_METRICS_PORT, now %(default)s)",
+            help="port of /metrics and /livez; 0 for none (default: KLATSCH_METRICS_PORT, now %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with told_in_a_sentence("the persister does not go on: "):
+            with told_in_a_sentence("the persister cannot continue: "):
                 run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
         except OSError as error:
-            raise CommandError(f"port {options['metrics_port']} cannot be listened on: {error.strerror}") from error
+            raise CommandError(f"port {options['metrics_port']} cannot be used: {error.strerror}") from error

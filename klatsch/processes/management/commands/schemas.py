@@ -16,7 +16,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not up to date")
+        parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = settings.BASE_DIR / _FOLDER
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if options["check"]:
             stale = [name for name, text in wanted.items() if not _has(folder / name, text)]
             if stale:
-                raise CommandError(f"{', '.join(stale)}: not as in the code. Run `manage.py schemas`.")
+                raise CommandError(f"{', '.join(stale)}: not up to date. Run `manage.py schemas`.")
             return
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in wanted.items():

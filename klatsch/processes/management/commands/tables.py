@@ -12,7 +12,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own annotation
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; fail where a table is not up to date")
+        parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is not up to date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         stale = []
@@ -25,4 +25,4 @@ class Command(BaseCommand):
                     page.write_text(new)
                     self.stdout.write(name)
         if stale and options["check"]:
-            raise CommandError(f"{', '.join(stale)}: not as in the code. Run `manage.py tables`.")
+            raise CommandError(f"{', '.join(stale)}: not up to date. Run `manage.py tables`.")

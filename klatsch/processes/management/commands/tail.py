@@ -17,11 +17,11 @@ _LOOK_UP_S = 0.2
 
 
 class Command(BaseCommand):
-    help = "Shows the log's records as they come: position, key, value. Ends with Ctrl-C."
+    help = "Shows the log's records as they arrive: position, key, value. Stop it with Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from-start", action="store_true", help="begin with the oldest record that the log holds")
-        parser.add_argument("--records", type=int, default=0, help="end after so many")
+        parser.add_argument("--records", type=int, default=0, help="stop after this number of records")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _records(tail: KafkaTail, *, from_start: bool) -> Iterator[Iterator[Sequence[Record]]]:
-    """Batches as they come, for ever; raises LogError when the log cannot be read on."""
+    """Yields batches as they arrive, for ever; raises LogError when the log cannot be read on."""
     waiting: queue.Queue[Sequence[Record] | LogError] = queue.Queue(_WAITING_MOST)
     ended = threading.Event()
 

@@ -11,15 +11,15 @@ from klatsch.processes.topics import adopt_topic, create_topic, plan_adoption, v
 
 
 class Command(BaseCommand):
-    help = "Makes, checks or adopts the log's topic."
+    help = "Creates, checks or adopts the log's topic."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        create = actions.add_parser("create", help="make the topic, once; harmless when it is there")
-        create.add_argument("--again", action="store_true", help="make it anew although one was known and is lost")
-        actions.add_parser("verify", help="check that the topic is the known one, with the settings as planned")
-        adopt = actions.add_parser("adopt", help="take the topic that is there now as the log: opens the next epoch")
-        adopt.add_argument("--dry-run", action="store_true", help="say what that would mean, and change nothing")
+        create = actions.add_parser("create", help="create the topic; harmless when it exists")
+        create.add_argument("--again", action="store_true", help="create it again because the known topic is lost")
+        actions.add_parser("verify", help="check that the topic is the known one and has the planned settings")
+        adopt = actions.add_parser("adopt", help="make the present topic the log: opens the next epoch")
+        adopt.add_argument("--dry-run", action="store_true", help="show the consequences, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         topics, plan = wiring.log_topics(), wiring.topic_plan()
@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def _adopt(self, topics: KafkaTopics, tail: KafkaTail, *, dry_run: bool) -> None:
         adoption = plan_adoption(topics, tail)
         if adoption is None:
-            self.stdout.write("The topic is the known one already.")
+            self.stdout.write("The topic is already the known one.")
             return
         self.stdout.write(adoption.meaning)
         if not dry_run:
