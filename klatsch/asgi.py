@@ -1,4 +1,4 @@
-"""The gateway's ASGI application: WebSocket through Channels, and HTTP beside it on the same port."""
+"""The gateway's ASGI application: WebSocket through Channels, and HTTP on the same port."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ _NOTHING_HERE: Final = b"The WebSocket is at /ws."
 
 
 def build_application(connection: Any, http: Asgi) -> Any:
-    """Serve it with `manage.py gateway`: a `ChatConnection` needs `klatsch.gateway.socket` below it."""
+    """Builds the application for `manage.py gateway`: a `ChatConnection` needs `klatsch.gateway.socket` below it."""
     elsewhere: Any = answer_not_found
     routes: list[Any] = [path("ws", connection), re_path("", elsewhere)]
     sockets = URLRouter(routes)
@@ -24,5 +24,5 @@ async def answer_not_found(_scope: Any, receive: Any, send: Any) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": _NOTHING_HERE})
-    await receive()  # uvicorn's own disconnect, at once
-    await receive()  # that of the transport: to return before it would be an error in uvicorn's log
+    await receive()  # uvicorn's own disconnect, which comes at once
+    await receive()  # the transport's: returning earlier would log an error in uvicorn

@@ -1,4 +1,4 @@
-"""Reads the settings that `klatsch.variables` names; a bad or missing value stops the process, which names it."""
+"""Reads the settings of `klatsch.variables`. A bad or missing value stops the process with an error that names it."""
 
 import contextlib
 import os
@@ -14,11 +14,11 @@ from klatsch.variables import VARIABLES, Variable
 
 
 class BadSetting(SystemExit):
-    """A setting is missing or cannot be used; its text names it and never its value."""
+    """Raised when a setting is missing or not valid. Its text names the setting and never its value."""
 
 
 def load(source: Mapping[str, str]) -> dict[str, Any]:
-    """The value of every variable; raises BadSetting naming all that are missing or wrong."""
+    """Returns the value of every variable; raises BadSetting naming all missing and invalid variables."""
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for variable in VARIABLES:
@@ -40,7 +40,7 @@ def _missing_for_sasl(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def stand_in_for_missing(environment: MutableMapping[str, str]) -> None:
-    """Gives what is needed and missing a value that leads nowhere: `--help` takes no settings."""
+    """Gives missing required settings a placeholder that leads nowhere: `--help` needs no settings."""
     for name, value in _NOWHERE.items():
         if not environment.get(name) and not environment.get(f"{name}_FILE"):
             environment[name] = value
@@ -67,7 +67,7 @@ def _text(variable: Variable, source: Mapping[str, str]) -> str:
     if not variable.secret or not file:
         return text
     if text:
-        raise ValueError(f"is given twice: {variable.name}_FILE is set too")
+        raise ValueError(f"is set twice: unset it or {variable.name}_FILE")
     try:
         return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -108,9 +108,11 @@ _READ: dict[type, Callable[[str], Any]] = {
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's entry for a PostgreSQL URL; raises BadSetting for any other database."""
+    """Returns Django's entry for a PostgreSQL URL; raises BadSetting for any other database."""
     config: dict[str, Any] = {}
-    if url.startswith(("postgresql://", "postgres://")):  # of others environ warns with all that they say
+    if url.startswith(
+        ("postgresql://", "postgres://")
+    ):  # for other URLs environ warns and quotes them, passwords included
         with contextlib.suppress(ValueError):  # such as a port that is no number
             config = dict(environ.Env.db_url_config(url))
     if not config.get("NAME"):
@@ -121,14 +123,14 @@ def database(url: str) -> dict[str, Any]:
 
 
 def email(url: str) -> dict[str, Any]:
-    """Django's settings for an e-mail URL; raises BadSetting."""
+    """Returns Django's settings for an e-mail URL; raises BadSetting."""
     try:
         return dict(environ.Env.email_url_config(url))
     except (ImproperlyConfigured, ValueError):
-        raise BadSetting("Klatsch cannot start: EMAIL_URL is not one. See .env.example.") from None
+        raise BadSetting("Klatsch cannot start: EMAIL_URL is not a valid URL. See .env.example.") from None
 
 
 def from_process(folder: Path) -> dict[str, Any]:
-    """The settings of this process: its environment, and `.env` in `folder` for what that does not name."""
+    """Returns the settings of this process: its environment, then `.env` in `folder` for variables that it lacks."""
     environ.Env.read_env(folder / ".env")
     return load(os.environ)

@@ -1,4 +1,4 @@
-"""The admin page of rows that staff may see and not change: services and the log make them."""
+"""An admin page of read-only rows: only services and the log create them."""
 
 # ruff: noqa: ARG002 - the methods are Django's
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Shows rows, with no way to add, change or delete one."""
+    """Shows rows that cannot be added, changed or deleted."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Django's settings, derived from `klatsch.env`; nothing is read from the environment anywhere else."""
+"""Django's settings, derived from `klatsch.env`. No other module reads the environment."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ WSGI_APPLICATION = "klatsch.wsgi.application"
 # CHANNEL_LAYERS is not set, on purpose: docs/decisions/0002-no-channel-layer.md.
 
 INSTALLED_APPS = [
-    "klatsch.processes",  # before Django's: its `changepassword` counts
+    "klatsch.processes",  # before Django's, so that its `changepassword` wins
     "klatsch.accounts.staff_app.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -78,7 +78,7 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             **_DATABASE.get("OPTIONS", {}),
-            # A thread that answers needs one connection; `klatsch.postgres` says how long it waits for one.
+            # An answering thread needs one connection; `klatsch.postgres` bounds its wait for it.
             "pool": {"min_size": 1, "max_size": ENV["KLATSCH_API_THREADS"] + 8},
             "connect_timeout": 5,
         },
@@ -88,7 +88,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["klatsch.accounts.backends.UsernameOrEmailBackend"]
-# Django's BCryptSHA256 first and Argon2 accepted: of the one form of a password, and bounded in how many hash at once.
+# BCryptSHA256 first, Argon2 accepted. Both hash the normalized password, and a bounded number at once.
 PASSWORD_HASHERS = [
     "klatsch.accounts.hashing.BCryptSHA256PasswordHasher",
     "klatsch.accounts.hashing.Argon2PasswordHasher",
@@ -131,14 +131,14 @@ REST_KNOX = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Klatsch",
-    "DESCRIPTION": "Chat over REST. The same conversations, live, over WebSocket: see `/api/async-docs`.",
+    "DESCRIPTION": "Chat over REST. For live messages over WebSocket, see `/api/async-docs`.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # The page's own CSRF token goes stale when somebody logs in on it; the cookie never does.
+    # The page's own CSRF token goes stale when the user signs in on the page; the cookie does not.
     "SWAGGER_UI_SETTINGS": """{
         deepLinking: true,
         requestInterceptor: (request) => {
@@ -155,15 +155,15 @@ SPECTACULAR_SETTINGS = {
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "TAGS": [
-        {"name": "auth", "description": "Come in and go: people, sessions, tokens, tickets, passwords."},
-        {"name": "me", "description": "Oneself."},
-        {"name": "users", "description": "Others, and what one writes to them."},
+        {"name": "auth", "description": "Accounts and passwords, sign-in and sign-out, tokens and tickets."},
+        {"name": "me", "description": "Your account and your sessions."},
+        {"name": "users", "description": "Other people, and direct messages with them."},
         {"name": "conversations", "description": "Conversations, their members and their messages."},
-        {"name": "messages", "description": "All that one may read."},
-        {"name": "sync", "description": "What comes, without a WebSocket."},
+        {"name": "messages", "description": "All your messages."},
+        {"name": "sync", "description": "Live pushes without a WebSocket."},
     ],
     "COMPONENT_SPLIT_REQUEST": True,
-    "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is required
+    "COMPONENT_SPLIT_PATCH": False,  # a PATCH body's required fields stay required
 }
 
 # Served from the packages and from clients/js, under one URL. Nothing is collected, so there is no STATIC_ROOT

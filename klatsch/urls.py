@@ -1,4 +1,4 @@
-"""Every path that Django answers, but for those of `klatsch.api.probes`."""
+"""Every path that Django answers, except those of `klatsch.api.probes`."""
 
 from typing import Any
 

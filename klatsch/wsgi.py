@@ -1,10 +1,10 @@
-"""For any WSGI server: `klatsch.wsgi:application`."""
+"""The application for any WSGI server: `klatsch.wsgi:application`."""
 
 import django
 
 django.setup(set_prefix=False)
 
-# Below that line, as what these join has models, and models need Django set up.
+# Below django.setup(): these modules import models, which need Django set up.
 from klatsch.api.ports import WithPorts  # noqa: E402
 from klatsch.api.requests import Handler  # noqa: E402
 from klatsch.core.failures import end_on_uncaught  # noqa: E402

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, in which no thread waits long for a connection that is not to be had."""
+"""Django's PostgreSQL backend, in which no thread waits long for a connection during an outage."""
 
 import threading
 import time
@@ -11,21 +11,21 @@ from django.db.backends.postgresql import base
 from psycopg_pool import PoolTimeout
 
 WAIT_S: Final = 5.0
-"""How long a thread waits for one of the pool's connections, while nothing says that PostgreSQL is away."""
+"""The time that a thread waits for a connection of the pool, while PostgreSQL is not known to be away."""
 LOOK_S: Final = 0.25
-"""The part of that after which it looks whether PostgreSQL has gone meanwhile: the pool's own time-out."""
+"""The pool's own time-out: at this interval, the waiting thread checks whether PostgreSQL is away meanwhile."""
 PROBE_EVERY_S: Final = 0.2
-"""Between two attempts to reach a PostgreSQL that is away."""
+"""The interval between attempts to reach a PostgreSQL that is away."""
 _PROBE_TIMEOUT_S: Final = 2
-"""The least that libpq takes."""
+"""The minimum of libpq."""
 
 Connect = Callable[..., psycopg.Connection[Any]]
 
 
 class Reachability:
-    """Makes the pool's connections, and knows by the last attempt whether PostgreSQL is away.
+    """Makes the pool's connections, and learns from the last attempt whether PostgreSQL is away.
 
-    Once it is, one thread at a time tries whether it is back. The others are told at once.
+    In an outage, one thread at a time tries to connect. The others get an error at once.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Reachability:
         self.is_away = False
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Reachability":
-        """Itself: Django copies a wrapper's settings, this among them, for other threads."""
+        """Returns itself: Django copies a wrapper's settings, which hold this object, for other threads."""
         return self
 
     def connect(self, *args: Any, **kwargs: Any) -> psycopg.Connection[Any]:
-        """Connects for the pool, which takes this object for a class of connections."""
+        """Connects for the pool, which calls this object like a class of connections."""
         try:
             made = self._connect(*args, **kwargs)
         except psycopg.OperationalError:
@@ -67,13 +67,13 @@ class Reachability:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, with a pool that is made anew after an outage: the pool's own attempts become rare, up to minutes."""
+    """Django's wrapper, which renews its pool after an outage: the pool's own attempts become rare, up to minutes."""
 
     _reachable: ClassVar[dict[str, Reachability]] = {}
-    """By alias, as Django's own pools."""
+    """Reachability by alias, like Django's own pools."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Returns one of the pool's; raises OperationalError after WAIT_S, and soon or at once in an outage."""
+        """Returns a connection of the pool; raises OperationalError after WAIT_S, and sooner in an outage."""
         if self.pool is None:
             return super().get_new_connection(conn_params)
         reachable = self._reachable[self.alias]
@@ -97,11 +97,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _renew_pool(self) -> None:
         old = self._connection_pools.pop(self.alias, None)  # type: ignore[attr-defined]  # the stubs lack it
-        if old is not None:  # connections in use are closed when they are given back
+        if old is not None:  # connections in use are closed when they are returned
             old.close(timeout=0)
 
 
 def release_connection() -> None:
-    """Gives this thread's connection back to the pool: who waits for the log or the archive needs none."""
+    """Returns this thread's connection to the pool while the thread waits for the log or the archive."""
     if not connection.in_atomic_block:
         connection.close()

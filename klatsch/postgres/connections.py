@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL of a thread's own, beside Django's pool."""
+"""Connections to PostgreSQL outside Django's pool, for threads that keep their own."""
 
 import math
 from typing import Any, Final
@@ -7,7 +7,7 @@ import psycopg
 from django.db import connection
 
 _DJANGOS: Final = ("cursor_factory", "context", "prepare_threshold")
-"""Parameters that suit Django's cursors only."""
+"""Parameters that only Django's cursors use."""
 _KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 _SILENT_S: Final = 10.0
 
@@ -20,10 +20,10 @@ def connect(
     connect_s: float | None = None,
     options: str = "",
 ) -> psycopg.Connection[Any]:
-    """Connects to Django's database, as `klatsch-<role>`; raises psycopg.OperationalError.
+    """Connects to Django's database as `klatsch-<role>`; raises psycopg.OperationalError.
 
-    A server that is gone without a word is noticed after `silent_s`, not after TCP's quarter of an hour. `connect_s` is
-    how long to try, in whole seconds for libpq, and `options` is added to the server's.
+    A server that vanished is noticed after `silent_s` instead of TCP's quarter of an hour. `connect_s` is the longest
+    attempt, in whole seconds for libpq. `options` is added to the server's options.
     """
     parameters = connection.get_connection_params()
     for name in _DJANGOS:

@@ -1,4 +1,4 @@
-"""Tells an outage of PostgreSQL, which passes, from a wrong statement, which stays wrong however often it is sent."""
+"""Tells an outage of PostgreSQL, which passes, from a wrong statement, which fails at every attempt."""
 
 from typing import Final
 
@@ -11,22 +11,22 @@ from klatsch.core.metrics import STATEMENTS_REFUSED
 _log = structlog.get_logger(__name__)
 
 DATABASE_ERRORS: Final = (Error, psycopg.Error)
-"""All that Django and psycopg raise for PostgreSQL: an outage, or a statement that it refuses."""
+"""The errors of Django and psycopg for PostgreSQL: an outage, or a refused statement."""
 
 _CLASSES: Final = frozenset({"08", "40", "53", "57", "58"})
-"""Connection lost; transaction rolled back (deadlock, serialization); out of disk, memory or connections; stopped or
-cancelled by an operator or a time-out; a fault of the server's system.
+"""SQLSTATE classes: connection lost; transaction rolled back (deadlock, serialization); out of disk, memory or
+connections; stopped or cancelled by an operator or a time-out; a fault of the server's system.
 """
 _STATES: Final = frozenset({"25006", "25P03", "25P04", "55P03"})
-"""Read-only while another server takes over; ended by the time-out of an idle session or of a transaction; a lock that
-was not to be had in time.
+"""SQLSTATEs: read-only while another server takes over; ended by the time-out of an idle session or of a transaction;
+a lock that was not free in time.
 """
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether the same statement may succeed later. Takes Django's errors and psycopg's; any other is no outage.
+    """Returns whether the same statement may succeed later. Takes Django's errors and psycopg's.
 
-    Without an SQLSTATE it is the client that failed: no connection, a connection that was cut, none free in the pool.
+    An error without an SQLSTATE comes from the client: a failed or cut connection, or no free one in the pool.
     """
     state = sqlstate_of(error)
     if state is not None:
@@ -35,14 +35,14 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def sqlstate_of(error: BaseException | None) -> str | None:
-    """PostgreSQL's own code for an error of Django's or psycopg's; None where PostgreSQL gave none."""
+    """Returns PostgreSQL's own code for an error of Django's or psycopg's; None where PostgreSQL gave none."""
     if isinstance(error, Error):
         error = error.__cause__
     return error.sqlstate if isinstance(error, psycopg.Error) else None
 
 
 def note_failure(event: str, error: BaseException, **fields: object) -> None:
-    """Logs what a background process is about to try again: an outage as a warning, all else loudly, and counted."""
+    """Logs the failure of a retried background job: an outage as a warning, other errors as errors, and counted."""
     if is_outage(error):
         _log.warning(event, error=type(error).__name__, **fields)
         return

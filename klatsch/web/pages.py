@@ -1,4 +1,4 @@
-"""The pages that links in e-mails lead to: they send on what stands behind `#`, which no server and no log has seen."""
+"""Pages behind the links in e-mails: they send the proof behind `#`, which no server and no log has seen."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ _POLICY = (
 
 
 def link_page(*, title: str, button: str, path: str, asks_password: bool) -> Callable[[HttpRequest], HttpResponse]:
-    """A page with one button that sends the link's proof to `path`, where it asks for one with another password."""
+    """Returns a view of a page whose button sends the link's proof to `path`, with a new password if asked for."""
 
     @require_safe
     def answer(request: HttpRequest) -> HttpResponse:

@@ -77,7 +77,7 @@ def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_or_comes_beside_a_value_stops_the_process_and_is_named(tmp_path: Path) -> None:
     with pytest.raises(env.BadSetting, match=r"KAFKA_SASL_PASSWORD cannot be read .* KAFKA_SASL_PASSWORD_FILE names"):
         env.load({**NEEDED, "KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "nowhere")})
-    with pytest.raises(env.BadSetting, match="DATABASE_URL is given twice"):
+    with pytest.raises(env.BadSetting, match="DATABASE_URL is set twice"):
         env.load({**NEEDED, "DATABASE_URL_FILE": str(tmp_path / "nowhere")})
 
 
