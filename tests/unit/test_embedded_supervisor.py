@@ -70,7 +70,7 @@ def test_a_child_that_dies_is_started_again_after_half_a_second(stage: Stage) ->
     first.kill()
     first.wait()
     stage.supervisor.look()
-    assert stage.said == ["gateway ended by itself (status -9); starting it again in 0.5 s."]
+    assert stage.said == ["gateway ended by itself (status -9); restarting it in 0.5 s."]
     stage.supervisor.look()
     assert program.process is first
     stage.now += 0.5
@@ -104,7 +104,7 @@ def test_the_pause_is_short_again_after_half_a_minute_of_health(stage: Stage) ->
         stage.supervisor.look()
     stage.now += 30
     stage.supervisor.look()
-    assert "again in 0.5 s." in stage.said[-1]
+    assert "restarting it in 0.5 s." in stage.said[-1]
 
 
 def test_a_start_that_fails_is_tried_again(stage: Stage) -> None:
@@ -120,7 +120,7 @@ def test_a_start_that_fails_is_tried_again(stage: Stage) -> None:
     stage.supervisor.look()
     stage.now += 0.5
     stage.supervisor.look()
-    assert stage.said[-1] == "postgres could not be started: no room; starting it again in 1 s."
+    assert stage.said[-1] == "postgres could not be started: no room; restarting it in 1 s."
     stage.now += 1
     stage.supervisor.look()
     assert service.starts == 3
