@@ -1,4 +1,4 @@
-"""The archive, for staff to look at: what changes it is the log. Dead letters are in `klatsch.persister.admin`."""
+"""The archive, read-only for staff: only the log changes it. Dead letters are in `klatsch.persister.admin`."""
 
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,11 @@ from klatsch.eventlog.places import Position
 from klatsch.read_only_admin import ReadOnlyAdmin
 
 CONTENT_SHOWN = 80
-"""Characters of a text in the list."""
+"""The characters of a text that the list shows."""
 
 
 class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs only
-    """Pages of a table that is too long to be counted for each of them."""
+    """Pages a table that is too long to count for each page."""
 
     COUNTED_MOST = 10_000
 
@@ -31,13 +31,13 @@ class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    """Messages are found by the id of a message or a conversation, or by the name of a sender: what indexes answer."""
+    """Finds messages by message id, conversation id or sender: the searches that indexes serve."""
 
     list_display = ("sent_at", "sender", "receiver", "beginning", "position", "seq", "deleted")
     list_filter = ("deleted",)
     list_select_related = ("sender", "receiver")
     search_fields = ("id",)
-    search_help_text = "The whole id of a message or of a conversation, or the whole username of a sender."
+    search_help_text = "Enter a complete message id, conversation id or username."
     ordering = ("-conversation_id", "-epoch", "-offset")
     paginator = UncountedPaginator
     show_full_result_count = False
@@ -45,7 +45,7 @@ class MessageAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        """Not Django's own, which compares ids as text, row by row."""
+        """Replaces Django's search, which compares ids as text, row by row."""
         if not search_term:
             return queryset, False
         try:

@@ -1,7 +1,7 @@
-"""What the archive says has changed since a place in the log: the part of a replay that gateways no longer hold (D7).
+"""Reads what has changed since a place in the log: the part of a replay that gateways no longer hold (D7).
 
-As current state, to be upserted: a message that was written and edited since is one row. It is read page by page, in
-the order of the partitions and their offsets, so that a replay holds one page and may end after any.
+Changes are current state, to be upserted: a message that was written and edited since is one row. They are read in
+pages, in the order of partitions and offsets, so that a replay holds one page and may end after any page.
 """
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
@@ -17,19 +17,19 @@ from django.db import connection
 from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
 
 PAGE_BYTES: Final = 131_072
-"""What a page's messages take, about: more than a socket takes at once, so that a fast reader is asked for seldom."""
+"""The approximate size of a page's messages: more than a socket takes at once, so that few reads suffice."""
 _ROW_BYTES: Final = 600
-"""What a message takes besides its text."""
+"""The size of a message besides its text."""
 _ROWS_MOST: Final = PAGE_BYTES // _ROW_BYTES + 2
-"""More than a page ever holds: whether there is more shows in the rows that are left out."""
+"""More rows than a page ever holds: left-out rows show that there are more."""
 _STANDINGS_MOST: Final = 500
-"""Standings in a page. Those of one record are not parted, and a record names as many people as a group may have."""
+"""The most memberships in a page. Those of one record stay together; a record names at most a group's members."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """A conversation, and from where (inclusive) to where (exclusive) in its partition something may be missing.
+    """A conversation with the range of its partition, from inclusive to exclusive, where a client may miss something.
 
-    Of one that the person has `left`, only their own standing is told.
+    Of a conversation that the person has `left`, only their own membership is told.
     """
 
     conversation: str
@@ -40,7 +40,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class MemberState(msgspec.Struct, frozen=True):
-    """One person's standing now, in the shape of a membership record's."""
+    """A person's current membership, in the shape of a membership record."""
 
     user: str
     user_id: str
@@ -51,10 +51,10 @@ class MemberState(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Found:
-    """What there is to tell. `offsets` is how far the archive was, by partition, before all else was read.
+    """The found changes. `offsets` is the archive's progress by partition, read before everything else.
 
-    `asked` are the conversations of which there is anything, as far as the archive has them whole, and `counts` says of
-    how many messages. Of the conversations in `too_many` more has changed than was asked for, and nothing is told.
+    `asked` are the conversations with changes, as far as the archive has them complete. `counts` holds their numbers
+    of messages. Of the conversations in `too_many`, more has changed than the limit, and nothing is told.
     """
 
     offsets: dict[int, int]
@@ -64,7 +64,7 @@ class Found:
 
 
 class Place(NamedTuple):
-    """Where something changed: a partition, and an offset in it."""
+    """The place of a change: a partition, and an offset in it."""
 
     partition: int
     offset: int
@@ -72,7 +72,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Page:
-    """Some of what was found. All up to `reached` is told with it; None says that nothing is left."""
+    """Some of the found changes, complete up to `reached`; None means that nothing is left."""
 
     messages: list[MessageView] = field(default_factory=list)
     members: dict[str, list[MemberState]] = field(default_factory=dict)
@@ -84,8 +84,8 @@ _ASKED: Final = """unnest(%(conversations)s::uuid[], %(partitions)s::smallint[],
         %(begin)s::bigint[], %(until)s::bigint[], %(own)s::bool[])"""
 _FIELDS: Final = "conversation_id, in_partition, since, begin, until, own"
 
-# New ones by the index of positions, changed ones by the partial index of those that were ever changed. A message that
-# was written since is told where it stands, as it is now; an older one where it was changed last.
+# New messages are found by the index of positions, changed ones by the partial index of changed messages. A message
+# that was written since is told at its own place, as it is now; an older message at the place of its last change.
 _NEW: Final = """
     FROM messaging_message new
     WHERE new.conversation_id = asked.conversation_id
@@ -134,7 +134,7 @@ _WITH_STANDINGS: Final = f"""
     SELECT asked.place::int FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
     WHERE EXISTS (SELECT FROM {_INTERVALS})"""
 
-# A person's standing is told where it first changed: before all that they said since.
+# A membership is told where it first changed: before all messages of that person since.
 _MEMBERS: Final = f"""
     SELECT someone.conversation_id::text, u.username, u.id::text, mine.active, mine.role, mine.version,
         someone.in_partition, someone.at_offset, someone.found
@@ -149,9 +149,9 @@ _MEMBERS: Final = f"""
 
 
 def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most: int, most: int) -> Found:
-    """Returns what has changed in those conversations: at most `each_most` messages of one, and `most` of all.
+    """Returns the changes in those conversations: at most `each_most` messages of one, and `most` of all.
 
-    The offsets are read first: whatever stands before them is in what is read afterwards.
+    The offsets are read first, so that everything before them is in what is read afterwards.
     """
     with connection.cursor() as cursor:
         cursor.execute(_OFFSETS, [epoch])
@@ -166,7 +166,7 @@ def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most
         standings = {place for (place,) in cursor.fetchall()}
     counts = Counter(places)
     too_many = {place for place, count in counts.items() if count > each_most}
-    if len(places) > most:  # the last one may be cut short, and what comes after it was not counted
+    if len(places) > most:  # the last may be incomplete, and later ones were not counted
         too_many |= set(range(places[-1], len(whole) + 1))
     for place, one in enumerate(whole, 1):
         if place in too_many and not one.left:
@@ -178,7 +178,7 @@ def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most
 
 
 def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place) -> Page:
-    """The next of what was found in those conversations: some `PAGE_BYTES` of what stands after that place."""
+    """Returns the next page of changes in those conversations: about `PAGE_BYTES` of what lies after that place."""
     page = Page()
     arguments = _arguments(asked, user_id, epoch, after) | {"rows": _ROWS_MOST}
     with connection.cursor() as cursor:
@@ -195,7 +195,7 @@ def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place
 
 
 def _end_of(rows: Sequence[Any]) -> Place | None:
-    """The place of the last row, where more was found than these."""
+    """Returns the place of the last row if more rows were found; else None."""
     return Place(*rows[-1][-3:-1]) if rows and rows[-1][-1] > len(rows) else None
 
 
@@ -204,7 +204,7 @@ def _is_told(row: Sequence[Any], reached: Place | None) -> bool:
 
 
 def _arguments(asked: Sequence[Asked], user_id: UUID, epoch: int, after: Place | None = None) -> dict[str, Any]:
-    """Without the partitions before that place: nothing of theirs is left to be told."""
+    """Returns the statement's arguments, without partitions before that place, which are already complete."""
     after = after or Place(-1, -1)
     left = [one for one in asked if one.partition >= after.partition]
     begins = [max(one.since, after.offset + 1) if one.partition == after.partition else one.since for one in left]

@@ -1,7 +1,7 @@
-"""Messages as the archive has them: pages of histories and single ones, in SQL by hand as these are what is read most.
+"""Reads archived messages, in pages and one by one. The SQL is handwritten, as these are the most frequent reads.
 
-Every page is a short range scan of an index, whatever the size of the table (tests/integration/test_history_plans.py).
-Nothing here asks who is reading, but `list_own_messages`: `conversations.queries` is asked before.
+Every page is a short range scan of an index, whatever the table's size (tests/integration/test_history_plans.py). Only
+`list_own_messages` checks who reads; for the others, callers ask `conversations.queries` before.
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
@@ -19,9 +19,9 @@ from klatsch.eventlog.places import Position
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the archive says of a message and of a position, both at one moment.
+    """The archive's state of a message and of a position, both at one moment.
 
-    With `next_offset` beyond the position and no `message`, its record was void or, if `is_dead_letter`, refused.
+    With `next_offset` beyond the position and no `message`, the record was void or, if `is_dead_letter`, refused.
     """
 
     next_offset: int
@@ -44,8 +44,8 @@ _HISTORY: Final = Keyset(
     newest_first=True,
 )
 
-# The newest k of all can only lie in the k conversations whose newest is newest. To find those takes one probe of the
-# index for each conversation, and then k rows of each: what a page costs does not depend on how much was ever written.
+# The newest k messages can only lie in the k conversations whose last message is newest. Finding those takes one index
+# probe per conversation, then k rows each: a page's cost does not depend on the number of messages ever written.
 _OWN: Final = Keyset(
     ("sent_at", "id"),
     lambda way: (
@@ -86,7 +86,7 @@ _VERDICT: Final = f"""
 def list_messages(
     *, conversation_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
 ) -> list[MessageView]:
-    """A conversation, newest first by (epoch, offset): at most `limit` after a place, or the last before one."""
+    """Returns a conversation's messages, newest first by (epoch, offset): at most `limit` after or before a place."""
     with connection.cursor() as cursor:
         rows = _HISTORY.read(cursor, {"conversation": conversation_id}, limit=limit, after=after, before=before)
     return [view_of(row) for row in rows]
@@ -99,14 +99,14 @@ def list_own_messages(
     after: tuple[datetime, UUID] | None = None,
     before: tuple[datetime, UUID] | None = None,
 ) -> list[MessageView]:
-    """All that a person may read, newest first by (sent_at, id): `after` and `before` as in `list_messages`."""
+    """Returns all messages that a person may read, newest first by (sent_at, id), paged like `list_messages`."""
     with connection.cursor() as cursor:
         rows = _OWN.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
     return [view_of(row) for row in rows]
 
 
 def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
-    """What became of a message whose record stands at a position, in one statement and so at one moment."""
+    """Returns the fate of the message whose record stands at a position, in one statement and so at one moment."""
     arguments = position._asdict() | {"id": UUID(bytes=message_id)}
     with connection.cursor() as database:
         database.execute(_VERDICT, arguments)

@@ -1,5 +1,6 @@
-"""A message as clients see it, declared once. The columns that are read, the frame of a replay and the shape in the
-OpenAPI document are all derived from `MessageView`.
+"""A message as clients see it, declared once.
+
+`MessageView` determines the columns that are read, the frame of a replay and the shape in the OpenAPI document.
 """
 
 from collections.abc import Iterator
@@ -18,10 +19,10 @@ Reactions = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Says where a field comes from: SQL of the message m, its sender s and its receiver r; and `note`, for readers.
+    """A field's source: SQL of the message m, its sender s and its receiver r; and `note`, for readers.
 
-    As text already, since making a UUID and a datetime of each only to print them again would take longer than all the
-    rest. `public` is the field's type for clients, where it is not that in memory.
+    The SQL yields text: creating a UUID and a datetime only to print them would take longer than everything else.
+    `public` is the field's type for clients, where it differs from the type in memory.
     """
 
     sql: str
@@ -34,7 +35,7 @@ _MOMENT: Final = """to_char(m.{} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
 
 
 class MessageView(msgspec.Struct, frozen=True, gc=False):
-    """A message as clients see it. `seq` is None until it is archived; `reactions` stay JSON as PostgreSQL has it."""
+    """A message as clients see it. `seq` is None until it is archived; `reactions` stay PostgreSQL's JSON."""
 
     id: Annotated[Uuid, Column("m.id::text")]
     client_id: Annotated[str, Column("m.client_id")]
@@ -57,7 +58,7 @@ class MessageView(msgspec.Struct, frozen=True, gc=False):
 
 
 class PublicField(NamedTuple):
-    """A field as clients get it: its type, None apart."""
+    """A field as clients get it. `kind` is its type without None."""
 
     name: str
     kind: Any
@@ -66,14 +67,14 @@ class PublicField(NamedTuple):
 
 
 def _declared() -> Iterator[tuple[str, Any, Column]]:
-    """The fields in their order: name, type and column."""
+    """Yields the fields in their order: name, type and column."""
     for name, hint in get_type_hints(MessageView, include_extras=True).items():
         *constraints, column = hint.__metadata__
         yield name, Annotated[hint.__origin__, *constraints] if constraints else hint.__origin__, column
 
 
 def public_fields() -> Iterator[PublicField]:
-    """The fields as clients get them."""
+    """Yields the fields as clients get them."""
     for name, declared, column in _declared():
         kinds = [kind for kind in get_args(declared) if kind is not NoneType]
         nullable = NoneType in get_args(declared)
@@ -82,13 +83,13 @@ def public_fields() -> Iterator[PublicField]:
 
 
 MESSAGE_COLUMNS: Final = ", ".join(column.sql for _, _, column in _declared())
-"""The fields of a MessageView in their order, to be selected from messaging_message m and PEOPLE."""
+"""The SQL of a MessageView's fields in their order, to select from messaging_message m and PEOPLE."""
 MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
 PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
 
 def view_of(row: tuple[Any, ...]) -> MessageView:
-    """The message whose MESSAGE_COLUMNS a row begins with."""
+    """Returns the message of a row that begins with MESSAGE_COLUMNS."""
     *texts, reactions = row[:MESSAGE_WIDTH]
     values = [*texts, msgspec.Raw(reactions)]
     return MessageView(*values)
@@ -98,7 +99,7 @@ _AS_POSTED: Final = [name for name in MessageView.__struct_fields__ if name in M
 
 
 def view_of_posted(message: MessagePosted, position: str, seq: int | None = None) -> MessageView:
-    """A message that nobody has changed, from its record and where that stands."""
+    """Returns an unchanged message from its record and the record's position."""
     posted = {name: getattr(message, name) for name in _AS_POSTED}
     return MessageView(
         **posted,

@@ -1,4 +1,4 @@
-"""The archive: what the persister made of the log. Nothing else writes here, except where a docstring says so (D6)."""
+"""The archive, which the persister writes from the log. Other writers are named in the docstrings (D6)."""
 
 import uuid
 
@@ -7,10 +7,10 @@ from django.db import models
 
 
 class Message(models.Model):
-    """What a person wrote. (`epoch`, `partition`, `offset`) is where its record stands and orders the history.
+    """A message. (`epoch`, `partition`, `offset`) is the position of its record and orders the history.
 
-    Foreign keys have no constraint in the database: a check for each row would cost more than the row, and the
-    persister checks once for each conversation and person instead.
+    Foreign keys have no database constraint: a check for each row would cost more than the row. The persister checks
+    once for each conversation and person instead.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -47,7 +47,7 @@ class Message(models.Model):
         constraints = (models.UniqueConstraint(fields=["conversation", "epoch", "offset"], name="message_position"),)
         indexes = (
             models.Index(fields=["conversation", "-sent_at", "-id"], name="message_by_time"),
-            # What was ever changed, for replays (changes.py): new messages cost it nothing.
+            # Messages that were ever changed, for replays (changes.py): new messages cost this index nothing.
             models.Index(
                 fields=["conversation", "changed_epoch", "changed_offset"],
                 condition=~models.Q(changed_offset=models.F("offset")) | ~models.Q(changed_epoch=models.F("epoch")),
@@ -60,7 +60,7 @@ class Message(models.Model):
 
 
 class ConversationState(models.Model):
-    """How far a conversation has come in the archive: `last_seq` messages, the last of them at that position."""
+    """A conversation's progress in the archive: `last_seq` messages, the last of them at that position."""
 
     conversation = models.OneToOneField(
         "conversations.Conversation",
@@ -81,9 +81,9 @@ class ConversationState(models.Model):
 
 
 class MembershipInterval(models.Model):
-    """That from a position on, until the next version's, a person was or was not in a conversation (D5).
+    """A person's membership or absence in a conversation, from a position to the next version's (D5).
 
-    Taken from the records, so that every judge of the log agrees; `Member` is what is true now.
+    Written from the records, so that every judge of the log agrees. `Member` is the current state.
     """
 
     conversation_id = models.UUIDField()
@@ -97,7 +97,7 @@ class MembershipInterval(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
         indexes = (
-            # Who was ever removed: all that judging needs (removals).
+            # People who were ever removed: everything that judging needs (removals).
             models.Index(fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"),
         )
 
@@ -106,7 +106,7 @@ class MembershipInterval(models.Model):
 
 
 class LogOffset(models.Model):
-    """The next offset that the persister has not yet stored, moved by compare-and-set with the rows themselves (D5)."""
+    """The next offset that is not stored yet, moved by compare-and-set together with the rows (D5)."""
 
     epoch = models.SmallIntegerField()
     partition = models.SmallIntegerField()
@@ -120,7 +120,7 @@ class LogOffset(models.Model):
 
 
 class DeadLetter(models.Model):
-    """A record that cannot be stored, as it is, with the reason; `retried_at` is set when a retry stored it."""
+    """A record that cannot be stored, with the reason. `retried_at` is set when a retry stored it."""
 
     epoch = models.SmallIntegerField()
     partition = models.SmallIntegerField()

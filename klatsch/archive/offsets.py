@@ -1,4 +1,4 @@
-"""Where the archive of an epoch begins, and how far it has come."""
+"""The archive's offsets in an epoch: where it begins, and its progress."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +10,19 @@ from klatsch.archive.models import LogOffset
 
 
 def read_offsets(connection: psycopg.Connection[Any], epoch: int) -> dict[int, int]:
-    """The next offset of every partition of an epoch that is not yet stored."""
+    """Returns, by partition, the next offset of an epoch that is not stored yet."""
     rows = connection.execute("SELECT partition, next_offset FROM messaging_logoffset WHERE epoch = %s", (epoch,))
     return dict(rows.fetchall())
 
 
 def archived_offsets(epoch: int) -> dict[int, int]:
-    """The same over a connection of Django's."""
+    """Returns the same offsets over a connection of Django's pool."""
     with pooled.cursor() as cursor:
         return read_offsets(cursor.connection, epoch)
 
 
 def begin_archive(epoch: int, starts: Mapping[int, int]) -> None:
-    """Lets persisters store a new epoch, each partition from its offset on; call it in the epoch's own transaction."""
+    """Makes persisters store a new epoch from these offsets on. Call it in the transaction that opens the epoch."""
     LogOffset.objects.bulk_create(
         LogOffset(epoch=epoch, partition=partition, next_offset=offset) for partition, offset in starts.items()
     )

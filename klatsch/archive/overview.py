@@ -1,6 +1,6 @@
-"""A person's conversations as they see them: who is in them and what was said last, a page in one statement.
+"""A person's conversations with their members and last messages: a page in one statement.
 
-Here and not in `conversations`, as it shows messages.
+It stands here rather than in `conversations` because it shows messages.
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
@@ -16,13 +16,13 @@ from klatsch.conversations.queries import no_such_conversation
 from klatsch.core.keyset import Keyset
 
 MEMBERS_SHOWN: Final = 20
-"""Members in a conversation's view, the longest-standing first; `…/members` lists all."""
+"""The members in a conversation's view, the longest-standing first; `…/members` lists all."""
 
 
 class ConversationView(msgspec.Struct, frozen=True, gc=False):
-    """A conversation as one of its members sees it. `unread` is None until there are markers.
+    """A conversation as one of its members sees it. `unread` is None for now.
 
-    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is when something was last said.
+    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is the time of the last message.
     """
 
     id: str
@@ -35,7 +35,7 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     unread: int | None = None
 
 
-# Milliseconds, as in the key of a page: a key that is less exact than the order would skip rows.
+# In milliseconds, like a page's key: a key that is less exact than the order would skip rows.
 _UPDATED = "coalesce(state.last_sent_at, date_trunc('milliseconds', c.created_at))"
 _MINE: Final = f"""
     SELECT c.id, c.kind, c.title, {_UPDATED} AS updated_at, state.last_message
@@ -46,7 +46,7 @@ _MINE: Final = f"""
 
 
 def _views(which: str, order: str = "") -> str:
-    """The statement that shows the conversations which another one finds."""
+    """Returns the statement that shows the conversations that another statement finds."""
     return f"""
     SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title,
            to_char(v.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
@@ -79,9 +79,9 @@ def list_conversations(
     after: tuple[datetime, UUID] | None = None,
     before: tuple[datetime, UUID] | None = None,
 ) -> list[ConversationView]:
-    """A person's conversations, newest first by (updated_at, id): `limit` at most after a place, or the last before it.
+    """Returns a person's conversations, newest first by (updated_at, id): at most `limit` after or before a place.
 
-    Costs one statement, and one probe of an index for each conversation that the person is in.
+    Costs one statement, and one index probe for each conversation that the person is in.
     """
     with connection.cursor() as cursor:
         rows = _PAGE.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
@@ -89,7 +89,7 @@ def list_conversations(
 
 
 def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationView:
-    """One conversation of a person's; raises NotFound, the same for what is another's and what is not."""
+    """Returns one of a person's conversations; raises one NotFound for unknown conversations and other people's."""
     with connection.cursor() as cursor:
         cursor.execute(_ONE, {"user": user_id, "id": conversation_id})
         row = cursor.fetchone()

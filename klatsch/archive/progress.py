@@ -1,4 +1,4 @@
-"""How far the archive is: PostgreSQL's NOTIFY as a hint, its table of offsets as the truth (D8)."""
+"""Tracks the archive's progress: PostgreSQL's NOTIFY is a hint, its table of offsets the truth (D8)."""
 
 import asyncio
 import contextlib
@@ -19,18 +19,18 @@ from klatsch.postgres.connections import connect
 from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 ARCHIVED_CHANNEL: Final = "klatsch_archived"
-"""NOTIFY channel: `partition:next_offset` pairs, separated by commas. A hint; the offsets are in the table."""
+"""The NOTIFY channel: `partition:next_offset` pairs, separated by commas. A hint; the table has the offsets."""
 
 READ_EVERY_S: Final = 1.0
-"""How often the offsets are read while somebody waits: a lost NOTIFY costs no more than this."""
+"""The interval of reading the offsets while a thread waits: a lost NOTIFY costs no more than this."""
 
 LAST_LOOK_S: Final = 0.2
-"""The end of a wait, kept for one last reading of the offsets."""
+"""The end of a wait, reserved for a last reading of the offsets."""
 
 BACKOFF_S: Final = (0.1, 2.0)
-"""Between attempts to connect: at first, and at most."""
+"""The first and the longest pause between attempts to connect."""
 
-# A server that vanished without a word is noticed within seconds, by a socket that nobody writes to as well.
+# A vanished server is noticed within seconds, even on a socket that is never written to.
 _OFFSETS: Final = """
     SELECT newest.epoch, stored.partition, stored.next_offset
     FROM (SELECT max(epoch) AS epoch FROM eventlog_epoch) newest
@@ -38,7 +38,7 @@ _OFFSETS: Final = """
 
 
 class Progress(Protocol):
-    """What those who wait for the archive ask of it."""
+    """The archive's progress, for callers that wait in a thread."""
 
     @property
     def epoch(self) -> int: ...
@@ -49,7 +49,7 @@ class Progress(Protocol):
 
 
 class ReachableProgress(Protocol):
-    """What those who wait on an event loop ask of it."""
+    """The archive's progress, for callers that wait on an event loop."""
 
     @property
     def epoch(self) -> int: ...
@@ -60,11 +60,12 @@ class ReachableProgress(Protocol):
 class ArchiveProgress:
     """Lets any number of threads wait for the archive of the newest epoch; one connection and one thread serve all.
 
-    They are made on first need. While PostgreSQL cannot be reached every wait still ends at its deadline.
+    The connection and the thread are created on first use. While PostgreSQL cannot be reached, every wait still ends
+    at its deadline.
 
-    At most `vain_most` wait at once for what may not come soon; others are told at once: threads that wait for it are
-    missing where something could be answered. That is so in a partition from a wait in vain until the archive has what
-    was waited for, and always for what a client names.
+    At most `vain_most` threads wait at once for what may not come soon; others return at once, so that threads remain
+    for requests that can be answered. A wait counts so in a partition after a wait in vain until the archive has
+    reached it, and always for a position that a client names.
     """
 
     def __init__(self, vain_most: int) -> None:
@@ -82,21 +83,21 @@ class ArchiveProgress:
 
     @property
     def epoch(self) -> int:
-        """The newest epoch of the log, read once and then with the offsets; raises Unavailable before there is one."""
+        """Returns the log's newest epoch, read once and then with the offsets; raises Unavailable before the first."""
         if self._epoch is None:
             newest = current_epoch()
             if newest is None:
-                raise Unavailable("The log's topic has not been made yet.", retry_after=5)
+                raise Unavailable("The log's topic does not exist yet. Try again later.", retry_after=5)
             self._epoch = newest.epoch
         return self._epoch
 
     @property
     def waiting(self) -> int:
-        """How many threads wait just now."""
+        """Returns the number of threads that wait."""
         return self._waiting
 
     def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
-        """Whether the archive has what stands at `offset`, as soon as it has; False within `deadline_s` (or 0.2 s)."""
+        """Returns whether the archive has the record at `offset`, once it does; False at the deadline (or 0.2 s)."""
         behind = self._offsets.get(partition, 0) <= self._vain.get(partition, -1)
         reached = self._wait(lambda: self._offsets.get(partition, 0) > offset, deadline_s, in_vain=behind)
         if not reached:
@@ -106,7 +107,7 @@ class ArchiveProgress:
     def wait_for_position(self, at_least: str, deadline_s: float) -> None:
         """Returns when the archive holds a position, or all before a resume token; raises BadRequest, NotArchivedYet.
 
-        An earlier epoch is in the archive as far as it ever will be.
+        An earlier epoch is complete as far as it ever will be.
         """
         epoch, wanted = parse_at_least(at_least)
 
@@ -116,10 +117,10 @@ class ArchiveProgress:
             return all(self._offsets.get(partition, 0) >= offset for partition, offset in wanted.items())
 
         if not self._wait(reached, deadline_s, in_vain=True):
-            raise NotArchivedYet("The archive has not come so far yet. Try again.", retry_after=1)
+            raise NotArchivedYet("The archive has not reached this position yet. Try again.", retry_after=1)
 
     async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
-        """Waits as `wait_for` does, but holds no thread."""
+        """Waits like `wait_for`, but holds no thread."""
 
         def reached() -> bool:
             return self._offsets.get(partition, 0) > offset
@@ -136,7 +137,7 @@ class ArchiveProgress:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[asyncio.Event]:
-        """An event of this loop that is set whenever something has changed, for as long as the block runs."""
+        """Yields an event of this loop that is set whenever the progress changes, while the block runs."""
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
         def tell() -> None:
@@ -192,7 +193,7 @@ class ArchiveProgress:
             self._thread.start()
 
     def _wake(self) -> None:
-        """Makes the thread read the offsets now, unless it was told already, or has ended."""
+        """Makes the thread read the offsets now, unless it was told already or has ended."""
         if self._waker is not None:
             with contextlib.suppress(OSError):
                 self._waker.send(b"!")
@@ -213,7 +214,7 @@ class ArchiveProgress:
                     pause_s = min(pause_s * 2, BACKOFF_S[1])
 
     def _listen(self, listening: "psycopg.Connection[Any]", woken: socket.socket) -> None:
-        # Not select(): a gateway's descriptors go beyond its 1,024.
+        # Not select(): a gateway's descriptors exceed its 1,024.
         ready = select.poll()
         for descriptor in (listening.fileno(), woken.fileno()):
             ready.register(descriptor, select.POLLIN)
@@ -236,7 +237,7 @@ class ArchiveProgress:
             self._notify()
 
     def _take_hint(self, payload: str) -> None:
-        """Takes `partition:next_offset` pairs; what cannot be read is no worse than a hint that was lost."""
+        """Takes `partition:next_offset` pairs. A malformed hint counts like a lost one."""
         with self._changed:
             for pair in payload.split(","):
                 partition, _, offset = pair.partition(":")
@@ -246,14 +247,14 @@ class ArchiveProgress:
             self._notify()
 
     def _notify(self) -> None:
-        """Wakes whoever waits, in threads and on event loops."""
+        """Wakes all waiters, in threads and on event loops."""
         self._changed.notify_all()
         for tell in self._tell:
             tell()
 
 
 async def _until(condition: Callable[[], bool], news: asyncio.Event, deadline_s: float) -> bool:
-    """Returns whether the condition came to hold in time; it is looked at when there is news."""
+    """Returns whether the condition became true in time; it is checked whenever there is news."""
     try:
         async with asyncio.timeout(max(0.0, deadline_s)):
             while not condition():

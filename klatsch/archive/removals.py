@@ -1,4 +1,4 @@
-"""Who was ever removed from where, as the archive knows it: what a judge of the log begins with (D5, D9)."""
+"""Reads removals from conversations, with which a judge of the log begins (D5, D9)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -24,11 +24,11 @@ def read_removals(
     since: Mapping[int, int] | None = None,
     before: Mapping[int, int] | None = None,
 ) -> list[StandingAt]:
-    """The standings of all who were ever removed, by their highest version, for judging.
+    """Returns the memberships of all people who were ever removed, by their highest version, for judging.
 
-    With `before`, by the highest version below that offset of their partition: for a judge who reads on from there, as
-    what was true later would make other records void. With `since`, only standings that begin at or after that offset:
-    what the log can still hold.
+    With `before`, only versions below that offset of their partition count: a judge that reads on from there must not
+    know later removals, which would make other records void. With `since`, only memberships from that offset on are
+    returned: what the log can still hold.
     """
     ends = [before[partition] if before is not None else OFFSET_MOST for partition in partitions]
     rows = connection.execute(_REMOVALS, (list(partitions), ends, epoch)).fetchall()
