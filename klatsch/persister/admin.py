@@ -1,4 +1,4 @@
-"""Dead letters in the admin: to be read, and tried again."""
+"""Dead letters in the admin, to read and to retry."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from klatsch.read_only_admin import ReadOnlyAdmin
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    """Looking takes the right to view dead letters; a retry, which makes a message of one, that to change them."""
+    """Needs the right to view dead letters, and for a retry, which stores the message, to change them."""
 
     list_display = ("position", "reason", "detail", "created_at", "retried_at")
     list_filter = ("reason", ("retried_at", admin.EmptyFieldListFilter), "partition")
@@ -46,7 +46,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{self.position(letter)} is stored.", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
-        # A page of the list is a hundred records of up to a megabyte; what one holds is read where it is shown.
+        # A page of the list is a hundred records of up to a megabyte, so values are read only where they are shown.
         return super().get_queryset(request).defer("key", "value", "judge")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""Sorts records into the rows that are to be stored, judged in the log's order, and numbers messages; no I/O (D5)."""
+"""Sorts records into rows to store, judged in the log's order, and numbers messages. No I/O (D5)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """What changes a message, unless a later change is stored."""
+    """A change of a message, unless a later change is stored."""
 
     record: Record
     fold: Fold
@@ -33,7 +33,7 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """That a person's standing changed at that record."""
+    """A change of a person's membership at that record."""
 
     record: Record
     conversation: str
@@ -51,7 +51,7 @@ class DeadRow:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How far a conversation comes: from the number `before` (0 for its first message) to `seq`, that of `last`."""
+    """A conversation's progress: from the number `before` (0 before its first message) to `seq`, that of `last`."""
 
     before: int
     seq: int
@@ -60,7 +60,7 @@ class Move:
 
 @dataclass(slots=True)
 class Batch:
-    """What a run of records comes to. `next_offsets` is where each of its partitions goes on."""
+    """The result of a run of records. `next_offsets` is where each of its partitions continues."""
 
     messages: list[MessageRow] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Batch:
 
 
 def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kinds = KINDS) -> Batch:
-    """Applies the membership records among them to `memberships`, and leaves void messages out."""
+    """Sorts the records, applying membership records to `memberships` and leaving out void messages."""
     batch = Batch()
     ids: set[bytes] = set()
     for record in records:
@@ -86,7 +86,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kin
         if kind.judging is Judging.STANDINGS:
             batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(record, event)]
         elif kind.header is None:
-            continue  # for gateways: PostgreSQL knew before the log did
+            continue  # only for gateways: PostgreSQL knew before the log did
         elif memberships.is_removed(record.key, judged_actor(record.judge)):
             batch.void += 1
         elif kind.judging is Judging.ONCE and not _is_first(record, ids):
@@ -97,7 +97,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kin
 
 
 def _is_first(record: Record, ids: set[bytes]) -> bool:
-    """Returns whether the record's own id is not among these ids yet, and adds it."""
+    """Returns whether the record's own id is new among these ids, and adds it."""
     own_id = judged_id(record.judge)
     if own_id in ids:
         return False
@@ -113,9 +113,9 @@ def _add(batch: Batch, record: Record, kind: RecordKind, event: Any) -> None:
 
 
 def number_messages(rows: Sequence[MessageRow], seqs: Mapping[str, int]) -> tuple[list[int], list[Move]]:
-    """Gives each message the next number of its conversation: dense, as only what is stored gets one.
+    """Gives each message the next number of its conversation: dense, as only stored messages get one.
 
-    `seqs` has the last number of each conversation. Returns the messages' numbers, and how far each conversation comes.
+    `seqs` has the last number of each conversation. Returns the messages' numbers, and each conversation's move.
     """
     reached: dict[str, int] = {}
     last: dict[str, MessageRow] = {}

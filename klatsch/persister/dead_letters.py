@@ -1,4 +1,4 @@
-"""Dead letters: what could not be stored, and trying it again once its cause is mended (D5)."""
+"""Dead letters: records that could not be stored, and their retry once the cause is fixed (D5)."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from klatsch.records.values import encode
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """A dead letter that is a message now."""
+    """A dead letter that a retry has stored as a message."""
 
     position: Position
     message_id: str
@@ -30,7 +30,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that could not be stored, under the number of its dead letter."""
+    """A record that could not be stored, with the number of its dead letter."""
 
     number: int
     position: Position
@@ -39,7 +39,7 @@ class Refused:
 
 
 def list_dead_letters(*, stored_too: bool) -> list[Refused]:
-    """Those that wait for a retry, in the log's order; `stored_too` adds those that a retry has stored."""
+    """Returns the dead letters that wait for a retry, in the log's order; with `stored_too`, also stored ones."""
     letters = DeadLetter.objects.order_by("epoch", "partition", "offset")
     if not stored_too:
         letters = letters.filter(retried_at=None)
@@ -48,10 +48,10 @@ def list_dead_letters(*, stored_too: bool) -> list[Refused]:
 
 
 def retry_dead_letter(pk: int) -> Retried:
-    """Stores the message of a dead letter at its own position, as it was, and promises a change record that tells so.
+    """Stores a dead letter's message at its own position, and queues a change record that tells so.
 
-    Harmless when repeated. Raises NotFound, InvalidContent (with the reason, when it still cannot be stored), Conflict
-    when its id is another's by now, NotAMember when its sender had been removed by then.
+    Harmless when repeated. Raises NotFound, InvalidContent with the reason when it still cannot be stored, Conflict
+    when another message has its id by now, and NotAMember when its sender had been removed by then.
     """
     with transaction.atomic():
         letter = DeadLetter.objects.select_for_update().filter(pk=pk).first()
@@ -78,7 +78,7 @@ def _decode(letter: DeadLetter) -> MessageRow:
 
 
 def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
-    """What was void when it was appended stays so."""
+    """Raises NotAMember for a message that was void when it was appended."""
     standing = (
         MembershipInterval.objects.filter(
             conversation_id=event.conversation, user_id=event.sender_id, epoch=letter.epoch, offset__lt=letter.offset
@@ -87,13 +87,13 @@ def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
         .first()
     )
     if standing is not None and not standing.active:
-        raise NotAMember("Its sender had been removed from the conversation before.")
+        raise NotAMember("Its sender had been removed from the conversation before it was appended.")
 
 
 def _store(letter: DeadLetter, row: MessageRow) -> None:
     event, judge = row.event, row.record.judge
     connection.ensure_connection()
-    archive = connection.connection  # psycopg's own, as the archive's SQL is written for it
+    archive = connection.connection  # psycopg's own connection, for which the archive's SQL is written
     if not statements.last_seqs(archive, [event.conversation]) or not statements.known_people(
         archive, [event.sender_id]
     ):
@@ -102,7 +102,7 @@ def _store(letter: DeadLetter, row: MessageRow) -> None:
         with transaction.atomic():
             seq = statements.count_late_message(archive, letter.epoch, row)
             if statements.insert_messages(archive, letter.epoch, [row], [seq]).rowcount != 1:
-                raise Conflict("A message of that id is in the archive already.")
+                raise Conflict("Another message with this id is in the archive already.")
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
     place = event.conversation.encode("ascii")

@@ -1,4 +1,4 @@
-"""What a persister is asked for when it is scraped: how far the archive is behind the log."""
+"""Metrics that a persister computes when it is scraped: the archive's lag behind the log."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -9,14 +9,14 @@ from klatsch.core.metrics import by_partition
 
 
 class PersisterGauges(Collector):
-    """The lag of the partitions that this persister holds; both functions may be called on any thread."""
+    """The lag of the partitions that this persister holds. Both functions may be called on any thread."""
 
     def __init__(self, ends: Callable[[], Mapping[int, int]], stored: Callable[[], Mapping[int, int]]) -> None:
         self._ends = ends
         self._stored = stored
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry would collect to know the names, before there is anything to read."""
+        """Returns nothing: otherwise the registry would collect for the names before there is anything to read."""
         return []
 
     def collect(self) -> Iterable[Metric]:

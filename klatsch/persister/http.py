@@ -1,4 +1,4 @@
-"""The persister's own small HTTP: `/livez` and `/metrics`, for probes and Prometheus, not for people."""
+"""The persister's small HTTP server: `/livez` and `/metrics`, for probes and Prometheus."""
 
 import threading
 from http import HTTPStatus
@@ -16,7 +16,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = _PATIENCE_S  # of each read: a client that says nothing is not waited for
+    timeout = _PATIENCE_S  # of each read, so that a silent client does not hold a thread
     server_version = "klatsch"
     sys_version = ""
 
@@ -41,11 +41,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Nothing: these lines would tell addresses."""
+        """Logs nothing: these lines would contain addresses."""
 
 
 def serve_metrics(host: str, port: int, token: str) -> ThreadingHTTPServer:
-    """Answers on a thread of its own until `shutdown`; raises OSError when the port cannot be had."""
+    """Answers on its own thread until `shutdown`; raises OSError when the port cannot be used."""
     server = _Server((host, port), _Handler)
     server.token = token
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Mops up the outbox: what a process promised to the log and did not relay itself before it ended (D9)."""
+"""Relays the outbox: the records that a process queued but did not relay itself before it ended (D9)."""
 
 import threading
 
@@ -13,11 +13,11 @@ from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 _log = structlog.get_logger(__name__)
 _EVERY_S = 1.0
 _FORGET_EVERY = 3_600
-"""Rounds between two clean-ups: an hour's."""
+"""The rounds between two clean-ups: an hour's."""
 
 
 def run_relay(log: LogWriter, stopping: threading.Event) -> None:
-    """Relays what waits, every second, until `stopping` is set; a log or database that is away is tried again."""
+    """Relays waiting records every second until `stopping` is set; retries while the log or database is away."""
     rounds = 0
     while not stopping.wait(_EVERY_S):
         close_old_connections()

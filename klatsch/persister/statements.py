@@ -1,6 +1,6 @@
-"""The SQL that makes the archive, a function for each kind of row (D5). `storing` joins them in one transaction.
+"""The archive's SQL, one function for each kind of row (D5). `storing` runs them in one transaction.
 
-Plain psycopg, as a row may cost no more than a few microseconds: arrays through `unnest`, all statements in one
+It uses plain psycopg, as a row may cost only a few microseconds: arrays through `unnest`, all statements in one
 pipeline. Everything here runs inside the caller's transaction.
 """
 
@@ -18,11 +18,11 @@ Connection = psycopg.Connection[Any]
 
 
 class Fenced(Exception):
-    """Another persister has stored these records, or has moved a conversation: undo, and read the offsets again."""
+    """Raised when another persister stored these records or moved a conversation: roll back, reread the offsets."""
 
 
 class CopiesFound(Exception):
-    """The archive has some of these ids already: undo, leave them out, and try again."""
+    """Raised when the archive has some of these ids already: roll back, leave the copies out, and try again."""
 
 
 _MOVE_OFFSETS = """
@@ -43,7 +43,7 @@ WHERE stored.id = wanted.id
 def move_offsets(
     connection: Connection, epoch: int, expected: Mapping[int, int], wanted: Mapping[int, int]
 ) -> "psycopg.Cursor[Any]":
-    """Sets each partition's next offset if it is still the expected one; `check_moved` it after the pipeline."""
+    """Sets each partition's next offset if it is still the expected one. Call `check_moved` after the pipeline."""
     partitions = sorted(wanted)
     return connection.execute(
         _MOVE_OFFSETS, (partitions, [expected[p] for p in partitions], [wanted[p] for p in partitions], epoch)
@@ -51,21 +51,22 @@ def move_offsets(
 
 
 def check_moved(cursor: "psycopg.Cursor[Any]", count: int) -> None:
-    """Raises Fenced unless every row was moved: a zombie loses here, by construction."""
+    """Raises Fenced unless every row was moved: a replaced persister always loses here."""
     if cursor.rowcount != count:
         raise Fenced
 
 
 def _array(values: Sequence[str]) -> str:
-    """An array literal of values that need no quotes: ids and numbers, as the records' schema has checked them.
+    """Returns an array literal of values that need no quotes: ids and numbers that the records' schema has checked.
 
-    psycopg's own dumper of lists is Python too, and took half of the persister's time: 15 µs a message for 12 columns.
+    psycopg's own dumper of lists is Python too, and took half of the persister's time: 15 µs per message for 12
+    columns.
     """
     return "{" + ",".join(values) + "}"
 
 
 def _text_array(values: Sequence[str]) -> str:
-    """An array literal of any text: quoted, with backslashes and quotes escaped (PostgreSQL, 8.15.6)."""
+    """Returns an array literal of any text: quoted, with backslashes and quotes escaped (PostgreSQL, 8.15.6)."""
     return '{"' + '","'.join([v.replace("\\", "\\\\").replace('"', '\\"') for v in values]) + '"}'
 
 
@@ -85,7 +86,7 @@ ON CONFLICT (id) DO NOTHING
 def insert_messages(
     connection: Connection, epoch: int, rows: Sequence[MessageRow], seqs: Sequence[int]
 ) -> "psycopg.Cursor[Any]":
-    """Inserts all that the archive does not have; check with `check_inserted` after the pipeline."""
+    """Inserts the messages that the archive does not have. Call `check_inserted` after the pipeline."""
     records = [row.record for row in rows]
     events = [row.event for row in rows]
     return connection.execute(
@@ -94,7 +95,7 @@ def insert_messages(
             epoch,
             epoch,
             _array([e.id for e in events]),
-            _text_array([e.client_id for e in events]),  # null is a client_id too
+            _text_array([e.client_id for e in events]),  # `null` is a valid client_id
             _array([e.conversation for e in events]),
             _array([e.sender_id for e in events]),
             _array([e.receiver_id or "NULL" for e in events]),
@@ -116,9 +117,9 @@ def check_inserted(cursor: "psycopg.Cursor[Any]", count: int) -> None:
 
 
 def fold_into_messages(connection: Connection, epoch: int, changes: Sequence[ChangeRow]) -> None:
-    """Overwrites the columns of messages that a run of records of one kind changes, each message by the last of them.
+    """Overwrites message columns by a run of change records of one kind; each message's last record counts.
 
-    A later change that the archive knows already stands.
+    A later change that the archive has already stays.
     """
     fold = changes[0].fold
     last = {change.event.id: change for change in changes}
@@ -147,7 +148,7 @@ def _column(value: Any, kind: str) -> Any:
 
 
 def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of the ids that the archive has."""
+    """Returns those of the ids that the archive has."""
     rows = connection.execute("SELECT id::text FROM messaging_message WHERE id = ANY(%s::uuid[])", (ids,)).fetchall()
     return {row[0] for row in rows}
 
@@ -189,9 +190,9 @@ def move_conversations(
 
 
 def count_late_message(connection: Connection, epoch: int, row: MessageRow) -> int:
-    """Gives the next seq of its conversation to a message that is stored long after its record, and returns it.
+    """Gives a message that is stored long after its record the next seq of its conversation; returns the seq.
 
-    It becomes the conversation's last message only where it stands after the present one.
+    It becomes the conversation's last message only if its position is after the present one's.
     """
     counted = connection.execute(
         "INSERT INTO messaging_conversationstate AS stored "
@@ -222,7 +223,7 @@ def _columns(epoch: int, moves: Sequence[Move]) -> tuple[Any, ...]:
 
 
 def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[IntervalRow]) -> None:
-    """A version that is there already is left as it is: the record was a repeat."""
+    """Inserts membership intervals. Keeps versions that exist: their records are repeats."""
     connection.execute(
         "INSERT INTO messaging_membershipinterval "
         '(conversation_id, user_id, version, active, partition, "offset", epoch) '
@@ -261,13 +262,13 @@ def insert_letters(connection: Connection, epoch: int, dead: Sequence[DeadRow]) 
 
 
 def notify_archived(connection: Connection, offsets: Mapping[int, int]) -> None:
-    """Wakes who waits for these offsets, when the transaction commits."""
+    """Wakes waiters for these offsets when the transaction commits."""
     payload = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
     connection.execute("SELECT pg_notify(%s, %s)", (ARCHIVED_CHANNEL, payload))
 
 
 def last_seqs(connection: Connection, conversations: Sequence[str]) -> dict[str, int]:
-    """The last seq of those of the conversations that exist, 0 where nothing was said yet."""
+    """Returns the last seq of those conversations that exist, 0 before the first message."""
     rows = connection.execute(
         "SELECT c.id::text, coalesce(s.last_seq, 0) FROM conversations_conversation c "
         "LEFT JOIN messaging_conversationstate s ON s.conversation_id = c.id WHERE c.id = ANY(%s::uuid[])",
@@ -277,6 +278,6 @@ def last_seqs(connection: Connection, conversations: Sequence[str]) -> dict[str,
 
 
 def known_people(connection: Connection, users: Sequence[str]) -> set[str]:
-    """Those of the ids that are people's."""
+    """Returns those of the ids that belong to people."""
     rows = connection.execute("SELECT id::text FROM accounts_user WHERE id = ANY(%s::uuid[])", (users,)).fetchall()
     return {row[0] for row in rows}

@@ -1,4 +1,4 @@
-"""Stores one batch exactly once: everything of it and its offsets in one transaction, or nothing (D5)."""
+"""Stores a batch exactly once: all its rows and offsets in one transaction, or nothing (D5)."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,14 @@ from klatsch.persister.statements import Connection, CopiesFound
 
 Row = TypeVar("Row", MessageRow, ChangeRow)
 
-_NUL = "22021"  # psycopg refuses a NUL itself, before PostgreSQL could give this state
+_NUL = "22021"  # psycopg refuses a NUL before PostgreSQL could report this state
 _REMEMBERED_MOST = 200_000
-"""Conversations and people whose last seq or existence is remembered; beyond, all are forgotten and asked anew."""
+"""The conversations and people whose last seq or existence is cached; beyond, the cache is emptied."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """What only this persister changes while its compare-and-sets succeed; forgotten whenever one does not."""
+    """Facts that only this persister changes while its compare-and-sets succeed; dropped whenever one fails."""
 
     seqs: dict[str, int] = field(default_factory=dict)
     people: set[str] = field(default_factory=set)
@@ -28,7 +28,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a batch. `copies` are the messages that the archive had already."""
+    """The outcome of a batch. `copies` counts the messages that the archive had already."""
 
     rows: Sequence[MessageRow]
     copies: int
@@ -44,7 +44,7 @@ class Archive:
         self._known = _Known()
 
     def store(self, batch: Batch, expected: Mapping[int, int]) -> Stored:
-        """All of it, or nothing. Raises Fenced, or psycopg.Error: the caller tries again."""
+        """Stores the whole batch or nothing. Raises Fenced, or psycopg.Error, after which the caller retries."""
         try:
             return self._store(batch, expected)
         except BaseException:
@@ -61,7 +61,7 @@ class Archive:
                 return Stored(rows, copies, dead)
             except CopiesFound:
                 there = statements.find_ids(self._connection, [row.event.id for row in rows])
-                self._connection.commit()  # else the next attempt would be a savepoint of the transaction of this look
+                self._connection.commit()  # otherwise the next attempt would be a savepoint of this read's transaction
                 new = [row for row in rows if row.event.id not in there]
                 copies += len(rows) - len(new)
                 rows = new
@@ -73,7 +73,7 @@ class Archive:
                 dead += refused + refused_changes
 
     def _check_known(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
-        """Splits off what names a conversation or a person that does not exist."""
+        """Separates rows that name a conversation or a person that does not exist."""
         known = self._known
         if len(known.seqs) + len(known.people) > _REMEMBERED_MOST:
             known = self._known = _Known()
@@ -132,12 +132,12 @@ class Archive:
         statements.insert_messages(self._connection, self._epoch, rows, seqs)
 
     def _update(self, rows: Sequence[ChangeRow]) -> None:
-        """In the log's order: what is of one kind and stands together goes by one statement."""
+        """Applies changes in the log's order, with one statement for each run of one kind."""
         for _, run in itertools.groupby(rows, key=lambda row: row.fold):
             statements.fold_into_messages(self._connection, self._epoch, list(run))
 
     def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
-        """Finds the rows that PostgreSQL refuses as such (SQLSTATE 22, 23), by trying halves and undoing them."""
+        """Finds the rows that PostgreSQL refuses (SQLSTATE 22, 23), by trying halves and rolling them back."""
         if not rows:
             return [], []
         try:

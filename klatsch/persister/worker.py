@@ -1,4 +1,4 @@
-"""Reads a share of the log and stores it, batch by batch, until it is told to stop (D5)."""
+"""Reads a share of the log and stores it, batch by batch, until it is stopped (D5)."""
 
 import threading
 import time
@@ -24,21 +24,21 @@ BATCH_MOST = 2_000
 _POLL_S = 0.5
 _BACKOFF_MOST_S = 5.0
 _SAMPLE = 16
-"""One message in so many is asked for its time: reading it takes 0.5 µs, of the 20 that a row may cost."""
+"""The sampling interval of message times: reading a time takes 0.5 µs, of the 20 µs that a row may cost."""
 
 
 T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """Told to stop while PostgreSQL was away: nothing of the batch at hand is stored, and nothing is lost."""
+    """Raised when stopped while PostgreSQL was away: the batch at hand is not stored, and nothing is lost."""
 
 
 class Worker:
-    """One member of the persisters' group. What PostgreSQL does not take now is tried again, for ever.
+    """A member of the persisters' group. Retries for ever what PostgreSQL does not accept now.
 
     Its offsets are PostgreSQL's: they are read on assignment and after being fenced, and moved with the rows. `oldest`
-    says what the log still holds of each partition, where that is known.
+    returns what the log still holds of each partition, where that is known.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Worker:
         self._prune_at_s = 0.0
 
     def run(self, group: LogGroup) -> None:
-        """Returns when `stopping` is set; raises LogError when the log cannot be read on."""
+        """Runs until `stopping` is set; raises LogError when the log cannot be read on."""
         try:
             while not self._stopping.is_set():
                 self._prune()
@@ -76,13 +76,13 @@ class Worker:
             self._drop()
 
     def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """Where to go on, as PostgreSQL knows it; waits until it can say."""
+        """Returns where to continue by PostgreSQL's offsets; waits until PostgreSQL answers."""
         _log.info("assigned", partitions=list(partitions))
         return self._refresh(partitions)
 
     @property
     def stored(self) -> dict[int, int]:
-        """The next offset of each partition that it holds; a copy, for other threads."""
+        """Returns a copy of the next offset of each held partition, for other threads."""
         return dict(self._next)
 
     def revoked(self, partitions: Sequence[int]) -> None:
@@ -92,18 +92,18 @@ class Worker:
         self._memberships.forget(partitions)
 
     def _prune(self) -> None:
-        """Forgets, now and then, who was removed before all that the log holds, as the gateways do."""
+        """Forgets, periodically, removals that are older than the log, like the gateways."""
         now_s = time.monotonic()
         if now_s >= self._prune_at_s:
             self._prune_at_s = now_s + PRUNE_EVERY_S
             self._memberships.prune(self._oldest())
 
     def _wanted(self, records: Sequence[Record]) -> list[Record]:
-        """Without what was fetched before a seek, or of partitions that are another's by now."""
+        """Leaves out records that were fetched before a seek, or whose partitions another persister holds by now."""
         return [r for r in records if r.offset >= self._next.get(r.partition, r.offset + 1)]
 
     def _store(self, records: Sequence[Record]) -> dict[int, int] | None:
-        """The offsets reached, or None when another persister was there before."""
+        """Stores the records; returns the reached offsets, or None when another persister was faster."""
         batch = sort_records(records, self._memberships)
         expected = {partition: self._next[partition] for partition in batch.next_offsets}
         try:
@@ -118,7 +118,7 @@ class Worker:
         return batch.next_offsets
 
     def _refresh(self, partitions: Sequence[int]) -> dict[int, int]:
-        """Reads the offsets and who was removed anew; what was known of the archive may be another's work by now."""
+        """Rereads offsets and removals: what was known of the archive may be outdated by another persister's work."""
 
         def read(_: Archive) -> dict[int, int]:
             assert self._connection is not None
@@ -136,10 +136,10 @@ class Worker:
         return offsets
 
     def _insist(self, act: Callable[[Archive], T]) -> T:
-        """Does it until PostgreSQL lets it: a full disk, a restart or a deadlock is no reason to lose a record.
+        """Repeats `act` until PostgreSQL accepts it: a full disk, a restart or a deadlock must not lose a record.
 
-        Nor is a statement that does not fit the tables: it fits once they are migrated, and until then is logged as a
-        fault each time and counted (docs/decisions/0028-what-is-an-outage.md).
+        A statement that does not fit the tables is repeated too: it succeeds once they are migrated. Until then each
+        attempt is logged as a fault and counted (docs/decisions/0028-what-is-an-outage.md).
         """
         wait_s = 0.05
         while True:
@@ -180,5 +180,5 @@ def _measure(rows: Sequence[MessageRow], now_ms: int) -> None:
         try:
             sent_ms = milliseconds(rows[first].event.sent_at)
         except (ValueError, OverflowError):
-            continue  # such as a leap second, which PostgreSQL knows and Python does not
+            continue  # such as a leap second, which PostgreSQL accepts and Python does not
         ARCHIVE_SECONDS.observe((now_ms - sent_ms) / 1_000, min(_SAMPLE, len(rows) - first))
