@@ -78,7 +78,7 @@ _PROBLEMS: Final = {
     411: Problem(411, "length_required", "Send a Content-Length header. Chunked bodies are not accepted."),
     413: Problem(413, "too_large", "The body is too large. Send at most 262144 bytes."),
     415: Problem(415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
-    429: Problem(429, "rate_limited", "You are sending too fast.", retry_after=1.5),
+    429: Problem(429, "rate_limited", "You are sending too fast. Try again later.", retry_after=1.5),
     503: Problem(503, "unavailable", "The archive cannot be reached. Try again.", retry_after=2),
 }
 

@@ -1,4 +1,4 @@
-"""Lookups that need log and archive together: an old `client_id` (D3), and a place that a reader waits for (D8)."""
+"""Lookups that need log and archive together: of an old `client_id` (D3), and of a place to wait for (D8)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from klatsch.eventlog.places import Position
 
 
 class LogEnds(Protocol):
-    """Tells how long the log is."""
+    """Returns the log's ends."""
 
     def ends(self, deadline_s: float = ...) -> dict[int, int]:
-        """The offset after the last record of each partition, now; raises LogError when nobody says so in time."""
+        """Returns the offset after each partition's last record; raises LogError when no broker answers in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The message that has the id already; `digest` tells whether it is the same or a conflict."""
+    """An archived message of the same id. `digest` tells whether it is a copy or a conflict."""
 
     message: MessageView
     digest: bytes
@@ -34,10 +34,10 @@ class Earlier:
 
 
 def find_earlier(*, ends: LogEnds, progress: Progress, key: bytes, message_id: bytes, wait_s: float) -> Earlier | None:
-    """The archived message of that id, or None if there was none when this was called; blocks for about `wait_s`.
+    """Returns the archived message of that id, or None if there was none at the call; blocks for about `wait_s`.
 
-    `key` is that of its conversation: None is true only once the archive has what its partition held at the call.
-    Raises NotArchivedYet or Unavailable where that cannot be seen: then send nothing.
+    `key` is that of its conversation: None is certain only once the archive has what its partition held at the call.
+    Raises NotArchivedYet or Unavailable when that cannot be seen. Nothing may be sent then.
     """
     last = find_last(ends, progress.epoch, [key])[key]
     if last.offset >= 0 and not progress.wait_for(last.partition, last.offset, wait_s):
@@ -46,17 +46,17 @@ def find_earlier(*, ends: LogEnds, progress: Progress, key: bytes, message_id: b
 
 
 def find_last(ends: LogEnds, epoch: int, keys: Collection[bytes]) -> dict[bytes, Position]:
-    """The last record of each key's partition, now (its offset is -1 where there is none); raises Unavailable."""
+    """Returns the last record of each key's partition (with offset -1 when empty); raises Unavailable."""
     try:
         all_ends = ends.ends()
     except LogError as error:
-        raise Unavailable("The log does not answer. Try again.", retry_after=1) from error
+        raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
     places = {key: partition_of(key, len(all_ends)) for key in keys}
     return {key: Position(epoch, partition, all_ends[partition] - 1) for key, partition in places.items()}
 
 
 def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
-    """The archived message of that id, once the archive has what stands at `last`; raises NotArchivedYet."""
+    """Returns the archived message of that id, once the archive has the record at `last`; raises NotArchivedYet."""
     verdict = find_verdict(message_id=message_id, position=last)
     if verdict.message is not None:
         return Earlier(verdict.message, verdict.digest)
@@ -68,7 +68,7 @@ def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
 def wait_for_place(*, ends: LogEnds, progress: Progress, at_least: str, wait_s: float) -> None:
     """Returns when the archive holds a position, or all before a resume token; blocks for about `wait_s`.
 
-    Raises NotArchivedYet, and BadRequest for what is neither, or lies beyond the log's end: it may never come.
+    Raises NotArchivedYet, and BadRequest for malformed text or a place beyond the log's end: it may never come.
     """
     try:
         progress.wait_for_position(at_least, 0)
@@ -78,14 +78,14 @@ def wait_for_place(*, ends: LogEnds, progress: Progress, at_least: str, wait_s: 
 
 
 def _check_within(ends: LogEnds, epoch: int, at_least: str, deadline_s: float) -> None:
-    """Says nothing while the log does not answer."""
+    """Raises BadRequest for a place beyond the log's end; accepts any place while the log does not answer."""
     wanted_epoch, wanted = parse_at_least(at_least)
     try:
         all_ends = ends.ends(deadline_s)
     except LogError:
         return
     if wanted_epoch > epoch or any(offset > all_ends.get(partition, 0) for partition, offset in wanted.items()):
-        field = FieldError("at_least", "invalid", "beyond the end of the log")
+        field = FieldError("at_least", "invalid", "This place lies beyond the end of the log.")
         raise BadRequest("at_least names a place that the log does not have.", fields=(field,))
 
 

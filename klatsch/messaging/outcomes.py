@@ -1,4 +1,4 @@
-"""Counts what becomes of sends that wait for their answer, as `gateway.feed.tally` does for sockets."""
+"""Counts the outcomes of sends that wait for their answer, like `gateway.feed.tally` does for sockets."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=_Posted)
 
 @contextmanager
 def refusals_counted() -> Iterator[None]:
-    """Counts what is refused within, where nothing has been appended yet."""
+    """Counts refusals within the block, where nothing has been appended yet."""
     try:
         yield
     except KlatschError as error:
@@ -36,7 +36,7 @@ def refusals_counted() -> Iterator[None]:
 
 
 def counted(post: Callable[P, T]) -> Callable[P, T]:
-    """Wraps a sending function to count each of its answers. Invalid drafts must have been refused before."""
+    """Wraps a sending function to count its answers. Invalid drafts must have been refused before."""
 
     @functools.wraps(post)
     def count(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,4 +1,4 @@
-"""post_message: sending for who can wait. The log's report says where a message stands, the archive what it is (D8)."""
+"""post_message: a blocking send. The log's report gives the message's position, the archive its fate (D8)."""
 
 import threading
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 class Route:
     """Parts and deadlines of a blocking send: it waits for the log's report, then for the archive.
 
-    `log` must be a writer that reports. `waits` says how many old `client_id`s of a person are looked up at once.
+    `log` must be a writer that reports. `waits` caps how many old `client_id`s of a person are looked up at once.
     """
 
     log: LogWriter
@@ -42,7 +42,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message that is in the log. If `archived` it is final; else it was not judged yet."""
+    """A message in the log. If `archived` it is final; else it is not judged yet."""
 
     message: MessageView
     archived: bool
@@ -50,7 +50,7 @@ class Posted:
 
 @dataclass(slots=True)
 class _ReportSlot:
-    """Where the writer's thread leaves its report for the thread that waits."""
+    """Hands the report of the writer's thread to the waiting thread."""
 
     report: Report | None = None
     arrived: threading.Event = field(default_factory=threading.Event)
@@ -62,14 +62,14 @@ class _ReportSlot:
 
 @counted
 def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> Posted:
-    """Sends a message and answers what became of it; blocks for at most about both deadlines of the route.
+    """Sends a message and returns its outcome; blocks for at most about both deadlines of the route.
 
-    A retry of the same `client_id` answers the original. Raises Conflict when that has another body, NotAMember when
-    the sender's removal came before it, InvalidContent when the archive refused it, Unknown when the log did not report
-    in time, and what `send_message` and `find_earlier` raise, which have appended nothing. The draft has passed
-    `check_draft`.
+    A retry of the same `client_id` returns the original. Raises Conflict when that has another body, NotAMember when
+    the sender's removal came before it, and InvalidContent when the archive refused it. Raises Unknown when the log
+    did not report in time. Raises what `send_message` and `find_earlier` raise, which have appended nothing. The draft
+    has passed `check_draft`.
     """
-    epoch = route.progress.epoch  # asked now, as a failure to answer it would come too late later
+    epoch = route.progress.epoch  # read now: a failure after the append would come too late
     if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     slot = _ReportSlot()
@@ -96,7 +96,7 @@ def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
 
 
 def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Position:
-    """Where the record stands."""
+    """Returns the record's position once the log has reported it; raises Unknown."""
     release_connection()
     slot.arrived.wait(deadline_s)
     report = slot.report
@@ -107,7 +107,7 @@ def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Positi
 
 
 def _read_archived(route: Route, sent: SentMessage, position: Position) -> MessageView | None:
-    """The message as the archive has it, None while it does not reach so far; raises what the archive made of it."""
+    """Returns the archived message, or None while the archive is behind; raises the archive's refusal."""
     if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
         return None
     try:
@@ -115,11 +115,11 @@ def _read_archived(route: Route, sent: SentMessage, position: Position) -> Messa
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
-        return None  # PostgreSQL went away just now: the message is safe in the log
+        return None  # PostgreSQL is away now, but the message is safe in the log
     if verdict.message is not None:
         return _check_same(verdict.message, verdict.digest, sent)
     if verdict.next_offset <= position.offset:
-        return None  # the wait was ended by a hint of another epoch's persister
+        return None  # a hint of another epoch's persister ended the wait
     raise _refusal(verdict)
 
 
@@ -130,7 +130,7 @@ def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> Messa
 
 
 def _refusal(verdict: Verdict) -> InvalidContent | NotAMember:
-    """Why a record that the archive has passed is not in it."""
+    """Returns the reason why a record that the archive has passed is not in it."""
     if verdict.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
-    return NotAMember("You were removed from this conversation before the message came.")
+    return NotAMember("You were removed from this conversation before the message arrived.")

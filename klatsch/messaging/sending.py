@@ -1,4 +1,4 @@
-"""send_message: the one way in for REST and socket alike. The checks that refuse a draft come before it (D3, D4)."""
+"""send_message: the one way to send, for REST and sockets. The checks of a draft come before it (D3, D4)."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """A message to be sent. `client_id` is its sender's name for it: sent again with that name, it is a retry."""
+    """A message to send. `client_id` is its sender's name for it: sending it again with that name is a retry."""
 
     content: str
     client_id: str
@@ -29,7 +29,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class SentMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message that is on its way into the log: not an answer yet, that comes from reading it back.
+    """A message on its way into the log. Its answer comes from reading it back.
 
     `value` is the record's value once it is appended, and empty before.
     """
@@ -40,54 +40,55 @@ class SentMessage(msgspec.Struct, frozen=True, gc=False):
 
 
 def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
-    """Raises RateLimited when this person sends more than one process takes, by sockets and REST together (D16)."""
+    """Raises RateLimited when a person sends more than one process accepts, over sockets and REST together (D16)."""
     if wait_s := rates.take(sender_id, now_s):
-        raise RateLimited("You are sending too fast.", retry_after=round(wait_s, 3))
+        raise RateLimited("You are sending too fast. Try again later.", retry_after=round(wait_s, 3))
 
 
 def check_audience(rates: Buckets, access: Access, member_count: int, now_s: float) -> None:
-    """Raises RateLimited when this person sends too much into large groups; `check_rate` has taken the first token."""
+    """Raises RateLimited when a person sends too much into large groups. `check_rate` has taken the first token."""
     more = tokens_for(member_count) - 1
     if more and (wait_s := rates.take(access.sender_id, now_s, more)):
         CAPPED.labels("audience").inc()
-        raise RateLimited("You are sending too fast into a large group.", retry_after=round(wait_s, 3))
+        raise RateLimited("You are sending too fast into a large group. Try again later.", retry_after=round(wait_s, 3))
 
 
 def check_draft(draft: Draft) -> None:
     """Raises BadRequest, TooLong or InvalidContent unless the draft may be stored verbatim."""
     if not is_client_id(draft.client_id):
         raise BadRequest(
-            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, best a UUIDv7.",
-            fields=(FieldError("client_id", "invalid", "1 to 64 of A-Z a-z 0-9 _ -"),),
+            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, ideally a UUIDv7.",
+            fields=(FieldError("client_id", "invalid", "Use 1 to 64 of A-Z a-z 0-9 _ -."),),
         )
     check_content(draft.content)
     if draft.reply_to is not None and _UUID.match(draft.reply_to) is None:
         raise BadRequest(
-            "reply_to must be the id of a message.", fields=(FieldError("reply_to", "invalid", "a UUID in lower case"),)
+            "reply_to must be the id of a message.",
+            fields=(FieldError("reply_to", "invalid", "Use a UUID in lower case."),),
         )
 
 
 def check_content(content: str) -> None:
-    """Raises TooLong or InvalidContent unless it is 1 to 4,000 characters of text."""
+    """Raises TooLong or InvalidContent unless the text is valid and has 1 to 4,000 characters."""
     if not content:
         raise InvalidContent(
-            "A message needs a text.", fields=(FieldError("content", "empty", "1 to 4,000 characters"),)
+            "A message needs a text.", fields=(FieldError("content", "empty", "Use 1 to 4,000 characters."),)
         )
     if len(content) > CONTENT_MOST:
         raise TooLong(
             f"A message has at most {CONTENT_MOST} characters, this one has {len(content)}.",
-            fields=(FieldError("content", "too_long", "1 to 4,000 characters"),),
+            fields=(FieldError("content", "too_long", "Use 1 to 4,000 characters."),),
         )
-    # isprintable() is a tenth of the search's cost, and true of most of what people write.
+    # isprintable() costs a tenth of the search, and is true of most messages.
     if not content.isprintable() and _REFUSED_CHARACTERS.search(content) is not None:
         raise InvalidContent(
             "A message is text: no control characters but tab and line ends, no NUL, no lone surrogate.",
-            fields=(FieldError("content", "invalid", "a control character or a lone surrogate"),),
+            fields=(FieldError("content", "invalid", "Remove control characters and lone surrogates."),),
         )
 
 
 def needs_lookup(draft: Draft, now_ms: int) -> bool:
-    """Returns whether the `client_id` may be older than what feeds remember: then `lookup.find_earlier` comes first."""
+    """Returns whether the `client_id` may be older than what feeds remember: `lookup.find_earlier` comes first then."""
     return not is_fresh(draft.client_id, now_ms)
 
 
@@ -102,9 +103,9 @@ def send_message(
 ) -> SentMessage:
     """Appends the record of a draft; never blocks. Raises Unavailable, after which nothing was appended.
 
-    The draft has passed `check_draft`, and `find_earlier` where it `needs_lookup`. `access` is the proof that the
-    sender may write there (`conversations.queries.get_access`, or the gateway's memory of it). The message is true when
-    its record was read back: `gateway.feed` and `messaging.posting` wait for that.
+    The draft has passed `check_draft`, and `find_earlier` where it `needs_lookup`. `access` proves that the sender may
+    write there (`conversations.queries.get_access`, or the gateway's cache). The message counts once its record was
+    read back: `gateway.feed` and `messaging.posting` wait for that.
     """
     sent = identify(access, draft)
     value = encode(
@@ -124,13 +125,13 @@ def send_message(
     header = make_header(NEW_MESSAGE, sent.id, access.sender_bytes, sent.digest)
     try:
         log.append(Entry(access.key, value, header, trace=trace), report)
-    except LogError as error:  # full, or no longer able to take anything
-        raise Unavailable("The log takes nothing just now. Try again.", retry_after=1) from error
+    except LogError as error:  # full, or closed for good
+        raise Unavailable("The log accepts no messages right now. Try again later.", retry_after=1) from error
     return SentMessage(sent.id, sent.digest, value)
 
 
 def identify(access: Access, draft: Draft) -> SentMessage:
-    """The id and digest of a draft: computed, so that a retry gives the same in any process."""
+    """Returns the id and digest of a draft. They are computed, so that a retry yields the same in any process."""
     return SentMessage(
         id=message_id(access.conversation_bytes, access.sender_bytes, draft.client_id),
         digest=digest(draft.content, draft.reply_to),

@@ -241,7 +241,7 @@ def test_at_least_beyond_the_end_of_the_log_is_refused_and_not_waited_for(chat: 
         answer = chat.ask("ana", "GET", f"{path}?at_least={beyond}")
         assert problem(answer) == (400, "bad_request")
         assert [(error["field"], error["detail"]) for error in answer.json()["errors"]] == [
-            ("at_least", "beyond the end of the log")
+            ("at_least", "This place lies beyond the end of the log.")
         ]
     assert problem(chat.ask("ana", "GET", f"{path}?at_least=1.0123456789abcdef.{token}")) == (503, "not_archived_yet")
 

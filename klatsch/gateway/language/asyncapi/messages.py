@@ -41,7 +41,7 @@ _WELCOME: Final = {
     "now": NOW,
     "limits": {"unanswered": protocol.UNANSWERED_MOST, "frame": protocol.FRAME_BYTES_MOST, "text": 4000},
 }
-_REFUSAL: Final = RateLimited("You are sending too fast.", retry_after=1.5)
+_REFUSAL: Final = RateLimited("You are sending too fast. Try again later.", retry_after=1.5)
 [_RESET] = protocol.push_resets([POSTED.conversation], "too_far_behind", _TOKEN)
 _STATE: Final = {
     "kind": "message",
