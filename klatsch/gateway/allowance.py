@@ -1,7 +1,7 @@
-"""How much a connection may send, and a person over all of theirs: frames of every kind, and bytes (D12, D16).
+"""Rate limits on a connection, and on all connections of a person: frames of every kind, and bytes (D12, D16).
 
-Counted before anything is decoded. More than is allowed closes the connection with 4429, so there is room for all that
-honest clients do; what a person may say is the smaller rate of `core.bucket`, and is answered `rate_limited`.
+They count before anything is decoded. Exceeding them closes the connection with 4429, so they leave room for all that
+honest clients do. The smaller rate of messages is limited by `core.bucket` and answered `rate_limited`.
 """
 
 import time
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Final
 
 _FRAMES_A_MESSAGE: Final = 2
-"""A client sends other frames too: pings, pongs, and what it was told to send later."""
+"""Clients send other frames too: pings, pongs, and sends that they were told to retry later."""
 _MESSAGES_LEAST: Final = 500
 _MESSAGES_UNLIMITED: Final = 10_000
-"""Stands for a rate of messages that is switched off (0): pings are not."""
+"""Stands for a disabled rate of messages (0): pings stay limited."""
 _BYTES_A_FRAME: Final = 4_096
 _AT_ONCE_S: Final = 4
-"""Seconds' worth that may come at once: 4,000 frames and 16 MB. 64 sends of 4,000 escaped characters are 3 MB."""
+"""The seconds' worth that may come at once: 4,000 frames and 16 MB. 64 sends of 4,000 escaped characters are 3 MB."""
 _CONNECTIONS_A_PERSON: Final = 4
-"""Connections of a person that may send as much as one may."""
+"""A person's connections together may send as much as this number of connections."""
 _SWEPT_FROM: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Most:
-    """So many frames and bytes at once, and so many more each second."""
+    """A limit: the frames and bytes that may come at once, and those that each second adds."""
 
     frames: int
     size: int
@@ -33,15 +33,15 @@ class Most:
 
 
 BEFORE_HELLO: Final = Most(frames=128, size=131_072)
-"""In all, for a peer that may be anybody: a hello with its token, what was sent with it, and pings while it waits."""
+"""The total for a peer that has not signed in: a hello with its token, early sends, and pings while it waits."""
 LAST_WORDS: Final = Most(frames=128, size=262_144)
-"""In all, once we have closed: what was on its way, and the peer's answer to the close."""
+"""The total after the server has closed: frames on their way, and the peer's answer to the close."""
 
 
 class Allowance:
-    """What may still come. The clock is looked at only once it is used up: a frame costs two subtractions.
+    """The remaining frames and bytes. The clock is read only once they are used up: a frame costs two subtractions.
 
-    So it is at least a token bucket's, and at most twice that.
+    It therefore admits at least what a token bucket would, and at most twice that.
     """
 
     __slots__ = ("_clock", "_filled_s", "_frames", "_most", "_size")
@@ -54,13 +54,13 @@ class Allowance:
         self._filled_s = clock()
 
     def take(self, frames: int, size: int) -> bool:
-        """Returns whether so many frames and bytes may come."""
+        """Returns whether this many frames and bytes are admitted."""
         self._frames -= frames
         self._size -= size
         return (self._frames >= 0 and self._size >= 0) or self._refill()
 
     def is_full(self) -> bool:
-        """Returns whether it is as good as a new one."""
+        """Returns whether the allowance is as full as a new one."""
         self._refill()
         return self._frames >= self._most.frames and self._size >= self._most.size
 
@@ -74,7 +74,7 @@ class Allowance:
 
 
 class Allowances:
-    """Those of one process. A person's is kept until it is full again: reconnecting gives nobody more."""
+    """The allowances of one process. A person's is kept until it is full again, so that reconnecting gains nothing."""
 
     def __init__(self, messages_per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -87,7 +87,7 @@ class Allowances:
         return len(self._people)
 
     def of(self, user_id: str) -> tuple[Allowance, Allowance]:
-        """Those that one more connection of this person takes from: its own, and the person's."""
+        """Returns the allowances of one more connection of this person: its own, and the person's."""
         person = self._people.get(user_id)
         if person is None:
             if len(self._people) >= self._sweep_at:

@@ -1,4 +1,4 @@
-"""Arrivals: who may come in, and joining the hub, which a WebSocket and an HTTP request do alike."""
+"""Signs connections in and joins them to the hub, for WebSockets and HTTP requests alike."""
 
 import contextlib
 import time
@@ -22,14 +22,14 @@ from klatsch.gateway.turns import slices
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who somebody was found to be, and how many endings of credentials the feed had read when that was asked."""
+    """A signed-in person, with the number of ended credentials that the feed had read before the check."""
 
     user: SignedIn
     endings: int
 
 
 class Arrivals:
-    """Lets connections into one hub. `outbox_bytes` is what may wait for one of them."""
+    """Lets connections into one hub. `outbox_bytes` bounds the queue of each."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Arrivals:
         self._outbox_bytes = outbox_bytes
 
     async def authenticate(self, credentials: Credentials) -> Arrival:
-        """Returns who it is; raises NotAuthenticated, Forbidden, Unavailable."""
+        """Returns the connection's person; raises NotAuthenticated, Forbidden, Unavailable."""
         self._opening.check()
         endings = self._hub.endings.count
         return Arrival(await self._find(credentials), endings)
@@ -65,7 +65,7 @@ class Arrivals:
 
     @contextlib.contextmanager
     def connected(self, socket: Socket) -> Iterator[Outbox]:
-        """Makes the outbox of a socket, and counts the connection; on leaving, the two let go of each other."""
+        """Creates a socket's outbox and counts the connection; separates the two on leaving."""
         outbox = Outbox(socket, self._hub.dirty, self._outbox_bytes)
         socket.resumed = outbox.flush
         CONNECTIONS.inc()
@@ -78,10 +78,10 @@ class Arrivals:
 
     @contextlib.asynccontextmanager
     async def joined(self, arrival: Arrival, outbox: Outbox) -> AsyncIterator[Person]:
-        """Keeps a connection in the hub for as long as the block runs; raises NotAuthenticated, Unavailable.
+        """Keeps a connection in the hub while the block runs; raises NotAuthenticated, Unavailable.
 
-        It joins first and reads the conversations then, so that nothing falls between. The outbox is deaf at first:
-        `Resuming.resume` goes on from there.
+        It joins before it reads the conversations, so that no record falls in between. The outbox is deaf at first,
+        until `Resuming.resume` replays what it misses.
         """
         self._opening.check()
         user = arrival.user
@@ -89,7 +89,7 @@ class Arrivals:
             raise NotAuthenticated("This credential has ended.")
         outbox.credential = user.credential
         outbox.deaf = True
-        person = self._hub.join(str(user.id), user.username, outbox)  # a credential that ends now finds it there
+        person = self._hub.join(str(user.id), user.username, outbox)  # a credential that ends now closes it
         try:
             if not person.loaded:
                 await self._load(person, await self._database.run_together(load_people, user.id) or [])
@@ -100,9 +100,10 @@ class Arrivals:
             self._recheck.forget(outbox)
 
     async def _load(self, person: Person, standings: Sequence[Standing]) -> None:
-        """Takes what was read in slices, between which records may say more; only the last one makes them `loaded`.
+        """Takes the read memberships in slices, between which records may change them.
 
-        It ends where another connection of theirs was faster: what was read for this one may be older than what ended.
+        The last slice makes the person `loaded`. It ends when another connection of the person was faster: what was
+        read here may be older than memberships that have ended since.
         """
         async for part in slices(standings):
             if person.loaded:

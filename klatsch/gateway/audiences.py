@@ -1,7 +1,7 @@
-"""Sets of people by a key, kept small: a gateway holds one for each conversation that somebody here hears.
+"""Sets of people by key, kept small: a gateway holds one for each conversation with a connected member.
 
-Those who are alone under thousands of keys share one frozen set. The garbage collector looks at every set, and a full
-collection holds the event loop for as long as that takes.
+People who are alone under thousands of keys share one frozen set. The garbage collector visits every set, and a full
+collection blocks the event loop meanwhile.
 """
 
 from collections.abc import Set as AbstractSet
@@ -12,7 +12,7 @@ P = TypeVar("P")
 
 
 def add(audiences: dict[K, AbstractSet[P]], key: K, alone: frozenset[P]) -> None:
-    """Adds the one person of `alone`, which is always the same set for the same person."""
+    """Adds the one person of `alone`, which is always one and the same set for a person."""
     audience = audiences.get(key)
     if audience is None:
         audiences[key] = alone
@@ -23,7 +23,7 @@ def add(audiences: dict[K, AbstractSet[P]], key: K, alone: frozenset[P]) -> None
 
 
 def remove(audiences: dict[K, AbstractSet[P]], key: K, one: P) -> None:
-    """Removes a person, and the key with the last one."""
+    """Removes a person, and the key with its last person."""
     audience = audiences.get(key)
     if audience is None or one not in audience:
         return

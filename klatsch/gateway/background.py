@@ -1,17 +1,17 @@
-"""Tasks that run for as long as the process does: one that ends is a failure, never silence."""
+"""Tasks that run as long as the process: a task that ends is reported as a failure."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 
 class TaskEnded(Exception):
-    """A task that was to run for ever has returned."""
+    """Reported when a task that should run for ever has returned."""
 
 
 def run_in_background(
     work: Coroutine[None, None, None], name: str, failed: Callable[[BaseException], None]
 ) -> asyncio.Task[None]:
-    """Runs it on the loop until it is cancelled; calls `failed` with what it raises, or with TaskEnded."""
+    """Runs the work on the loop until it is cancelled; calls `failed` with its exception, or with TaskEnded."""
 
     def ended(task: asyncio.Task[None]) -> None:
         if not task.cancelled():

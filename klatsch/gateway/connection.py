@@ -1,8 +1,8 @@
-"""One WebSocket, from its handshake to its end: receives in a plain loop and decides nothing that others decide.
+"""One WebSocket, from its handshake to its end: a plain loop receives frames and passes them to the other parts.
 
-Channels makes two tasks and a hop into a thread for each frame (design.md, 90 µs); a consumer that touches no database
-on the hot path needs neither. Overriding `__call__` is no documented extension point: tests/unit/test_connection.py
-fails when Channels changes what stands on it.
+Channels makes two tasks and a thread hop for each frame (design.md, 90 µs). A consumer without database access on the
+hot path needs neither. Overriding `__call__` is no documented extension point: tests/unit/test_connection.py fails
+when Channels changes its foundations.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)
 _CLOSES: Final = {close.error: close for close in Close if close.error is not None}
-"""What ends a connection that may not come in, or cannot be served."""
+"""The close codes of errors that refuse a connection or end it."""
 
 
 class ChatConnection(AsyncConsumer):
     """A person's connection: frames are handled one after the other, and answered in that order or later.
 
-    `sockets` counts how many its person has.
+    `sockets` caps the person's connections.
     """
 
     scope: Any
@@ -56,11 +56,11 @@ class ChatConnection(AsyncConsumer):
         self._person: Person | None = None
         self._greeting: Hello | None = None
         self._held = contextlib.AsyncExitStack()
-        """Its place among those that its person may have, and its place in the hub."""
+        """The connection's place in the person's cap, and its place in the hub."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope, self.base_send = scope, send
-        bind_contextvars(connection=new_id())  # of this task's context alone
+        bind_contextvars(connection=new_id())  # in this task's context alone
         await receive()  # websocket.connect
         self._socket: ChatSocket = scope["extensions"][EXTENSION]
         with self._arrivals.connected(self._socket) as self.outbox:
@@ -68,7 +68,7 @@ class ChatConnection(AsyncConsumer):
                 await self._serve(receive)
 
     async def _serve(self, receive: Any) -> None:
-        """The handshake, `hello`, and then frames until one side has enough."""
+        """Serves the handshake, `hello`, and then frames until one side closes."""
         if not await self._accept():
             return
         try:
@@ -84,7 +84,7 @@ class ChatConnection(AsyncConsumer):
             pass
 
     async def _accept(self) -> bool:
-        """Accepts, and closes with a code where this may not go on: a refused handshake would show none."""
+        """Accepts, and closes with a code where the connection is refused: a refused handshake could not show one."""
         try:
             credentials = read_handshake(self.scope)
         except NoSubprotocol:
@@ -99,14 +99,14 @@ class ChatConnection(AsyncConsumer):
 
     @contextlib.contextmanager
     def _closed_if_refused(self) -> Iterator[None]:
-        """Closes the connection with the code of what the block raises."""
+        """Closes the connection with the close code of the block's exception."""
         try:
             yield
         except tuple(_CLOSES) as error:
             self.outbox.close(_CLOSES[type(error)], error.detail)
 
     async def _take(self, event: dict[str, Any]) -> bool:
-        """Handles one event of the socket; False when it was the last one: what comes after our close is void."""
+        """Handles one event of the socket; returns False after the last. Events after the server's close are void."""
         if self.outbox.closed or event["type"] == "websocket.disconnect":
             return False
         try:
@@ -134,12 +134,12 @@ class ChatConnection(AsyncConsumer):
 
     async def on_send(self, frame: Send) -> None:
         if self._person is None:
-            raise BadRequest("The first frame is hello.")
+            raise BadRequest("Send hello first.")
         await self._sending.send(self._person, self.outbox, frame)
 
     async def on_hello(self, frame: Hello) -> None:
         if self._person is not None:
-            raise BadRequest("There was a hello already.")
+            raise BadRequest("Send hello only once.")
         with self._closed_if_refused():
             joining = self._arrivals.joined(self._arrival, self.outbox)
             self._person = await self._held.enter_async_context(joining)
@@ -148,7 +148,7 @@ class ChatConnection(AsyncConsumer):
                 self._socket.allowances = self._allowances.of(self._person.user_id)
 
     async def _catch_up(self, person: Person, greeting: Hello) -> None:
-        """As long as it takes: a replay is bounded by what it may hold and by how slow the peer may be."""
+        """Replays without a deadline: the replay is bounded by its limits and by how slow the peer may be."""
         started = time.monotonic()
 
         def answer(resumed: bool) -> None:  # noqa: FBT001 - as Resuming calls it

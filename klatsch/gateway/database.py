@@ -1,4 +1,4 @@
-"""PostgreSQL from the event loop: a few threads, a bound on who waits for them, and a deadline."""
+"""PostgreSQL from the event loop: a few threads, a bound on waiting calls, and a deadline."""
 
 import asyncio
 import contextvars
@@ -18,13 +18,13 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 _TOGETHER_MOST: Final = 250
-"""Asked for in one statement, some milliseconds long."""
+"""The most keys of one statement, which takes some milliseconds."""
 _AT_ONCE: Final = 2
-"""Such statements of one kind: while they run, those who come gather for the next."""
+"""The concurrent statements of one kind. While they run, new keys gather for the next."""
 
 
 class DatabaseThreads:
-    """Runs blocking functions that use Django's connections; what waits for a thread is bounded by `waiting_most`."""
+    """Runs blocking functions that use Django's connections. `waiting_most` bounds the calls that wait for a thread."""
 
     def __init__(self, threads: int, waiting_most: int, deadline_s: float) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
@@ -33,18 +33,18 @@ class DatabaseThreads:
         self._questions: dict[Any, _Questions] = {}
 
     async def run(self, function: Callable[[], T]) -> T:
-        """The function's result; raises Unavailable when PostgreSQL does not answer, or too many wait already.
+        """Returns the function's result; raises Unavailable when PostgreSQL does not answer or too many calls wait.
 
-        A statement that PostgreSQL refuses as wrong is a fault of ours, and raised as it is.
+        A statement that PostgreSQL refuses as wrong is a bug, and raised as it is.
         """
         with self._waiting():
             return await self._run(function)
 
     async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
-        """What `ask`, a function of a module, finds for the key; None if nothing. Raises Unavailable, as `run` does.
+        """Returns what `ask`, a function of a module, finds for the key, or None. Raises Unavailable like `run`.
 
-        Who comes alone is asked for at once. When thousands come, those who come while `ask` is busy are asked for
-        together: a few statements do for all of them. It is never asked before the key was given.
+        A single key is asked for at once. When thousands come, those that come while `ask` is busy share a call, so
+        that a few statements serve all. `ask` never runs before the key was given.
         """
         with self._waiting():
             questions = self._questions.get(ask)
@@ -60,7 +60,7 @@ class DatabaseThreads:
     @contextmanager
     def _waiting(self) -> Iterator[None]:
         if self._room <= 0:
-            raise Unavailable("Too many wait for the archive. Try again.", retry_after=1)
+            raise Unavailable("Too many requests wait for the archive. Try again.", retry_after=1)
         self._room -= 1
         try:
             yield
@@ -86,7 +86,7 @@ class DatabaseThreads:
 
 
 class _Questions:
-    """What is asked with one function: `_AT_ONCE` at a time, and whoever else comes goes with the next."""
+    """The calls of one function: `_AT_ONCE` at a time, while further keys gather for the next call."""
 
     def __init__(self, run: Callable[[Callable[[], Any]], Any], ask: Callable[[Collection[Any]], Any]) -> None:
         self._run = run
@@ -96,7 +96,7 @@ class _Questions:
         self._next: asyncio.Task[Any] | None = None
 
     def put(self, key: Any) -> asyncio.Task[Any]:
-        """The next question, with this key in it."""
+        """Adds the key to the next call and returns its task."""
         if self._next is None or len(self._gathering) >= _TOGETHER_MOST:
             self._gathering = {}
             self._next = asyncio.create_task(self._go(self._gathering))
@@ -112,7 +112,7 @@ class _Questions:
 
 
 def _see(task: asyncio.Task[Any]) -> None:
-    """Those who wait for it raise its error; all of them may be gone by then."""
+    """Retrieves the task's exception: its waiters raise it, but all of them may be gone."""
     if not task.cancelled():
         task.exception()
 
@@ -122,7 +122,7 @@ def _no_answer() -> Unavailable:
 
 
 def with_fresh_connections(function: Callable[[], T]) -> T:
-    """Calls it as Django calls a request: no connection that was cut is used, and none is kept."""
+    """Calls the function like Django calls a request: with no cut connection, and keeping none."""
     close_old_connections()
     try:
         return function()

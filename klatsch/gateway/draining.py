@@ -1,4 +1,4 @@
-"""The end of a gateway: connections are sent elsewhere one after the other, and what they had begun is answered."""
+"""Drains a gateway: answers pending sends, and moves connections to other gateways one after the other."""
 
 import asyncio
 import random
@@ -13,13 +13,15 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import slices
 
 PER_SECOND: Final = 1_000
-"""Connections that are told to go in a second: about what another gateway signs in."""
+"""The connections that are closed per second: about as many as another gateway signs in."""
 _LOOK_S: Final = 0.02
 
 
 async def drain(opening: Opening, hub: Hub, marks: Marks, within_s: float) -> None:
-    """Nobody new; then a last mark and 4301 for everybody, in random order and spread over as long as another gateway
-    takes to sign them in, each when its sends are answered. All are told by the end of `within_s`.
+    """Refuses new connections, and closes each one with a last mark and 4301 once its sends are answered.
+
+    The closes come in random order, spread over the time that another gateway needs to sign the clients in. All are
+    closed at the end of `within_s`.
     """
     opening.shut()
     until_s = time.monotonic() + within_s

@@ -1,4 +1,4 @@
-"""What a WebSocket handshake brings: a credential, and for a cookie the page that it comes from (D13)."""
+"""Reads a WebSocket handshake: a credential and, for a cookie, the origin of its page (D13)."""
 
 import re
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from klatsch.core.errors import Forbidden, NotAuthenticated
 from klatsch.gateway.language import protocol
 
 _BARE_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@\\]+\Z")
-"""What browsers send (RFC 6454, 6.2). urlparse would also take a path, somebody's name, and white space around it."""
+"""The form that browsers send (RFC 6454, 6.2). urlparse also accepts a path, a user name and white space."""
 
 
 class NoSubprotocol(Exception):
-    """The client does not offer `klatsch.v1`."""
+    """Raised when the client does not offer `klatsch.v1`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """One of the three ways to say who one is. Its repr shows none of them.
+    """One of the three kinds of credential. Its repr shows none of them.
 
-    `own_page` says that no other site's page can have sent it, so that its origin need not be asked.
+    `own_page` says that no page of another site can have sent it, so that its origin need not be checked.
     """
 
     ticket: str | None
@@ -37,7 +37,7 @@ class Credentials:
 
 
 def read_handshake(scope: dict[str, Any]) -> Credentials:
-    """Raises NoSubprotocol; a URL's query is never looked at, as credentials there end up in logs."""
+    """Returns the credentials; raises NoSubprotocol. Ignores the URL's query, as credentials there end up in logs."""
     offered: list[str] = scope["subprotocols"]
     if protocol.SUBPROTOCOL not in offered:
         raise NoSubprotocol
@@ -61,27 +61,27 @@ class SessionCookie:
 
 
 def session_key(credentials: Credentials, session_cookie: SessionCookie) -> str:
-    """The session's key, if the page at `origin` may use the cookie; raises Forbidden or NotAuthenticated.
+    """Returns the session's key if the page at `origin` may use the cookie; raises Forbidden or NotAuthenticated.
 
-    A browser sends the cookie for any page that opens a socket here, so the origin must be one of ours, exactly.
+    A browser sends the cookie for any page that opens a socket here, so the origin must be exactly an allowed one.
     """
     try:
         cookie = SimpleCookie(credentials.cookies or "").get(session_cookie.name)
     except CookieError:
         cookie = None
     if cookie is None:
-        raise NotAuthenticated("Sign in: a ticket, a bearer token or a session cookie is needed.")
+        raise NotAuthenticated("Sign in first: send a ticket, a bearer token or a session cookie.")
     if not credentials.own_page and not is_allowed(credentials.origin, session_cookie.origins):
         raise Forbidden("This page's origin may not use the session cookie here.")
     return str(cookie.value)
 
 
 async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
-    """What the validator would go on to: we only ask it."""
+    """Does nothing: the validator is only asked, and never calls its application."""
 
 
 def is_allowed(origin: str | None, origins: list[str]) -> bool:
-    """Whether scheme, host and port are those of one of `origins`, and there is nothing else to it."""
+    """Returns whether the origin has scheme, host and port of one of `origins`, and nothing else."""
     if origin is not None and _BARE_ORIGIN.match(origin) is None:
         return False
     try:

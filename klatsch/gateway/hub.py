@@ -17,10 +17,10 @@ _ENDINGS_MOST: Final = 10_000
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with at least one connection here: what they hear, where they may write, and each standing's version.
+    """A person with a connection here: their conversations, where they may write, and the membership versions.
 
-    `writable` (and `direct`, by the other's name in lower case) is the cached "yes" of D9: it is made from PostgreSQL
-    or a record, and ended by a record. It is `access`, but for those whose peer has left.
+    `writable` (and `direct`, by the peer's lower-cased name) caches the right to write (D9). PostgreSQL or a record
+    adds to it, and a record revokes it. It equals `access`, except for deactivated peers.
     """
 
     user_id: str
@@ -35,7 +35,7 @@ class Person:
 
 
 class Standing(Protocol):
-    """One person's standing in one conversation, whoever tells it: PostgreSQL or a record."""
+    """A person's membership in one conversation, from PostgreSQL or from a record."""
 
     @property
     def version(self) -> int: ...
@@ -44,9 +44,9 @@ class Standing(Protocol):
 
 
 class Endings:
-    """The last credentials that ended, for those who were found to be somebody before and have not joined yet.
+    """The last ended credentials, for connections that have signed in but not joined yet.
 
-    It holds `_ENDINGS_MOST`; should more end while one connection signs in, it is found by `Recheck` a minute later.
+    It holds `_ENDINGS_MOST`. If more end while a connection signs in, `Recheck` closes the connection a minute later.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Endings:
         self._last.append((self.count, user_id, credentials))
 
     def has_ended(self, since: int, user_id: str, credential: str) -> bool:
-        """Whether that credential of theirs ended after there had been `since` endings."""
+        """Returns whether that credential of the person ended after the first `since` endings."""
         for number, whose, credentials in reversed(self._last):
             if number <= since:
                 break
@@ -68,13 +68,13 @@ class Endings:
 
 
 class Hub:
-    """Holds who is to get what.
+    """Maps conversations and people to the connections that get their pushes.
 
-    `audiences` maps a conversation's key to its connected members, `member_counts` to how many it has, connected
-    or not. `writers` maps a name in lower case to those with a cached "yes" to write to that person.
+    `audiences` maps a conversation's key to its connected members, and `member_counts` to its number of members.
+    `writers` maps a lower-cased name to the people with a cached right to write to that person.
 
-    A connection more or less changes no audience, so it costs the same for every person. Somebody's last one does: they
-    are taken out of their audiences in turns, and get nothing meanwhile, as they have no outbox.
+    Further connections of a person change no audience, so their cost does not depend on the person. A person's last
+    disconnect removes them from their audiences in turns. Without an outbox they get nothing meanwhile.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Hub:
         self._loading: set[Person] = set()
 
     def join(self, user_id: str, username: str, outbox: Outbox) -> Person:
-        """Adds a connection: from here on it gets what its person is known to belong to."""
+        """Adds a connection, which then gets the pushes of its person's known conversations."""
         person = self.people.get(user_id)
         if person is None:
             person = self.people[user_id] = Person(user_id, username)
@@ -98,12 +98,12 @@ class Hub:
         return person
 
     def finish_loading(self, person: Person) -> None:
-        """From here on all is known of this person, and records alone change it."""
+        """Marks the person's memberships as complete: from now on only records change them."""
         person.loaded = True
         self._loading.discard(person)
 
     def leave(self, person: Person, outbox: Outbox) -> None:
-        """Removes a connection, and its person with the last one."""
+        """Removes a connection, and its person with the last connection."""
         person.outboxes.discard(outbox)
         if not person.outboxes and self._alone.pop(person, None) is not None:
             del self.people[person.user_id]
@@ -111,7 +111,7 @@ class Hub:
             in_turns(_taken_from(person), lambda some: self._drop(some, person))
 
     def admit(self, person: Person, access: Access, version: int) -> None:
-        """From here on this person gets that conversation; ignored when a higher version is known."""
+        """Adds the person to a conversation's audience; ignored when a higher version is known."""
         if version < person.versions.get(access.key, 0):
             return
         person.versions[access.key] = version
@@ -126,12 +126,12 @@ class Hub:
                 audiences.add(self.writers, access.receiver.lower(), alone)
 
     def resize(self, key: bytes, member_count: int) -> None:
-        """Notes how many members a conversation has, here or elsewhere."""
+        """Notes a conversation's number of members, connected or not."""
         if key in self.audiences:
             self.member_counts[key] = member_count
 
     def expel(self, person: Person, key: bytes, version: int) -> None:
-        """From here on this person gets nothing of that conversation; ignored when a higher version is known."""
+        """Removes the person from a conversation's audience; ignored when a higher version is known."""
         if version < person.versions.get(key, 0):
             return
         person.versions[key] = version
@@ -141,21 +141,21 @@ class Hub:
             self._drop([access], person)
 
     def ask_again(self, person: Person, access: Access) -> None:
-        """From here on a "yes" to write there is to be asked of PostgreSQL; what comes is heard as before."""
+        """Drops the cached right to write there, so that PostgreSQL is asked again. Pushes continue."""
         person.writable.pop(access.key, None)
         if access.receiver is not None:
             person.direct.pop(access.receiver.lower(), None)
             audiences.remove(self.writers, access.receiver.lower(), person)
 
     def close_to_writing(self, person: Person, peer: str) -> None:
-        """The same for what goes to `peer`."""
+        """Drops the cached right to write to `peer`."""
         access = person.direct.get(peer.lower())
         if access is not None:
             self.ask_again(person, access)
 
     def part(self, username: str) -> None:
-        """Ends every cached "yes" to write to a person; where thousands have one, those of most in later turns."""
-        for person in self._loading:  # what is being read may be older than this
+        """Drops every cached right to write to a person; beyond the first people, in later turns of the loop."""
+        for person in self._loading:  # rows that are being read may be older than this
             person.departed.add(username)
         writers = self.writers.pop(username.lower(), ())
         in_turns(list(writers), lambda some: self._close_all_to_writing(some, username))
@@ -165,7 +165,7 @@ class Hub:
             self.close_to_writing(person, peer)
 
     def end(self, user_id: str, credentials: Literal["all"] | Collection[str], reason: str) -> None:
-        """Closes the connections of a person that came with these credentials, and those that are on their way."""
+        """Closes a person's connections with these credentials, including those that are signing in."""
         self.endings.add(user_id, credentials)
         person = self.people.get(user_id)
         if person is not None:
@@ -174,14 +174,14 @@ class Hub:
                     outbox.close(Close.NOT_AUTHENTICATED, reason)
 
     def flush(self) -> None:
-        """Writes what a batch has queued, each socket once."""
+        """Flushes each socket once for the whole batch."""
         dirty = self.dirty
         for outbox in dirty:
             outbox.flush()
         dirty.clear()
 
     def connections(self) -> Iterator[tuple[Person, Outbox]]:
-        """Everybody's; closed ones are here until their sockets have ended."""
+        """Yields all connections; closed ones are included until their sockets have ended."""
         for person in list(self.people.values()):
             for outbox in list(person.outboxes):
                 yield person, outbox
@@ -203,7 +203,7 @@ class Hub:
 
 
 def _taken_from(person: Person) -> Iterator[Access]:
-    """Takes from somebody who has left what is kept for each conversation: freed at once it would hold the loop."""
+    """Takes the conversations of a person who has left one by one: freeing all at once would block the loop."""
     while person.access:
         key, access = person.access.popitem()
         person.writable.pop(key, None)

@@ -1,6 +1,6 @@
-"""What a gateway asks PostgreSQL and the log when its own memory has no answer; threads of its own ask, and none waits.
+"""Asks PostgreSQL and the log when a gateway's own memory has no answer, on threads of its own.
 
-These threads are not those of sign-in and hello: whoever waits here for the log holds up no new connection.
+Sign-in and hello use other threads: a lookup that waits for the log does not delay new connections.
 """
 
 from collections.abc import Collection
@@ -21,14 +21,14 @@ from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier
 from klatsch.messaging.sending import SentMessage
 
 AT_ONCE_MOST: Final = 4
-"""Of one person: each of their connections can ask for one thing at a time."""
+"""The most lookups of a person at once: each of their connections can have one."""
 
 
 class Lookups:
-    """`log` is a writer that reports: membership records must be in the log before anything is said there.
+    """`log` is a writer that reports: membership records must be in the log before any message of theirs.
 
-    `wait_s` is how long an old `client_id` may wait for the archive to reach the log's end. More than `AT_ONCE_MOST`
-    at once of one person are refused with Unavailable.
+    `wait_s` bounds how long the lookup of an old `client_id` waits for the archive to reach the log's end. Further
+    lookups of a person beyond `AT_ONCE_MOST` are refused with Unavailable.
     """
 
     def __init__(
@@ -40,13 +40,16 @@ class Lookups:
         self._progress = progress
         self._wait_s = wait_s
         self._at_once = AtOnce(
-            AT_ONCE_MOST, cap="lookups", refusal=Unavailable, detail="Several of your sends are being looked up."
+            AT_ONCE_MOST,
+            cap="lookups",
+            refusal=Unavailable,
+            detail="Several of your sends are being looked up already. Try again later.",
         )
 
     async def find_earlier(self, person: Person, access: Access, sent: SentMessage) -> str | None:
-        """The position of the archived message of that id, None if there is none; raises Conflict, Unavailable."""
+        """Returns the position of the archived message of that id, or None; raises Conflict, Unavailable."""
         with self._at_once.enter(person.user_id):
-            # Of many who come at once, the log is asked for all by a few requests.
+            # Concurrent lookups share a few requests to the log.
             last = await self._threads.run_together(self._find_last, access.key)
             assert last is not None
             if last.offset >= 0 and not await self._progress.reach(last.partition, last.offset, self._wait_s):
@@ -62,7 +65,7 @@ class Lookups:
         return find_last(self._ends, self._progress.epoch, keys)
 
     async def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
-        """The right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
+        """Returns the right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
         with self._at_once.enter(person.user_id):
             return await self._threads.run(lambda: self._ask_access(person, conversation, to))
 

@@ -1,4 +1,4 @@
-"""Marks: now and then, every connection is told how far it has come, so that its token stays fresh (D7)."""
+"""Marks: every connection regularly gets its progress, so that its resume token stays fresh (D7)."""
 
 from collections.abc import Sequence
 
@@ -29,6 +29,6 @@ class Marks:
         self._hub.flush()
 
     def answer_last(self, person: Person, outbox: Outbox) -> None:
-        """Writes a last mark at once; a connection that is still in a replay has nothing to count from yet."""
+        """Writes a last mark at once, except to a connection in a replay, which has no place to resume from yet."""
         if not outbox.deaf and not outbox.closed:
             outbox.answer(protocol.push_mark(self._tokens.now(person.user_id)))

@@ -1,4 +1,4 @@
-"""What waits for one connection: bounded, and written straight to its socket while that takes it (D12)."""
+"""The bounded send queue of one connection, written straight to its socket while the socket accepts bytes (D12)."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -7,38 +7,38 @@ from klatsch.gateway.language.protocol import Close, wire
 
 
 def nothing() -> None:
-    """Does nothing: what a socket calls that belongs to no outbox, or no longer does."""
+    """Does nothing: the callback of a socket without an outbox."""
 
 
 class Socket(Protocol):
     """The open end of a WebSocket, as `klatsch.gateway.socket` makes it.
 
-    It calls `resumed` when it takes bytes again.
+    It calls `resumed` when it accepts bytes again.
     """
 
     paused: bool
     resumed: Callable[[], None]
 
     def write(self, frames: bytes) -> None:
-        """Takes whole WebSocket frames; never blocks. Not to be called while `paused`."""
+        """Takes whole WebSocket frames; never blocks. Must not be called while `paused`."""
 
     async def drain(self) -> None:
-        """Returns when it is not, or no longer, paused, or has ended."""
+        """Returns once the socket is not paused, or has ended."""
 
     def end(self, code: Close, reason: str) -> None:
-        """Closes with that code; cut off shortly after where the peer takes nothing."""
+        """Closes with that code, and cuts the connection off shortly after if the peer takes nothing."""
 
 
 _AT_ONCE_BYTES = 65_536
 
 
 class Outbox:
-    """The frames of one connection, in order. More than `bytes_most` waiting closes it: "slow, resume".
+    """The frames of one connection, in order. Exceeding `bytes_most` closes it with "slow, resume".
 
-    `push` only queues; the hub flushes each outbox that got something once for a whole batch of records. The socket
-    calls `flush` again when it takes bytes again, so nothing here waits and a stalled peer holds up nobody.
-    `credential` is the digest of what the connection came with, and ends with. `unanswered` is how many of its sends
-    wait for their answer. While it is `deaf` pushes pass it by: what it misses is replayed to it.
+    `push` only queues. The hub flushes each outbox with new frames once per batch of records. The socket calls `flush`
+    when it accepts bytes again, so that a stalled peer blocks no other. `credential` is the digest of the connection's
+    credential, and ends the connection. `unanswered` counts its sends without an answer. While it is `deaf`, it
+    ignores pushes: what it misses is replayed.
     """
 
     __slots__ = ("_bytes_most", "_dirty", "_frames", "_size", "_socket", "closed", "credential", "deaf", "unanswered")
@@ -68,18 +68,18 @@ class Outbox:
         self.flush()
 
     def takes(self, size: int) -> bool:
-        """Whether so many bytes may be written in one go, now."""
+        """Returns whether this many bytes can be written in one go now."""
         return size <= _AT_ONCE_BYTES and not self._socket.paused and not self._frames
 
     def tell(self, frames: Sequence[bytes]) -> None:
-        """Writes frames at once; only what it `takes`."""
+        """Writes frames at once. The caller has checked `takes`."""
         if frames and not self.closed:
             self._socket.write(b"".join(frames))
 
     async def stream(self, frames: Sequence[bytes]) -> None:
-        """Writes many frames as fast as the peer takes them, past the bound: nothing of theirs is queued here.
+        """Writes many frames as fast as the peer takes them, past the bound: none of them are queued here.
 
-        With nothing to write it still waits for a peer that takes nothing: whoever repeats this holds up nobody.
+        With no frames it still waits for a peer that takes nothing, so that a loop around it yields.
         """
         if not frames:
             await self._socket.drain()
@@ -95,7 +95,7 @@ class Outbox:
                 chunk, size = [], 0
 
     def flush(self) -> None:
-        """Writes what is queued, if the socket takes it now."""
+        """Writes the queued frames if the socket accepts them now."""
         frames = self._frames
         if frames and not self._socket.paused:
             self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
@@ -113,7 +113,7 @@ class Outbox:
                 self.close(Close.SLOW, "slow, resume")
 
     def close(self, code: Close, reason: str) -> None:
-        """Closes the connection, once; what still waited is dropped, as the client will resume."""
+        """Closes the connection, once. Queued frames are dropped, as the client will resume."""
         if not self.closed:
             self.closed = True
             self._frames.clear()

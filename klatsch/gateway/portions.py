@@ -1,4 +1,4 @@
-"""What a replay tells, in portions that a socket takes at once."""
+"""Splits a replay into portions that a socket takes at once."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
@@ -12,16 +12,16 @@ from klatsch.gateway.language import protocol
 T = TypeVar("T")
 _CHUNK_BYTES: Final = 65_536
 _FRAME_BYTES: Final = 200
-"""What a frame takes beside its record's value."""
+"""The size of a frame besides its record's value."""
 
 
 def size_of(found: tuple[bytes, Record]) -> int:
-    """Returns what its frame takes, about."""
+    """Returns the approximate size of the frame."""
     return len(found[1].value) + _FRAME_BYTES
 
 
 def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """The items, some `_CHUNK_BYTES` at a time."""
+    """Yields the items in lists of about `_CHUNK_BYTES`."""
     chunk: list[T] = []
     size = 0
     for item in items:
@@ -35,7 +35,7 @@ def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]
 
 
 def states_of(page: Page) -> Iterator[tuple[bytes | None, bytes]]:
-    """The pushes of a page: who belongs where before what was said there, which is for members alone."""
+    """Yields the pushes of a page: memberships before messages, which only members may get."""
     for name, members in page.members.items():
         body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})
         yield None, protocol.push_state(body)

@@ -1,4 +1,4 @@
-"""Turns at the archive for replays: few read at once, for a person and for the process (D12)."""
+"""Limits how many replays read the archive at once, for a person and for the process (D12)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,23 +9,23 @@ from typing import Final
 from klatsch.core.errors import Unavailable
 
 READING_MOST: Final = 4
-"""Half of the gateway's threads stay free for those who sign in."""
+"""Half of the gateway's threads stay free for sign-ins."""
 READING_EACH: Final = 2
 _WAIT_S: Final = 20.0
 
 
 @dataclass(slots=True)
 class _Own:
-    """One person's turns; `users` have one or wait for it."""
+    """The turns of one person; `users` counts replays that have a turn or wait for one."""
 
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READING_EACH))
     users: int = 0
 
 
 class ReadingTurns:
-    """Bounds how many replays read the archive at once, to `READING_MOST`, and to `READING_EACH` of one person.
+    """Bounds the replays that read the archive at once, to `READING_MOST`, and to `READING_EACH` per person.
 
-    A turn is for one page and ends before the peer is waited for: a slow reader keeps nobody from theirs.
+    A turn lasts for one page and ends before the peer is waited for: a slow reader blocks no other replay.
     """
 
     def __init__(self, wait_s: float = _WAIT_S) -> None:
@@ -34,12 +34,12 @@ class ReadingTurns:
         self._own: dict[str, _Own] = {}
 
     def __len__(self) -> int:
-        """Returns how many people read, or wait to."""
+        """Returns the number of people who read or wait."""
         return len(self._own)
 
     @asynccontextmanager
     async def turn(self, user_id: str) -> AsyncIterator[None]:
-        """Waits until this person may read, `wait_s` at most; raises Unavailable."""
+        """Waits up to `wait_s` until this person may read; raises Unavailable."""
         own = self._own.setdefault(user_id, _Own())
         own.users += 1
         try:
@@ -64,4 +64,4 @@ class ReadingTurns:
                     own.release()
                     raise
         except TimeoutError as error:
-            raise Unavailable("Too many are catching up. Try again.", retry_after=5) from error
+            raise Unavailable("Too many clients are catching up. Try again later.", retry_after=5) from error

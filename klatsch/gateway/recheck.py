@@ -1,7 +1,8 @@
-"""Asks PostgreSQL again, now and then, whether each connection's credential still counts (D13).
+"""Regularly asks PostgreSQL whether each connection's credential is still live (D13).
 
-Records close sockets at once; this finds what no record told: a credential that has expired, a password changed by
-hand. Only a definite "no" closes: an archive that does not answer is no revocation, until it has not for very long.
+Records close sockets at once. The recheck finds endings without a record: an expired credential, a password that was
+changed by hand. Only a definite "no" closes a connection. An archive that does not answer is no revocation, until it
+has not for very long.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
 
 _log = structlog.get_logger(__name__)
 BATCH_MOST: Final = 500
-"""Connections asked about in one statement."""
+"""The connections in one statement."""
 _TICK_S: Final = 1.0
 
 
@@ -36,9 +37,9 @@ class _Watched:
 
 
 class Recheck:
-    """No connection goes unasked for longer than `every_s`, by a second or so.
+    """Rechecks each connection about every `every_s`, at most a second later.
 
-    `give_up_s` is how long one may go on without any answer; `find` is asked with what is due.
+    `give_up_s` bounds how long a connection stays without an answer; `find` returns the live credentials.
     """
 
     def __init__(
@@ -54,19 +55,19 @@ class Recheck:
         self._give_up_s = give_up_s
         self._find = find
         self._watched: dict[Outbox, _Watched] = {}
-        self._due: dict[int, dict[_Watched, None]] = {}  # by the second in which they are to be asked about
+        self._due: dict[int, dict[_Watched, None]] = {}  # by the second in which they are due
 
     def __len__(self) -> int:
-        """Returns how many connections are watched."""
+        """Returns the number of watched connections."""
         return len(self._watched)
 
     def watch(self, user_id: UUID, outbox: Outbox, now_s: float) -> None:
-        """From here on this connection, whose credential has just been found to count, is asked about."""
+        """Watches a connection whose credential was just found live."""
         watched = self._watched[outbox] = _Watched(user_id, outbox, 0, now_s)
         self._put(watched, now_s)
 
     def forget(self, outbox: Outbox) -> None:
-        """Drops all that is kept of a connection that has ended."""
+        """Forgets a connection that has ended."""
         watched = self._watched.pop(outbox, None)
         if watched is not None and (due := self._due.get(watched.due_s)) is not None:
             due.pop(watched, None)
@@ -77,7 +78,7 @@ class Recheck:
             await self.tick(time.monotonic())
 
     async def tick(self, now_s: float) -> None:
-        """Asks about all that are due, a batch at a time; once there is no answer, about no more of them now."""
+        """Rechecks all due connections in batches. After a batch without an answer, the rest is not asked about now."""
         answers = True
         while due := self._take_due(now_s):
             live = await self._ask(due) if answers else None
@@ -101,20 +102,20 @@ class Recheck:
         return taken
 
     async def _ask(self, due: list[_Watched]) -> set[str] | None:
-        """The digests that still count; None when nobody can say."""
+        """Returns the digests of live credentials; None when PostgreSQL does not answer."""
         held = [HeldCredential(watched.user_id, watched.outbox.credential) for watched in due]
         try:
             return await self._database.run(lambda: self._find(held))
         except Unavailable:
             _log.warning("recheck_unanswered", connections=len(due))
-        except DATABASE_ERRORS as error:  # a fault of ours is no revocation either
+        except DATABASE_ERRORS as error:  # a bug is no revocation either
             note_failure("recheck_unanswered", error, connections=len(due))
         return None
 
     def _judge(self, watched: _Watched, live: set[str] | None, now_s: float) -> None:
         if live is None:
             if now_s - watched.answered_s > self._give_up_s:
-                watched.outbox.close(Close.NOT_AUTHENTICATED, "nobody could confirm this credential for too long")
+                watched.outbox.close(Close.NOT_AUTHENTICATED, "this credential could not be confirmed for too long")
         elif watched.outbox.credential in live:
             watched.answered_s = now_s
         else:
@@ -123,7 +124,8 @@ class Recheck:
             self._put(watched, now_s)
 
     def _put(self, watched: _Watched, now_s: float) -> None:
-        # Between half the time and all of it, by the digest: those who came at once are not asked about at once.
+        # Due between half the interval and all of it, by the digest, so that connections that came together spread
+        # out.
         share = 0.5 + int(watched.outbox.credential[:8] or "0", 16) / 2**33
         watched.due_s = int(now_s + self._every_s * share)
         self._due.setdefault(watched.due_s, {})[watched] = None

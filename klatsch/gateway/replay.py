@@ -1,7 +1,7 @@
-"""Brings a connection from its token to the present: from memory, where that holds it, else from the archive (D7).
+"""Brings a connection from its token to the present: from the feed's memory, else from the archive (D7).
 
-Everything is told in the order of the partitions and their offsets, and framed as the peer takes it. So a replay holds
-some 128 KiB of what it tells, however long it is and however slow its reader, and may end at any place.
+Everything is told in the order of the partitions and their offsets, and framed as the peer takes it. A replay therefore
+holds about 128 KiB, however long it is and however slow its reader, and may end at any place.
 """
 
 import asyncio
@@ -29,27 +29,27 @@ from klatsch.records.keys import PERSON
 
 T = TypeVar("T")
 _LOOKS: Final = 3
-"""How often the archive is asked at most, for one replay."""
+"""The most times that one replay asks the archive."""
 _WINDOW_BYTES: Final = 131_072
-"""The records of memory that a replay holds at once: they stay if memory drops them while the peer is slow."""
+"""The size of the records that a replay takes from memory at once: they stay if memory drops them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayLimits:
-    """The most changes that are replayed of one conversation, and of all: beyond, it is loaded anew."""
+    """The most changes that are replayed, of one conversation and of all. Beyond, the client reloads."""
 
     each_most: int
     most: int
 
 
 def never() -> bool:
-    """Returns what a replay that is to be told whole asks for its end."""
+    """Returns False, as the `enough` of a replay without an end of its own."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """What every replay of a gateway uses."""
+    """The parts that all replays of a gateway share."""
 
     feed: Feed
     tokens: Tokens
@@ -60,20 +60,21 @@ class Replays:
     async def run(
         self, person: Person, outbox: Outbox, offsets: Sequence[int], enough: Callable[[], bool] = never
     ) -> None:
-        """Returns when the connection has all from `offsets` on and hears the rest live; raises Unavailable.
+        """Returns when the connection has everything from `offsets` on and hears pushes live; raises Unavailable.
 
-        Once `enough` says so it ends before that, with the mark of the place reached, and the connection hears nothing
-        more. The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's memory.
+        When `enough` returns True, the replay ends early with the mark of the reached place, and the connection hears
+        no more. The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's
+        memory.
         """
         await _Replay(self, person, outbox, list(offsets), enough).run()
 
     def begin(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
-        """From here on the connection hears all; those conversations it has to load anew."""
+        """Makes the connection hear pushes live, and tells it which conversations to reload."""
         outbox.deaf = False
         self.end(person, outbox, reset, self.feed.offsets)
 
     def end(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]) -> None:
-        """Tells what has to be loaded anew, and the mark of that place."""
+        """Tells the conversations to reload, and the mark of that place."""
         here = self.tokens.now(person.user_id)
         for why in sorted(set(reset.values())):
             names = [key.decode("ascii") for key, reason in reset.items() if reason == why and key in person.access]
@@ -85,7 +86,7 @@ class Replays:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The next records of memory, each under the key that it was found by; `whole` if none are left before `ends`."""
+    """The next records of memory, each under the key that it was found by. `whole` if none remain before `ends`."""
 
     records: list[tuple[bytes, Record]]
     size: int
@@ -95,7 +96,7 @@ class _Window:
 
 @dataclass(slots=True)
 class _Replay:
-    """One connection's. It has all before `offsets`, but of the conversations in `lost`, by their reason."""
+    """The replay of one connection. It has everything before `offsets`, except of the conversations in `lost`."""
 
     parts: Replays
     person: Person
@@ -114,12 +115,12 @@ class _Replay:
         if not self.outbox.closed:
             self.parts.end(self.person, self.outbox, self.lost, self.offsets)
 
-    # What the archive says of the partitions that memory does not reach back in. Each part of it returns whether the
-    # replay goes on.
+    # Telling from the archive, for partitions that memory does not reach back in. Each function returns whether the
+    # replay continues.
 
     async def _tell_archived(self) -> bool:
         recent = self.parts.feed.recent
-        for _ in range(_LOOKS):  # what memory drops while the archive is read, the archive has the next time
+        for _ in range(_LOOKS):  # the archive has next time what memory drops meanwhile
             missing = recent.missing(self.offsets)
             if missing and not await self._look(missing):
                 return False
@@ -147,7 +148,7 @@ class _Replay:
         return not self.enough()
 
     async def _tell_page(self, asked: list[Asked], after: Place) -> Place | None:
-        await self._drain()  # before the page is read: a slow reader holds none
+        await self._drain()  # before the page is read, so that a slow reader holds none
         page = await self._read(asked, after)
         for chunk in chunks(states_of(page), lambda state: len(state[1])):
             await self._drain()
@@ -157,7 +158,7 @@ class _Replay:
         return page.reached
 
     def _stop_at(self, place: Place, asked: Iterable[Asked], ends: Mapping[int, int]) -> None:
-        """Passes what was told. Old messages that were changed beyond the end come last, and no token parts them."""
+        """Advances past what was told. Old messages that changed beyond the end come last; no token can split them."""
         for partition, end in ends.items():
             if partition < place.partition:
                 self.offsets[partition] = end
@@ -190,7 +191,7 @@ class _Replay:
 
     async def _read(self, asked: list[Asked], after: Place) -> Page:
         epoch, user_id = self.parts.feed.epoch, UUID(self.person.user_id)
-        # Who was removed meanwhile is told nothing more of that conversation.
+        # A person who was removed meanwhile gets nothing more of that conversation.
         heard = [one for one in asked if one.left or one.conversation.encode("ascii") in self.person.access]
         return await self._ask(lambda: read_page(user_id=user_id, epoch=epoch, asked=heard, after=after))
 
@@ -198,15 +199,15 @@ class _Replay:
         async with self.parts.reading.turn(self.person.user_id):
             return await self.parts.database.run(question)
 
-    # What memory holds from `offsets` to the present.
+    # Telling from memory, from `offsets` to the present.
 
     async def _tell_recent(self) -> bool:
-        """Returns whether the connection hears all from here on."""
+        """Returns whether the connection now hears all pushes live."""
         while not self.outbox.closed:
             await self._give_up("too_far_behind")
             window = self._window()
             if window.whole and self.outbox.takes(window.size):
-                # Nothing is awaited between reading the feed's memory and this: not one record falls between.
+                # No await lies between reading the feed's memory and this, so that no record falls in between.
                 self.outbox.tell(self._frame(window.records))
                 self.parts.begin(self.person, self.outbox, self.lost)
                 return True
@@ -229,12 +230,12 @@ class _Replay:
         return True
 
     async def _drain(self) -> None:
-        """Lets everybody else go on, and waits for a peer that takes nothing."""
+        """Lets other tasks run, and waits for a peer that takes nothing."""
         await asyncio.sleep(0)
         await self.outbox.stream([])
 
     def _pass(self, ends: Sequence[int], last: Record) -> None:
-        """Passes all that was looked at up to that record."""
+        """Advances past everything up to that record."""
         self.offsets[: last.partition] = ends[: last.partition]
         self.offsets[last.partition] = last.offset + 1
 
@@ -259,11 +260,11 @@ class _Replay:
         return _Window(chosen, size, list(feed.offsets), len(chosen) == len(found))
 
     def _frame(self, records: Iterable[tuple[bytes, Record]]) -> list[bytes]:
-        """Their frames, but of a conversation that the person was removed from meanwhile."""
+        """Returns the records' frames, without conversations that the person was removed from meanwhile."""
         access, own = self.person.access, PERSON.of(self.person.user_id)
         return self.parts.feed.frames(record for key, record in records if key in access or key == own)
 
-    # What is beyond a bound.
+    # Beyond the limits.
 
     def _count(self, key: bytes, changes: int) -> None:
         self.told[key] += changes
@@ -272,12 +273,12 @@ class _Replay:
             self._lose([key], "too_far_behind")
 
     def _is_beyond(self, key: bytes, changes: int, others: int) -> bool:
-        """Returns whether so many more changes of a conversation, beside those of others, are more than is replayed."""
+        """Returns whether this many more changes of a conversation, beside `others`, exceed the limits."""
         limits = self.parts.limits
         return self.told[key] + changes > limits.each_most or self.told_all + others + changes > limits.most
 
     async def _give_up(self, why: str) -> None:
-        """Loses what stands where neither memory nor archive reaches; when it returns, memory has all the rest."""
+        """Marks as lost what neither memory nor archive holds; on return, memory has all the rest."""
         recent, partitions = self.parts.feed.recent, len(self.offsets)
         while missing := recent.missing(self.offsets):
             for partition in missing:

@@ -1,4 +1,4 @@
-"""Resuming: the answer to `hello`, and what was missed since a token (D7)."""
+"""Resuming: the answer to `hello`, and the replay since a token (D7)."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from klatsch.gateway.replay import Replays, never
 from klatsch.records.messages import CONTENT_MOST
 
 _AHEAD_S = 2.0
-"""How long a token from a gateway that is ahead is waited for; what lies beyond the log's end is never reached."""
+"""The wait for a token from a gateway that is ahead. A place beyond the log's end is never reached."""
 _LOOK_S = 0.01
 
 
@@ -37,10 +37,10 @@ class Resuming:
         answer: Callable[[bool], object],
         enough: Callable[[], bool] = never,
     ) -> None:
-        """Calls `answer` with whether the token could be used, and tells what was missed since, until the mark.
+        """Calls `answer` with whether the token is usable, and replays what was missed since, until the mark.
 
-        Once `enough` says so, the mark is that of the place reached, and nothing more is told. Raises Unavailable where
-        the archive does not answer.
+        When `enough` returns True, the mark is that of the reached place, and nothing more is told. Raises Unavailable
+        when the archive does not answer.
         """
         token = None if resume is None else await self._usable(resume, person)
         answer(token is not None)
@@ -52,7 +52,7 @@ class Resuming:
             self._replays.begin(person, outbox, {})
 
     async def _usable(self, text: str, person: Person) -> ResumeToken | None:
-        """Returns the token, once this feed has come so far: it may be from a gateway that is a moment ahead (D7)."""
+        """Returns the token once this feed has reached it: another gateway may be a moment ahead (D7)."""
         token = self._tokens.read(text, person.user_id)
         until_s = time.monotonic() + _AHEAD_S
         while token is not None and not self._feed.has_reached(dict(enumerate(token.offsets))):
@@ -62,7 +62,7 @@ class Resuming:
         return token
 
     def welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
-        """Returns what `hello` is answered with."""
+        """Returns the body of the answer to `hello`."""
         return {
             "user": person.username,
             "resumed": resumed,

@@ -1,4 +1,4 @@
-"""Sends: from a client's frame to the log, and what becomes of those that the log does not give back (D4)."""
+"""Sends: from a client's frame to the log, and the answer when the log does not return the record (D4)."""
 
 import time
 from collections.abc import Callable
@@ -29,11 +29,11 @@ from klatsch.messaging.sending import (
 from klatsch.records.header import judged_id
 
 FEED_BEHIND_S = 5.0
-"""A feed that is so far behind cannot say in time what became of a send (D4)."""
+"""A feed this far behind cannot answer a send in time (D4)."""
 
 
 class Sending:
-    """Appends what clients write; `gateway.feed.feed` answers. `on_loop` runs a function there, from a thread."""
+    """Appends what clients send; `gateway.feed.feed` answers. `on_loop` runs a function on the loop, from a thread."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Sending:
         self._appended = 0
 
     async def send(self, person: Person, outbox: Outbox, frame: Send) -> None:
-        """Appends what was written; the feed answers when it reads it back. After KlatschError nothing was appended."""
+        """Appends a message; the feed answers when it reads it back. After a KlatschError nothing was appended."""
         self._check_may_send(person, outbox)
         access = self._known_access(person, frame)
         if access is None:
@@ -78,14 +78,16 @@ class Sending:
 
     def _check_may_send(self, person: Person, outbox: Outbox) -> None:
         if outbox.unanswered >= protocol.UNANSWERED_MOST:
-            raise RateLimited(f"{protocol.UNANSWERED_MOST} sends wait for their answer already.", retry_after=0.1)
+            raise RateLimited(
+                f"{protocol.UNANSWERED_MOST} of your sends are unanswered. Wait for their answers.", retry_after=0.1
+            )
         now_s = time.monotonic()
         check_rate(self._rates, person.user_id, now_s)
         if self.is_behind(now_s):
-            raise Unavailable("The log does not answer. Try again.", retry_after=1)
+            raise Unavailable("The log does not answer. Try again later.", retry_after=1)
 
     def is_behind(self, now_s: float) -> bool:
-        """Whether the feed is too late with what was appended here, or anywhere, to answer a send in time."""
+        """Returns whether the feed is too far behind, with this gateway's records or any, to answer a send in time."""
         oldest_s = self._pending.oldest_s()
         if oldest_s is not None and now_s - oldest_s > FEED_BEHIND_S:
             return True
@@ -95,19 +97,19 @@ class Sending:
     def _known_access(person: Person, frame: Send) -> Access | None:
         body = frame.d
         if (body.conversation is None) == (body.to is None):
-            raise BadRequest("A send names either a conversation or whom it is to.")
+            raise BadRequest("Give either `conversation` or `to`.")
         if body.conversation is not None:
             return person.writable.get(body.conversation.encode())
-        return person.direct.get((body.to or "").lower())  # usernames are ASCII, in any case the same person's
+        return person.direct.get((body.to or "").lower())  # usernames are ASCII and unique in any case
 
     async def _find_access(self, person: Person, frame: Send) -> Access:
-        """A "no" of ours is always asked of PostgreSQL: the conversation may be a millisecond old (D9)."""
+        """Asks PostgreSQL whenever the cache has no right to write: the conversation may be a millisecond old (D9)."""
         access, version = await self._lookups.find_access(person, frame.d.conversation, frame.d.to)
         self._hub.admit(person, access, version)
         return access
 
     async def _answer_earlier(self, person: Person, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
-        """Whether an old client_id names a message that the archive holds; then that is the answer."""
+        """Answers with the archived message of an old client_id, if there is one; returns whether it did."""
         sent = identify(access, draft)
         position = await self._lookups.find_earlier(person, access, sent)
         if position is None:
@@ -117,23 +119,23 @@ class Sending:
         return True
 
     def lost(self, report: Report) -> None:
-        """Called on the writer's thread, for what failed: nobody can say yet whether it is in the log."""
+        """Reports a failed append, on the writer's thread: the record may or may not be in the log."""
         self._on_loop(lambda: self.give_up(judged_id(report.entry.judge)))
 
     def give_up(self, message_id: bytes) -> None:
-        """Answers `unknown`: from here on the record, should it come, is a push like any other."""
+        """Answers `unknown`. If the record arrives later, it is a push like any other."""
         for waiter in self._pending.take(message_id):
             ANSWERED["unknown"].inc()
             error = Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
             waiter.outbox.answer(protocol.err(waiter.re, error))
 
     def fold(self) -> None:
-        """Brings the metrics up to date; to be called before they are read."""
+        """Updates the metrics; call it before they are read."""
         APPENDED.inc(self._appended)
         self._appended = 0
 
     def tick(self) -> None:
-        """Called twice a second: gives up what has waited too long, and sees how far the feed is."""
+        """Gives up overdue sends and checks the feed's lag; called twice a second."""
         self._lag.look(time.monotonic())
         for message_id in self._pending.overdue(time.monotonic() - self._answer_s):
             self.give_up(message_id)

@@ -1,4 +1,4 @@
-"""uvicorn as a gateway needs it: our listening socket, and our end (D14)."""
+"""uvicorn for a gateway: its own listening socket, and a graceful end (D14)."""
 
 import asyncio
 import signal
@@ -12,12 +12,12 @@ import uvicorn
 
 _log = structlog.get_logger(__name__)
 _USER_TIMEOUT_MS = 20_000
-"""A peer that acknowledges nothing for so long is gone (TCP_USER_TIMEOUT); uvicorn never drops one by itself."""
+"""A peer that acknowledges nothing for this long is gone (TCP_USER_TIMEOUT); uvicorn itself never drops one."""
 _BACKLOG = 4_096
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The listening socket, whose connections inherit TCP_USER_TIMEOUT."""
+    """Returns the listening socket, whose connections inherit TCP_USER_TIMEOUT."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn with our end: nobody is accepted any more, `drain` sends sockets elsewhere, and then it closes.
+    """uvicorn with a graceful end: it stops accepting, `drain` moves sockets elsewhere, and then it closes.
 
     A second signal ends it at once.
     """
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
         _log.info("draining", signal=signal.Signals(sig).name)
 
     async def on_tick(self, counter: int) -> bool:
-        """Called ten times a second, until it says that it is time to end."""
+        """Returns whether to end; called ten times a second."""
         if self._asked and self._draining is None:
             for server in self.servers:
                 server.close()

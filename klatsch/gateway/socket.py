@@ -1,5 +1,7 @@
-"""uvicorn's WebSocket protocol with both ends in our hands: frames made once go straight to the transport, a peer that
-takes nothing is cut off, and what a peer sends is counted and handed on in turns of the loop (D12, D14).
+"""uvicorn's WebSocket protocol with direct writes, a stall time-out and bounded reads (D12, D14).
+
+Frames that were made once go straight to the transport. A peer that takes nothing is cut off. Received frames are
+counted, and handed on in turns of the loop.
 """
 
 import asyncio
@@ -19,21 +21,24 @@ _log = structlog.get_logger(__name__)
 EXTENSION = "klatsch.socket"
 _WRITE_BUFFER_BYTES = 65_536
 _LAST_WORDS_S = 1.0
-"""How long a closing socket may still take what was written to it before it is cut off."""
+"""The time in which a closing socket may still take written bytes before it is cut off."""
 _PIECE_BYTES = 4_096
-"""Parsed in one go, and then counted: at most 682 frames, 7 ms."""
+"""The bytes parsed in one go and then counted: at most 682 frames, 7 ms."""
 _TURN_BYTES = 65_536
 _TURN_FRAMES = 256
-"""After so much of one peer's the loop turns to others. A message ends a turn too: more waits until that is taken."""
+"""The bytes and frames of one peer after which the loop serves others.
+
+A message ends a turn too: the next waits until it is taken.
+"""
 FRAGMENTS_MOST = 256
-"""Of one message. The parser bounds their bytes, but not how many are empty."""
+"""The fragments of one message. The parser bounds their bytes, but not the number of empty ones."""
 
 
 class ChatSocket(WebSocketsSansIOProtocol):
-    """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object would need.
+    """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object needs.
 
-    `stall_s` is how long a peer may take nothing; the connection finds this object in its scope's extensions, and sets
-    its `allowances` once it knows whose it is.
+    `stall_s` is how long a peer may take nothing. The connection finds this object in its scope's extensions, and sets
+    its `allowances` once it knows the person.
     """
 
     stall_s: ClassVar[float] = 8.0
@@ -54,7 +59,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        """Hands on what came: at once where that is little, else in turns, and nothing more is read meanwhile."""
+        """Hands on received bytes: few at once, more in turns, during which reading stops."""
         if len(data) <= _PIECE_BYTES and not self._waiting:
             self._parse(data)
         else:
@@ -79,7 +84,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self._read_on()
 
     def _is_heard(self) -> bool:
-        """Whether the application has taken all messages; after our close it takes none, and nothing waits for it."""
+        """Returns whether the application has taken all messages. After the server's close it takes none."""
         return self.close_sent or self.queue.empty()
 
     def _stop_reading(self) -> None:
@@ -93,7 +98,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _parse(self, data: bytes) -> int:
-        """Counts the frames of some bytes, then hands them on; returns how many there were."""
+        """Counts the frames of some bytes, then hands them on; returns their number."""
         conn, size, is_allowed = self.conn, len(data), True
         conn.receive_data(data)
         frames = len(conn.events)
@@ -108,8 +113,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
         return frames
 
     def _flooded(self, reason: str) -> None:
-        """Closes, and reads no more: what the peer still sends costs nothing but the kernel's buffer, for a second."""
-        self.conn.data_to_send()  # no pong for what is dropped
+        """Closes and stops reading: further bytes of the peer cost only the kernel's buffer, for a second."""
+        self.conn.data_to_send()  # no pongs for dropped pings
         self.conn.events_received()
         self._waiting.clear()
         self._is_over = True
@@ -120,7 +125,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._stop_reading()
 
     async def receive(self) -> Any:
-        """The next event for the application; what waits behind the last one is handed on then."""
+        """Returns the next event for the application, and hands on what waited behind the last one."""
         event = await self.queue.get()
         if self.read_paused and not self.close_sent and self.queue.empty():
             if not self._waiting:
@@ -131,12 +136,12 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
-        scope: dict[str, Any] | None = getattr(self, "scope", None)  # not there when the handshake was refused
+        scope: dict[str, Any] | None = getattr(self, "scope", None)  # missing when the handshake was refused
         if scope is not None:
             scope["extensions"][EXTENSION] = self
 
     def send_receive_event_to_app(self) -> None:
-        """Closes with 1007 what is no UTF-8: uvicorn does too, and tells the log with a traceback each time."""
+        """Closes with 1007 on text that is not UTF-8. uvicorn does too, but logs a traceback each time."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
             self.conn.send_close(CloseCode.INVALID_DATA)
             self.handle_parser_exception()
@@ -144,7 +149,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
     def write(self, frames: bytes) -> None:
-        """Takes whole WebSocket frames; what comes after the close is dropped."""
+        """Takes whole WebSocket frames; drops frames after the close."""
         if not self.close_sent and not self.disconnected:
             self.transport.write(frames)
 
@@ -156,7 +161,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         """Closes with that code, and cuts the connection off a second later if the peer takes nothing."""
         if self.close_sent or self.disconnected:
             return
-        if self.transport.is_closing():  # the peer closed first, and may not even take the answer to that
+        if self.transport.is_closing():  # the peer closed first, and may not take the answer
             self.transport.abort()
             return
         _log.debug("closed", code=int(code), reason=reason)
@@ -189,8 +194,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.resumed()
 
     def handle_ping(self) -> None:
-        """Answers the last of the pings that came together (RFC 6455, 5.5.3), and later if the peer takes nothing."""
-        if self.conn.close_rcvd is not None:  # its answer is among the pongs
+        """Answers the last of several pings (RFC 6455, 5.5.3), and later if the peer takes nothing."""
+        if self.conn.close_rcvd is not None:  # the answer to the close is among the pongs
             super().handle_ping()
             return
         pongs = self.conn.data_to_send()
@@ -211,7 +216,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._forget_stall()
         self._waiting.clear()
         super().connection_lost(exc)
-        if self.paused:  # nobody resumes what is lost, and nobody is to wait for it: what is written now is dropped
+        if self.paused:  # a lost socket never resumes and must not block writers: writes are dropped from now on
             self.paused = False
             self.resumed()
 

@@ -1,4 +1,4 @@
-"""Long work in slices: whatever grows with a person's conversations, or with all connections, gives way to others."""
+"""Long work in slices: work that grows with conversations or connections yields to other tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 SLICE: Final = 100
-"""Items that are handled in one go: some 0.2 ms of memberships, 3 ms of sockets that are written to."""
+"""The items handled in one go: about 0.2 ms of memberships, 3 ms of written sockets."""
 
 
 async def slices(items: Iterable[T]) -> AsyncIterator[Sequence[T]]:
-    """The items, `SLICE` at a time; between two of these the loop turns to others."""
+    """Yields the items, `SLICE` at a time; between two slices the loop runs other tasks."""
     rest = iter(items)
     while part := list(islice(rest, SLICE)):
         yield part

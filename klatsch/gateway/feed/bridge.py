@@ -16,12 +16,12 @@ from klatsch.gateway.opening import Opening
 
 _log = structlog.get_logger(__name__)
 _BATCHES_MOST = 8
-"""Batches of the log that wait for the event loop: the tail reads no further while it is busy."""
+"""The batches that wait for the event loop: the tail reads no further while the loop is busy."""
 _LOOK_UP_S = 1.0
 
 
 class Feeding:
-    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway when it has read up."""
+    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway once it has caught up."""
 
     def __init__(self, *, feed: Feed, hub: Hub, opening: Opening, ends: dict[int, int], clock: Clock) -> None:
         self._feed = feed
@@ -35,7 +35,7 @@ class Feeding:
         self.stopping = False
 
     def deliver(self, records: Sequence[Record]) -> None:
-        """Called on the tail's thread; raises LogError, which ends the tail, once a batch could not be applied."""
+        """Hands on a batch, on the tail's thread; raises LogError, which ends the tail, once a batch failed."""
         if self._broken is not None:
             raise LogError("the feed could not take a record that it read") from self._broken
         while not self._room.acquire(timeout=_LOOK_UP_S):
@@ -44,12 +44,12 @@ class Feeding:
         self._loop.call_soon_threadsafe(self.apply, records)
 
     def halt(self) -> None:
-        """Called on the loop. Applies nothing more, so that nothing more is pushed or acknowledged."""
+        """Stops applying batches, on the loop, so that nothing more is pushed or acknowledged."""
         self.stopping = True
         self._opening.shut()
 
     def apply(self, records: Sequence[Record]) -> None:
-        """Called on the loop. After an error nothing more is applied: no stream may go on over a hole in it."""
+        """Applies a batch, on the loop. After an error nothing more is applied: a stream must not skip records."""
         try:
             if self._broken is None and not self.stopping:
                 self._feed.apply(records)

@@ -1,6 +1,6 @@
 """Reads the log for the sockets: judges each record in order, answers its sender and pushes it (D4, D9, D10).
 
-Runs on the event loop, a batch at a time; touches no database. What the persister would refuse is skipped alike (D5).
+It runs on the event loop, a batch at a time, without database access. It skips what the persister would refuse (D5).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Feed:
-    """What this gateway knows of the log: everything before `offsets`, judged as every other gateway judges it.
+    """A gateway's view of the log: everything before `offsets`, judged like every other gateway does.
 
     Before `recent_from` it cannot know every copy yet, so that nothing from there is replayed.
     """
@@ -110,10 +110,10 @@ class Feed:
             self._answer(waiters, record, record.offset, duplicate=False)
 
     def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[Person] | None) -> bool:
-        """Returns whether the persister refuses a record that somebody here hears or waits for.
+        """Returns whether the persister refuses a record with an audience or a waiting sender here.
 
-        Decoding costs 3 µs, so what this process appended itself is compared, and what nobody here listens to is left
-        until a copy or a replay meets it.
+        Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records without
+        an audience are not checked until a copy or a replay needs them.
         """
         waiters = self._pending.find(judged_id(record.judge))
         if audience is None and not waiters:
@@ -124,7 +124,7 @@ class Feed:
         return not is_sound(record, kind, self._kinds)
 
     def _find_original(self, record: Record, kind: RecordKind) -> int | None:
-        """The offset of the record that this one is a copy of; a record that the persister refuses is none."""
+        """Returns the offset of the original of a copy, or None; a record that the persister refuses is no original."""
         first = self._ring.find(record)
         if first is not None:
             original = self.recent.find(record.key, record.partition, first)
@@ -147,7 +147,7 @@ class Feed:
         self, record: Record, kind: RecordKind, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]
     ) -> None:
         body = judged_digest(record.judge)
-        # Who sent it here gets an answer instead; unless it is another's body that came to stand under that id.
+        # The sender here gets an answer instead of a push, unless the record under that id has another body.
         senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
         self._count_push(record, _push_to(audience, self._frame(record, kind), senders))
 
@@ -173,12 +173,12 @@ class Feed:
                 tally.conflict += 1
                 answer = protocol.err(waiter.re, Conflict("Another message has this client_id."))
             waiter.outbox.push(protocol.wire(answer))
-            duplicate = True  # whoever else waits here sent the same message again
+            duplicate = True  # further waiters have sent the same message again
 
     def _reject(self, waiters: tuple[Waiter, ...]) -> None:
         self.tally.rejected += len(waiters)
         for waiter in waiters:
-            error = NotAMember("You were removed from this conversation before this message.")
+            error = NotAMember("You were removed from this conversation before this message arrived.")
             waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
 
     def _place(self, record: Record, offset: int) -> str:
@@ -212,7 +212,7 @@ class Feed:
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
     def _decode(self, record: Record, kind: RecordKind) -> Any:
-        """The record's value, where the persister would find one of that kind; else None."""
+        """Returns the record's value if the persister would accept a record of that kind; else None."""
         try:
             event = decode(record, self._kinds)
         except BadRecord:
@@ -223,7 +223,7 @@ class Feed:
         return event
 
     def _skip(self, record: Record) -> None:
-        """Why is in the persister's dead letter: what is said of a bad record may quote it."""
+        """Counts and logs a skipped record. The reason may quote the record, so only the dead letter holds it."""
         SKIPPED.inc()
         place = self._place(record, record.offset)
         _log.warning("record_skipped", position=place, **trace_fields(record.trace))
@@ -234,14 +234,14 @@ class Feed:
             self._hub.admit(person, access_from_record(person, event), change.version)
 
     def _expel(self, record: Record, key: bytes, change: Membership) -> None:
-        # Who is away finds out by the only record of that conversation that is still for them.
+        # An absent client learns of the removal from this record, the last of the conversation that they may get.
         self.recent.add(PERSON.of(change.user_id), record)
         person = self._hub.people.get(change.user_id)
         if person is not None:
             self._hub.expel(person, key, change.version)
 
     def frames(self, records: Iterable[Record]) -> list[bytes]:
-        """Returns what a replay tells of records in memory; those that the persister refuses are left out."""
+        """Returns a replay's frames for records in memory, without those that the persister refuses."""
         told: list[bytes] = []
         for record in records:
             kind = self._kinds.find(record)
@@ -250,12 +250,12 @@ class Feed:
         return told
 
     def _frame(self, record: Record, kind: RecordKind) -> bytes:
-        """Returns what sockets get of a record in force."""
+        """Returns the frame of a record in force."""
         return protocol.wire(kind.frame(self._place(record, record.offset), record.value))
 
 
 def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbox] = ()) -> int:
-    """Pushes to every connection of these people but those of `senders`; returns to how many."""
+    """Pushes to every connection of these people except `senders`; returns the number of pushes."""
     receivers = 0
     for person in audience:
         for outbox in person.outboxes:
@@ -266,7 +266,7 @@ def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbo
 
 
 def access_from_record(person: Person, event: MembersChanged) -> Access:
-    """What a membership record lets a person do: the other one of a direct conversation is named in it."""
+    """Returns the right to write that a membership record gives. It names the peer of a direct conversation."""
     other = next((m for m in event.members if m.user_id != person.user_id), None) if event.kind == "direct" else None
     return Access.of(
         conversation=UUID(event.conversation),

@@ -1,4 +1,4 @@
-"""What a gateway is asked for when it is scraped: how far behind its feed is, and how far back its ring remembers."""
+"""Metrics that a gateway computes when it is scraped: the feed's lag, and the span that the ring remembers."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ from klatsch.gateway.feed.ring import ENTRY_BYTES, Ring
 
 
 class GatewayGauges(Collector):
-    """To be scraped on the event loop, as all that it reads lives there. `ends` asks nobody."""
+    """Must be scraped on the event loop, where its values live. `ends` does no I/O."""
 
     def __init__(
         self, feed: Feed, pending: Pending, ring: Ring, ends: Callable[[], Mapping[int, int]], clock: Clock
@@ -26,27 +26,27 @@ class GatewayGauges(Collector):
         self._clock = clock
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry would collect to know the names, before there is anything to read."""
+        """Returns nothing: otherwise the registry would collect for the names before there is anything to read."""
         return []
 
     def collect(self) -> Iterable[Metric]:
         now_s, offsets, entries = time.monotonic(), self._feed.offsets, len(self._ring)
         ring_bytes = entries * ENTRY_BYTES + self._feed.recent.size
         lag = {partition: max(end - offsets[partition], 0) for partition, end in self._ends().items()}
-        yield by_partition("klatsch_feed_lag_records", "Records of the log that the feed has yet to read.", lag)
+        yield by_partition("klatsch_feed_lag_records", "Records of the log that the feed has not read yet.", lag)
         for name, text, value in (
             (
                 "klatsch_feed_waiting_seconds",
-                "How long the oldest unanswered send has waited; beyond 5 s sends are refused.",
+                "Age of the oldest unanswered send. Beyond 5 s, sends are refused.",
                 self._waiting_s(now_s),
             ),
             (
                 "klatsch_ring_span_seconds",
-                "How far back every message id is remembered.",
+                "Span for which every message id is remembered.",
                 self._ring.span_s(self._clock()),
             ),
-            ("klatsch_ring_entries", "Message ids that are remembered.", entries),
-            ("klatsch_ring_bytes", "What they and the last pushes take, estimated.", ring_bytes),
+            ("klatsch_ring_entries", "Remembered message ids.", entries),
+            ("klatsch_ring_bytes", "Estimated memory of remembered ids and pushes.", ring_bytes),
         ):
             yield GaugeMetricFamily(name, text, value=value)
 

@@ -6,7 +6,7 @@ from klatsch.gateway.outbox import Outbox
 
 
 class Waiter(NamedTuple):
-    """One send: whom to answer, under which frame id, and with which body it was made. `since_s` is monotonic.
+    """A waiting send: its outbox, its frame id and its body's digest. `since_s` is monotonic.
 
     `value` is the record's value as this process appended it: read back unchanged, it needs no check.
     """
@@ -19,7 +19,7 @@ class Waiter(NamedTuple):
 
 
 class Pending:
-    """Waiters by message id (16 bytes), oldest first; each is taken once, by its record or by its deadline."""
+    """Waiters by message id (16 bytes), oldest first. Each is taken once, by its record or by its deadline."""
 
     def __init__(self) -> None:
         self._waiters: dict[bytes, tuple[Waiter, ...]] = {}
@@ -30,7 +30,7 @@ class Pending:
         self._waiters[message_id] = (waiter,) if earlier is None else (*earlier, waiter)
 
     def find(self, message_id: bytes) -> tuple[Waiter, ...]:
-        """Returns those who wait for that message, and leaves them waiting."""
+        """Returns the waiters of that message, and leaves them waiting."""
         return self._waiters.get(message_id, ())
 
     def take(self, message_id: bytes) -> tuple[Waiter, ...]:
@@ -40,13 +40,13 @@ class Pending:
         return waiters
 
     def oldest_s(self) -> float | None:
-        """Since when the oldest has been waiting: how far the feed is behind what this gateway appended."""
+        """Returns since when the oldest waiter waits: the feed's lag behind this gateway's own records."""
         for waiters in self._waiters.values():
             return waiters[0].since_s
         return None
 
     def overdue(self, before_s: float) -> list[bytes]:
-        """The ids whose first waiter has waited since before then."""
+        """Returns the ids whose first waiter has waited since before that time."""
         ids: list[bytes] = []
         for message_id, waiters in self._waiters.items():
             if waiters[0].since_s >= before_s:

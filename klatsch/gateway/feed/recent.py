@@ -1,4 +1,4 @@
-"""What went to the sockets lately, by conversation: what a gateway replays without asking anybody (D7)."""
+"""The recently pushed records, by conversation: a gateway replays them without I/O (D7)."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from klatsch.eventlog.log import Record
 
 _PARTS = 16
 RECORD_BYTES = 500
-"""What a record takes besides its value, measured: key, headers, numbers, and its place in a list and a dictionary."""
+"""The measured size of a record besides its value: key, headers, numbers, and its place in a list and a dictionary."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class _Part:
 
 
 class Recent:
-    """The records in force of the log's last minutes, within a bound of bytes; the oldest sixteenth is dropped at once.
+    """The log's recent records in force, within a bound of bytes. The oldest sixteenth is dropped at once.
 
-    Everything from `begins` on is here, for every conversation, whether or not anybody was connected. That is never
-    before the offsets that it was made with, even where records from before them are added.
+    Everything from `begins` on is here, for every conversation, connected or not. `begins` never lies before the first
+    offsets, even where earlier records are added.
     """
 
     def __init__(self, offsets: Sequence[int], bytes_most: int) -> None:
@@ -36,16 +36,16 @@ class Recent:
 
     @property
     def begins(self) -> list[int]:
-        """The first offset of each partition from which on nothing is missing."""
+        """Returns each partition's first offset from which nothing is missing."""
         return self._parts[0].begins
 
     @property
     def size(self) -> int:
-        """Bytes, about."""
+        """Returns the approximate size in bytes."""
         return sum(part.size for part in self._parts)
 
     def add(self, key: bytes, record: Record) -> None:
-        """Remembers what was, or would have been, pushed to those who listen to `key`."""
+        """Adds a record under the key whose listeners got it, or would have got it."""
         newest = self._newest
         found = newest.records.get(key)
         if found is None:
@@ -55,7 +55,7 @@ class Recent:
         newest.size += len(record.value) + RECORD_BYTES
 
     def find(self, key: bytes, partition: int, offset: int) -> Record | None:
-        """The record at that place, if it is remembered under `key`."""
+        """Returns the record at that place, if it is held under `key`."""
         for part in self._parts:
             for record in part.records.get(key, ()):
                 if record.partition == partition and record.offset == offset:
@@ -63,7 +63,7 @@ class Recent:
         return None
 
     def turn(self, offsets: Sequence[int]) -> None:
-        """Drops what is beyond the bound; to be called between batches, with the offset that each partition is at."""
+        """Drops what exceeds the bound. Call it between batches, with the offset of each partition."""
         if self._newest.size < self._part_bytes:
             return
         self._newest = _Part([max(places) for places in zip(offsets, self._first, strict=True)])
@@ -72,14 +72,14 @@ class Recent:
             self._parts.popleft()
 
     def missing(self, offsets: Sequence[int]) -> set[int]:
-        """The partitions of which something from `offsets` on was dropped."""
+        """Returns the partitions of which something from `offsets` on was dropped."""
         pairs = zip(offsets, self.begins, strict=True)
         return {partition for partition, (offset, begin) in enumerate(pairs) if offset < begin}
 
     def since(self, keys: AbstractSet[bytes], offsets: Sequence[int]) -> Iterator[tuple[bytes, list[Record]]]:
-        """For each of the keys that has any, its records from `offsets` on, in the log's order.
+        """Yields, for each of the keys that has any, its records from `offsets` on, in the log's order.
 
-        It costs what is remembered of these keys, and not how many they are: somebody may have 50,000.
+        The cost depends on the records under these keys, not on the number of keys: a person may have 50,000.
         """
         parts = self._from(offsets)
         held: set[bytes] = set().union(*(part.records.keys() & keys for part in parts))
@@ -94,7 +94,7 @@ class Recent:
                 yield key, found
 
     def _from(self, offsets: Sequence[int]) -> list[_Part]:
-        """The parts that hold anything from there on."""
+        """Returns the parts that hold anything from there on."""
         parts = list(self._parts)
         for after in range(len(parts) - 1, 0, -1):
             if all(begin <= offset for begin, offset in zip(parts[after].begins, offsets, strict=True)):

@@ -1,4 +1,4 @@
-"""What a gateway remembers of the log's last minutes, so that a copy is known for what it is without asking (D3)."""
+"""Remembers the message ids of the log's last minutes, so that a copy is recognized without I/O (D3)."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ _PARTS: Final = 4
 _DIGEST_BYTES: Final = 8
 _DIGEST_BITS: Final = 64
 ENTRY_BYTES: Final = 140
-"""What an entry takes, measured: the id, one number, and their place in a dictionary."""
+"""The measured size of an entry: the id, one number, and their place in a dictionary."""
 ENTRIES_MOST: Final = 10_000_000
 """1.4 GB, and 66,000 messages a second for 150 s: more than a gateway reads."""
 
 
 class RingFull(LogError):
-    """More was said within the span than may be remembered: from here on copies would not be known."""
+    """Raised when the span holds more messages than may be remembered: copies would go unrecognized."""
 
 
 class _Line:
-    """One partition's ids, in parts of a quarter of the span; `begun_ms` is when each part began, newest first."""
+    """One partition's ids, in parts of a quarter of the span. `begun_ms` holds when each part began, newest first."""
 
     __slots__ = ("begun_ms", "newest", "parts", "turn_at_ms")
 
@@ -45,11 +45,11 @@ class _Line:
 
 
 class Ring:
-    """The first place and the digest of every message id of the last `span_s` seconds, for every conversation.
+    """Remembers the first place and the digest of every message id of the last `span_s` seconds.
 
-    Time is the log's, and each partition has its own: a gateway that reads up hours of the log, some partitions sooner
-    than others, remembers no more of them than one that was there. Ids are dropped a quarter of the span at a time,
-    and those of a partition that has fallen quiet with its next records.
+    Time is the log's, per partition: a gateway that reads hours of backlog remembers no more than one that was
+    running. Ids are dropped a quarter of the span at a time. Those of a quiet partition are dropped with its next
+    records.
     """
 
     def __init__(self, partitions: int, span_s: float, now_ms: int = 0, entries_most: int = ENTRIES_MOST) -> None:
@@ -63,12 +63,12 @@ class Ring:
         return sum(len(part) for line in self._lines for part in line.parts)
 
     def find(self, record: Record) -> int | None:
-        """Where the message of that record's header stands, if it is remembered."""
+        """Returns the offset of the message with that record's id, if it is remembered."""
         known = self._lines[record.partition].find(judged_id(record.judge))
         return None if known is None else known >> _DIGEST_BITS
 
     def remember(self, record: Record) -> None:
-        """That a new message stands there."""
+        """Remembers a new message at that record's place."""
         line = self._lines[record.partition]
         if record.time_ms >= line.turn_at_ms:
             line.turn(record.time_ms, self._part_ms)
@@ -80,15 +80,15 @@ class Ring:
         return known is not None and known & (2**_DIGEST_BITS - 1) == _short(digest)
 
     def span_s(self, now_ms: int) -> float:
-        """How far back every id is remembered."""
+        """Returns the span for which every id is remembered."""
         return (now_ms - max(line.begun_ms[-1] for line in self._lines)) / 1_000
 
     def check(self) -> None:
-        """Raises RingFull beyond the bound; to be called between batches."""
+        """Raises RingFull beyond the bound; call it between batches."""
         if len(self) > self._entries_most:
             raise RingFull(
                 f"more than {self._entries_most:,} messages in {self._span_s:.0f} s: a gateway cannot remember them. "
-                "Set KLATSCH_RING_SECONDS to no more than it must be."
+                "Lower KLATSCH_RING_SECONDS."
             )
 
 

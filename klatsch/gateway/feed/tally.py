@@ -1,4 +1,4 @@
-"""What one batch of the log comes to at a gateway: plain numbers, folded into the metrics once for all of it."""
+"""Counts one batch of the log at a gateway in plain numbers, added to the metrics once per batch."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class Tally:
     answered_since_s: list[float] = field(default_factory=list)
 
     def fold(self) -> None:
-        """Adds the counts to the counters; the times are left for `measure`."""
+        """Adds the counts to the counters; `measure` takes the times."""
         for outcome in ("ok", "duplicate", "conflict", "rejected"):
             if count := getattr(self, outcome):
                 ANSWERED[outcome].inc(count)
@@ -43,9 +43,9 @@ class Tally:
             self.first_pushed, self.pushed = None, 0
 
     def _measure_delivery(self, value: bytes, now_ms: int) -> None:
-        """No gateway decodes messages (D10): one of a batch says when it was sent, and stands for the others."""
+        """Measures one message of the batch for all of them: no gateway decodes messages (D10)."""
         try:
             sent_ms = milliseconds(read_sent_at(value))
         except (ValueError, OverflowError):
-            return  # none of ours: the persister will say so
+            return  # not a record of Klatsch's: the persister reports it
         DELIVERY_SECONDS.observe((now_ms - sent_ms) / 1_000, self.pushed)

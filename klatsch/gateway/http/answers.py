@@ -19,7 +19,7 @@ _PART_BYTES: Final = 65_536
 
 
 class Answer:
-    """The one HTTP answer of a request, which no cache keeps. `headers` are in it, whatever it is."""
+    """The one HTTP answer of a request, which no cache keeps. `headers` are added to any answer."""
 
     def __init__(self, send: Send, headers: Sequence[Header] = ()) -> None:
         self._send = send
@@ -38,7 +38,7 @@ class Answer:
         await self.more(body, last=True)
 
     async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
-        """Sends a body that may be long; breaks off when the peer takes nothing of it for `stall_s`."""
+        """Sends a body that may be long; breaks off when the peer takes nothing for `stall_s`."""
         parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(stall_s):

@@ -1,4 +1,4 @@
-"""Plain HTTP on the gateway's port: Django's WSGI app in a bounded pool of threads, and what only the gateway knows."""
+"""Plain HTTP on the gateway's port: Django's WSGI app in a bounded thread pool, and the gateway's own endpoints."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ from klatsch.core.problems import Problem
 from klatsch.gateway.http.answers import JSON, Answer, Receive, Send
 from klatsch.gateway.http.sync import PATH, Sync
 
-_READ_ONLY: Final = Problem(405, "method_not_allowed", "This can only be read.")
+_READ_ONLY: Final = Problem(405, "method_not_allowed", "This resource is read-only. Use GET.")
 
 
 class RequestThreads:
-    """Django's WSGI app in so many threads; what comes when too many wait for them already is refused at once."""
+    """Django's WSGI app in a number of threads; refuses requests at once when too many wait for them."""
 
     def __init__(self, wsgi: Any, threads: int) -> None:
         self._api = WSGIMiddleware(wsgi, workers=threads)
@@ -40,10 +40,12 @@ class RequestThreads:
 
 
 class GatewayHttp:
-    """Answers `/readyz` with the feed's part added; `/metrics` on the event loop, where all that it reads lives;
-    `/livez` there too, as busy threads are no reason to end a process; and `sync`. All else is the api's, as measured
-    faster through WSGI. What hashes passwords has threads of its own, and what only reads has: neither waits for the
-    others.
+    """Routes a gateway's HTTP requests.
+
+    `/readyz` adds the feed's part. `/metrics` runs on the event loop, where its values live. `/livez` does too, as
+    busy threads are no reason to end a process. `sync` is the gateway's own. All else is the api's, which measured
+    faster through WSGI. Requests that hash passwords have their own threads, and so have read-only ones: neither waits
+    for the others.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class GatewayHttp:
         self._sync = sync
         self._reading_threads = RequestThreads(wsgi, threads)
         self._changing_threads = RequestThreads(wsgi, threads)
-        self._hashing_threads = RequestThreads(wsgi, slots.room + 1)  # one more, which refuses those without a slot
+        self._hashing_threads = RequestThreads(wsgi, slots.room + 1)  # one more, which refuses requests without a slot
         self._of_one_place = AtOnce(
             slots.of_one_place,
             cap="hashing",
@@ -89,7 +91,7 @@ class GatewayHttp:
             await self._changing_threads(scope, receive, send)
 
     async def _answer_hashing(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Refuses a burst from one place here, where it costs a tenth of what it does in a thread."""
+        """Refuses a burst from one network here, at a tenth of the cost of a thread."""
         try:
             with self._of_one_place.enter(_place(scope)):
                 await self._hashing_threads(scope, receive, send)
@@ -112,7 +114,7 @@ class GatewayHttp:
 
 
 class Together:
-    """Asks once for all who want to know at the same time: they wait on the event loop, and hold no thread."""
+    """Asks once for all concurrent callers: they wait on the event loop, and hold no thread."""
 
     def __init__(self, ask: Callable[[], Coroutine[Any, Any, dict[str, str]]]) -> None:
         self._ask = ask
@@ -125,6 +127,6 @@ class Together:
 
 
 def _place(scope: dict[str, Any]) -> str:
-    """The network that a request comes from, as limits count it."""
+    """Returns the request's client network, as limits count it."""
     forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return network_of((scope.get("client") or ("",))[0], ",".join(forwarded))

@@ -1,6 +1,6 @@
-"""uvicorn's HTTP protocol with a bound on all that a peer may send before anybody knows who it is (D12).
+"""uvicorn's HTTP protocol with a bound on everything that a peer may send before it is authenticated (D12).
 
-uvicorn keeps a head without end, and every request of a pipeline, in memory: 2 GiB in 5 s were seen.
+uvicorn keeps an endless head, and every request of a pipeline, in memory: 2 GiB in 5 s were measured.
 """
 
 import asyncio
@@ -27,25 +27,26 @@ from klatsch.core.metrics import REFUSED
 from klatsch.core.problems import Problem
 
 PIPELINE_MOST: Final = 16
-"""Requests of one connection that are parsed and wait for the one before them; the bytes of others are left unread."""
+"""The requests of one connection that are parsed and wait for an earlier one. Bytes of further requests stay unread."""
 _SLICE_BYTES: Final = 1_024
-"""What is parsed in one go: no more small requests than fit in here are made beyond PIPELINE_MOST."""
+"""The bytes parsed in one go: only the small requests that fit in here exceed PIPELINE_MOST."""
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 1024 * 1024
-"""After a refusal, what still comes is dropped for so long, and so much: a socket that is closed on unread bytes is
-reset, and its peer may never see why.
+"""The time and size of bytes that are dropped after a refusal.
+
+A socket that is closed on unread bytes is reset, and its peer may never see the reason.
 """
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Refuses heads beyond HEAD_BYTES_MOST (431), bodies beyond BODY_BYTES_MOST (413) and what comes too slowly (408).
+    """Refuses heads beyond HEAD_BYTES_MOST (431), bodies beyond BODY_BYTES_MOST (413) and slow requests (408).
 
-    Headers whose names hold an underscore are dropped, and so are trailers. HTTP/1.0 is answered without chunks.
+    Headers whose names contain an underscore are dropped, and so are trailers. HTTP/1.0 is answered without chunks.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_head = True  # also before the first byte of it
+        self._in_head = True  # also before its first byte
         self._is_begun = False
         self._head_bytes = 0
         self._body_bytes = 0
@@ -90,11 +91,11 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(piece)
         if self._in_head and not self._over and (self._is_begun or self._messages == messages):
             self._head_bytes += len(piece)
-            if self._head_bytes > HEAD_BYTES_MOST + _SLICE_BYTES:  # some may have been of the request before
+            if self._head_bytes > HEAD_BYTES_MOST + _SLICE_BYTES:  # some bytes may belong to the request before
                 self._refuse(HEAD_TOO_LARGE)
 
     def _hold(self, data: bytes) -> None:
-        """Keeps bytes unparsed, and reads no more, until those before them are answered."""
+        """Keeps bytes unparsed and stops reading until the requests before them are answered."""
         self._held = data
         self.flow.pause_reading()
         self._reading.held = True
@@ -108,7 +109,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._feed(held)
             self.flow.resume_reading()
 
-    # What the parser finds.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         self._is_begun = True
@@ -155,11 +156,11 @@ class BoundedHttp(HttpToolsProtocol):
             app = _WithoutChunks(cycle, app)
         super()._start_asgi_task(cycle, app)
 
-    # What takes too long.
+    # Time-outs.
 
     def _await_rest(self) -> None:
-        """What has begun to come has to come in its time; between two requests uvicorn's keep-alive counts."""
-        has_come = not self._in_head or self._head_bytes > 0  # an empty line before a request is something, too
+        """Sets the time-out of a begun request; between two requests uvicorn's keep-alive applies."""
+        has_come = not self._in_head or self._head_bytes > 0  # an empty line before a request counts as begun
         self._await((self._in_head, self._messages) if has_come else None)
 
     def _await(self, part: tuple[bool, int] | None) -> None:
@@ -174,31 +175,31 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         part, self._awaited = self._awaited, None
-        if self.flow.read_paused:  # we do not read: it is no fault of the peer's
+        if self.flow.read_paused:  # this side does not read, so the peer is not at fault
             self._await(part)
         elif self._in_head and not self._is_begun:
             self.transport.close()
         else:
             self._refuse(TOO_SLOW)
 
-    # What is refused.
+    # Refusals.
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Problem(400, "bad_request", msg))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answers instead of whatever is coming, takes nothing more, and closes."""
+        """Answers instead of the incoming request, accepts nothing more, and closes."""
         self._over = True
         self._await(None)
         REFUSED.labels(problem.code).inc()
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._say(problem)
-        elif not cycle.more_body:  # earlier requests are still being answered: their answers are the last
+        elif not cycle.more_body:  # earlier requests are still being answered, and their answers are the last
             cycle.keep_alive = False
         elif cycle.response_started or self.pipeline:
             self.transport.close()
-        else:  # the body of the one request that is at work
+        else:  # the body of the one request in progress
             cycle.disconnected = True
             cycle.message_event.set()
             self._say(problem)
@@ -219,7 +220,7 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class _Flow(FlowControl):
-    """uvicorn's flow control, which reads on for nobody while bytes are held."""
+    """uvicorn's flow control, which does not resume reading while bytes are held."""
 
     held = False
 
@@ -229,7 +230,7 @@ class _Flow(FlowControl):
 
 
 class _WithoutChunks:
-    """An ASGI application for HTTP/1.0, which knows no chunks: a body without a length ends with the connection."""
+    """An ASGI application for HTTP/1.0, which has no chunks: a body without a length ends with the connection."""
 
     def __init__(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._cycle = cycle
@@ -242,7 +243,7 @@ class _WithoutChunks:
                 self._has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", []))
                 if not self._has_length:
                     self._cycle.chunked_encoding = False
-            elif not self._has_length:  # uvicorn demands that what was promised is sent: there is more, or there is not
+            elif not self._has_length:  # uvicorn requires that more is sent where more was promised
                 more = int(message.get("more_body", False))
                 self._cycle.expected_content_length = len(message.get("body", b"")) + more
             await send(message)

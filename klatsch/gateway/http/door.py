@@ -1,4 +1,4 @@
-"""In front of a gateway's HTTP: Django's checks where Django does not make them itself, and whole bodies."""
+"""Guards a gateway's HTTP: Django's checks for requests that Django does not answer, and whole bodies."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
@@ -11,7 +11,7 @@ WITHOUT_DJANGO: Final = frozenset({PATH, "/livez", "/readyz", "/metrics"})
 
 
 class Checked(Protocol):
-    """A request that passed, with headers for its answer; or else the whole answer instead."""
+    """A request that passed, with headers for its answer; or else the whole refusal."""
 
     @property
     def passed(self) -> bool: ...
@@ -24,8 +24,9 @@ class Checked(Protocol):
 
 
 class Door:
-    """Lets in what `check` lets pass, and hands on bodies as a whole, with their length: WSGI knows no chunks, and a
-    body that comes slowly holds no thread.
+    """Admits what `check` passes, and hands on whole bodies with their length.
+
+    WSGI has no chunks, and a slow body must not hold a thread.
     """
 
     def __init__(self, application: Asgi, check: Callable[[dict[str, Any]], Checked]) -> None:
@@ -64,7 +65,7 @@ class Door:
 
 
 class _Gone(Exception):
-    """The peer has gone before the end of its body."""
+    """Raised when the peer disconnects before the end of its body."""
 
 
 async def _parts(receive: Receive) -> AsyncIterator[bytes]:
@@ -87,7 +88,7 @@ def _with_length(scope: dict[str, Any], length: int) -> dict[str, Any]:
 
 
 def _given(body: bytes, receive: Receive) -> Receive:
-    """Receives the body once, and then what else comes."""
+    """Returns a receive that yields the body once, and then further events."""
     events = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_given() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an outbox writes to where there is no WebSocket: a long poll, or a stream of server-sent events (D7)."""
+"""Sockets of an outbox without a WebSocket: for a long poll, or a stream of server-sent events (D7)."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from klatsch.gateway.outbox import nothing
 _MARK: Final = b'{"t":"mark","resume":"'
 _WAITING_BYTES: Final = 65_536
 POLL_BYTES_MOST: Final = 1_048_576
-"""What one answer to a poll holds, about: the push that reaches it is the last."""
+"""The approximate size of one answer to a poll: the push that reaches it is the last."""
 
 
 def is_mark(payload: bytes) -> bool:
@@ -20,15 +20,15 @@ def is_mark(payload: bytes) -> bool:
 
 
 def token_of(mark: bytes) -> bytes:
-    """The resume token of a mark's payload."""
+    """Returns the resume token of a mark's payload."""
     return mark[len(_MARK) : -len(b'"}')]
 
 
 class PollSocket:
-    """Collects pushes for one answer; `news` is set by the first, and `token` says how far they come.
+    """Collects pushes for one answer. `news` is set by the first push, and `token` is the reached place.
 
-    Marks are not collected: until the first, a replay is told; it has the replay's token. What comes later is live, and
-    `now` gives its token. Once `bytes_most` are held nothing more is taken: the next poll goes on from the token.
+    Marks are not collected. A replay ends with the first mark, which carries its token. Later pushes are live, and
+    `now` gives their token. At `bytes_most` nothing more is taken: the next poll continues from the token.
     """
 
     def __init__(self, now: Callable[[], str], bytes_most: int = POLL_BYTES_MOST) -> None:
@@ -61,7 +61,7 @@ class PollSocket:
             self.news.set()
 
     async def drain(self) -> None:
-        """Nothing stalls here."""
+        """Returns at once: nothing stalls here."""
 
     def end(self, code: Close, reason: str) -> None:
         self.closed = (code, reason)
@@ -69,9 +69,9 @@ class PollSocket:
 
 
 class EventSocket:
-    """Turns frames into server-sent events for a task that sends them; `paused` while that has enough to do.
+    """Turns frames into server-sent events for a task that sends them; `paused` while the task has enough to do.
 
-    The id of an event is the token of a mark, and only marks have one: a browser repeats the last as `Last-Event-ID`.
+    Only marks have an event id, which is their token: a browser sends the last as `Last-Event-ID`.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class EventSocket:
             self._add(token + b"data: " + payload + b"\n\n")
 
     def welcome(self, body: dict[str, object]) -> None:
-        """What the answer to `hello` says."""
+        """Adds the event of the answer to `hello`."""
         self._add(b"event: hello\ndata: " + msgspec.json.encode(body) + b"\n\n")
 
     async def drain(self) -> None:
@@ -103,7 +103,7 @@ class EventSocket:
         self._writable.set()
 
     async def take(self) -> bytes:
-        """What is to be sent next, as soon as there is something; what was taken before has been sent."""
+        """Returns the next events as soon as there are any. The events of the last call have been sent."""
         await self._news.wait()
         events = b"".join(self._waiting)
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""`GET /api/v1/sync`: what a WebSocket would push, for plain HTTP and with the same tokens; a wait holds no thread."""
+"""`GET /api/v1/sync`: the WebSocket's pushes over plain HTTP, with the same tokens. A wait holds no thread."""
 
 import asyncio
 import contextlib
@@ -32,8 +32,10 @@ _SINCE_MOST: Final = 16_384
 
 
 class Sync:
-    """Answers both kinds, by what `Accept` names first. `stall_s` is how long a stream's peer may take nothing; pages
-    of `cors_origins` may read the answers. A stream counts among the `sockets` of its person.
+    """Answers polls and streams, by the first type in `Accept`.
+
+    `stall_s` is how long a stream's peer may take nothing. Pages of `cors_origins` may read the answers. A stream
+    counts among its person's `sockets`.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Sync:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = accept_id(headers.get("x-request-id", ""))
-        bind_contextvars(request=request_id)  # of this request's task alone
+        bind_contextvars(request=request_id)  # in this request's task alone
         answer = Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
         answering = asyncio.ensure_future(self._answer(scope, headers, answer))
         gone = asyncio.ensure_future(_gone(receive))
@@ -74,7 +76,7 @@ class Sync:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
             arrival = await self._arrivals.authenticate(_credentials(headers))
             user_id = str(arrival.user.id)
-            if headers.get("accept", "").strip().startswith(_EVENTS):  # as browsers' EventSource says
+            if headers.get("accept", "").strip().startswith(_EVENTS):  # like browsers' EventSource
                 with self._sockets.enter(user_id):
                     await self._stream(arrival, since, answer)
             else:
@@ -84,11 +86,11 @@ class Sync:
             await answer.refuse(Problem.of(error))
 
     async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: Answer) -> None:
-        body = await self._collect(arrival, since, wait_s)  # all that a peer that is slow to take the answer keeps
+        body = await self._collect(arrival, since, wait_s)  # a slow peer keeps only this body
         await answer.slowly(200, JSON, body, self._stall_s)
 
     async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
-        """The answer to a poll: some `POLL_BYTES_MOST` of pushes, and the token of the place that they come to."""
+        """Returns the answer to a poll: about `POLL_BYTES_MOST` of pushes, and the token of the reached place."""
         user_id = str(arrival.user.id)
         socket = PollSocket(lambda: self._tokens.now(user_id))
         resumed: list[bool] = []
@@ -100,7 +102,7 @@ class Sync:
                         await socket.news.wait()
             if not socket.pushes:
                 _check_open(socket)
-            # Where nothing was pushed, all that the feed has read was nothing for this person.
+            # Without a push, nothing that the feed has read was for this person.
             token = socket.token if socket.pushes else self._tokens.now(user_id)
         pushes = [msgspec.Raw(push) for push in socket.pushes]
         return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
@@ -152,35 +154,41 @@ class Sync:
 
 
 def _check_open(socket: PollSocket) -> None:
-    """Raises why the poll was ended; a drain is no reason, as what was said until then has been told."""
+    """Raises the reason why the poll was ended. A drain raises nothing: the pushes until then are valid."""
     if socket.closed is None or socket.closed[0] is Close.DRAINING:
         return
     code, reason = socket.closed
     if code is Close.NOT_AUTHENTICATED:
         raise NotAuthenticated(f"{reason[:1].upper()}{reason[1:]}.")
-    raise Unavailable("This gateway cannot go on. Try again.", retry_after=1)
+    raise Unavailable("This gateway is closing the connection. Try again.", retry_after=1)
 
 
 def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, float]:
-    """`since` (or `Last-Event-ID`, which a browser sends of itself) and `wait` in seconds; raises BadRequest."""
+    """Returns `since` (or `Last-Event-ID`, which browsers send) and `wait` in seconds; raises BadRequest."""
     values = parse_qs(query, keep_blank_values=True)
     for name in ("since", "wait"):
         if len(values.get(name, ())) > 1:
-            raise BadRequest(f"{name} was given twice.", fields=(FieldError(name, "repeated", "once, or not at all"),))
+            raise BadRequest(
+                f"{name} was given more than once.", fields=(FieldError(name, "repeated", "Give it at most once."),)
+            )
     since = last_event_id or values.get("since", [""])[0] or None
     if since is not None and len(since) > _SINCE_MOST:
-        raise BadRequest("since is no token.", fields=(FieldError("since", "too_long", "a resume token"),))
+        raise BadRequest(
+            "since is not a resume token.", fields=(FieldError("since", "too_long", "Use a resume token."),)
+        )
     wait = values.get("wait", [str(_WAIT_S)])[0]
     if not (wait.isascii() and wait.isdigit() and len(wait) <= 2 and int(wait) <= WAIT_MOST_S):  # noqa: PLR2004 - digits
-        raise BadRequest("wait must be seconds.", fields=(FieldError("wait", "invalid", f"0 to {WAIT_MOST_S}"),))
+        raise BadRequest(
+            "wait must be a number of seconds.", fields=(FieldError("wait", "invalid", f"Use 0 to {WAIT_MOST_S}."),)
+        )
     return since, int(wait)
 
 
 def _credentials(headers: dict[str, str]) -> Credentials:
-    """A bearer token or the session's cookie. Raises Forbidden when another site's page asks with the cookie.
+    """Returns a bearer token or the session's cookie. Raises Forbidden when a page of another site uses the cookie.
 
-    A browser names the origin of another site's page, and of its own one only with an unsafe method: no origin is none
-    of another's. What it answers there is read by nobody without CORS anyway.
+    A browser names the origin of another site's page always, and of its own page only with unsafe methods. A missing
+    origin is therefore this site's. Without CORS, pages of other sites cannot read the answer anyway.
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

@@ -1,6 +1,7 @@
-"""What the server says on a WebSocket, as structs: docs/asyncapi.yaml is made of them, and tests hold all frames to it.
+"""The server's frames on a WebSocket, as structs: docs/asyncapi.yaml is generated from them.
 
-What is hot is written as bytes in `gateway.language.protocol`, in these shapes.
+Tests hold all frames to these structs. Hot frames are written as bytes in `gateway.language.protocol`, in these
+shapes.
 """
 
 from typing import Annotated, Literal
@@ -18,13 +19,13 @@ FrameId = int | Annotated[str, Meta(max_length=64)]
 ErrorCode = Annotated[
     str, Meta(extra_json_schema={"enum": sorted(kind.code for kind in ERRORS if kind is not NotAuthenticated)})
 ]
-"""A credential that does not count closes the socket instead."""
+"""An invalid credential closes the socket instead."""
 
 ResetReason = Literal["too_far_behind", "archive_behind", "unknown_epoch"]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one connection may do: sends without an answer, bytes of a frame, characters of a text."""
+    """A connection's limits: sends without an answer, bytes of a frame, characters of a text."""
 
     unanswered: int
     frame: int
@@ -32,7 +33,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """Who one is. `heartbeat` is the seconds between two marks; `now` tells how far off one's own clock is."""
+    """Your account and limits. `heartbeat` is the seconds between two marks; `now` tells how far off your clock is."""
 
     user: str
     resumed: bool
@@ -49,7 +50,7 @@ class HelloOk(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The message stands in the log at that position; with `duplicate` it stood there before."""
+    """The message is in the log at that position; with `duplicate` it was there before."""
 
     id: Uuid
     position: PositionText
@@ -57,14 +58,14 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class SendOk(msgspec.Struct, frozen=True):
-    """The answer to `send`: final and true."""
+    """The answer to `send`: the message is in the log, for good."""
 
     re: FrameId
     ok: Sent
 
 
 class WrongField(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a body."""
+    """A problem with one field of a body."""
 
     field: str
     code: str
@@ -72,7 +73,7 @@ class WrongField(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why not. With `temporary` the same may succeed later, after `retry_after` seconds where that is said."""
+    """The reason of a refusal. With `temporary`, retrying may succeed, after `retry_after` seconds if given."""
 
     code: ErrorCode
     detail: str
@@ -82,20 +83,20 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Err(msgspec.Struct, frozen=True):
-    """The answer to what was refused; `re` is null where the frame's id could not be read."""
+    """The answer to a refused frame; `re` is null where the frame's id could not be read."""
 
     re: FrameId | None
     err: Refusal
 
 
 class Mark(msgspec.Struct, frozen=True, tag_field="t", tag="mark"):
-    """The token that counts from here on."""
+    """Your resume token from here on."""
 
     resume: ResumeTokenText
 
 
 class ResetBody(msgspec.Struct, frozen=True):
-    """Load these conversations anew from their histories, with `at_least`."""
+    """Reload these conversations from their histories, with `at_least`."""
 
     conversations: list[Uuid]
     why: ResetReason
@@ -103,20 +104,20 @@ class ResetBody(msgspec.Struct, frozen=True):
 
 
 class Reset(msgspec.Struct, frozen=True, tag_field="t", tag="reset"):
-    """The stream cannot be proven whole."""
+    """The stream may be incomplete in some conversations."""
 
     d: ResetBody
 
 
 class ArchivedMessage(MessageView, frozen=True, tag_field="kind", tag="message"):
-    """The whole message as it is now. Apply it if its `changed` is newer than what one has."""
+    """The whole message as it is now. Apply it if its `changed` is newer than your copy's."""
 
     seq: int
-    reactions: Reactions  # type: ignore[assignment]  # as it is told; the archive passes on its JSON undecoded
+    reactions: Reactions  # type: ignore[assignment]  # as clients get it; the archive passes its JSON on undecoded
 
 
 class ArchivedMember(msgspec.Struct, frozen=True):
-    """One person's standing now; of two, the higher version is true."""
+    """A person's current membership; of two, the higher version counts."""
 
     user: str
     user_id: Uuid
@@ -126,14 +127,14 @@ class ArchivedMember(msgspec.Struct, frozen=True):
 
 
 class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="members"):
-    """Those whose standing in a conversation has changed; one who has left it is told of nobody else."""
+    """Changed memberships of a conversation. If you have left it, only your own."""
 
     conversation: Uuid
     members: list[ArchivedMember]
 
 
 class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
-    """A replay from the archive: the present state of something, to upsert. It has no `pos`."""
+    """A replay from the archive: the current state of a message or of members, to upsert. It has no `pos`."""
 
     d: ArchivedMessage | ArchivedMembers
 
@@ -144,6 +145,6 @@ class TypingBody(msgspec.Struct, frozen=True):
 
 
 class Typing(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
-    """Reserved, coming: somebody is writing. It is not durable."""
+    """Reserved, coming: a person is typing. It is not durable."""
 
     d: TypingBody

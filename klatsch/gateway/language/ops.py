@@ -1,6 +1,6 @@
-"""What clients say: one table of operations, and the decoder made from it. Bytes in, values or refusals out.
+"""The clients' operations in one table, and the decoder made from it. Bytes in, values or refusals out.
 
-An operation is one row of `OPS`, and one method of `gateway.connection.ChatConnection` that is named by `Op.handler`.
+An operation is one row of `OPS`, and one method of `gateway.connection.ChatConnection` that `Op.handler` names.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from klatsch.gateway.language.frames import FrameId
 
 
 class ClientFrame(msgspec.Struct, frozen=True, tag_field="op"):
-    """A frame from a client: the struct's tag is the operation's name, and `d` is what it brings."""
+    """A frame from a client: the struct's tag is the operation's name, and `d` is its body."""
 
     id: FrameId
     d: Any
@@ -42,7 +42,7 @@ class Send(ClientFrame, frozen=True, tag="send"):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation: the struct of its frame, the name of the frame that answers it, and an example of its body."""
+    """An operation: the struct of its frame, the name of the frame that answers it, and an example of its body."""
 
     frame: type[ClientFrame]
     title: str
@@ -79,7 +79,7 @@ OPS: Final[tuple[Op, ...]] = (
 
 
 class BadFrame(Exception):
-    """A frame that is answered `err`; `re` is its id where that could be read."""
+    """Raised for a frame that is answered `err`; `re` is its id where that could be read."""
 
     def __init__(self, re: int | str | None, error: KlatschError) -> None:
         super().__init__(error.detail)
@@ -93,9 +93,9 @@ class _Envelope(msgspec.Struct):
 
 
 def _most_fields(frame: type[ClientFrame]) -> int:
-    """Returns how many fields a frame has that leaves none out, with its tag and its body's.
+    """Returns the number of fields of a complete frame, with its tag and its body's fields.
 
-    Not counted is what may be left out and decodes to something else than None then.
+    Optional fields that decode to something else than None are not counted.
     """
     own = msgspec.structs.fields(frame)
     body = msgspec.structs.fields(get_type_hints(frame)["d"])
@@ -113,9 +113,9 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def decode_frame(text: str | None) -> ClientFrame:
-    """Returns the frame of one of `OPS`; raises BadFrame for anything else, a key given twice and no text included."""
+    """Returns the frame of one of `OPS`; raises BadFrame for other text, for repeated keys and for binary frames."""
     if text is None:
-        raise BadFrame(None, BadRequest("A frame is text."))
+        raise BadFrame(None, BadRequest("Send text frames only."))
     try:
         frame = _decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

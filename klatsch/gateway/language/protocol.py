@@ -1,4 +1,4 @@
-"""The WebSocket's language, `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
+"""The WebSocket protocol `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
 from collections.abc import Iterator
 from enum import IntEnum
@@ -21,14 +21,14 @@ HELLO_DEADLINE_S: Final = 10.0
 STOP_FROM: Final = 4400
 STOP_BEFORE: Final = 4500
 STOP_STANDARD: Final = (1002, 1003, 1007, 1008, 1009)
-"""Of the codes of RFC 6455, those after which a client stops."""
+"""The codes of RFC 6455 after which a client stops."""
 
 
 class Close(IntEnum):
-    """Why a socket was closed: 43xx means resume, 44xx means stop.
+    """Close codes: 43xx means resume, 44xx means stop.
 
-    A row of the table of close codes, which documents and clients are generated from: its number, the error that it
-    stands for, and what a client is told of it.
+    Each member is a row of the table that documents and clients are generated from: its number, its error, and its
+    meaning for clients.
     """
 
     error: type[KlatschError] | None
@@ -42,7 +42,7 @@ class Close(IntEnum):
         return close
 
     DRAINING = 4301, None, "The gateway is draining."
-    SLOW = 4302, None, "Too slow: the outbox was full, or nothing was taken for too long."
+    SLOW = 4302, None, "Too slow: the outbox was full, or the client took nothing for too long."
     LOG_UNAVAILABLE = 4303, None, "The log is not available."
     NOT_READY = 4304, Unavailable, "The gateway is not ready, or there was no `hello` in time."
     MALFORMED = 4400, BadRequest, "No `klatsch.v1` was offered, or ten malformed frames in a row."
@@ -51,19 +51,19 @@ class Close(IntEnum):
     FLOODING = (
         4429,
         RateLimited,
-        "Flooding: more frames, bytes, fragments or sockets than a connection or a person may.",
+        "Rate limit: more frames, bytes, fragments or sockets than a connection or a person may have.",
     )
 
     @property
     def client(self) -> str:
-        """What a client does then."""
+        """Returns the client's reaction."""
         return "stop: fix something first" if self >= STOP_FROM else "reconnect with jitter and resume"
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-# What the server says. Answers and pushes are bytes of JSON; `wire` makes them a WebSocket text frame.
+# Frames of the server. Answers and pushes are JSON bytes; `wire` makes them a WebSocket text frame.
 
 
 _TWO_BYTES_FROM: Final = 126
@@ -71,7 +71,7 @@ _EIGHT_BYTES_FROM: Final = 65_536
 
 
 def wire(payload: bytes) -> bytes:
-    """One unmasked WebSocket text frame (RFC 6455, 5.2): the same bytes for every socket, so made once for all."""
+    """Returns one unmasked WebSocket text frame (RFC 6455, 5.2): equal for every socket, so made once for all."""
     length = len(payload)
     if length < _TWO_BYTES_FROM:
         return b"\x81" + length.to_bytes(1, "big") + payload
@@ -81,7 +81,7 @@ def wire(payload: bytes) -> bytes:
 
 
 def unwire(frames: bytes) -> Iterator[bytes]:
-    """The payloads of whole frames that `wire` made."""
+    """Yields the payloads of whole frames that `wire` made."""
     at = 0
     while at < len(frames):
         length, at = frames[at + 1], at + 2
@@ -93,7 +93,7 @@ def unwire(frames: bytes) -> Iterator[bytes]:
 
 
 def frame_id(re: int | str | None) -> bytes:
-    """A frame's id as it stands in its answer."""
+    """Returns a frame's id as it stands in its answer."""
     return b"%d" % re if type(re) is int else _encode(re)
 
 
@@ -130,11 +130,11 @@ def push_state(body: bytes) -> bytes:
 
 
 _RESET_MOST: Final = 1_000
-"""Conversations in one frame: 39 kB."""
+"""The conversations in one frame: 39 kB."""
 
 
 def push_resets(conversations: list[str], why: str, at_least: str) -> list[bytes]:
-    """As many frames as it takes to name them all."""
+    """Returns as many frames as it takes to name all conversations."""
     return [
         _encode(Reset(ResetBody(conversations[first : first + _RESET_MOST], why, at_least)))  # type: ignore[arg-type]  # as for `code` above
         for first in range(0, len(conversations) or 1, _RESET_MOST)

@@ -1,4 +1,4 @@
-"""The pushes of records, as structs: made from the table of kinds, so that documents cannot say otherwise."""
+"""The pushes of records, as structs that are generated from the table of kinds."""
 
 from typing import Any
 
@@ -37,5 +37,5 @@ def _body_struct(kind: RecordKind, name: str) -> type[msgspec.Struct]:
         frozen=True,
         tag_field="t",
         tag=kind.name,
-        namespace={"__doc__": "The record's value, with its own place and what all records of the kind share."},
+        namespace={"__doc__": "The record's value, with its position and the constant fields of its kind."},
     )

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the WebSocket and of the log: made from the structs, so that it cannot say otherwise."""
+"""The AsyncAPI 3.0 document of the WebSocket and of the log, generated from the structs."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -14,7 +14,7 @@ from klatsch.gateway.language.protocol import Close
 from klatsch.records.kinds import KINDS, Kinds
 
 _DESCRIPTION: Final = """\
-Chat over a WebSocket, and the log that every message goes through. docs/protocol.md says when what is sent, and what
+Chat over a WebSocket, and the log that every message goes through. docs/protocol.md says when frames are sent, and what
 clients can rely on. REST is described by the OpenAPI document at `/api/schema`.
 
 A frame is one JSON text and has exactly one of `op` (from a client), `re` (an answer) or `t` (a push). Clients ignore
@@ -58,9 +58,9 @@ class _Plain(yaml.SafeDumper):
 
 
 def _schemas(said: Sequence[Spoken]) -> dict[str, Any]:
-    """Returns the JSON Schema of every struct that a frame or record is made of, by name.
+    """Returns the JSON Schema of every struct that a frame or record consists of, by name.
 
-    Without `discriminator`, which is an object in OpenAPI and the name of a schema in AsyncAPI: the tags say it.
+    `discriminator` is left out: it is an object in OpenAPI and a schema's name in AsyncAPI, and the tags replace it.
     """
     shapes = {spoken.shape for spoken in said}
     _, components = msgspec.json.schema_components(
@@ -77,7 +77,7 @@ def _without_discriminators(value: Any) -> Any:
 
 
 def _servers() -> dict[str, Any]:
-    gateway = "Every gateway answers alike. `wss` where TLS ends before it."
+    gateway = "Any gateway serves any client. Use `wss` where a proxy terminates TLS."
     return {
         "gateway": {
             "host": "localhost:8000",
@@ -85,7 +85,11 @@ def _servers() -> dict[str, Any]:
             "description": gateway,
             "security": [_component("securitySchemes", name) for name in SCHEMES],
         },
-        "log": {"host": "localhost:9092", "protocol": "kafka", "description": "As KAFKA_BOOTSTRAP_SERVERS says."},
+        "log": {
+            "host": "localhost:9092",
+            "protocol": "kafka",
+            "description": "The brokers in KAFKA_BOOTSTRAP_SERVERS.",
+        },
     }
 
 
@@ -93,7 +97,7 @@ def _socket(frames: Sequence[Spoken]) -> dict[str, Any]:
     return {
         "address": "/ws",
         "title": "The WebSocket",
-        "description": "`hello` comes first, within 10 s, and once. A connection's frames are handled in order.",
+        "description": "Send `hello` first, within 10 s, and once. A connection's frames are handled in order.",
         "servers": [{"$ref": "#/servers/gateway"}],
         "messages": {spoken.name: _component("messages", spoken.name) for spoken in frames},
         "bindings": {"ws": {"method": "GET", "headers": handshake(), "bindingVersion": "0.1.0"}},
@@ -110,7 +114,7 @@ def _events(records: Sequence[Spoken]) -> dict[str, Any]:
     return {
         "address": "klatsch.events",
         "title": "The log",
-        "description": "Everything durable, in the order of each conversation. KLATSCH_TOPIC names it; kept 7 days.",
+        "description": "All durable records, ordered within a conversation. The topic is KLATSCH_TOPIC; kept 7 days.",
         "servers": [{"$ref": "#/servers/log"}],
         "messages": {spoken.name: _component("messages", spoken.name) for spoken in records},
         "bindings": {"kafka": {"topic": "klatsch.events", "partitions": 12, "bindingVersion": "0.5.0"}},
@@ -124,14 +128,14 @@ def _operations(frames: Sequence[Spoken], records: Sequence[Spoken]) -> dict[str
         **asked,
         "push": {
             "action": "send",
-            "summary": "What happens, as it happens",
+            "summary": "Receive answers and pushes",
             "channel": {"$ref": "#/channels/socket"},
             "messages": _in_channel("socket", (spoken.name for spoken in pushed)),
         },
         "append": {
             "action": "send",
-            "summary": "Every fact, once",
-            "description": "By gateways and apis; read by gateways, persisters and whoever wants to follow the chat.",
+            "summary": "Every durable record",
+            "description": "Written by gateways and apis. Read by gateways, persisters and any other Kafka client.",
             "channel": {"$ref": "#/channels/events"},
             "messages": _in_channel("events", (spoken.name for spoken in records)),
         },

@@ -21,7 +21,7 @@ Source = Literal["client", "server", "log"]
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A frame or record. `coming` ones are reserved and not sent yet; `headers` are a record's, as hexadecimal."""
+    """A frame or record. `coming` ones are reserved and not sent yet; `headers` are a record's, in hexadecimal."""
 
     name: str
     source: Source
@@ -65,19 +65,19 @@ _ANSWERS_AND_OPS: Final[tuple[Spoken, ...]] = (
     _spoken("err", "Refused", frames.Err, protocol.err(2, _REFUSAL)),
 )
 _SIGNS: Final[tuple[Spoken, ...]] = (
-    _spoken("mark", "How far you have come", frames.Mark, protocol.push_mark(_TOKEN)),
-    _spoken("reset", "Load anew", frames.Reset, _RESET),
+    _spoken("mark", "Your progress", frames.Mark, protocol.push_mark(_TOKEN)),
+    _spoken("reset", "Reload conversations", frames.Reset, _RESET),
     Spoken(
         "state",
         "server",
-        "The present state of something",
+        "Current state of a message or of members",
         frames.State,
         {"t": "state", "d": _STATE},
     ),
     Spoken(
         "typing",
         "server",
-        "Somebody is writing",
+        "A person is typing",
         frames.Typing,
         {"t": "typing", "d": {"conversation": POSTED.conversation, "user": "bob"}},
         coming=True,
@@ -86,7 +86,7 @@ _SIGNS: Final[tuple[Spoken, ...]] = (
 
 
 def records_of(kinds: Kinds) -> list[Spoken]:
-    """Returns what stands in the log."""
+    """Returns the records of the log."""
     return [
         Spoken(
             f"record_{kind.name}",
@@ -102,7 +102,7 @@ def records_of(kinds: Kinds) -> list[Spoken]:
 
 
 def frames_of(kinds: Kinds) -> list[Spoken]:
-    """Returns what is said on a socket: operations, answers, the pushes of records, and what is no record."""
+    """Returns the frames of a socket: operations, answers, pushes of records, and other pushes."""
     pushes = [
         _spoken(kind.name, kind.title, push_struct(kind), kind.frame(POSITION, encode(kind.example)))
         for kind in kinds
