@@ -57,7 +57,7 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """`concerns` are the clients whose sends and answers count for it; `archive` says that the archive must catch up.
 
     `cuts` says that those clients lose their connection. With `brokers` it comes only where there are so many.

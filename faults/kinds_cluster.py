@@ -6,7 +6,7 @@ import time
 import psutil
 
 from faults.cluster import suspended
-from faults.injection import Bite, Injection, Kind, everybody, until
+from faults.injection import Bite, FaultKind, Injection, everybody, until
 from klatsch.embedded.kafka import EmbeddedKafka
 
 _BROKERS = 3
@@ -135,9 +135,9 @@ def _refused(injection: Injection) -> int:
 
 _USED = frozenset({"kafka"})
 KINDS = (
-    Kind("leader killed", _leader_killed, everybody, _USED, 12, archive=True, brokers=_BROKERS),
-    Kind("leader killed again", _leader_killed_again, everybody, _USED, 15, archive=True, brokers=_BROKERS),
-    Kind("leader killed ahead", _leader_killed_ahead, everybody, _USED, 12, archive=True, brokers=_BROKERS),
-    Kind("leader paused", _leader_paused, everybody, _USED, 12, archive=True, brokers=_BROKERS),
-    Kind("two brokers down", _two_down, everybody, _USED, 12, archive=True, brokers=_BROKERS),
+    FaultKind("leader killed", _leader_killed, everybody, _USED, 12, archive=True, brokers=_BROKERS),
+    FaultKind("leader killed again", _leader_killed_again, everybody, _USED, 15, archive=True, brokers=_BROKERS),
+    FaultKind("leader killed ahead", _leader_killed_ahead, everybody, _USED, 12, archive=True, brokers=_BROKERS),
+    FaultKind("leader paused", _leader_paused, everybody, _USED, 12, archive=True, brokers=_BROKERS),
+    FaultKind("two brokers down", _two_down, everybody, _USED, 12, archive=True, brokers=_BROKERS),
 )

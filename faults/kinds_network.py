@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from faults.client import Client
-from faults.injection import Bite, Injection, Kind, at_gateway, closes_since, codes_text, until, until_in_thread
+from faults.injection import Bite, FaultKind, Injection, at_gateway, closes_since, codes_text, until, until_in_thread
 from faults.plan import Planned
 from faults.sends import Send
 from faults.world import World
@@ -132,9 +132,9 @@ def _one(world: World, planned: Planned) -> list[Client]:
 
 
 KINDS = (
-    Kind("network cut", _cut, at_gateway, frozenset({"gateway"}), 5, cuts=True),
-    Kind("network silent", _silent, at_gateway, frozenset({"gateway"}), 5, cuts=True),
-    Kind("network slow", _slow, at_gateway, frozenset({"gateway"}), 5),
-    Kind("client stops reading", _stops_reading, _one, frozenset({"gateway", "kafka"}), 5, cuts=True),
-    Kind("client vanishes", _dies, _one, frozenset({"gateway"}), 5, cuts=True),
+    FaultKind("network cut", _cut, at_gateway, frozenset({"gateway"}), 5, cuts=True),
+    FaultKind("network silent", _silent, at_gateway, frozenset({"gateway"}), 5, cuts=True),
+    FaultKind("network slow", _slow, at_gateway, frozenset({"gateway"}), 5),
+    FaultKind("client stops reading", _stops_reading, _one, frozenset({"gateway", "kafka"}), 5, cuts=True),
+    FaultKind("client vanishes", _dies, _one, frozenset({"gateway"}), 5, cuts=True),
 )

@@ -3,7 +3,7 @@
 import asyncio
 
 from faults.client import Client
-from faults.injection import Bite, Injection, Kind, closes_since, codes_text, until
+from faults.injection import Bite, FaultKind, Injection, closes_since, codes_text, until
 from faults.plan import Planned
 from faults.world import World
 
@@ -48,6 +48,6 @@ async def _removed(injection: Injection) -> Bite:
 
 
 KINDS = (
-    Kind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
-    Kind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
+    FaultKind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
+    FaultKind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
 )

@@ -8,8 +8,8 @@ import psutil
 
 from faults.injection import (
     Bite,
+    FaultKind,
     Injection,
-    Kind,
     at_gateway,
     closes_since,
     codes_text,
@@ -146,11 +146,11 @@ async def _persister_added(injection: Injection) -> Bite:
 
 _ALL_THAT_ARCHIVES = frozenset({"persister", "postgres", "kafka"})
 KINDS = (
-    Kind("gateway killed", _gateway_killed, at_gateway, frozenset({"gateway"}), 5, cuts=True),
-    Kind("gateway drained", _gateway_drained, at_gateway, frozenset({"gateway"}), 5, cuts=True),
-    Kind("gateway stopped", _gateway_stopped, at_gateway, frozenset({"gateway"}), 5),
-    Kind("persister killed", _persister_killed, everybody, frozenset({"persister"}), 15, archive=True),
-    Kind(
+    FaultKind("gateway killed", _gateway_killed, at_gateway, frozenset({"gateway"}), 5, cuts=True),
+    FaultKind("gateway drained", _gateway_drained, at_gateway, frozenset({"gateway"}), 5, cuts=True),
+    FaultKind("gateway stopped", _gateway_stopped, at_gateway, frozenset({"gateway"}), 5),
+    FaultKind("persister killed", _persister_killed, everybody, frozenset({"persister"}), 15, archive=True),
+    FaultKind(
         "persister killed within",
         _persister_killed_within,
         everybody,
@@ -158,7 +158,7 @@ KINDS = (
         15,
         archive=True,
     ),
-    Kind(
+    FaultKind(
         "persister a zombie",
         _persister_zombie,
         everybody,
@@ -166,5 +166,5 @@ KINDS = (
         15,
         archive=True,
     ),
-    Kind("persister added", _persister_added, everybody, frozenset({"persister"}), 15, archive=True),
+    FaultKind("persister added", _persister_added, everybody, frozenset({"persister"}), 15, archive=True),
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psutil
 
-from faults.injection import Bite, Injection, Kind, everybody, until_in_thread
+from faults.injection import Bite, FaultKind, Injection, everybody, until_in_thread
 from faults.world import PARTITIONS, patiently
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
@@ -125,11 +125,11 @@ def _broker(injection: Injection) -> EmbeddedKafka:
 
 
 KINDS = (
-    Kind("postgres restarted", _postgres_restarted, everybody, frozenset({"postgres"}), 15, archive=True),
-    Kind("postgres killed", _postgres_killed, everybody, frozenset({"postgres"}), 15, archive=True),
-    Kind("postgres connections ended", _connections_ended, everybody, frozenset({"postgres"}), 15, archive=True),
-    Kind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
-    Kind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
-    Kind("kafka killed again", _kafka_killed_again, everybody, frozenset({"kafka"}), 15, archive=True, brokers=1),
-    Kind("partitions added", _partitions_added, everybody, frozenset({"kafka"}), 12, archive=True),
+    FaultKind("postgres restarted", _postgres_restarted, everybody, frozenset({"postgres"}), 15, archive=True),
+    FaultKind("postgres killed", _postgres_killed, everybody, frozenset({"postgres"}), 15, archive=True),
+    FaultKind("postgres connections ended", _connections_ended, everybody, frozenset({"postgres"}), 15, archive=True),
+    FaultKind("kafka restarted", _kafka_restarted, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
+    FaultKind("kafka killed", _kafka_killed, everybody, frozenset({"kafka"}), 12, archive=True, brokers=1),
+    FaultKind("kafka killed again", _kafka_killed_again, everybody, frozenset({"kafka"}), 15, archive=True, brokers=1),
+    FaultKind("partitions added", _partitions_added, everybody, frozenset({"kafka"}), 12, archive=True),
 )

@@ -14,7 +14,7 @@ from faults.client import Client
 from faults.draining import NotDrained, drain
 from faults.dumps import dump_about, dump_archive, dump_log
 from faults.evidence import load_evidence, save_dumps
-from faults.injection import Bite, Injection, Kind, until, until_in_thread
+from faults.injection import Bite, FaultKind, Injection, until, until_in_thread
 from faults.ledger import FaultLine, RunLine, append_line, tell
 from faults.load import Load
 from faults.plan import Pair, Planned, make_plan
@@ -40,7 +40,7 @@ class _Fault:
     """One fault as it went; times are monotonic."""
 
     number: int
-    kind: Kind
+    kind: FaultKind
     planned: Planned
     began: float = 0.0
     healed: float = 0.0

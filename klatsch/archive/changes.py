@@ -71,7 +71,7 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Page:
+class ChangesPage:
     """Some of the found changes, complete up to `reached`; None means that nothing is left."""
 
     messages: list[MessageView] = field(default_factory=list)
@@ -177,9 +177,9 @@ def find_changes(*, user_id: UUID, epoch: int, asked: Sequence[Asked], each_most
     return found
 
 
-def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place) -> Page:
+def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place) -> ChangesPage:
     """Returns the next page of changes in those conversations: about `PAGE_BYTES` of what lies after that place."""
-    page = Page()
+    page = ChangesPage()
     arguments = _arguments(asked, user_id, epoch, after) | {"rows": _ROWS_MOST}
     with connection.cursor() as cursor:
         cursor.execute(_MEMBERS, arguments)

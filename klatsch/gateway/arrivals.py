@@ -13,7 +13,7 @@ from klatsch.core.errors import NotAuthenticated
 from klatsch.core.metrics import CONNECTIONS
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.handshake import Credentials, SessionCookie, session_key
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.outbox import Outbox, Socket, nothing
 from klatsch.gateway.recheck import Recheck
@@ -77,7 +77,7 @@ class Arrivals:
             socket.resumed = nothing
 
     @contextlib.asynccontextmanager
-    async def joined(self, arrival: Arrival, outbox: Outbox) -> AsyncIterator[Person]:
+    async def joined(self, arrival: Arrival, outbox: Outbox) -> AsyncIterator[ConnectedPerson]:
         """Keeps a connection in the hub while the block runs; raises NotAuthenticated, Unavailable.
 
         It joins before it reads the conversations, so that no record falls in between. The outbox is deaf at first,
@@ -99,7 +99,7 @@ class Arrivals:
             self._hub.leave(person, outbox)
             self._recheck.forget(outbox)
 
-    async def _load(self, person: Person, standings: Sequence[Standing]) -> None:
+    async def _load(self, person: ConnectedPerson, standings: Sequence[Standing]) -> None:
         """Takes the read memberships in slices, between which records may change them.
 
         The last slice makes the person `loaded`. It ends when another connection of the person was faster: what was
@@ -115,7 +115,7 @@ class Arrivals:
         person.departed.clear()
         self._hub.finish_loading(person)
 
-    def _take(self, person: Person, standing: Standing) -> None:
+    def _take(self, person: ConnectedPerson, standing: Standing) -> None:
         if not standing.active:
             self._hub.expel(person, str(standing.conversation_id).encode("ascii"), standing.version)
             return

@@ -22,7 +22,7 @@ from klatsch.core.tracing import new_id
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.arrivals import Arrivals
 from klatsch.gateway.handshake import NoSubprotocol, read_handshake
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, Send, decode_frame
 from klatsch.gateway.language.protocol import Close
@@ -53,7 +53,7 @@ class ChatConnection(AsyncConsumer):
         self._sending = sending
         self._allowances = allowances
         self._malformed = 0
-        self._person: Person | None = None
+        self._person: ConnectedPerson | None = None
         self._greeting: Hello | None = None
         self._held = contextlib.AsyncExitStack()
         """The connection's place in the person's cap, and its place in the hub."""
@@ -147,7 +147,7 @@ class ChatConnection(AsyncConsumer):
             if not self.outbox.closed:
                 self._socket.allowances = self._allowances.of(self._person.user_id)
 
-    async def _catch_up(self, person: Person, greeting: Hello) -> None:
+    async def _catch_up(self, person: ConnectedPerson, greeting: Hello) -> None:
         """Replays without a deadline: the replay is bounded by its limits and by how slow the peer may be."""
         started = time.monotonic()
 

@@ -5,7 +5,7 @@ import random
 import time
 from typing import Final
 
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
@@ -43,6 +43,6 @@ async def drain(opening: Opening, hub: Hub, marks: Marks, within_s: float) -> No
         await asyncio.sleep(_LOOK_S)
 
 
-def _send_away(marks: Marks, person: Person, outbox: Outbox) -> None:
+def _send_away(marks: Marks, person: ConnectedPerson, outbox: Outbox) -> None:
     marks.answer_last(person, outbox)
     outbox.close(Close.DRAINING, "draining, resume")

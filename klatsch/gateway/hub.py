@@ -16,7 +16,7 @@ _ENDINGS_MOST: Final = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class Person:
+class ConnectedPerson:
     """A person with a connection here: their conversations, where they may write, and the membership versions.
 
     `writable` (and `direct`, by the peer's lower-cased name) caches the right to write (D9). PostgreSQL or a record
@@ -34,7 +34,7 @@ class Person:
     loaded: bool = False
 
 
-class Standing(Protocol):
+class VersionedStanding(Protocol):
     """A person's membership in one conversation, from PostgreSQL or from a record."""
 
     @property
@@ -78,31 +78,31 @@ class Hub:
     """
 
     def __init__(self) -> None:
-        self.audiences: dict[bytes, AbstractSet[Person]] = {}
+        self.audiences: dict[bytes, AbstractSet[ConnectedPerson]] = {}
         self.member_counts: dict[bytes, int] = {}
-        self.people: dict[str, Person] = {}
+        self.people: dict[str, ConnectedPerson] = {}
         self.dirty: list[Outbox] = []
         self.endings = Endings()
-        self.writers: dict[str, AbstractSet[Person]] = {}
-        self._alone: dict[Person, frozenset[Person]] = {}
-        self._loading: set[Person] = set()
+        self.writers: dict[str, AbstractSet[ConnectedPerson]] = {}
+        self._alone: dict[ConnectedPerson, frozenset[ConnectedPerson]] = {}
+        self._loading: set[ConnectedPerson] = set()
 
-    def join(self, user_id: str, username: str, outbox: Outbox) -> Person:
+    def join(self, user_id: str, username: str, outbox: Outbox) -> ConnectedPerson:
         """Adds a connection, which then gets the pushes of its person's known conversations."""
         person = self.people.get(user_id)
         if person is None:
-            person = self.people[user_id] = Person(user_id, username)
+            person = self.people[user_id] = ConnectedPerson(user_id, username)
             self._alone[person] = frozenset([person])
             self._loading.add(person)
         person.outboxes.add(outbox)
         return person
 
-    def finish_loading(self, person: Person) -> None:
+    def finish_loading(self, person: ConnectedPerson) -> None:
         """Marks the person's memberships as complete: from now on only records change them."""
         person.loaded = True
         self._loading.discard(person)
 
-    def leave(self, person: Person, outbox: Outbox) -> None:
+    def leave(self, person: ConnectedPerson, outbox: Outbox) -> None:
         """Removes a connection, and its person with the last connection."""
         person.outboxes.discard(outbox)
         if not person.outboxes and self._alone.pop(person, None) is not None:
@@ -110,7 +110,7 @@ class Hub:
             self._loading.discard(person)
             in_turns(_taken_from(person), lambda some: self._drop(some, person))
 
-    def admit(self, person: Person, access: Access, version: int) -> None:
+    def admit(self, person: ConnectedPerson, access: Access, version: int) -> None:
         """Adds the person to a conversation's audience; ignored when a higher version is known."""
         if version < person.versions.get(access.key, 0):
             return
@@ -130,7 +130,7 @@ class Hub:
         if key in self.audiences:
             self.member_counts[key] = member_count
 
-    def expel(self, person: Person, key: bytes, version: int) -> None:
+    def expel(self, person: ConnectedPerson, key: bytes, version: int) -> None:
         """Removes the person from a conversation's audience; ignored when a higher version is known."""
         if version < person.versions.get(key, 0):
             return
@@ -140,14 +140,14 @@ class Hub:
             self.ask_again(person, access)
             self._drop([access], person)
 
-    def ask_again(self, person: Person, access: Access) -> None:
+    def ask_again(self, person: ConnectedPerson, access: Access) -> None:
         """Drops the cached right to write there, so that PostgreSQL is asked again. Pushes continue."""
         person.writable.pop(access.key, None)
         if access.receiver is not None:
             person.direct.pop(access.receiver.lower(), None)
             audiences.remove(self.writers, access.receiver.lower(), person)
 
-    def close_to_writing(self, person: Person, peer: str) -> None:
+    def close_to_writing(self, person: ConnectedPerson, peer: str) -> None:
         """Drops the cached right to write to `peer`."""
         access = person.direct.get(peer.lower())
         if access is not None:
@@ -160,7 +160,7 @@ class Hub:
         writers = self.writers.pop(username.lower(), ())
         in_turns(list(writers), lambda some: self._close_all_to_writing(some, username))
 
-    def _close_all_to_writing(self, people: Iterable[Person], peer: str) -> None:
+    def _close_all_to_writing(self, people: Iterable[ConnectedPerson], peer: str) -> None:
         for person in people:
             self.close_to_writing(person, peer)
 
@@ -180,20 +180,20 @@ class Hub:
             outbox.flush()
         dirty.clear()
 
-    def connections(self) -> Iterator[tuple[Person, Outbox]]:
+    def connections(self) -> Iterator[tuple[ConnectedPerson, Outbox]]:
         """Yields all connections; closed ones are included until their sockets have ended."""
         for person in list(self.people.values()):
             for outbox in list(person.outboxes):
                 yield person, outbox
 
     def close_all(self, code: Close, reason: str) -> None:
-        def close(connections: Iterable[tuple[Person, Outbox]]) -> None:
+        def close(connections: Iterable[tuple[ConnectedPerson, Outbox]]) -> None:
             for _, outbox in connections:
                 outbox.close(code, reason)
 
         in_turns(list(self.connections()), close)
 
-    def _drop(self, some: Iterable[Access], person: Person) -> None:
+    def _drop(self, some: Iterable[Access], person: ConnectedPerson) -> None:
         for access in some:
             audiences.remove(self.audiences, access.key, person)
             if access.key not in self.audiences:
@@ -202,7 +202,7 @@ class Hub:
                 audiences.remove(self.writers, access.receiver.lower(), person)
 
 
-def _taken_from(person: Person) -> Iterator[Access]:
+def _taken_from(person: ConnectedPerson) -> Iterator[Access]:
     """Takes the conversations of a person who has left one by one: freeing all at once would block the loop."""
     while person.access:
         key, access = person.access.popitem()

@@ -16,7 +16,7 @@ from klatsch.core.errors import Conflict, Forbidden, Unavailable
 from klatsch.eventlog.log import LogWriter
 from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier
 from klatsch.messaging.sending import SentMessage
 
@@ -46,7 +46,7 @@ class Lookups:
             detail="Several of your sends are being looked up already. Try again later.",
         )
 
-    async def find_earlier(self, person: Person, access: Access, sent: SentMessage) -> str | None:
+    async def find_earlier(self, person: ConnectedPerson, access: Access, sent: SentMessage) -> str | None:
         """Returns the position of the archived message of that id, or None; raises Conflict, Unavailable."""
         with self._at_once.enter(person.user_id):
             # Concurrent lookups share a few requests to the log.
@@ -64,12 +64,14 @@ class Lookups:
     def _find_last(self, keys: Collection[bytes]) -> dict[bytes, Position]:
         return find_last(self._ends, self._progress.epoch, keys)
 
-    async def find_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
+    async def find_access(
+        self, person: ConnectedPerson, conversation: str | None, to: str | None
+    ) -> tuple[Access, int]:
         """Returns the right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
         with self._at_once.enter(person.user_id):
             return await self._threads.run(lambda: self._ask_access(person, conversation, to))
 
-    def _ask_access(self, person: Person, conversation: str | None, to: str | None) -> tuple[Access, int]:
+    def _ask_access(self, person: ConnectedPerson, conversation: str | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)
         if to is not None:
             access = ensure_direct_conversation(sender=(user_id, person.username), receiver_username=to, log=self._log)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
@@ -20,7 +20,7 @@ class Marks:
         """Pushes a mark to every connection, to some people in each turn of the loop."""
         in_turns(list(self._hub.people.values()), self._push_some)
 
-    def _push_some(self, people: Sequence[Person]) -> None:
+    def _push_some(self, people: Sequence[ConnectedPerson]) -> None:
         tail = self._tokens.tail()
         for person in people:
             frame = protocol.wire(protocol.push_mark(self._tokens.text(person.user_id, tail)))
@@ -28,7 +28,7 @@ class Marks:
                 outbox.push(frame)
         self._hub.flush()
 
-    def answer_last(self, person: Person, outbox: Outbox) -> None:
+    def answer_last(self, person: ConnectedPerson, outbox: Outbox) -> None:
         """Writes a last mark at once, except to a connection in a replay, which has no place to resume from yet."""
         if not outbox.deaf and not outbox.closed:
             outbox.answer(protocol.push_mark(self._tokens.now(person.user_id)))

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from klatsch.archive.changes import Page
+from klatsch.archive.changes import ChangesPage
 from klatsch.eventlog.log import Record
 from klatsch.gateway.language import protocol
 
@@ -34,7 +34,7 @@ def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]
         yield chunk
 
 
-def states_of(page: Page) -> Iterator[tuple[bytes | None, bytes]]:
+def states_of(page: ChangesPage) -> Iterator[tuple[bytes | None, bytes]]:
     """Yields the pushes of a page: memberships before messages, which only members may get."""
     for name, members in page.members.items():
         body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})

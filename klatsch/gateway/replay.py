@@ -12,13 +12,13 @@ from itertools import chain
 from typing import Final, TypeVar
 from uuid import UUID
 
-from klatsch.archive.changes import Asked, Found, Page, Place, find_changes, read_page
+from klatsch.archive.changes import Asked, ChangesPage, Found, Place, find_changes, read_page
 from klatsch.core.metrics import RESETS
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
@@ -58,7 +58,7 @@ class Replays:
     reading: ReadingTurns = field(default_factory=ReadingTurns)
 
     async def run(
-        self, person: Person, outbox: Outbox, offsets: Sequence[int], enough: Callable[[], bool] = never
+        self, person: ConnectedPerson, outbox: Outbox, offsets: Sequence[int], enough: Callable[[], bool] = never
     ) -> None:
         """Returns when the connection has everything from `offsets` on and hears pushes live; raises Unavailable.
 
@@ -68,12 +68,12 @@ class Replays:
         """
         await _Replay(self, person, outbox, list(offsets), enough).run()
 
-    def begin(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
+    def begin(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
         """Makes the connection hear pushes live, and tells it which conversations to reload."""
         outbox.deaf = False
         self.end(person, outbox, reset, self.feed.offsets)
 
-    def end(self, person: Person, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]) -> None:
+    def end(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]) -> None:
         """Tells the conversations to reload, and the mark of that place."""
         here = self.tokens.now(person.user_id)
         for why in sorted(set(reset.values())):
@@ -99,7 +99,7 @@ class _Replay:
     """The replay of one connection. It has everything before `offsets`, except of the conversations in `lost`."""
 
     parts: Replays
-    person: Person
+    person: ConnectedPerson
     outbox: Outbox
     offsets: list[int]
     enough: Callable[[], bool]
@@ -189,7 +189,7 @@ class _Replay:
             )
         )
 
-    async def _read(self, asked: list[Asked], after: Place) -> Page:
+    async def _read(self, asked: list[Asked], after: Place) -> ChangesPage:
         epoch, user_id = self.parts.feed.epoch, UUID(self.person.user_id)
         # A person who was removed meanwhile gets nothing more of that conversation.
         heard = [one for one in asked if one.left or one.conversation.encode("ascii") in self.person.access]

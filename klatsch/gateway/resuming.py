@@ -7,7 +7,7 @@ from collections.abc import Callable
 from klatsch.core.clock import Clock, timestamp
 from klatsch.eventlog.places import ResumeToken
 from klatsch.gateway.feed.feed import Feed
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, UNANSWERED_MOST
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
@@ -31,7 +31,7 @@ class Resuming:
 
     async def resume(
         self,
-        person: Person,
+        person: ConnectedPerson,
         outbox: Outbox,
         resume: str | None,
         answer: Callable[[bool], object],
@@ -51,7 +51,7 @@ class Resuming:
         else:
             self._replays.begin(person, outbox, {})
 
-    async def _usable(self, text: str, person: Person) -> ResumeToken | None:
+    async def _usable(self, text: str, person: ConnectedPerson) -> ResumeToken | None:
         """Returns the token once this feed has reached it: another gateway may be a moment ahead (D7)."""
         token = self._tokens.read(text, person.user_id)
         until_s = time.monotonic() + _AHEAD_S
@@ -61,7 +61,7 @@ class Resuming:
             await asyncio.sleep(_LOOK_S)
         return token
 
-    def welcome(self, person: Person, *, resumed: bool) -> dict[str, object]:
+    def welcome(self, person: ConnectedPerson, *, resumed: bool) -> dict[str, object]:
         """Returns the body of the answer to `hello`."""
         return {
             "user": person.username,

@@ -12,7 +12,7 @@ from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending, Waiter
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.ops import Send
 from klatsch.gateway.lookups import Lookups
@@ -59,7 +59,7 @@ class Sending:
         self._on_loop = on_loop
         self._appended = 0
 
-    async def send(self, person: Person, outbox: Outbox, frame: Send) -> None:
+    async def send(self, person: ConnectedPerson, outbox: Outbox, frame: Send) -> None:
         """Appends a message; the feed answers when it reads it back. After a KlatschError nothing was appended."""
         self._check_may_send(person, outbox)
         access = self._known_access(person, frame)
@@ -76,7 +76,7 @@ class Sending:
         self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), sent.value))
         self._appended += 1
 
-    def _check_may_send(self, person: Person, outbox: Outbox) -> None:
+    def _check_may_send(self, person: ConnectedPerson, outbox: Outbox) -> None:
         if outbox.unanswered >= protocol.UNANSWERED_MOST:
             raise RateLimited(
                 f"{protocol.UNANSWERED_MOST} of your sends are unanswered. Wait for their answers.", retry_after=0.1
@@ -94,7 +94,7 @@ class Sending:
         return self._lag.seconds > FEED_BEHIND_S
 
     @staticmethod
-    def _known_access(person: Person, frame: Send) -> Access | None:
+    def _known_access(person: ConnectedPerson, frame: Send) -> Access | None:
         body = frame.d
         if (body.conversation is None) == (body.to is None):
             raise BadRequest("Give either `conversation` or `to`.")
@@ -102,13 +102,15 @@ class Sending:
             return person.writable.get(body.conversation.encode())
         return person.direct.get((body.to or "").lower())  # usernames are ASCII and unique in any case
 
-    async def _find_access(self, person: Person, frame: Send) -> Access:
+    async def _find_access(self, person: ConnectedPerson, frame: Send) -> Access:
         """Asks PostgreSQL whenever the cache has no right to write: the conversation may be a millisecond old (D9)."""
         access, version = await self._lookups.find_access(person, frame.d.conversation, frame.d.to)
         self._hub.admit(person, access, version)
         return access
 
-    async def _answer_earlier(self, person: Person, access: Access, draft: Draft, outbox: Outbox, frame: Send) -> bool:
+    async def _answer_earlier(
+        self, person: ConnectedPerson, access: Access, draft: Draft, outbox: Outbox, frame: Send
+    ) -> bool:
         """Answers with the archived message of an old client_id, if there is one; returns whether it did."""
         sent = identify(access, draft)
         position = await self._lookups.find_earlier(person, access, sent)

@@ -13,9 +13,9 @@ from klatsch.archive.changes import (
     _MESSAGES,
     PAGE_BYTES,
     Asked,
+    ChangesPage,
     Found,
     MemberState,
-    Page,
     Place,
     find_changes,
     read_page,
@@ -54,7 +54,7 @@ class Told:
     """All that is told of what was found, page by page."""
 
     found: Found
-    pages: list[Page] = field(default_factory=list)
+    pages: list[ChangesPage] = field(default_factory=list)
 
     def contents(self, group: UUID = TEA) -> list[str]:
         return [view.content for page in self.pages for view in page.messages if view.conversation == str(group)]

@@ -27,7 +27,7 @@ from klatsch.gateway.feed.pending import Pending
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.handshake import SessionCookie
 from klatsch.gateway.http.sync import Sync
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.marks import Marks
@@ -217,7 +217,7 @@ class Parts:
             cors_origins=cors_origins,
         )
 
-    async def join(self, somebody: Somebody, outbox: Outbox) -> Person:
+    async def join(self, somebody: Somebody, outbox: Outbox) -> ConnectedPerson:
         """A connection joins, for as long as the test runs."""
         return await self._joined.enter_async_context(self.arrivals.joined(Arrival(signed_in(somebody), 0), outbox))
 

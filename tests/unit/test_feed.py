@@ -17,7 +17,7 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.feed.feed import Feed, access_from_record
 from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.feed.ring import Ring
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.protocol import unwire
 from klatsch.gateway.outbox import Outbox
 from klatsch.records.header import judged_digest, judged_id
@@ -53,7 +53,7 @@ Frames = list[dict[str, Any]]
 class Connection:
     """A person's connection and what its peer takes."""
 
-    person: Person
+    person: ConnectedPerson
     outbox: Outbox
     peer: Peer
 
@@ -234,7 +234,7 @@ def test_a_membership_record_of_a_direct_conversation_says_whom_one_writes_to() 
 def test_access_from_a_group_has_no_receiver() -> None:
     event = KINDS.decode(added(ANA).value)
     assert isinstance(event, MembersChanged)
-    assert access_from_record(Person(ANA.user_id, ANA.name), event) == in_group(ANA)
+    assert access_from_record(ConnectedPerson(ANA.user_id, ANA.name), event) == in_group(ANA)
 
 
 def test_a_change_is_pushed_to_everybody_who_sees_the_conversation() -> None:

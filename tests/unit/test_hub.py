@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from tests.support.peer import Peer
@@ -16,7 +16,7 @@ TEA_KEY, COFFEE_KEY = in_group(ANA, TEA).key, in_group(ANA, COFFEE).key
 KEYS = {TEA: TEA_KEY, COFFEE: COFFEE_KEY}
 
 
-def connect(hub: Hub, somebody: Somebody) -> tuple[Person, Outbox]:
+def connect(hub: Hub, somebody: Somebody) -> tuple[ConnectedPerson, Outbox]:
     outbox = Outbox(Peer(), hub.dirty, 1_000)
     return hub.join(somebody.user_id, somebody.name, outbox), outbox
 
@@ -117,13 +117,13 @@ class HubMachine(RuleBasedStateMachine):
         self.versions: dict[tuple[str, bytes], int] = {}
 
     @rule(target=joined, somebody=st.sampled_from(PEOPLE))
-    def join(self, somebody: Somebody) -> tuple[Person, Outbox]:
+    def join(self, somebody: Somebody) -> tuple[ConnectedPerson, Outbox]:
         person, outbox = connect(self.hub, somebody)
         self.connections.setdefault(somebody.user_id, set()).add(outbox)
         return person, outbox
 
     @rule(target=joined, one=consumes(joined), stays=st.booleans())
-    def leave(self, one: tuple[Person, Outbox], *, stays: bool) -> object:
+    def leave(self, one: tuple[ConnectedPerson, Outbox], *, stays: bool) -> object:
         person, outbox = one
         if stays:
             return one
@@ -136,7 +136,7 @@ class HubMachine(RuleBasedStateMachine):
         return multiple()
 
     @rule(one=joined, group=st.sampled_from([TEA, COFFEE]), version=st.integers(1, 6))
-    def learn(self, one: tuple[Person, Outbox], group: UUID, version: int) -> None:
+    def learn(self, one: tuple[ConnectedPerson, Outbox], group: UUID, version: int) -> None:
         person, _ = one
         somebody = next(p for p in PEOPLE if p.user_id == person.user_id)
         if version % 2:

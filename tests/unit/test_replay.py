@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.archive.changes import Asked, Found, MemberState, Page, Place
+from klatsch.archive.changes import Asked, ChangesPage, Found, MemberState, Place
 from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
@@ -45,7 +45,7 @@ class Client:
         self.token: str | None = None
         self.peer = Peer()
         self.outbox: Outbox | None = None
-        self.person: Person | None = None
+        self.person: ConnectedPerson | None = None
         self.standings = [standing_of(in_group(somebody))]
 
     async def sign_in(self) -> None:
@@ -222,7 +222,7 @@ async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -
 
     await client.sign_in()
     # Memory has moved on meanwhile, so the archive is asked for the rest of it, where nothing was said.
-    parts.database.answers += [slow_archive, Page([view("long ago", "1:0:0")]), Found({0: 10**6})]
+    parts.database.answers += [slow_archive, ChangesPage([view("long ago", "1:0:0")]), Found({0: 10**6})]
     await client.catch_up()
     say(parts, message(in_group(BOB), "live"))
     frames = client.read()
@@ -246,7 +246,7 @@ async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_lo
     for number in range(40):
         say(parts, message(in_group(BOB), f"text {number}"))
     await client.sign_in()
-    parts.database.answers += [found(3), Page([view("text 0", "1:0:0")])] * 3
+    parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3
     await client.catch_up()
     frames = client.read()
 
@@ -287,7 +287,7 @@ async def away_from_a_small_memory(parts: Parts) -> Client:
 async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
     parts = Parts(recent_bytes=16)
     client = await away_from_a_small_memory(parts)
-    pages = [Page([view(f"text {n}", f"1:0:{n}")], reached=Place(0, n) if n < 3 else None) for n in range(4)]
+    pages = [ChangesPage([view(f"text {n}", f"1:0:{n}")], reached=Place(0, n) if n < 3 else None) for n in range(4)]
     parts.database.answers += [found(parts.feed.offsets[0], messages=4), *pages]
     client.peer.stalls_after = 2  # the answer, and a first page
     coming = asyncio.ensure_future(client.catch_up())
@@ -304,7 +304,10 @@ async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
 async def test_a_replay_that_is_enough_ends_with_the_mark_of_the_place_reached_and_hears_nothing_more() -> None:
     parts = Parts(recent_bytes=16)
     client = await away_from_a_small_memory(parts)
-    pages = [Page([view("text 0", "1:0:0")], reached=Place(0, 0)), Page([view("text 1", "1:0:4")], reached=Place(0, 4))]
+    pages = [
+        ChangesPage([view("text 0", "1:0:0")], reached=Place(0, 0)),
+        ChangesPage([view("text 1", "1:0:4")], reached=Place(0, 4)),
+    ]
     parts.database.answers += [found(parts.feed.offsets[0], messages=9), *pages]
     await client.catch_up(enough=lambda: not parts.database.answers)
     say(parts, message(in_group(BOB), "live"))
@@ -318,7 +321,7 @@ async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_re
     parts = Parts(recent_bytes=16)
     client = await away_from_a_small_memory(parts)
     archived = parts.feed.recent.begins[0]
-    changed_later = Page([view("edited just now", "1:0:0")], reached=Place(0, archived + 7))
+    changed_later = ChangesPage([view("edited just now", "1:0:0")], reached=Place(0, archived + 7))
     parts.database.answers += [found(archived, messages=9), changed_later]
     await client.catch_up(enough=lambda: not parts.database.answers)
     frames = client.read()
@@ -356,7 +359,7 @@ async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -
         say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
     await client.sign_in()
     members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]
-    parts.database.answers += [found(parts.feed.offsets[0]), Page([view("hi", "1:0:0")], {str(TEA): members})]
+    parts.database.answers += [found(parts.feed.offsets[0]), ChangesPage([view("hi", "1:0:0")], {str(TEA): members})]
     await client.catch_up()
     frames = client.read()
 

@@ -12,7 +12,7 @@ from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschErr
 from klatsch.core.ids import message_id, uuid_text
 from klatsch.eventlog.log import Entry
 from klatsch.gateway.feed.pending import Waiter
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.ops import Send, SendBody
 from klatsch.gateway.language.protocol import UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
@@ -32,7 +32,7 @@ class Chat:
     """Ana's connection, and the parts that it sends through."""
 
     parts: Parts
-    person: Person
+    person: ConnectedPerson
     outbox: Outbox
     peer: Peer
 

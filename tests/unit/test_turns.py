@@ -13,7 +13,7 @@ import pytest
 from klatsch.archive.changes import Found
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway import replay
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import SLICE, in_turns, slices
@@ -204,7 +204,7 @@ async def forgetful() -> Parts:
     return parts
 
 
-class NotWalked(dict[str, Person]):
+class NotWalked(dict[str, ConnectedPerson]):
     """People of whom some may be looked up, and all never."""
 
     def values(self) -> object:  # type: ignore[override]  # it has no result

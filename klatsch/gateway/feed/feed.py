@@ -20,7 +20,7 @@ from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.feed.recent import Recent
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.feed.tally import Tally
-from klatsch.gateway.hub import Hub, Person
+from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.records.decoding import BadRecord, decode, is_sound
@@ -109,7 +109,7 @@ class Feed:
                 self._push(record, kind, audience, waiters)
             self._answer(waiters, record, record.offset, duplicate=False)
 
-    def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[Person] | None) -> bool:
+    def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson] | None) -> bool:
         """Returns whether the persister refuses a record with an audience or a waiting sender here.
 
         Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records without
@@ -144,7 +144,7 @@ class Feed:
             _push_to(audience, self._frame(record, kind))
 
     def _push(
-        self, record: Record, kind: RecordKind, audience: AbstractSet[Person], waiters: tuple[Waiter, ...]
+        self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson], waiters: tuple[Waiter, ...]
     ) -> None:
         body = judged_digest(record.judge)
         # The sender here gets an answer instead of a push, unless the record under that id has another body.
@@ -254,7 +254,7 @@ class Feed:
         return protocol.wire(kind.frame(self._place(record, record.offset), record.value))
 
 
-def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbox] = ()) -> int:
+def _push_to(audience: Iterable[ConnectedPerson], frame: bytes, senders: Collection[Outbox] = ()) -> int:
     """Pushes to every connection of these people except `senders`; returns the number of pushes."""
     receivers = 0
     for person in audience:
@@ -265,7 +265,7 @@ def _push_to(audience: Iterable[Person], frame: bytes, senders: Collection[Outbo
     return receivers
 
 
-def access_from_record(person: Person, event: MembersChanged) -> Access:
+def access_from_record(person: ConnectedPerson, event: MembersChanged) -> Access:
     """Returns the right to write that a membership record gives. It names the peer of a direct conversation."""
     other = next((m for m in event.members if m.user_id != person.user_id), None) if event.kind == "direct" else None
     return Access.of(

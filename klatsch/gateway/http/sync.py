@@ -17,7 +17,7 @@ from klatsch.gateway.arrivals import Arrival, Arrivals
 from klatsch.gateway.handshake import Credentials
 from klatsch.gateway.http.answers import JSON, Answer, Header, Receive, Send
 from klatsch.gateway.http.sinks import EventSocket, PollSocket
-from klatsch.gateway.hub import Person
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
@@ -118,7 +118,7 @@ class Sync:
                 replaying.cancel()
                 await asyncio.gather(replaying, return_exceptions=True)
 
-    async def _replay(self, person: Person, outbox: Outbox, socket: EventSocket, since: str | None) -> None:
+    async def _replay(self, person: ConnectedPerson, outbox: Outbox, socket: EventSocket, since: str | None) -> None:
         try:
             await self._resuming.resume(
                 person, outbox, since, lambda resumed: socket.welcome(self._resuming.welcome(person, resumed=resumed))
@@ -142,7 +142,9 @@ class Sync:
                 return
 
     @contextlib.asynccontextmanager
-    async def _joined(self, arrival: Arrival, socket: PollSocket | EventSocket) -> AsyncIterator[tuple[Person, Outbox]]:
+    async def _joined(
+        self, arrival: Arrival, socket: PollSocket | EventSocket
+    ) -> AsyncIterator[tuple[ConnectedPerson, Outbox]]:
         with self._arrivals.connected(socket) as outbox:
             async with self._arrivals.joined(arrival, outbox) as person:
                 yield person, outbox
