@@ -1,4 +1,4 @@
-"""Measures a running Klatsch: rates and latencies of pairs that talk, or 5,000 connections that come back at once."""
+"""Measures a running Klatsch: rates and latencies of pairs, or 5,000 connections that return at once."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""What the servers say of themselves, and what the archive holds after a run: a rate counts only what is there."""
+"""Reads the servers' durability settings, and counts archived messages: a rate counts only those."""
 
 import os
 import time
@@ -9,7 +9,7 @@ _WAIT_S = 60
 
 
 def durability() -> str:
-    """`fsync` and `synchronous_commit` as PostgreSQL has them."""
+    """Returns PostgreSQL's `fsync` and `synchronous_commit`."""
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         values = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
     return ", ".join(
@@ -18,7 +18,7 @@ def durability() -> str:
 
 
 def count_archived(usernames: list[str], expected: int) -> int:
-    """How many messages of these people the archive holds, once they are all there or a minute has passed."""
+    """Returns the number of these people's archived messages, once all are there or after a minute."""
     deadline = time.monotonic() + _WAIT_S
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         while True:

@@ -1,4 +1,4 @@
-"""A WebSocket client that costs little, so that what is measured is the server: raw frames on asyncio's transports."""
+"""A cheap WebSocket client, so that the server is measured: raw frames on asyncio's transports."""
 
 import asyncio
 import base64
@@ -11,7 +11,7 @@ _OPEN_S = 20
 
 
 class Socket(asyncio.Protocol):
-    """One connection. `on_text(payload)` gets each text frame, and `on_lost(reason)` is told once of the end."""
+    """A connection. `on_text(payload)` gets each text frame, and `on_lost(reason)` is called once at the end."""
 
     def __init__(self, host: str, token: str) -> None:
         self._host, self._token = host, token
@@ -32,7 +32,7 @@ class Socket(asyncio.Protocol):
         )
 
     def send(self, payload: bytes) -> None:
-        """A masked text frame; the mask is zero, which is a mask as good as any for a benchmark."""
+        """Returns a masked text frame. The mask is zero, which is valid and cheap."""
         self.transport.write(frame(TEXT, payload))
 
     def data_received(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 async def open_socket(host: str, port: int, token: str) -> Socket:
-    """A connection that has been accepted and has said nothing yet; raises OSError, RuntimeError."""
+    """Returns an accepted connection that has sent nothing yet; raises OSError, RuntimeError."""
     loop = asyncio.get_running_loop()
     transport, socket = await loop.create_connection(lambda: Socket(f"{host}:{port}", token), host, port)
     try:
@@ -96,7 +96,7 @@ async def open_socket(host: str, port: int, token: str) -> Socket:
 
 
 async def connect(host: str, port: int, token: str) -> Socket:
-    """An open connection that has said hello and has its first mark."""
+    """Returns an open connection that has sent hello and has its first mark."""
     marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def greeted(payload: bytes) -> None:

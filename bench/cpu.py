@@ -1,15 +1,15 @@
-"""CPU time by kind of process, user and system together, of the system that is measured and of nothing else."""
+"""CPU time of the measured system by kind of process, user and system together."""
 
 import psutil
 
 KINDS = ("gateway", "api", "persister", "kafka", "postgres", "embedded")
 
 Times = dict[int, tuple[str, float]]
-"""By process id: its kind, and its CPU seconds so far."""
+"""The kind and the CPU seconds of each process, by its id."""
 
 
 def snapshot() -> Times:
-    """All processes of the `make up` that runs here; without one, all on this machine that look like Klatsch's."""
+    """Returns all processes of the running `make up`; without one, all Klatsch processes of this machine."""
     times: Times = {}
     for process in _candidates():
         try:
@@ -23,7 +23,7 @@ def snapshot() -> Times:
 
 
 def used_between(before: Times, after: Times) -> dict[str, float]:
-    """The seconds that each kind used; of processes that began in between all, of those that ended nothing."""
+    """Returns each kind's CPU seconds: of processes that began in between all, of those that ended none."""
     used = dict.fromkeys(KINDS, 0.0)
     for pid, (kind, seconds) in after.items():
         used[kind] += seconds - before.get(pid, (kind, 0.0))[1]

@@ -1,4 +1,4 @@
-"""What a run is measured on, and what it may use there."""
+"""Describes the machine of a run, and raises its limits."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ def describe_machine() -> str:
 
 
 def allow_open_files(needed: int) -> None:
-    """Raises this process's limit, and so its children's, as far as it may; ends the run where that is too little."""
+    """Raises this process's limit, which its children inherit, as far as allowed; ends the run if it is too low."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise SystemExit(

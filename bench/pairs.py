@@ -1,4 +1,4 @@
-"""The pairs scenario of performance.md: A sends to B, as many at a time as the window says, until time is up."""
+"""The pairs scenario of performance.md: A sends to B within a window, until time is up."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ _DRAIN_S = 30
 
 @dataclass(slots=True)
 class Tally:
-    """What the clients saw. Latencies in seconds, of one message in eight: from the send to the later of both ends."""
+    """The clients' counts. Latencies in seconds, of one message in eight: from the send to the later of both ends."""
 
     answered: int = 0
     delivered: int = 0
@@ -24,7 +24,7 @@ class Tally:
 
 
 class Pair:
-    """A's and B's connections. Client ids are UUIDv7s made by hand: the time, and a number."""
+    """A's and B's connections. Client ids are UUIDv7s made of the time and a number."""
 
     def __init__(self, a: Socket, b: Socket, to: str, tally: Tally) -> None:
         self._a, self.tally, self._to = a, tally, to
@@ -77,7 +77,7 @@ class Pair:
 
 
 async def open_pairs(host: str, port: int, people: list[BenchPerson], tally: Tally) -> list[Pair]:
-    """Connects everybody; each A writes once, so that the conversation is there before the clock runs."""
+    """Connects all pairs. Each A writes once, so that the conversation exists before the clock runs."""
     sockets: list[Socket] = []
     for begin in range(0, len(people), 20):
         some = people[begin : begin + 20]
@@ -93,7 +93,7 @@ async def open_pairs(host: str, port: int, people: list[BenchPerson], tally: Tal
 
 
 async def run_pairs(pairs: list[Pair], window: int, seconds: float) -> float:
-    """Sends for so long, waits until all is answered and delivered, and returns the seconds of sending."""
+    """Sends for a number of seconds, waits until all is answered and delivered, and returns the seconds of sending."""
     began = time.perf_counter()
     for pair in pairs:
         pair.running = True

@@ -1,4 +1,4 @@
-"""The people of a run: made by `manage.py people`, with tokens, so that nobody signs in thousands of times."""
+"""Creates the people of a run by `manage.py people`, with tokens, so that thousands need not sign in."""
 
 import json
 import subprocess

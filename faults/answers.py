@@ -1,4 +1,4 @@
-"""I1 and I3 of what clients were told: what is acknowledged is there, under one position and with one text."""
+"""Checks I1 and I3 of answers: an acknowledged message is there, at one position and with one text."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from faults.truth import Message, Truth
 
 
 def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
-    """I1: what was acknowledged is in force in the log, and in the archive."""
+    """Checks I1: an acknowledged message is in force in the log, and in the archive."""
     archived = {row.id for row in evidence.archive}
     for client, events in evidence.histories.items():
         for event in events:
@@ -21,7 +21,7 @@ def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
 
 
 def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
-    """I3: an answer is about what was sent, and a refused message is not in force."""
+    """Checks I3: an answer is about the sent message, and a refused message is not in force."""
     sent: dict[str, Invoked] = {}
     uncertain: set[str] = set()
     refused: dict[str, Refused] = {}
@@ -48,7 +48,7 @@ def _is_of(message: Message, asked: Invoked) -> bool:
 
 
 def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
-    """I3: answers, pushes, states and histories name the one position of an id, and the one text."""
+    """Checks I3: answers, pushes, states and histories agree on the position and the text of an id."""
     for where, message_id, position, text in _claims(events):
         message = truth.messages.get(message_id)
         if message is None:
@@ -64,7 +64,7 @@ def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Co
 
 
 def _claims(events: Sequence[Event]) -> Iterator[tuple[str, str, str, str]]:
-    """How it was told, id, position, hash of the text."""
+    """Yields each claim: its kind, id, position and the hash of the text."""
     for event in events:
         if isinstance(event, Answered):
             yield "answered", event.id, event.position, ""

@@ -1,4 +1,4 @@
-"""I2 and I3 of the archive: each message in force exactly once, as the log has it."""
+"""Checks I2 and I3 of the archive: it has each message in force exactly once, like the log."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from faults.truth import Truth
 
 
 def in_archive(rows: Sequence[Row], truth: Truth) -> Iterator[Contradiction]:
-    """I2, I3: what is in force is archived once, as it is; nothing else is; numbers are dense and in order."""
+    """Checks I2 and I3: messages in force are archived once and unchanged, nothing else is, and numbers are dense."""
     yield from _twice(rows)
     for row in rows:
         yield from _as_it_is(row, truth)

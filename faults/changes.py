@@ -1,4 +1,4 @@
-"""When each change of a membership was asked for and made: additions hold from then on, removals from their record."""
+"""The times of membership changes: additions hold from their request, removals from their record."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ _NEVER = float("inf")
 
 
 class Changes:
-    """Somebody's removals and additions take turns, one after the other: the first makes version 2, the next 3."""
+    """A person's removals and additions in turn: the first makes version 2, the next 3."""
 
     def __init__(self, histories: Iterable[Sequence[Event]]) -> None:
         events = [event for events in histories for event in events if isinstance(event, Changing | Changed)]
@@ -17,11 +17,11 @@ class Changes:
         self._made = _turns(event for event in events if isinstance(event, Changed))
 
     def asked_at(self, conversation: str, user_id: str, version: int) -> float:
-        """When the change that made this version began; never (infinity) where nobody asked for it."""
+        """Returns when the change that made this version began; infinity where none was requested."""
         return _at(self._asked, conversation, user_id, version)
 
     def made_at(self, conversation: str, user_id: str, version: int) -> float:
-        """When it held for everybody, at the latest."""
+        """Returns when the change held everywhere, at the latest."""
         return _at(self._made, conversation, user_id, version)
 
 

@@ -23,7 +23,7 @@ from faults.truth import Truth, judge_log
 
 
 class Verdict(NamedTuple):
-    """What was found. Without an acknowledged message nothing is proven."""
+    """The found contradictions. Without an acknowledged message nothing is proven."""
 
     acknowledged: int
     contradictions: list[Contradiction]
@@ -33,19 +33,19 @@ class Verdict(NamedTuple):
         return self.acknowledged > 0 and not self.contradictions
 
     def count(self, what: str) -> int:
-        """How many are of a kind: lost, doubled, reordered, strangers or mixed up."""
+        """Returns the number of contradictions of a kind: lost, doubled, reordered, strangers or mixed up."""
         return sum(found.what == what for found in self.contradictions)
 
 
 def check(evidence: Evidence) -> Verdict:
-    """All contradictions of a run that has drained."""
+    """Returns all contradictions of a run that has drained."""
     truth = judge_log(evidence.about.epoch, evidence.log)
     answered = {event.id for events in evidence.histories.values() for event in events if isinstance(event, Answered)}
     return Verdict(len(answered), list(contradictions(evidence, truth)))
 
 
 def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
-    """Each once; none where the invariants hold."""
+    """Yields each contradiction once; none where the invariants hold."""
     yield from lost(evidence, truth)
     for one, other in truth.named_twice():
         yield Contradiction("I3", "doubled", f"one client_id, two messages: {one}, {other}")
@@ -64,7 +64,7 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
 
 
 def _in_histories(client: str, events: Sequence[Event]) -> Iterator[Contradiction]:
-    """I4: a history is in the log's order."""
+    """Checks I4: a history is in the log's order."""
     for event in events:
         if isinstance(event, Loaded):
             for earlier, later in pairwise(event.entries):
@@ -81,7 +81,7 @@ class _Send(NamedTuple):
 
 
 def _in_real_time(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
-    """I4: what was acknowledged before another send began stands before it."""
+    """Checks I4: a message acknowledged before another send began stands before it."""
     by_conversation: dict[str, list[_Send]] = {}
     for client, events in evidence.histories.items():
         first_invoked: dict[str, float] = {}

@@ -25,7 +25,7 @@ from faults.sends import Send, Sends
 
 _OPEN_S = 4.0
 SILENCE_S = 6.0
-"""A gateway that says nothing for so long (a mark is due every 2 s), or leaves a send unanswered, is given up."""
+"""The time after which a silent gateway, or one that leaves a send unanswered, is given up. Marks come every 2 s."""
 _HALF = 0.5
 _NOT_AUTHENTICATED = 4401
 _AGAIN = {"unknown", "unavailable", "rate_limited", "not_archived_yet"}
@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Client:
-    """One device of somebody's. What it did and saw is in its history; the counters are for the ledger."""
+    """A person's device. Its history holds what it did and saw; the counters are for the ledger."""
 
     def __init__(
         self, name: str, person: Person, proxies: Sequence[Proxy], home: int, written: History, rest: Rest
@@ -78,7 +78,7 @@ class Client:
 
     @property
     def link(self) -> Link | None:
-        """The present connection's, in the proxy."""
+        """Returns the proxy's present connection."""
         if self.socket is None:
             return None
         return self._proxies[self.at].links.get(self.socket.transport.get_extra_info("sockname")[1])
@@ -126,7 +126,7 @@ class Client:
         self.closes.append((now, self.at, code))
 
     async def _watch(self, socket: ClientConnection) -> None:
-        """Gives up a connection on which nothing comes any more."""
+        """Gives up a connection that has gone silent."""
         while True:
             await asyncio.sleep(0.25)
             now = _now()
@@ -216,13 +216,13 @@ class Client:
         self.reloading.want(body["conversations"], body["at_least"])
 
     def go_home(self) -> None:
-        """Leaves a gateway that is not its own, and resumes at home."""
+        """Leaves a gateway that is not its home, and resumes at home."""
         if self.is_ready and self.socket is not None and self.at != self.home:
             self.counts["went home"] += 1
             self.socket.transport.abort()
 
     async def say(self, send: Send) -> None:
-        """Written down first, and then sent; lost connections lose it for now."""
+        """Writes a send into the history, then sends it; lost connections lose it for now."""
         socket = self.socket
         assert socket is not None
         now = _now()
@@ -233,7 +233,7 @@ class Client:
             await socket.send(_encode({"id": frame, "op": "send", "d": body}).decode())
 
     async def _sign_in(self) -> None:
-        """With the password, once more; for those who have one."""
+        """Signs in again with the password, for people who have one."""
         if self.person.password:
             body = {"username": self.person.username, "password": self.person.password}
             self.person.token = (await self._rest.ask("POST", "auth/tokens", body=body))["token"]

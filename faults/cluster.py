@@ -1,4 +1,4 @@
-"""Three brokers as plain processes: every record on three of them, and on two before it counts."""
+"""Runs three brokers as plain processes: each record has three copies, and two before it is acknowledged."""
 
 import contextlib
 import time
@@ -34,7 +34,7 @@ _THREEFOLD = {
 
 
 class Cluster:
-    """To a run what one broker is: started, waited for and killed as one. `nodes` are the brokers."""
+    """A cluster with the interface of one broker: started, waited for and killed as one. `nodes` are the brokers."""
 
     def __init__(self, folder: Path) -> None:
         ports, controllers = free_ports(_BROKERS), free_ports(_BROKERS)
@@ -71,7 +71,7 @@ class Cluster:
             node.kill()
 
     def leader(self, topic: str) -> EmbeddedKafka:
-        """The broker that leads most of the topic's partitions now."""
+        """Returns the broker that leads most of the topic's partitions."""
         until_s = time.monotonic() + _WHOLE_S
         while True:
             try:
@@ -88,7 +88,7 @@ class Cluster:
         return [node for node in self.nodes if node is not leader]
 
     def wait_whole(self, topic: str) -> bool:
-        """Whether every partition has all its copies in time."""
+        """Returns whether every partition gets all its copies in time."""
         until_s = time.monotonic() + _WHOLE_S
         while time.monotonic() < until_s:
             with contextlib.suppress(KafkaException):
@@ -99,7 +99,7 @@ class Cluster:
         return False
 
     def _partitions(self, topic: str) -> list[tuple[int, list[int]]]:
-        """The leader and the copies in sync, of each."""
+        """Returns the leader and the in-sync copies of each partition."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
         found = admin.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
         return [(partition.leader, list(partition.isrs)) for partition in found.values()]
@@ -107,7 +107,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def suspended(nodes: list[EmbeddedKafka]) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end."""
+    """Stops a broker with SIGSTOP, and continues it at the end of the block."""
     processes = [psutil.Process(node.process.pid) for node in nodes if node.process is not None]
     for process in processes:
         process.suspend()

@@ -1,4 +1,4 @@
-"""Who talks in a run: people, their conversations, and a client for each of their devices."""
+"""The people of a run, their conversations, and a client for each of their devices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _FIRST = {"content": "first"}
 
 
 class Company:
-    """`evidence` is the folder into which each client writes what it does and sees."""
+    """Creates the people of a run. `evidence` is the folder into which each client writes its history."""
 
     def __init__(self, proxies: Sequence[Proxy], rest: Rest, evidence: Path) -> None:
         self.clients: list[Client] = []
@@ -26,16 +26,16 @@ class Company:
 
     @property
     def speakers(self) -> list[Client]:
-        """First devices speak; second ones listen."""
+        """Returns the first devices, which speak; second devices only listen."""
         return [client for client in self.clients if client.name.endswith("#0")]
 
     async def talk(self, one: Person, other: Person) -> None:
-        """These two have a conversation from now on."""
+        """Gives two people a conversation."""
         said = await self._rest.ask("POST", f"users/{other.username}/messages", token=one.token, body=_FIRST)
         self._join(said, [one, other])
 
     async def found_group(self, people: Sequence[Person]) -> None:
-        """The first owns it; the last is who may be removed."""
+        """Creates a group: the first person owns it, and the last may be removed."""
         owner, *others = people
         body = {"title": "faults", "members": [person.username for person in others]}
         made = await self._rest.ask("POST", "conversations", token=owner.token, body=body)
@@ -44,7 +44,7 @@ class Company:
         self.groups.append(Group(made["id"], owner, others[-1]))
 
     def add_client(self, person: Person, device: int, home: int) -> None:
-        """One more device, whose gateway is `home`."""
+        """Adds a device, whose gateway is `home`."""
         name = f"{person.username}#{device}"
         written = History(history_file(self._evidence, name))
         client = Client(name, person, self._proxies, home % len(self._proxies), written, self._rest)

@@ -1,10 +1,10 @@
-"""One way in which a run contradicts an invariant."""
+"""A contradiction between a run and an invariant."""
 
 from typing import NamedTuple
 
 
 class Contradiction(NamedTuple):
-    """`invariant` is I1 to I6; `what` is lost, doubled, reordered, strangers or mixed up, as the ledger counts it."""
+    """A contradiction. `invariant` is I1 to I6; `what` is lost, doubled, reordered, strangers or mixed up."""
 
     invariant: str
     what: str

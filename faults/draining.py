@@ -1,4 +1,4 @@
-"""How a run ends: nothing new is said, and all that was said is answered, shown, archived and loaded."""
+"""Ends a run: nothing new is sent, and everything sent is answered, shown, archived and reloaded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ _AT_ONCE = 4
 
 
 class NotDrained(Exception):
-    """What did not come to be, as a sentence."""
+    """Raised with a sentence about what did not happen."""
 
 
 class Drained(Protocol):
-    """What `drain` must know of where people talk; `ends` and `has_archived` may block."""
+    """The interface of a drained world. `ends` and `has_archived` may block."""
 
     @property
     def clients(self) -> list[Client]: ...
@@ -28,7 +28,7 @@ class Drained(Protocol):
 
 
 async def drain(place: Drained) -> None:
-    """Returns when all is known to everybody whom it concerns; raises NotDrained where that does not come to be."""
+    """Returns when all concerned clients know everything; raises NotDrained otherwise."""
     clients = place.clients
     if not await until(lambda: all(c.is_ready and c.sends.is_empty for c in clients), _DRAINED_S):
         raise NotDrained("not everybody had all answers")
@@ -43,7 +43,7 @@ async def drain(place: Drained) -> None:
 
 
 async def _load_histories(speakers: Sequence[Client]) -> None:
-    """Every conversation once, whole, by one who belongs to it."""
+    """Loads every conversation once, whole, by one of its members."""
     readers: dict[str, Client] = {}
     for client in speakers:
         for conversation in client.person.conversations:

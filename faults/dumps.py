@@ -18,7 +18,7 @@ _ARCHIVE = """
 
 
 def dump_log(brokers: Mapping[str, Any], topic: str) -> list[LogRecord]:
-    """Every record, each partition in its order; `brokers` is how a consumer finds them, and who it is."""
+    """Returns every record, each partition in order. `brokers` is a consumer's configuration."""
     consumer = Consumer({"group.id": "faults-dump", "enable.auto.commit": False, **brokers})
     try:
         partitions = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions

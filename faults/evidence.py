@@ -15,7 +15,7 @@ _HISTORY = ".history.jsonl"
 
 
 class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One record as it stands in the log. Of a message only what judging needs is kept: its text's hash."""
+    """A record of the log. Of a message only what judging needs is kept: its text's hash."""
 
     partition: int
     offset: int
@@ -27,7 +27,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A message as the archive has it."""
+    """An archived message."""
 
     id: str
     client_id: str
@@ -47,7 +47,7 @@ class About(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`histories` by client: a username, `#` and a number, as one person may have several."""
+    """The evidence. `histories` are by client: a username, `#` and a number, as a person may have several."""
 
     about: About
     log: Sequence[LogRecord]
@@ -63,7 +63,7 @@ def history_file(folder: Path, client: str) -> Path:
 
 
 def save_dumps(folder: Path, about: About, log: Iterable[LogRecord], archive: Iterable[Row]) -> None:
-    """Puts the dumps beside the histories, which the clients have written there themselves."""
+    """Writes the dumps beside the histories, which the clients have written themselves."""
     (folder / "about.json").write_bytes(msgspec.json.encode(about))
     for name, rows in (("log", log), ("archive", archive)):
         with (folder / f"{name}.jsonl").open("wb") as output:
@@ -71,7 +71,7 @@ def save_dumps(folder: Path, about: About, log: Iterable[LogRecord], archive: It
 
 
 def load_evidence(folder: Path) -> Evidence:
-    """Raises FileNotFoundError where a dump is missing."""
+    """Reads the evidence; raises FileNotFoundError where a dump is missing."""
     return Evidence(
         about=msgspec.json.decode((folder / "about.json").read_bytes(), type=About),
         log=_read(folder / "log.jsonl", LogRecord),

@@ -14,7 +14,7 @@ from faults.truth import Message, Truth
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """One client: whose it is, and its connections in the order in which they were opened."""
+    """A client: its person, and its connections in the order in which they were opened."""
 
     client: str
     user_id: str
@@ -23,7 +23,7 @@ class Audience:
 
 
 def left_out(audience: Audience, truth: Truth, changes: Changes) -> Iterator[Contradiction]:
-    """Each message that a connection owed and did not show, and each that the client was never told of at all."""
+    """Yields each message that a connection owed and did not show, and each that the client was never told of."""
     own = {event.id for event in audience.events if isinstance(event, Answered)}
     marked = [stream for stream in audience.streams if stream.marked_at is not None]
     for conversation in truth.conversations_of(audience.user_id):
@@ -55,7 +55,7 @@ def _owed(stream: Stream, conversation: str, user_id: str, truth: Truth, changes
 def _never_told(
     audience: Audience, marked: Sequence[Stream], conversation: str, truth: Truth
 ) -> Iterator[Contradiction]:
-    """Over all connections and histories together, for somebody who was always there."""
+    """Checks all connections and histories together, for a person who was always a member."""
     partition = truth.partition_of[conversation]
     told = {event.id for event in audience.events if isinstance(event, Answered)}
     for stream in audience.streams:
@@ -69,7 +69,7 @@ def _never_told(
 
 
 def _never_loaded(audience: Audience, truth: Truth) -> Iterator[Contradiction]:
-    """A reset that nothing was loaded after proves nothing about the client's stream."""
+    """Yields resets without a reload: they prove nothing about the client's stream."""
     waiting: dict[str, WasReset] = {}
     for event in audience.events:
         if isinstance(event, WasReset):
@@ -82,7 +82,7 @@ def _never_loaded(audience: Audience, truth: Truth) -> Iterator[Contradiction]:
 
 
 def _left_out_of_histories(audience: Audience, truth: Truth) -> Iterator[Contradiction]:
-    """A history has all that stands between `since` and `at_least`."""
+    """Checks that a history has everything between `since` and `at_least`."""
     for event in audience.events:
         if isinstance(event, Loaded):
             end = Token.parse(event.at_least).offsets[truth.partition_of[event.conversation]]

@@ -1,4 +1,4 @@
-"""What a client writes down: each thing that it did or saw, when it did or saw it, one JSON object a line.
+"""A client's history: each thing that it did or saw, with the time, one JSON object per line.
 
 Times are of the machine's monotonic clock, in seconds: the same for every client of a run.
 """
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Connected(msgspec.Struct, frozen=True, tag_field="e", tag="connected"):
-    """It presented that resume token; `connection` numbers its connections, from 1."""
+    """The client presented that resume token. `connection` numbers its connections, from 1."""
 
     at: float
     connection: int
@@ -20,7 +20,7 @@ class Connected(msgspec.Struct, frozen=True, tag_field="e", tag="connected"):
 
 
 class Invoked(msgspec.Struct, frozen=True, tag_field="e", tag="invoked"):
-    """The bytes of a send are about to leave: written before they do."""
+    """A send is about to be written: noted before its bytes leave."""
 
     at: float
     connection: int
@@ -30,7 +30,7 @@ class Invoked(msgspec.Struct, frozen=True, tag_field="e", tag="invoked"):
 
 
 class Answered(msgspec.Struct, frozen=True, tag_field="e", tag="ok"):
-    """`ok`: the message stands at that position."""
+    """The answer `ok`: the message is at that position."""
 
     at: float
     connection: int
@@ -41,7 +41,7 @@ class Answered(msgspec.Struct, frozen=True, tag_field="e", tag="ok"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag_field="e", tag="refused"):
-    """`err`; with `temporary` the client says it again."""
+    """The answer `err`; with `temporary` the client sends again."""
 
     at: float
     connection: int
@@ -51,7 +51,7 @@ class Refused(msgspec.Struct, frozen=True, tag_field="e", tag="refused"):
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag_field="e", tag="unanswered"):
-    """`unknown`, whether the gateway said so or the connection ended first: it may be in the log or not."""
+    """The answer `unknown`, or none before the connection ended: the message may be in the log or not."""
 
     at: float
     connection: int
@@ -59,7 +59,7 @@ class Unanswered(msgspec.Struct, frozen=True, tag_field="e", tag="unanswered"):
 
 
 class Pushed(msgspec.Struct, frozen=True, tag_field="e", tag="pushed"):
-    """A durable push. `id`, `sender` and `hash` are empty for what is no message."""
+    """A durable push. `id`, `sender` and `hash` are empty for pushes other than messages."""
 
     at: float
     connection: int
@@ -72,7 +72,7 @@ class Pushed(msgspec.Struct, frozen=True, tag_field="e", tag="pushed"):
 
 
 class Stated(msgspec.Struct, frozen=True, tag_field="e", tag="state"):
-    """A message as the archive has it, in a replay: an upsert, never a second showing."""
+    """An archived message in a replay: an upsert, never a second showing."""
 
     at: float
     connection: int
@@ -83,7 +83,7 @@ class Stated(msgspec.Struct, frozen=True, tag_field="e", tag="state"):
 
 
 class Marked(msgspec.Struct, frozen=True, tag_field="e", tag="mark"):
-    """All before that token was shown, or was the presented token's."""
+    """A mark: everything before that token was shown, or came before the presented token."""
 
     at: float
     connection: int
@@ -91,7 +91,7 @@ class Marked(msgspec.Struct, frozen=True, tag_field="e", tag="mark"):
 
 
 class WasReset(msgspec.Struct, frozen=True, tag_field="e", tag="reset"):
-    """These conversations are to be loaded anew."""
+    """A reset: these conversations must be reloaded."""
 
     at: float
     connection: int
@@ -110,7 +110,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag_field="e", tag="loaded"):
-    """A history over REST, with `at_least`: all of it that stands at the offset `since` or later, oldest first."""
+    """A history over REST, with `at_least`: everything at the offset `since` or later, oldest first."""
 
     at: float
     conversation: str
@@ -120,7 +120,7 @@ class Loaded(msgspec.Struct, frozen=True, tag_field="e", tag="loaded"):
 
 
 class Closed(msgspec.Struct, frozen=True, tag_field="e", tag="closed"):
-    """The connection is over; `code` is the server's, None where there was none."""
+    """The connection has ended. `code` is the server's, None where there was none."""
 
     at: float
     connection: int
@@ -128,7 +128,7 @@ class Closed(msgspec.Struct, frozen=True, tag_field="e", tag="closed"):
 
 
 class Changing(msgspec.Struct, frozen=True, tag_field="e", tag="changing"):
-    """A removal or an addition of a member is about to be asked for."""
+    """A membership change is about to be requested."""
 
     at: float
     conversation: str
@@ -137,7 +137,7 @@ class Changing(msgspec.Struct, frozen=True, tag_field="e", tag="changing"):
 
 
 class Changed(msgspec.Struct, frozen=True, tag_field="e", tag="changed"):
-    """It is made, and holds for everybody."""
+    """The membership change has succeeded, and holds everywhere."""
 
     at: float
     conversation: str
@@ -153,7 +153,7 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 class History:
-    """One client's file. What is written is in the file when the next thing happens, but for a buffer's worth."""
+    """A client's file. All but a buffer's worth is in the file when the next event happens."""
 
     def __init__(self, file: Path) -> None:
         self._output = file.open("wb", buffering=65_536)
@@ -174,12 +174,12 @@ def decode_lines(lines: Iterable[bytes]) -> Iterator[Event]:
 
 
 def hash_of(content: str) -> str:
-    """16 digits that tell texts apart."""
+    """Returns 16 digits that tell texts apart."""
     return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A resume token, read as protocol.md says: the next offset of each partition."""
+    """A resume token, read by protocol.md: the next offset of each partition."""
 
     epoch: int
     offsets: tuple[int, ...]
@@ -191,6 +191,6 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def place(position: str) -> tuple[int, int, int]:
-    """Epoch, partition and offset."""
+    """Returns epoch, partition and offset of a position."""
     epoch, partition, offset = position.split(":")
     return int(epoch), int(partition), int(offset)

@@ -1,4 +1,4 @@
-"""What every fault is: how it is caused, whom it concerns, what it must not share, and when it is recovered from."""
+"""Describes faults: how they are caused, whom they concern, what they use, and when they are recovered from."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ _POLL_S = 0.05
 
 
 class Bite(NamedTuple):
-    """What was hurt, whether it was felt, and by what one can tell."""
+    """The hurt part, whether the fault was felt, and the sign of it."""
 
     target: str
     bit: bool
@@ -24,7 +24,7 @@ class Bite(NamedTuple):
 
 @dataclass(slots=True)
 class Injection:
-    """One fault under way. It calls `felt` as soon as it is in force: recovery is measured from its beginning."""
+    """A fault under way. It calls `felt` as soon as it is in force: recovery is measured from its beginning."""
 
     world: World
     planned: Planned
@@ -44,7 +44,7 @@ class Injection:
 
     @property
     def again_s(self) -> float | None:
-        """After how long something is hurt again, 2 to 9 s, in the stronger half of the faults; else None."""
+        """Returns the seconds until the part is hurt again, 2 to 9, in the stronger half of the faults; else None."""
         return None if self.planned.strength < 0.5 else self.between(-5.0, 9.0)  # noqa: PLR2004 - half
 
     def felt(self) -> None:
@@ -52,7 +52,7 @@ class Injection:
         self.in_force.set()
 
     def between(self, least: float, most: float) -> float:
-        """As strong as was planned."""
+        """Returns the planned strength, scaled between two bounds."""
         return least + (most - least) * self.planned.strength
 
 
@@ -82,7 +82,7 @@ def everybody(world: World, _: Planned) -> list[Client]:
 
 
 async def until(condition: Callable[[], object], deadline_s: float) -> bool:
-    """Whether it came true in time."""
+    """Returns whether the condition became true in time."""
     end = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end:
@@ -92,7 +92,7 @@ async def until(condition: Callable[[], object], deadline_s: float) -> bool:
 
 
 async def until_in_thread(condition: Callable[[], object], deadline_s: float) -> bool:
-    """The same for what asks a server."""
+    """Returns whether a condition that asks a server became true in time; runs it in a thread."""
     end = time.monotonic() + deadline_s
     while not await asyncio.to_thread(condition):
         if time.monotonic() > end:
@@ -102,7 +102,7 @@ async def until_in_thread(condition: Callable[[], object], deadline_s: float) ->
 
 
 def closes_since(clients: list[Client], since: float, gateway: int | None = None) -> list[int | None]:
-    """The close codes that these clients have seen; None is a connection that just broke."""
+    """Returns the close codes that these clients have seen; None is a connection that broke."""
     return [
         code for client in clients for at, where, code in client.closes
         if at >= since and (gateway is None or where == gateway)
@@ -110,6 +110,6 @@ def closes_since(clients: list[Client], since: float, gateway: int | None = None
 
 
 def codes_text(codes: list[int | None]) -> str:
-    """Such as `12 × 4301, 1 × broken`."""
+    """Returns the codes as text, such as `12 × 4301, 1 × broken`."""
     counted = {code: codes.count(code) for code in sorted(set(codes), key=str)}
     return ", ".join(f"{count} × {'broken' if code is None else code}" for code, count in counted.items()) or "none"

@@ -16,7 +16,7 @@ _AHEAD_S = 0.7
 
 
 async def _leader_killed(injection: Injection) -> Bite:
-    """Up to three times, each time whoever leads then."""
+    """Kills the present leader up to three times."""
     killed: list[str] = []
     firsts: list[float] = []
     whole = True
@@ -33,7 +33,7 @@ async def _leader_killed(injection: Injection) -> Bite:
 
 
 async def _leader_killed_again(injection: Injection) -> Bite:
-    """Half of the times twice, some seconds apart, each time whoever leads then. The last one counts."""
+    """Kills the present leader; half of the times twice, some seconds apart. The last kill counts."""
     killed: list[str] = []
     if (again_s := injection.again_s) is not None:
         leader = await asyncio.to_thread(_leader, injection)
@@ -49,7 +49,7 @@ async def _leader_killed_again(injection: Injection) -> Bite:
 
 
 async def _leader_killed_ahead(injection: Injection) -> Bite:
-    """What it has taken while its followers stood still, and nobody else has, is gone with it."""
+    """Kills a leader whose followers stand still: records that only it has are lost with it."""
     leader = await asyncio.to_thread(_leader, injection)
     with suspended(injection.cluster.followers(leader)):
         before = _unanswered(injection)
@@ -76,7 +76,7 @@ async def _leader_paused(injection: Injection) -> Bite:
 
 
 async def _two_down(injection: Injection) -> Bite:
-    """Nothing is acknowledged any more, whatever a gateway has taken; and histories are read as ever."""
+    """Kills two brokers: nothing is acknowledged any more, and histories stay readable."""
     leader = await asyncio.to_thread(_leader, injection)
     down = [leader, injection.cluster.followers(leader)[0]]
     killed = [await _kill(broker) for broker in down]
@@ -101,7 +101,7 @@ def _leader(injection: Injection) -> EmbeddedKafka:
 
 
 async def _kill(broker: EmbeddedKafka) -> str:
-    """What tells that it is gone; empty where it is not."""
+    """Returns the sign that the broker is gone; empty where it is not."""
     assert broker.process is not None
     pid = broker.process.pid
     await asyncio.to_thread(broker.kill)
@@ -109,7 +109,7 @@ async def _kill(broker: EmbeddedKafka) -> str:
 
 
 async def _back(injection: Injection, brokers: list[EmbeddedKafka]) -> bool:
-    """Starts them anew; whether every record then has three copies again."""
+    """Restarts the brokers; returns whether every record then has three copies again."""
     for broker in brokers:
         await asyncio.to_thread(broker.start)
     for broker in brokers:
@@ -118,7 +118,7 @@ async def _back(injection: Injection, brokers: list[EmbeddedKafka]) -> bool:
 
 
 async def _first_answer_s(injection: Injection) -> float:
-    """How long it takes until anybody is told `ok` of something that was said from now on."""
+    """Returns the seconds until the first `ok` to a message that was sent from now on."""
     began = time.monotonic()
     await until(lambda: any(client.acknowledged_begun_at > began for client in injection.world.clients), 30)
     return time.monotonic() - began
@@ -129,7 +129,7 @@ def _unanswered(injection: Injection) -> int:
 
 
 def _refused(injection: Injection) -> int:
-    """The log's own answers: not known, or not now."""
+    """Returns how many sends the log left unknown or unavailable."""
     return sum(client.counts["unknown"] + client.counts["unavailable"] for client in injection.world.clients)
 
 

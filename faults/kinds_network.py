@@ -64,7 +64,7 @@ async def _slow(injection: Injection) -> Bite:
 
 
 def _reader(world: World, planned: Planned) -> Client:
-    """One who is connected now; of no group, so that the flood is for them alone."""
+    """Returns a connected client without a group, so that the flood is for it alone."""
     calm = [client for client in world.speakers if client.link is not None and len(client.person.conversations) == 1]
     return calm[planned.target % len(calm)]
 
@@ -75,7 +75,7 @@ def _peer_of(world: World, reader: Client) -> Client:
 
 
 async def _stops_reading(injection: Injection) -> Bite:
-    """The other one of the conversation writes more than the outbox and the kernel take."""
+    """Makes the peer write more than the outbox and the kernel take."""
     world = injection.world
     reader = _reader(world, injection.planned)
     peer, link, connection = _peer_of(world, reader), reader.link, reader.connection
@@ -112,7 +112,7 @@ def _closed_as_slow(gateway: GatewayProcess) -> list[object]:
 
 
 async def _dies(injection: Injection) -> Bite:
-    """A client vanishes without a word: it comes back elsewhere, and the gateway must find out by itself."""
+    """Makes a client vanish silently: it reconnects elsewhere, and the gateway must notice by itself."""
     world = injection.world
     client = _reader(world, injection.planned)
     link = client.link

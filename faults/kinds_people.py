@@ -1,4 +1,4 @@
-"""Faults that are no accident: a credential ends, and a member of a group is removed, while they write."""
+"""Intended faults: a credential ends, or a member of a group is removed, while they write."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ def _victim(world: World, planned: Planned) -> Client:
 
 
 async def _signed_out(injection: Injection) -> Bite:
-    """By the person themselves, elsewhere; the client then signs in anew and resumes."""
+    """Ends a credential by its person, elsewhere; the client then signs in again and resumes."""
     world = injection.world
     client = _victim(world, injection.planned)
     again = client.counts["signed in again"]
@@ -34,7 +34,7 @@ def _leaver(world: World, planned: Planned) -> Client:
 
 
 async def _removed(injection: Injection) -> Bite:
-    """From a group in which they write, and let in again some seconds later."""
+    """Removes a member from a group in which they write, and adds them again some seconds later."""
     world = injection.world
     group, leaver = world.groups[injection.planned.target % len(world.groups)], _leaver(world, injection.planned)
     before = leaver.counts["not_a_member"] + leaver.counts["not_found"]

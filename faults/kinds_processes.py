@@ -1,4 +1,4 @@
-"""Faults of our own processes: gateways and persisters that are killed, stopped, drained, added and removed."""
+"""Faults of Klatsch's processes: gateways and persisters that are killed, stopped, drained, added and removed."""
 
 import asyncio
 import time
@@ -78,7 +78,7 @@ async def _persister_killed(injection: Injection) -> Bite:
 
 
 async def _persister_killed_within(injection: Injection) -> Bite:
-    """Killed while its transaction waits in the middle: what it has done so far must be undone, and done again."""
+    """Kills a persister in the middle of a transaction: its work must be rolled back, and done again."""
     world = injection.world
     persister = world.persisters[injection.planned.target % 2]
     pid = persister.pid
@@ -92,7 +92,7 @@ async def _persister_killed_within(injection: Injection) -> Bite:
 
 
 async def _persister_zombie(injection: Injection) -> Bite:
-    """Stopped in the middle of a transaction, until all its partitions are another's; then continued."""
+    """Stops a persister in a transaction until others have all its partitions, then continues it."""
     world = injection.world
     zombie, heir = world.persisters[:: 1 if injection.planned.target % 2 else -1]
     process = psutil.Process(zombie.pid)
@@ -116,7 +116,7 @@ async def _persister_zombie(injection: Injection) -> Bite:
 
 
 def _hurt_with_a_batch(system: System, hurt: Callable[[], None]) -> bool:
-    """All persisters wait for a lock, each in its transaction; then one is hurt, and the lock is given back."""
+    """Makes all persisters wait for a lock, each in its transaction; hurts one, then releases the lock."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND application_name = 'klatsch-persister' AND wait_event_type = 'Lock'"
@@ -130,7 +130,7 @@ def _hurt_with_a_batch(system: System, hurt: Callable[[], None]) -> bool:
 
 
 async def _persister_added(injection: Injection) -> Bite:
-    """A third one comes, gets its share, works for a while and goes."""
+    """Adds a third persister, which gets its share, works for a while and leaves."""
     world = injection.world
     injection.felt()
     await asyncio.to_thread(start_again, world.spare)

@@ -18,7 +18,7 @@ _TERMINATE = (
 
 
 async def _down(injection: Injection, server: EmbeddedPostgres | EmbeddedKafka, end: Callable[[], None]) -> str:
-    """Ended, away for a while, started anew; what tells that it was gone."""
+    """Stops a server for a while and starts it again; returns the sign that it was gone."""
     assert server.process is not None
     pid = server.process.pid
     await asyncio.to_thread(end)
@@ -40,7 +40,7 @@ async def _postgres(injection: Injection, end: Callable[[], None]) -> Bite:
 
 
 def _complaints(injection: Injection) -> dict[str, int]:
-    """How often each process has said that the archive did not answer."""
+    """Returns how often each process has logged that the archive did not answer."""
     world = injection.world
     names = ("archive_unavailable", "archive_progress_lost", "relay_waits", "recheck_unanswered")
     return {
@@ -58,7 +58,7 @@ async def _postgres_killed(injection: Injection) -> Bite:
 
 
 async def _connections_ended(injection: Injection) -> Bite:
-    """Every connection to the database, three times within some seconds."""
+    """Ends every connection to the database, three times within some seconds."""
     ended = 0
     for number in range(3):
         ended += len(await asyncio.to_thread(injection.world.rows, _TERMINATE))
@@ -86,7 +86,7 @@ async def _kafka_killed(injection: Injection) -> Bite:
 
 
 async def _kafka_killed_again(injection: Injection) -> Bite:
-    """Half of the times twice, some seconds apart: before, while or after readers come back. The last one counts."""
+    """Restarts the broker; half of the times twice, before, while or after readers come back. The last counts."""
     broker, before = _broker(injection), ""
     if (again_s := injection.again_s) is not None:
         await asyncio.to_thread(broker.kill)
@@ -98,7 +98,7 @@ async def _kafka_killed_again(injection: Injection) -> Bite:
 
 
 async def _partitions_added(injection: Injection) -> Bite:
-    """One or two more, as an operator or an autoscaler adds them while all runs; nobody may use them."""
+    """Adds one or two partitions while everything runs, like an operator or an autoscaler; none may use them."""
     log = injection.world.system.log
     count = 1 + injection.planned.target % 2
     injection.felt()
@@ -113,7 +113,7 @@ async def _partitions_added(injection: Injection) -> Bite:
 
 
 def _warned(injection: Injection) -> bool:
-    """Whether each process that runs has said that there are partitions that it leaves alone."""
+    """Returns whether each running process has logged that it leaves partitions alone."""
     world = injection.world
     running = [process for process in (*world.gateways, *world.persisters) if process.is_running()]
     return all(process.events("partitions_added") for process in running)

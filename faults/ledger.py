@@ -1,4 +1,4 @@
-"""The ledger: a line for each fault and one for the verdict of each run, in a file that anybody can recount."""
+"""The ledger: a line for each fault and for the verdict of each run, in a file that readers can recount."""
 
 import statistics
 from collections import Counter
@@ -9,7 +9,7 @@ import msgspec
 
 
 class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="fault"):
-    """One fault. Seconds are since the run's beginning; `recovered_s` since the fault's, None where it never did.
+    """A fault. Seconds count from the run's beginning; `recovered_s` from the fault's, None if it never recovered.
 
     `after_heal_s` is from the moment when this fault and the other of its pair were over: 0 where it was sooner.
     """
@@ -31,7 +31,7 @@ class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="run"):
-    """What became of a run: contradictions by what they come to, and numbers of what was seen.
+    """The outcome of a run: contradictions by their effect, and numbers of what was seen.
 
     `undrained` says what did not come to an end, empty where all did.
     """
@@ -67,7 +67,7 @@ def read_ledger(file: Path) -> list[Line]:
 
 
 def shortcomings(lines: Iterable[Line]) -> Iterator[str]:
-    """I7, and why a run proves nothing, each as a sentence; none where all is well."""
+    """Yields I7's contradictions and the reasons why a run proves nothing, each as a sentence."""
     faults: Counter[str] = Counter()
     runs: list[RunLine] = []
     for line in lines:
@@ -103,7 +103,7 @@ def _short_of(line: FaultLine) -> Iterator[str]:
 
 
 def tell(line: Line) -> str:
-    """One line for a person to read."""
+    """Returns one line for a person to read."""
     if isinstance(line, RunLine):
         return (
             f"run {line.run}: {line.faults} faults in {line.seconds:.0f} s, {line.acknowledged:,} acknowledged; "
@@ -121,7 +121,7 @@ def tell(line: Line) -> str:
 
 
 def recount(lines: list[Line]) -> Iterator[str]:
-    """The sums, kind by kind and in all, from the lines alone."""
+    """Returns the sums, by kind and in total, from the lines alone."""
     faults = [line for line in lines if isinstance(line, FaultLine)]
     runs = [line for line in lines if isinstance(line, RunLine)]
     by_kind: dict[str, list[FaultLine]] = {}

@@ -1,4 +1,4 @@
-"""What everybody says all the time: bursts at random moments, each under a window, with what had no answer first."""
+"""The load of a run: bursts at random moments, each under a window, unanswered messages first."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ _BURST = 4
 
 
 class Load:
-    """`per_second` over all who speak, while all is well; nothing is made up for what a fault held up."""
+    """Sends `per_second` messages in total while all is well; sends that a fault delayed are not made up for."""
 
     def __init__(self, speakers: list[Client], per_second: float) -> None:
         self.is_on = True
@@ -20,7 +20,7 @@ class Load:
         self._said = 0
 
     async def speak(self, client: Client) -> None:
-        """For as long as the run goes on; without new things once `is_on` is taken back."""
+        """Sends for as long as the run continues; without new messages once `is_on` is False."""
         next_burst = time.monotonic() + random.uniform(0, self._each_s)
         while True:
             await asyncio.sleep(_TICK_S)
@@ -32,7 +32,7 @@ class Load:
                 await self.burst(client)
 
     async def burst(self, client: Client) -> None:
-        """Some new things at once, as far as its window goes."""
+        """Sends some new messages at once, within the window."""
         for _ in range(random.randint(1, 2 * _BURST - 1)):
             if not client.is_ready or client.sends.is_full:
                 return

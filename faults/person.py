@@ -1,11 +1,11 @@
-"""Who talks in a run, and where."""
+"""The people and conversations of a run."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with a bearer token; those who will be signed out have a password too."""
+    """A person with a bearer token; people who will be signed out also have a password."""
 
     username: str
     token: str
@@ -16,7 +16,7 @@ class Person:
 
 @dataclass(slots=True)
 class Group:
-    """`leaver` is removed by the owner and let in again."""
+    """A group. `leaver` is removed by the owner and added again."""
 
     conversation: str
     owner: Person

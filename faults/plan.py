@@ -1,4 +1,4 @@
-"""Which faults come when: the same seed gives the same plan. No I/O."""
+"""Plans the faults: one seed always gives one plan. No I/O."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Planned(NamedTuple):
-    """One fault. `target` is any number, of which the fault takes what it needs; `strength` is from 0 to 1."""
+    """A fault. `target` is any number, from which the fault picks its target; `strength` is from 0 to 1."""
 
     kind: str
     delay_s: float
@@ -16,11 +16,11 @@ class Planned(NamedTuple):
 
 Pair = tuple[Planned, ...]
 DELAY_MOST_S = 1.5
-"""Between the beginnings of the two faults of a pair: shorter than any fault lasts."""
+"""The seconds between the beginnings of a pair's two faults: shorter than any fault lasts."""
 
 
 def make_plan(seed: int, uses: Mapping[str, frozenset[str]]) -> Iterator[Pair]:
-    """Pairs without end. Each kind comes once before any comes again; two of a pair do not use the same thing.
+    """Yields pairs without end. Each kind comes once before any repeats; the two of a pair use different things.
 
     A kind comes alone where there is none that it could be paired with.
     """

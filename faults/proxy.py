@@ -14,7 +14,7 @@ _ENDS = (OSError, RuntimeError)  # uvloop raises the latter for what has just be
 
 @dataclass(eq=False)
 class Link:
-    """One connection of a client's, and its other half to the gateway."""
+    """A client's connection, and its other half to the gateway."""
 
     client: asyncio.StreamWriter
     gateway: asyncio.StreamWriter | None = None
@@ -23,15 +23,15 @@ class Link:
     ended_by_gateway: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop_reading(self) -> None:
-        """From here on the gateway's bytes are not taken, and fill the kernel's buffers."""
+        """Stops reading the gateway's bytes, which fill the kernel's buffers."""
         self.reads_on.clear()
 
     def die(self) -> None:
-        """From here on the client says nothing and hears nothing, and the gateway is not told."""
+        """Goes silent in both directions, without telling the gateway."""
         self.is_dead = True
 
     def cut(self) -> None:
-        """Both halves are reset."""
+        """Resets both halves."""
         for writer in (self.client, self.gateway):
             if writer is not None and not writer.transport.is_closing():
                 with contextlib.suppress(OSError):
@@ -40,7 +40,7 @@ class Link:
 
 
 class Proxy:
-    """Listens on a port of its own, for one gateway's port. `held_bytes` counts what it has held back or delayed."""
+    """Listens on its own port for one gateway's port. `held_bytes` counts the bytes that it held back or delayed."""
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
@@ -64,7 +64,7 @@ class Proxy:
         self.cut()
 
     def cut(self) -> int:
-        """Resets all that is open; how many that were."""
+        """Resets all open connections; returns their number."""
         links = list(self.links.values())
         for link in links:
             link.cut()
@@ -92,7 +92,7 @@ class Proxy:
                     half.close()
 
     async def _to_gateway(self) -> socket.socket:
-        """With a small buffer of the kernel's, so that a client that stops reading is felt soon."""
+        """Connects to the gateway with a small kernel buffer, so that a client that stops reading is noticed soon."""
         raw = socket.socket()
         raw.setblocking(False)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)

@@ -1,4 +1,4 @@
-"""What a client loads anew from histories, because a reset named it."""
+"""Reloads the histories that a reset named."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ class Reloading:
         self._news.set()
 
     async def run(self) -> None:
-        """For as long as the run goes on."""
+        """Reloads for as long as the run continues."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -48,7 +48,7 @@ class Reloading:
                     self._news.set()
 
     async def _load(self, conversation: str, since: int, at_least: str) -> bool:
-        """Whether it was loaded, or is not this person's any more."""
+        """Returns whether the history was loaded, or is no longer this person's."""
         try:
             await self.load(conversation, since, at_least)
         except Refusal as refusal:
@@ -61,7 +61,7 @@ class Reloading:
         return True
 
     async def load(self, conversation: str, since: int, at_least: str) -> None:
-        """Page after page, newest first, until what is known begins."""
+        """Loads a history in pages, newest first, until known messages begin."""
         entries: list[Entry] = []
         path = f"conversations/{conversation}/messages"
         query: str | None = urlencode({"limit": _PAGE, "at_least": at_least})

@@ -1,4 +1,4 @@
-"""Somebody's requests over REST, to whichever gateway answers; asked again while the answer is to wait."""
+"""A person's REST requests to whichever gateway answers, repeated while the answer is to wait."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ _WAITS = {429, 500, 502, 503, 504}
 
 
 class Refusal(Exception):
-    """A definite no; the status is its text."""
+    """Raised for a definite refusal; its text is the status."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(f"{status}: {body[:200]}")
@@ -21,7 +21,7 @@ class Refusal(Exception):
 
 
 class Rest:
-    """All of a run's requests. `bases` are the gateways' addresses."""
+    """All REST requests of a run. `bases` are the gateways' addresses."""
 
     def __init__(self, bases: Sequence[str]) -> None:
         self.bases = list(bases)
@@ -30,7 +30,7 @@ class Rest:
     async def ask(
         self, method: str, path: str, *, token: str = "", body: object = None, deadline_s: float = 120.0
     ) -> Any:
-        """The answer's body; raises Refusal for a 4xx, TimeoutError when nobody answers for so long."""
+        """Returns the answer's body; raises Refusal for a 4xx, TimeoutError without an answer in time."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with asyncio.timeout(deadline_s):
             while True:

@@ -36,7 +36,7 @@ _BURST = 50
 
 
 class _Seen:
-    """What one reader has been given: every record once, in the order of its partition."""
+    """The records that one reader got: each once, in the order of its partition."""
 
     def __init__(self) -> None:
         self.ends = dict.fromkeys(range(_PARTITIONS), 0)
@@ -53,7 +53,7 @@ class _Seen:
 
 
 class _Garbled(logging.Handler):
-    """Counts librdkafka's lines about leaders that it cannot know: they name partitions that there may not be."""
+    """Counts librdkafka's log lines about unknown leaders: they name partitions that may not exist."""
 
     count = 0
 
@@ -62,7 +62,7 @@ class _Garbled(logging.Handler):
 
 
 class Restarts:
-    """`readers` tails and one member of a group, over one broker or three. Blocks until it is over."""
+    """Runs `readers` tails and one member of a group, over one broker or three. Blocks until it is over."""
 
     def __init__(self, folder: Path, readers: int, seed: int, brokers: int) -> None:
         self._chance = random.Random(seed)
@@ -78,7 +78,7 @@ class Restarts:
         self._garbled = _Garbled()
 
     def run(self, rounds: int) -> int:
-        """0 where every reader had everything again after each round, once and in order."""
+        """Returns 0 when every reader had everything again after each round, once and in order."""
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         logging.getLogger("librdkafka").addHandler(self._garbled)
         self._kafka.start()
@@ -106,7 +106,7 @@ class Restarts:
         return self._tell(times)
 
     def _hurt(self) -> None:
-        """Kills the broker, or whoever leads most, and starts it again; the second time it may hardly be back."""
+        """Kills the broker, or the leader of most partitions, and restarts it; the second time soon after."""
         time.sleep(self._chance.uniform(0.3, 2))
         self._kill_and_start()
         if self._chance.random() < _TWICE:
@@ -121,7 +121,7 @@ class Restarts:
         broker.wait_ready()
 
     def _time_until_read(self) -> float | None:
-        """From when the broker serves again until all have read what was written since; None where that never came."""
+        """Returns the seconds from the broker's return until all have read what was written since; None where never."""
         begun_s, before = time.monotonic(), dict(self._written)
         while time.monotonic() - begun_s < _GIVE_UP_S:
             goal = dict(self._written)
@@ -131,12 +131,12 @@ class Restarts:
         return None
 
     def _behind(self, goal: Mapping[int, int]) -> dict[int, list[int]]:
-        """By reader, the partitions in which it lacks something; the last reader is the member of the group."""
+        """Returns, by reader, the partitions in which it lacks records; the last reader is the member of the group."""
         lacking = {n: [p for p in goal if seen.ends[p] < goal[p]] for n, seen in enumerate(self._seen)}
         return {n: partitions for n, partitions in lacking.items() if partitions}
 
     def _write(self) -> None:
-        """Each second with another producer, as this is not about those."""
+        """Writes each second with a new producer, as producers are not under test."""
         number = 0
         while not self._stopping.is_set():
             producer = Producer(self._connection.producer() | {"message.timeout.ms": 3_000, "log_level": 0})

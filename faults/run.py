@@ -37,7 +37,7 @@ _PAUSE_S = 1.5
 
 @dataclass(slots=True)
 class _Fault:
-    """One fault as it went; times are monotonic."""
+    """A fault as it went; times are monotonic."""
 
     number: int
     kind: FaultKind
@@ -51,7 +51,7 @@ class _Fault:
 
 
 class Run:
-    """One run of a seed over a world that is filled. Lines go to the ledger as they come."""
+    """A run of a seed over a filled world. Lines are written to the ledger as they come."""
 
     def __init__(self, world: World, *, seed: int, per_second: float, ledger: Path, commit: str) -> None:
         self.world = world
@@ -67,7 +67,7 @@ class Run:
         self.lines: list[FaultLine | RunLine] = []
 
     async def go(self, seconds: float, only: Sequence[str] | None = None) -> Verdict:
-        """Faults for so long, and the verdict."""
+        """Causes faults for a number of seconds, and returns the verdict."""
         plan = make_plan(self._seed, uses_of(self.world.brokers, only))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task) for task in self._everybody()]
@@ -106,7 +106,7 @@ class Run:
         await asyncio.sleep(_PAUSE_S)
 
     async def _pair(self, pair: Pair) -> None:
-        """Both, the second a little after the first; over when both are healed and recovered from."""
+        """Causes both faults, the second a little after the first; returns when both are healed and recovered from."""
         faults = []
         for planned in pair:
             self.faults += 1
@@ -134,7 +134,7 @@ class Run:
         await watching
 
     async def _something_in_flight(self, concerned: list[Client]) -> tuple[int, int]:
-        """What is, once something is: one of them speaks now, where all are silent."""
+        """Waits until a send is in flight, making a client send where all are silent; returns the clients."""
         speakers = [client for client in concerned if client in self.world.speakers]
         until_s = time.monotonic() + _IN_FLIGHT_S
         while not any(found := _in_flight(concerned)) and time.monotonic() < until_s:
@@ -146,7 +146,7 @@ class Run:
     async def _watch(
         self, fault: _Fault, injection: Injection, concerned: list[Client], before: dict[str, int]
     ) -> None:
-        """Notes when all whom it concerns go on; and when the archive has what the log had at the healing."""
+        """Notes when all concerned clients continue, and when the archive has what the log had at the healing."""
         await injection.in_force.wait()
         sends, reconnects = _in_flight(concerned)
         fault.sends, fault.reconnects = max(fault.sends, sends), max(fault.reconnects, reconnects)
@@ -201,7 +201,7 @@ class Run:
 
 
 def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozenset[str]]:
-    """The kinds that can come where there are so many brokers, with what each uses."""
+    """Returns the kinds that can come with this number of brokers, with what each uses."""
     return {
         name: kind.uses for name, kind in KINDS.items()
         if kind.brokers in {None, brokers} and (only is None or name in only)
@@ -209,7 +209,7 @@ def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozen
 
 
 def _in_flight(clients: list[Client]) -> tuple[int, int]:
-    """Sends without an answer, and clients that are just connecting."""
+    """Returns the numbers of unanswered sends and of clients that are just connecting."""
     return (
         sum(len(client.sends.pending) + len(client.sends.waiting) for client in clients),
         sum(not client.is_ready for client in clients),
@@ -217,7 +217,7 @@ def _in_flight(clients: list[Client]) -> tuple[int, int]:
 
 
 def _goes_on(client: Client, injection: Injection, fault: _Fault, connection: int) -> bool:
-    """Connected, anew where it was cut; and where it speaks, answered since."""
+    """Returns whether the client is connected, reconnected where it was cut, and answered since where it sends."""
     if not client.is_ready or (fault.kind.cuts and client.connection == connection):
         return False
     return client.acknowledged_at > injection.in_force_at or not client.name.endswith("#0")

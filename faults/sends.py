@@ -1,4 +1,4 @@
-"""What a client has sent and not seen answered, and what it is to say again: always under the same `client_id`."""
+"""A client's unanswered sends, and those to send again, always under one `client_id`."""
 
 import time
 from collections import deque
@@ -8,12 +8,12 @@ from faults.history import hash_of
 from klatsch.core.ids import uuid7
 
 WINDOW = 24
-"""Sends of one client without an answer, at most."""
+"""The most unanswered sends of a client."""
 
 
 @dataclass(slots=True)
 class Send:
-    """One message that somebody wants to be read. `not_before` is when it may be said again, monotonic."""
+    """A message to send. `not_before` is the earliest time to send it again, monotonic."""
 
     conversation: str
     content: str
@@ -27,7 +27,7 @@ class Send:
 
 
 class Sends:
-    """`pending` by frame id, oldest first. What gets no answer comes back through `again`."""
+    """Tracks `pending` sends by frame id, oldest first. Unanswered ones come back through `again`."""
 
     def __init__(self) -> None:
         self.pending: dict[int, Send] = {}
@@ -43,7 +43,7 @@ class Sends:
         return not self.pending and not self.waiting
 
     def begin(self, send: Send, now: float) -> int:
-        """The frame id under which it goes out now."""
+        """Returns the frame id under which the message is sent now."""
         self._next_frame += 1
         send.invoked = now
         self.pending[self._next_frame] = send
@@ -54,13 +54,13 @@ class Sends:
         self.waiting.append(send)
 
     def due(self, now: float) -> Send | None:
-        """The next one to be said again, if its time has come."""
+        """Returns the next message to send again, if its time has come."""
         if self.waiting and self.waiting[0].not_before <= now:
             return self.waiting.popleft()
         return None
 
     def give_up_connection(self, now: float) -> list[Send]:
-        """All that had no answer on the connection that has ended; they will be said again on the next."""
+        """Returns the unanswered sends of the ended connection, which will be sent again on the next."""
         lost = list(self.pending.values())
         self.pending.clear()
         for send in lost:
@@ -68,7 +68,7 @@ class Sends:
         return lost
 
     def oldest_s(self, now: float) -> float:
-        """For how long the oldest has been waiting for its answer."""
+        """Returns how long the oldest send has waited for its answer."""
         for send in self.pending.values():
             return now - send.invoked
         return 0.0

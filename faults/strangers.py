@@ -1,4 +1,4 @@
-"""I6: nothing of a conversation to somebody who does not belong to it, and nothing void to anybody."""
+"""Checks I6: no message of a conversation is shown to a stranger, and no void message to anybody."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from faults.truth import Truth
 def to_strangers(
     client: str, user_id: str, events: Sequence[Event], truth: Truth, changes: Changes
 ) -> Iterator[Contradiction]:
-    """Each thing shown to somebody who was never a member, or was removed and not let in again."""
+    """Yields each thing shown to a person who was never a member, or was removed and not added again."""
     opened = {event.connection: event.at for event in events if isinstance(event, Connected)}
     for event in events:
         since = opened[event.connection] if isinstance(event, Pushed | Stated) else 0.0
@@ -25,7 +25,7 @@ def to_strangers(
 
 
 class _Look(NamedTuple):
-    """What stands at that offset was shown to somebody at a time, on a connection that was opened at `since`."""
+    """A message at that offset, shown to a person at a time, on a connection that was opened at `since`."""
 
     user_id: str
     conversation: str
@@ -35,7 +35,7 @@ class _Look(NamedTuple):
 
 
 def _shown(event: Event) -> Iterator[tuple[str, str, int]]:
-    """Id, conversation and offset of each message."""
+    """Yields id, conversation and offset of each message."""
     if isinstance(event, Pushed | Stated):
         if event.id:
             yield event.id, event.conversation, place(event.position)[2]
@@ -44,7 +44,7 @@ def _shown(event: Event) -> Iterator[tuple[str, str, int]]:
 
 
 def _may_see(look: _Look, truth: Truth, changes: Changes) -> bool:
-    """A removal holds from its record, and for a new connection wholly; an addition from its commit, and wholly."""
+    """Returns whether the message may be shown: a removal holds from its record, an addition from its commit."""
     standings = truth.standings.get((look.conversation, look.user_id), ())
     if not any(standing.active for standing in standings):
         return False

@@ -31,20 +31,20 @@ class Stream:
     last: dict[str, int] = field(default_factory=dict)
 
     def floor(self, conversation: str, partition: int) -> int:
-        """What stands before is shown again: the presented token, unless a reset begins even earlier."""
+        """Returns the place before which messages repeat: the presented token, unless a reset begins earlier."""
         assert self.presented is not None
         presented = self.presented.offsets[partition]
         return min(presented, self.begin(conversation, partition)) if conversation in self.resets else presented
 
     def begin(self, conversation: str, partition: int) -> int:
-        """The first offset of a conversation that this connection owes."""
+        """Returns the first offset of a conversation that this connection owes."""
         if conversation in self.resets:
             return self.resets[conversation].offsets[partition]
         return self.base[partition]
 
 
 def follow(client: str, events: Sequence[Event], truth: Truth) -> tuple[list[Stream], list[Contradiction]]:
-    """A client's connections, and what is wrong within each."""
+    """A client's connections, and the contradictions within each."""
     streams: dict[int, Stream] = {}
     found: list[Contradiction] = []
     for event in events:
@@ -85,7 +85,7 @@ def _push(stream: Stream, event: Pushed) -> Iterator[Contradiction]:
 
 
 def _answer(stream: Stream, event: Answered, truth: Truth) -> Iterator[Contradiction]:
-    """What is answered as new stands after all that was shown here: both come from reading the log in order."""
+    """Checks that a new answer's position is after everything shown here: both come from reading the log in order."""
     message = truth.messages.get(event.id)
     if message is not None and not event.duplicate:
         if event.id in stream.shown:

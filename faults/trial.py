@@ -1,4 +1,4 @@
-"""One run from nothing to its verdict: the servers, the people, the faults, and the end of all of it."""
+"""Runs a trial from its start to its verdict: the servers, the people, the faults, and the end of all of them."""
 
 import subprocess
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from faults.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a run is made of; the same seed gives the same plan. `only` some kinds of faults, or all.
+    """The plan of a run; one seed always gives one plan. `only` names some kinds of faults, or all.
 
     With a bug its settings are those of the processes, and where it is `planted` they have it.
     """
@@ -40,17 +40,17 @@ class Outcome(NamedTuple):
 
     @property
     def shortcomings(self) -> list[str]:
-        """Why the run has failed or proves nothing, besides the verdict."""
+        """Returns why the run has failed or proves nothing, besides the verdict."""
         return list(shortcomings(self.lines))
 
     @property
     def bites(self) -> int:
-        """How many of its faults were felt."""
+        """Returns the number of its faults that were felt."""
         return sum(isinstance(line, FaultLine) and line.bit for line in self.lines)
 
 
 def hold(trial: Trial, folder: Path) -> Outcome:
-    """Blocks until it is over; everything of it is in `folder`, and no process of it is left."""
+    """Runs the trial to its end. Everything of it is in `folder`, and no process of it is left."""
     world = World(folder, trial.brokers, trial.bug, planted=trial.planted)
     try:
         world.start_servers()

@@ -1,4 +1,4 @@
-"""The log, judged from its beginning by the rules of protocol.md and by no code of Klatsch's: what must be true."""
+"""Judges the log from its beginning by the rules of protocol.md, without Klatsch's code."""
 
 import json
 from bisect import bisect_left
@@ -28,7 +28,7 @@ class Message(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """That from an offset on somebody was in a conversation, or out of it; `version` as the record says."""
+    """A person's membership or absence in a conversation from an offset on; `version` is the record's."""
 
     offset: int
     version: int
@@ -37,7 +37,7 @@ class Standing(NamedTuple):
 
 @dataclass(slots=True)
 class Truth:
-    """`by_conversation` is in order. `voided` are the ids of void records; of some a later record is in force."""
+    """The judged log. `by_conversation` is in order. `voided` are ids of void records; some are in force later."""
 
     epoch: int
     messages: dict[str, Message] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Truth:
     voided: set[str] = field(default_factory=set)
 
     def named_twice(self) -> Iterator[tuple[Message, Message]]:
-        """What one sender called by one name in a conversation, and is there as two messages."""
+        """Yields pairs of messages that one sender named alike in a conversation."""
         first: dict[tuple[str, str, str], Message] = {}
         for message in self.messages.values():
             named = message.conversation, message.sender_id, message.client_id
@@ -59,12 +59,12 @@ class Truth:
         return f"{self.epoch}:{message.partition}:{message.offset}"
 
     def between(self, conversation: str, begin: int, end: int) -> Sequence[Message]:
-        """Its messages from one offset to before another."""
+        """Returns a conversation's messages from one offset to before another."""
         messages = self.by_conversation.get(conversation, [])
         return messages[bisect_left(messages, begin, key=_offset) : bisect_left(messages, end, key=_offset)]
 
     def is_in(self, conversation: str, user_id: str, offset: int) -> bool:
-        """Whether the last record before that offset says that somebody is in; without one they are not."""
+        """Returns whether the last record before that offset makes the person a member."""
         return (found := self.standing_at(conversation, user_id, offset)) is not None and found.active
 
     def standing_at(self, conversation: str, user_id: str, offset: int) -> Standing | None:
@@ -84,7 +84,7 @@ def _offset(message: Message) -> int:
 
 
 def judge_log(epoch: int, records: Iterable[LogRecord]) -> Truth:
-    """Each partition's records in order; the order of the partitions does not matter."""
+    """Judges each partition's records in order; the order of the partitions does not matter."""
     truth = Truth(epoch)
     for record in records:
         if record.key.startswith(_MEMBERS):

@@ -1,4 +1,4 @@
-"""A whole Klatsch to be hurt: servers of its own, gateways behind proxies, persisters, and who talks in it."""
+"""A complete Klatsch to hurt: its own servers, gateways behind proxies, persisters, and people who talk."""
 
 import asyncio
 import os
@@ -79,7 +79,7 @@ class World:
         self.company = Company(self.proxies, self.rest, self.evidence)
 
     def start_servers(self) -> None:
-        """All processes, ready; blocks for some seconds."""
+        """Starts all processes and waits until they are ready; blocks for some seconds."""
         self.kafka.start()
         self.postgres.start()
         self.postgres.wait_ready()
@@ -89,7 +89,7 @@ class World:
             process.start()
 
     async def fill(self, talks: int) -> None:
-        """People, conversations and clients, each in its first moment."""
+        """Creates people, conversations and clients, and connects them."""
         for proxy in self.proxies:
             await proxy.start()
         people = [Person(p.username, p.token) for p in await asyncio.to_thread(self.system.take_people, 2 * talks)]
@@ -128,14 +128,14 @@ class World:
         return self.company.speakers
 
     def clients_at(self, gateway: int) -> list[Client]:
-        """Those whose connection is, or is being, made there."""
+        """Returns the clients whose connection is, or is being, made to that gateway."""
         return [client for client in self.clients if client.at == gateway]
 
     def client_of(self, person: Person) -> Client:
         return next(client for client in self.clients if client.person is person)
 
     async def change_member(self, group: Group, *, active: bool) -> None:
-        """Asked until it is so, and written into the owner's history."""
+        """Changes a membership, repeating the request until it succeeds, and writes it into the owner's history."""
         written = self.client_of(group.owner).history
         written.write(Changing(time.monotonic(), group.conversation, group.leaver.user_id, active))
         path = f"conversations/{group.conversation}/members"
@@ -147,7 +147,7 @@ class World:
         written.write(Changed(time.monotonic(), group.conversation, group.leaver.user_id, active))
 
     def ends(self) -> dict[int, int]:
-        """The log's ends, in the partitions that are used; waits for the broker where it is away."""
+        """Returns the log's ends in the used partitions; waits for the broker where it is away."""
         ends = patiently(self.system.log.ends)
         return {partition: ends[partition] for partition in range(PARTITIONS)}
 
@@ -166,7 +166,7 @@ class World:
 
 
 def start_again(process: Process, deadline_s: float = 90.0) -> None:
-    """As a supervisor does: one that ends because a server is away is started anew."""
+    """Restarts processes that end because a server is away, like a supervisor."""
     until = time.monotonic() + deadline_s
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Holds what the clients wrote down against the archive: what was lost, and what was shown a second time."""
+"""Compares the clients' records with the archive: what was lost, and what was shown twice."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from bench.storm.record import Place, Record, Stream
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """A message as the archive has it."""
+    """An archived message."""
 
     id: str
     client_id: str
@@ -18,7 +18,7 @@ class Archived:
 
 @dataclass(slots=True)
 class Account:
-    """What came out. Each of the lists says what is wrong; `again` is what the protocol allows and clients drop by id.
+    """The result. Each list names contradictions; `again` is what the protocol allows and clients drop by id.
 
     `lost`: a message that its receiver was never told of, an acknowledged one that the archive has not, a send that
     never was answered. `doubled`: shown twice on one connection, or below the token that was presented. `strange`:
@@ -34,7 +34,7 @@ class Account:
 
 
 def settle(records: Iterable[Record], archive: Sequence[Archived]) -> Account:
-    """The account of a run whose clients were told all they are owed, and whose archive has caught up."""
+    """Returns the account of a run whose clients have everything they are owed, and whose archive has caught up."""
     account = Account()
     by_sender: dict[str, list[Archived]] = {}
     for message in archive:
@@ -65,7 +65,7 @@ def _settle_sends(account: Account, record: Record, archived: Sequence[Archived]
 
 
 def _settle_owed(account: Account, record: Record, archived: Sequence[Archived]) -> None:
-    """All that the other one wrote since this client's first mark; after a reset that is lost, as none loads it."""
+    """Returns the peer's messages since this client's first mark; after a reset they are lost, as none reloads."""
     marked = next((stream for stream in record.streams if stream.marked_at is not None), None)
     if marked is None:
         account.lost.append(f"{record.username}: never had a mark")

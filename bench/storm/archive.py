@@ -1,4 +1,4 @@
-"""What the archive holds of a run's people, with the places in the log."""
+"""Reads a run's archived messages, with their places in the log."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One client of the storm: it says, hears, loses its gateway, and comes back as a sane client does."""
+"""A client of the storm: it sends, receives, loses its gateway, and reconnects like a well-behaved client."""
 
 import asyncio
 import time
@@ -69,7 +69,7 @@ class Client:
         self.is_leaving = False
 
     async def open(self) -> None:
-        """Connects where it belongs now, and returns with the first mark; tries until it succeeds."""
+        """Connects where it belongs now, and returns with the first mark; retries until it succeeds."""
         backoff = Backoff(self._jitter_s, _PAUSE_MOST_S)
         while True:
             try:
@@ -101,7 +101,7 @@ class Client:
             socket.send(frame)
 
     def say(self) -> None:
-        """One more message to the other one."""
+        """Sends another message to the peer."""
         self._number = number = self._number + 1
         now = int(time.time() * 1000)
         client_id = f"{now >> 16:08x}-{now & 0xFFFF:04x}-7000-8000-{number:012x}"
@@ -131,7 +131,7 @@ class Client:
             self._returning = asyncio.get_running_loop().create_task(self._return())
 
     async def _return(self) -> None:
-        """All clients lost their gateway at the same moment: each waits a while of its own."""
+        """Reconnects after a random wait, as all clients lost their gateway at one moment."""
         await asyncio.sleep(Backoff(self._jitter_s, _PAUSE_MOST_S).next_s())
         await self.open()
 

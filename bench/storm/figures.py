@@ -1,4 +1,4 @@
-"""Prints what came of a storm, beside what performance.md asks for."""
+"""Prints the figures of a storm, beside the goals of performance.md."""
 
 import math
 from collections import Counter
@@ -23,7 +23,7 @@ def show_held(connections: int, opened_s: float, cpu_s: float, kib: float, share
 def show_return(
     reports: Sequence[Sequence[Record]], killed_at: float, jitter_s: float, used: Mapping[str, float]
 ) -> None:
-    """Of those who were connected; those who never came back have no second and count as such."""
+    """Prints the seconds until connected clients are back; those that never are count as infinite."""
     records = [record for report in reports for record in report]
     streams = [(record, stream) for record in records if (stream := _came_back(record)) is not None]
     from_kill = sorted((stream.marked_at or math.inf) - killed_at for _, stream in streams)
@@ -55,7 +55,7 @@ def show_return(
 
 
 def _came_back(record: Record) -> Stream | None:
-    """The first connection after the loss that had all it missed."""
+    """Returns the first connection after the loss that had everything it missed."""
     lost_at = record.lost_at
     if lost_at is None:
         return None
@@ -63,7 +63,7 @@ def _came_back(record: Record) -> Stream | None:
 
 
 def at(ordered: Sequence[float], percent: int) -> float:
-    """That percentile, by the nearest rank."""
+    """Returns that percentile, by the nearest rank."""
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
@@ -83,7 +83,7 @@ def show_statements(counted: Counter[str] | None, log: StatementLog | str, conne
 
 
 def show_account(account: Account, records: Sequence[Record]) -> None:
-    """The ledger of the whole run, from the clients' own notes and the archive."""
+    """Prints the ledger of the whole run, from the clients' own records and the archive."""
     sent, acknowledged = sum(len(r.sent) for r in records), sum(len(r.acknowledged) for r in records)
     refused = Counter(code for record in records for code in record.refused)
     said_again = ", ".join(f"{count:,} × {code}" for code, count in refused.most_common()) or "none"

@@ -1,4 +1,4 @@
-"""Gateways of a run's own, beside the running Klatsch: one to be killed, and one to come back to."""
+"""Gateways of a run, beside the running Klatsch: one to kill, and one to come back to."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ _KIB = 1024
 
 
 class OwnGateway:
-    """One `manage.py gateway`; it ends with this process at the latest."""
+    """A `manage.py gateway`; it ends with this process at the latest."""
 
     def __init__(self, name: str, settings: dict[str, str]) -> None:
         self.name = name
@@ -29,7 +29,7 @@ class OwnGateway:
         self._env = {**os.environ, **settings}
 
     def start(self) -> None:
-        """Returns when it serves."""
+        """Returns when the gateway serves."""
         argv = [sys.executable, str(_MANAGE), "gateway", "--host", HOST, "--port", str(self.port)]
         with self._log.open("wb") as output:
             self._process = child.spawn(argv, env=self._env, output=output)
@@ -37,7 +37,7 @@ class OwnGateway:
         self._seen = psutil.Process(self._process.pid)
 
     def kill(self) -> None:
-        """`kill -9`; returns when it is gone."""
+        """Kills the gateway with SIGKILL; returns when it is gone."""
         self._process.kill()
         self._process.wait()
 

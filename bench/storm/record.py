@@ -1,18 +1,18 @@
-"""What one client of the storm writes down, by its raw frames: enough to tell afterwards what it missed."""
+"""A record of one client's raw frames: enough to find later what it missed."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """Of a token, or of a message: how far its partition has come."""
+    """A partition's offset in a token or of a message."""
 
     partition: int
     offset: int
 
 
 class Shown(NamedTuple):
-    """A message that a connection was told of; a state from the archive has no place, as its rows are upserted."""
+    """A message that a connection was told of. A state from the archive has no place, as its rows are upserted."""
 
     id: str
     place: Place | None
@@ -20,7 +20,7 @@ class Shown(NamedTuple):
 
 @dataclass(slots=True)
 class Stream:
-    """One connection. `presented` are the offsets of the token that it came with, `base` those of its first mark.
+    """A connection. `presented` are the offsets of its token, `base` those of its first mark.
 
     Times are in seconds of the machine's monotonic clock: `began` when it was asked for, `marked_at` when all that was
     missed had been told. `repeats` says that it came with the last mark's token as it was, so that what came since
@@ -39,7 +39,7 @@ class Stream:
 
 @dataclass(slots=True)
 class Record:
-    """One person's client: all its connections, and what became of its sends by `client_id`.
+    """A person's client: all its connections, and the outcomes of its sends by `client_id`.
 
     `lost_at` is when its connection was lost, with `in_flight` sends unanswered.
     """
@@ -58,12 +58,12 @@ class Record:
 
 
 def offsets_of(token: str) -> tuple[int, ...]:
-    """`<epoch>.<user hash>.<partition>:<offset>.…`, as docs/protocol.md has it."""
+    """Parses `<epoch>.<user hash>.<partition>:<offset>.…`, like docs/protocol.md."""
     return tuple(int(part.partition(":")[2]) for part in token.split(".")[2:])
 
 
 def advanced(token: str, place: Place) -> str:
-    """The token of who was shown a push at that place: a client may advance it itself, exactly."""
+    """Returns the token after a push at that place: a client may advance it itself, exactly."""
     parts = token.split(".")
     parts[2 + place.partition] = f"{place.partition}:{place.offset + 1}"
     return ".".join(parts)

@@ -25,10 +25,10 @@ from bench.storm.worker import Crew, Plan
 
 _SPARE_FILES = 300  # of a gateway: database, log, listening, libraries
 _RECORD_BYTES = 500
-"""What a gateway's memory counts for a record besides its value (gateway.feed.recent): this many records at most."""
+"""The size of a record besides its value in a gateway's memory (gateway.feed.recent)."""
 _BUSY_PER_SECOND = 2_000
 _MARK_S = 27.0
-"""Longer than it is from mark to mark: whoever was idle has a fresh token after that."""
+"""Longer than the time between marks: idle clients have a fresh token after it."""
 _AFTER_S = 5.0
 _DEADLINE_S = 60.0
 
@@ -98,7 +98,7 @@ def _gateways(statements: StatementLog | str, memory_bytes: int) -> Iterator[tup
 
 
 def _hold(crew: Crew, gateway: OwnGateway, connections: int, seconds: float) -> None:
-    """Opens all, and holds them while nobody says anything."""
+    """Opens all connections, and holds them while nobody sends."""
     before_kib, began, cpu = gateway.rss_kib(), time.monotonic(), gateway.cpu_s()
     crew.ask("open")
     opened_s, opening_s = time.monotonic() - began, gateway.cpu_s() - cpu
@@ -126,7 +126,7 @@ def _storm(
 
 
 def _talk_beside_the_idle(crew: Crew, arguments: argparse.Namespace) -> None:
-    """Until the tokens with which they came are of no use, and then until they have others."""
+    """Waits until the clients' first tokens are useless, and then until they have others."""
     memory = arguments.memory / _RECORD_BYTES
     busy_s = 1.2 * memory / _BUSY_PER_SECOND
     said = sum(crew.ask("talk", _BUSY_PER_SECOND / arguments.processes, busy_s))
@@ -138,7 +138,7 @@ def _talk_beside_the_idle(crew: Crew, arguments: argparse.Namespace) -> None:
 
 
 def _gather(crew: Crew, usernames: list[str], rate: float) -> list[Record]:
-    """All records, when what was said has been answered, archived and, as far as it ever will be, shown."""
+    """Returns all records once every send has been answered, archived and, as far as possible, shown."""
     crew.ask("say_each")
     crew.ask("talk", rate, _AFTER_S)
     crew.ask("be_answered", _DEADLINE_S)

@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 100
 
 
 class StatementLog:
-    """Where PostgreSQL writes what it logs. Only connections by `url` have their statements logged."""
+    """PostgreSQL's log. Only connections by `url` have their statements logged."""
 
     def __init__(self, path: Path) -> None:
         self.url = _logging(os.environ["DATABASE_URL"])
@@ -34,18 +34,18 @@ class StatementLog:
         self._begin = 0
 
     def begin(self) -> None:
-        """From here on statements are counted."""
+        """Starts counting statements."""
         self._begin = self._path.stat().st_size
 
     def count(self) -> Counter[str]:
-        """By kind; what is of none of the kinds is named by its first words."""
+        """Returns the counts by kind; other statements are named by their first words."""
         with self._path.open("rb") as file:
             file.seek(self._begin)
             return count_statements(file.read().decode(errors="replace").splitlines())
 
 
 def count_statements(lines: Iterable[str]) -> Counter[str]:
-    """Of a log with `log_statement = all`: one for each statement, whose further lines begin with a tab."""
+    """Counts the statements of a log with `log_statement = all`, whose further lines begin with a tab."""
     statements: list[str] = []
     continued = False
     for line in lines:
@@ -66,7 +66,7 @@ def kind_of(statement: str) -> str:
 
 
 def open_log(chosen: Path | None) -> StatementLog | str:
-    """The log, after a statement that proves that it can be read; else why its lines cannot be counted."""
+    """Returns the log, after a statement that proves that it can be read; else why its lines cannot be counted."""
     proof = f"bench {os.urandom(8).hex()}"
     try:
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""A process that holds many of the clients, told by the scenario what they do."""
+"""A process that holds many of the clients and runs the scenario's commands."""
 
 import asyncio
 import itertools
@@ -28,7 +28,7 @@ Pair = tuple[BenchPerson, BenchPerson]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The pairs of one worker, the idle ones of them first; `running` is the gateway at which they first meet."""
+    """The pairs of one worker, idle ones first. `running` is the gateway at which they first meet."""
 
     pairs: Sequence[Pair]
     idle_pairs: int
@@ -38,7 +38,7 @@ class Plan:
 
 
 class Worker:
-    """Its methods are what a scenario can ask for, by name."""
+    """The commands that a scenario can call by name."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -57,7 +57,7 @@ class Worker:
         self._talking = itertools.cycle([client for client in self._clients if not client.record.idle])
 
     async def meet(self) -> None:
-        """Each pair's first message makes their conversation, before any of the gateways is looked at."""
+        """Sends each pair's first message, which creates its conversation, before any gateway is measured."""
 
         async def greet(pair: Pair) -> None:
             client = Client(*pair, [self._plan.running], jitter_s=self._plan.jitter_s)
@@ -69,11 +69,11 @@ class Worker:
         await _some_at_a_time([lambda pair=pair: greet(pair) for pair in self._plan.pairs])  # type: ignore[misc]  # mypy cannot infer the default's type
 
     async def open(self) -> None:
-        """Everybody is connected and has a mark."""
+        """Returns when every client is connected and has a mark."""
         await _some_at_a_time([client.open for client in self._clients])
 
     async def talk(self, rate: float, seconds: float) -> int:
-        """So many messages a second of those who are not idle, one after the other; how many there were."""
+        """Sends messages at a rate, by the clients that are not idle in turn; returns their number."""
         began, said = time.monotonic(), 0
         while (passed := time.monotonic() - began) < seconds:
             while said < passed * rate:
@@ -83,29 +83,29 @@ class Worker:
         return said
 
     async def burst(self) -> None:
-        """One message of each who is not idle; until a tenth is answered, so that others are half-way."""
+        """Sends a message of each client that is not idle; returns when a tenth is answered: others are half-way."""
         speakers = [client for client in self._clients if not client.record.idle]
         for client in speakers:
             client.say()
         await _until(lambda: sum(bool(client.unanswered) for client in speakers) <= 0.9 * len(speakers))
 
     async def come_back(self, deadline_s: float) -> float:
-        """Until all who lost their gateway are resumed; the CPU seconds of this process meanwhile."""
+        """Returns, when all clients of the lost gateway are resumed, this process's CPU seconds meanwhile."""
         began = _cpu_s()
         await _until(lambda: all(c.record.lost_at is not None and c.is_ready for c in self._clients), deadline_s)
         return _cpu_s() - began
 
     async def say_each(self) -> None:
-        """One message of everybody, idle or not."""
+        """Sends a message of every client, idle or not."""
         for client in self._clients:
             client.say()
 
     async def be_answered(self, deadline_s: float) -> None:
-        """Until no send waits for its answer."""
+        """Returns when no send waits for its answer."""
         await _until(lambda: not any(client.unanswered for client in self._clients), deadline_s)
 
     async def count_shown(self) -> int:
-        """Messages of others that anybody was shown, each once."""
+        """Returns the number of messages of others that clients were shown, each once."""
         return sum(
             len({shown.id for stream in client.record.streams for shown in stream.shown} - own)
             for client in self._clients
@@ -150,13 +150,13 @@ async def _serve(pipe: Connection, plan: Plan) -> None:
 
 
 def work(pipe: Connection, plan: Plan) -> None:
-    """What the process does, until it is told to end."""
+    """Runs the commands that come, until it is told to end."""
     allow_open_files(2 * len(plan.pairs) + _SPARE_FILES)
     uvloop.run(_serve(pipe, plan))
 
 
 class Crew:
-    """The workers of a run, from outside: all do the same at the same time."""
+    """The workers of a run, seen from outside: all run each command at the same time."""
 
     def __init__(self, plans: Sequence[Plan]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -169,7 +169,7 @@ class Crew:
             self._workers.append((process, ours))
 
     def ask(self, name: str, *arguments: Any) -> list[Any]:
-        """What each of them returned; raises EOFError when one has ended."""
+        """Returns the result of each worker; raises EOFError when one has ended."""
         for _, pipe in self._workers:
             pipe.send((name, arguments))
         return [pipe.recv() for _, pipe in self._workers]

@@ -1,11 +1,11 @@
-"""Which bugs there are, the faults under which each must show, and the invariants that it breaks. No I/O."""
+"""The bugs, the faults under which each must show, and the invariants that it breaks. No I/O."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """`name` is that of a function of `faults.bugs.planting`. It is found when one of `breaks` is contradicted.
+    """A bug. `name` is its function in `faults.bugs.planting`. It is found when one of `breaks` is contradicted.
 
     `only` are the kinds of faults of its run, and `settings` those of its processes: the same with and without it.
     """

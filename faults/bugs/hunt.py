@@ -1,4 +1,4 @@
-"""Shows that the checker can turn red: a run with each bug, which must be found, and the same run without it."""
+"""Proves that the checker can fail: a run with each bug, which it must find, and a run without any."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""What each bug replaces: a function for each, named as in `catalogue`, to be called once Django is set up."""
+"""Plants bugs: a function for each, named like in `catalogue`, to be called once Django is set up."""
 
 import asyncio
 import itertools
@@ -63,7 +63,7 @@ def copies_are_moved() -> None:
 
 
 def persister_judges_nobody() -> None:
-    """And gateways go on appending, which they may: then there is something to judge."""
+    """Lets gateways keep appending, which they may, so that there is something to judge."""
     if _is_gateway():
         _keep_writing_after_removal()
     else:
@@ -103,7 +103,7 @@ def replay_pauses_before_live() -> None:
 
 
 class _Parts:
-    """A replay's parts, of which `begin` waits."""
+    """A replay's parts, whose `begin` waits."""
 
     def __init__(self, parts: Any, late: list[Any]) -> None:
         self._parts = parts
@@ -182,7 +182,7 @@ def retries_are_new() -> None:
 
 
 def leader_answers_alone() -> None:
-    """Reading back would have saved it: a reader sees nothing that only the leader has."""
+    """Answers at the leader's report: reading back would prevent loss, as readers see only replicated records."""
     producer = KafkaConnection.producer
 
     def careless(self: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def answers_come_early() -> None:
 
 
 def _replace(owner: object, name: str, by: object) -> None:
-    """Fails where there is nothing of that name any more: a bug that replaces nothing would be found by nobody."""
+    """Replaces an attribute; fails when it does not exist, as such a bug would replace nothing."""
     assert hasattr(owner, name)
     setattr(owner, name, by)
 
