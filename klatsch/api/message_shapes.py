@@ -8,12 +8,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from klatsch.archive.message_view import PublicField, Reactions, public_fields
+from klatsch.core.ids import CLIENT_ID_PATTERN, UUID_PATTERN
 from klatsch.eventlog.places import PositionText
 from klatsch.records.messages import CONTENT_MOST
 from klatsch.records.values import Time, Uuid
 
-_CLIENT_ID = "^[A-Za-z0-9_-]{1,64}$"
-_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
@@ -37,12 +36,12 @@ class Content(AnyText):
     """A message's text."""
 
 
-@extend_schema_field({"type": "string", "pattern": _CLIENT_ID})
+@extend_schema_field({"type": "string", "pattern": CLIENT_ID_PATTERN})
 class ClientId(AnyText):
     """A client's name for a message."""
 
 
-@extend_schema_field({"type": "string", "pattern": _UUID})
+@extend_schema_field({"type": "string", "pattern": UUID_PATTERN})
 class MessageId(AnyText):
     """The id of a message, or null."""
 
@@ -60,13 +59,13 @@ class MessageBody(serializers.Serializer[Any]):
 
 CLIENT_ID_IN_PATH = OpenApiParameter(
     "client_id",
-    {"type": "string", "pattern": _CLIENT_ID},
+    {"type": "string", "pattern": CLIENT_ID_PATTERN},
     OpenApiParameter.PATH,
     description="Your name for the message.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    {"type": "string", "pattern": _CLIENT_ID},
+    {"type": "string", "pattern": CLIENT_ID_PATTERN},
     OpenApiParameter.HEADER,
     description="Your name for the message, as an alternative to `client_id` in the body.",
 )

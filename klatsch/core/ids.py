@@ -11,7 +11,12 @@ FRESH_WINDOW_MS = 60_000
 """The distance of a client's UUIDv7 from the server's clock within which the feed's memory knows every earlier use."""
 
 _DIRECT_NAMESPACE = UUID("6f0a3a52-4f0c-5c1e-9a39-8d1c8e1d7c11").bytes
-_CLIENT_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{CLIENT_ID_MOST}}}\Z")
+UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+CLIENT_ID_PATTERN = f"^[A-Za-z0-9_-]{{1,{CLIENT_ID_MOST}}}$"
+"""JSON Schema patterns. In Python `$` also matches before a line end, so `fullmatch` checks them."""
+_is_client_id = re.compile(CLIENT_ID_PATTERN).fullmatch
+_is_uuid = re.compile(UUID_PATTERN).fullmatch
+
 _UUID7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -50,7 +55,12 @@ def uuid7(now_ms: int) -> str:
 
 def is_client_id(text: str) -> bool:
     """Returns whether `text` is a valid `client_id`: 1 to 64 of `A-Z a-z 0-9 _ -`."""
-    return _CLIENT_ID.match(text) is not None
+    return _is_client_id(text) is not None
+
+
+def is_uuid(text: str) -> bool:
+    """Returns whether `text` is a UUID as this code writes them: in lower case, with hyphens."""
+    return _is_uuid(text) is not None
 
 
 def is_fresh(client_id: str, now_ms: int) -> bool:

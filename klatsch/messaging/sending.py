@@ -9,7 +9,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets, tokens_for
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited, TooLong, Unavailable
-from klatsch.core.ids import is_client_id, is_fresh, message_id, uuid_text
+from klatsch.core.ids import is_client_id, is_fresh, is_uuid, message_id, uuid_text
 from klatsch.core.metrics import CAPPED
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.records.header import NEW_MESSAGE, make_header
@@ -17,7 +17,6 @@ from klatsch.records.messages import CONTENT_MOST, MessagePosted, digest
 from klatsch.records.values import encode
 
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
@@ -61,7 +60,7 @@ def check_draft(draft: Draft) -> None:
             fields=(FieldError("client_id", "invalid", "Use 1 to 64 of A-Z a-z 0-9 _ -."),),
         )
     check_content(draft.content)
-    if draft.reply_to is not None and _UUID.match(draft.reply_to) is None:
+    if draft.reply_to is not None and not is_uuid(draft.reply_to):
         raise BadRequest(
             "reply_to must be the id of a message.",
             fields=(FieldError("reply_to", "invalid", "Use a UUID in lower case."),),

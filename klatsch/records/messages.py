@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from klatsch.core.ids import CLIENT_ID_PATTERN
 from klatsch.eventlog.places import POSITION_PATTERN
 from klatsch.records.values import Time, Uuid
 
@@ -17,7 +18,7 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
     """A new message. Its id is uuid5(conversation, sender_id + client_id)."""
 
     id: Uuid
-    client_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    client_id: Annotated[str, msgspec.Meta(pattern=CLIENT_ID_PATTERN)]
     conversation: Uuid
     sender: str
     sender_id: Uuid

@@ -7,6 +7,7 @@ import msgspec
 import yaml
 
 from klatsch.core.errors import ERRORS, NotAuthenticated
+from klatsch.core.ids import UUID_PATTERN
 from klatsch.gateway.language.asyncapi.messages import Spoken, frames_of, records_of
 from klatsch.gateway.language.asyncapi.security import SCHEMES, handshake
 from klatsch.gateway.language.ops import OPS, Op
@@ -20,7 +21,6 @@ clients can rely on. REST is described by the OpenAPI document at `/api/schema`.
 A frame is one JSON text and has exactly one of `op` (from a client), `re` (an answer) or `t` (a push). Clients ignore
 unknown fields and an unknown `t`. 43xx always means resume, 44xx always means stop.
 """
-_UUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _JUDGE: Final = (
     "49 or 65 bytes, written here as hexadecimal: the kind (1 byte), the record's own id, the id of the person who "
     "wrote or changed something, a digest of the body and, for a change, the id of its target (16 bytes each). A "
@@ -179,7 +179,7 @@ def _headers(example: str) -> dict[str, Any]:
 def _key(spoken: Spoken) -> dict[str, Any]:
     if spoken.key is None:
         return {}
-    pattern = f"^{spoken.key.prefix.decode()}{_UUID}$"
+    pattern = f"^{spoken.key.prefix.decode()}{UUID_PATTERN[1:]}"
     key = {"type": "string", "description": spoken.key.description, "pattern": pattern}
     return {"bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}}}
 
