@@ -134,7 +134,7 @@ class Run:
         await watching
 
     async def _something_in_flight(self, concerned: list[Client]) -> tuple[int, int]:
-        """Waits until a send is in flight, making a client send where all are silent; returns the clients."""
+        """Waits until sends are in flight, making clients send where all are silent; returns their numbers."""
         speakers = [client for client in concerned if client in self.world.speakers]
         until_s = time.monotonic() + _IN_FLIGHT_S
         while not any(found := _in_flight(concerned)) and time.monotonic() < until_s:

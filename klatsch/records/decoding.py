@@ -15,7 +15,7 @@ from klatsch.records.kinds import KINDS, Kinds, RecordKind
 _ID_LENGTH: Final = 36
 _NUL: Final = b"\\u0000"
 _BACKSLASH: Final = b"\\\\"
-"""As JSON writes them: what stands after an escaped backslash is no escape."""
+"""JSON's escaped backslash: it is removed first, as the text after it is no escape."""
 
 
 class BadRecord(ValueError):
@@ -68,7 +68,7 @@ def _check_header(record: Record, kind: RecordKind, event: Any) -> None:
 
 
 def _check_storable(record: Record, kind: RecordKind, event: Any) -> None:
-    """Refuses what the schema lets pass and PostgreSQL does not take, or not as it was written."""
+    """Refuses values that pass the schema but that PostgreSQL cannot store as they were written."""
     if _NUL in record.value and _NUL in record.value.replace(_BACKSLASH, b""):
         raise BadRecord("bad_record", "a text has the character NUL, which cannot be stored")
     for name in kind.ids:

@@ -39,7 +39,7 @@ def close_table() -> str:
 
 
 def health_table() -> str:
-    """A row for each part and reason of `/readyz`, with what an operator does then."""
+    """Returns a row for each part and reason of `/readyz`, with the operator's action."""
     return table(
         ("part", "reason", "what to do"), ((f"`{part}`", f'"{why}"', text) for (part, why), text in REMEDIES.items())
     )

@@ -136,7 +136,7 @@ def _people() -> tuple[tuple[str, str], ...]:
         (
             "conversations of a person",
             (
-                f"{_setting(_OF_A_PERSON)}, else 409 `limit_reached`; others add nobody to a group who is in "
+                f"{_setting(_OF_A_PERSON)}, else 409 `limit_reached`; others cannot add a person who is in "
                 f"{of_a_person - of_a_person // OWN_SHARE:,}"
             ),
         ),
@@ -160,8 +160,8 @@ def _groups() -> tuple[tuple[str, str], ...]:
         (
             "changes of groups by a person, for each process",
             (
-                f"{GROUP_CHANGES_PER_SECOND} a second, twice that at once, else 429; a change counts by the members "
-                "as a message does"
+                f"{GROUP_CHANGES_PER_SECOND} a second, twice that at once, else 429; a change counts by its members, "
+                "like a message"
             ),
         ),
     )
@@ -173,12 +173,12 @@ def _signing_in() -> tuple[tuple[str, str], ...]:
             "bearer tokens of a person",
             (
                 f"{_setting('KLATSCH_CREDENTIALS_PER_PERSON')}, else 409 `limit_reached`; as many tickets, else 429; "
-                "of as many sessions the one that was used longest ago ends"
+                "beyond as many sessions, the least recently used ends"
             ),
         ),
         (
-            "sign-ins, and whatever else hashes a password, at once in one process",
-            "`KLATSCH_HASHERS` and a quarter of the threads, else 503; from one address not all of these",
+            "sign-ins, and other requests that hash a password, at once in one process",
+            "`KLATSCH_HASHERS` and a quarter of the threads, else 503; fewer from one address",
         ),
         ("ticket", f"{_setting('KLATSCH_TICKET_SECONDS', ' s')}, one use"),
         ("bearer token", _setting("KLATSCH_TOKEN_DAYS", " days")),
