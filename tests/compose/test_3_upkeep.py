@@ -36,7 +36,7 @@ def documented(heading: str) -> list[str]:
 
 def pull_a_new_version(folder: Path) -> None:
     """What `git pull` would bring: a column more in the longest table, and a table more."""
-    migrations = folder / "klatsch" / "messaging" / "migrations"
+    migrations = folder / "klatsch" / "archive" / "migrations"
     last = max(file.stem for file in migrations.glob("[0-9]*.py"))
     (migrations / "9999_upgraded.py").write_text(_MIGRATION.format(last=last))
 
