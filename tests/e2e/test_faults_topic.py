@@ -81,7 +81,7 @@ async def test_partitions_that_are_added_under_load_stay_unused_and_everybody_go
     for process in (*gateways, system.persister, another):
         wait_until(lambda p=process: p.events("records_ignored"), f"{process.name} warns")  # type: ignore[misc]  # bound
         assert [event["found"] for event in process.events("partitions_added")] == [found]
-    assert "added 2 partitions" in system.manage("topics", "verify")
+    assert "2 partitions were added" in system.manage("topics", "verify")
 
 
 async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is_adopted(

@@ -120,7 +120,7 @@ def test_data_where_nothing_can_be_written_is_told_in_one_sentence(data: Path) -
     done = embedded(data / "file")
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
-    assert "set KLATSCH_DATA" in done.stderr
+    assert "Set KLATSCH_DATA" in done.stderr
 
 
 def test_a_home_where_nothing_can_be_kept_is_told_by_the_setting_that_moves_the_cache(data: Path) -> None:
