@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from klatsch.eventlog.log import Record
-from klatsch.records.kinds import KINDS, Kinds, RecordKind
+from klatsch.records.kinds import KINDS, Header, Kinds, RecordKind
 
 _ID_LENGTH: Final = 36
 _NUL: Final = b"\\u0000"
@@ -31,7 +31,9 @@ def decode(record: Record, kinds: Kinds = KINDS) -> Any:
         raise BadRecord(_reason(record, error), str(error)) from error
     kind = kinds.of(event)
     if kind.header is not None:
-        _check_header(record, kind, event)
+        if kinds.find(record) is not kind:
+            raise BadRecord("no_judge", f"a record of this kind ({kind.name}) needs its header judge")
+        _check_header(record, kind, kind.header, event)
         _check_storable(record, kind, event)
     elif record.key != kind.key.of(getattr(event, kind.key.field)):
         raise BadRecord("wrong_key", f"the key is not {kind.key.prefix.decode()}<{kind.key.field}>")
@@ -55,11 +57,7 @@ def _check_shape(record: Record, kinds: Kinds) -> None:
         raise BadRecord("unknown_key", "the key is neither a conversation's nor members:<id> nor user:<id>")
 
 
-def _check_header(record: Record, kind: RecordKind, event: Any) -> None:
-    header = kind.header
-    assert header is not None
-    if not kind.fits(record):
-        raise BadRecord("no_judge", f"a record of this kind ({kind.name}) needs its header judge")
+def _check_header(record: Record, kind: RecordKind, header: Header, event: Any) -> None:
     if record.key != kind.key.of(getattr(event, kind.key.field)):
         raise BadRecord("mismatch", f"key and value do not name the same {kind.key.field}")
     for name, (part, value_of) in header.parts.items():

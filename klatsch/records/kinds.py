@@ -111,14 +111,6 @@ class RecordKind:
         """Returns the `t` of its records and pushes."""
         return str(self.struct.__struct_config__.tag)
 
-    def fits(self, record: Record) -> bool:
-        """Returns whether the record has the header that this kind needs."""
-        header = self.header
-        if header is None:
-            return True
-        judge = record.judge
-        return len(record.key) == CONVERSATION_KEY_LENGTH and len(judge) == header.length and judge[0] == header.byte
-
     def frame(self, place: str, value: bytes) -> bytes:
         """Returns the text of the push for the record at that place, which all sockets get alike."""
         at = place.encode()
