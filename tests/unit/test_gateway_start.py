@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.processes.gateway import begin_of
+from klatsch.processes.gateway_start import begin_of
 
 _MOST_SPANS = 4_032
 """A week of 150 s."""

@@ -1,0 +1,53 @@
+"""Plans where a gateway begins to read the log, and what it must know of the time before."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from klatsch.archive.offsets import read_offsets
+from klatsch.archive.removals import read_removals
+from klatsch.eventlog.kafka_reader import KafkaTail
+from klatsch.eventlog.models import Epoch
+from klatsch.processes import wiring
+from klatsch.records.judge import StandingAt
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the feed begins, the ends to reach before serving, and the earlier removals.
+
+    From `recent` on the feed knows every copy, so that what it remembers from there can be replayed.
+    """
+
+    begin: dict[int, int]
+    ends: dict[int, int]
+    recent: dict[int, int]
+    standings: list[StandingAt]
+
+
+def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
+    """Begins far enough back for the feed to know every copy (D3), including records that are not archived yet."""
+    ends = tail.ends()
+    oldest = tail.offsets_at(0)
+    now_ms, span_ms = wiring.clock_ms(), settings.ENV["KLATSCH_RING_SECONDS"] * 1_000
+    spans_ago = functools.cache(lambda spans: tail.offsets_at(now_ms - spans * span_ms))
+    with wiring.connect_archive("gateway") as connection:
+        archived = read_offsets(connection, epoch.epoch)
+        begin = {p: max(oldest[p], begin_of(p, archived[p], oldest[p], spans_ago)) for p in ends}
+        recent = {p: max(begin[p], min(spans_ago(1)[p], archived[p])) for p in ends}
+        standings = read_removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
+    return Start(begin, ends, recent, standings)
+
+
+def begin_of(partition: int, archived: int, oldest: int, spans_ago: Callable[[int], Mapping[int, int]]) -> int:
+    """Returns the offset of a span ago or, where the archive is further behind, of a span or two before its place."""
+    late = 1  # this many spans ago is not later than the archive's place
+    while spans_ago(late)[partition] > max(archived, oldest):
+        late *= 2
+    early = late // 2  # and this many spans ago is later
+    while late - early > 1:
+        middle = (late + early) // 2
+        early, late = (middle, late) if spans_ago(middle)[partition] > archived else (early, middle)
+    return spans_ago(late if late == 1 else late + 1)[partition]
