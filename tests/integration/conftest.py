@@ -13,7 +13,7 @@ from tests.integration.people import LEAST_ROUNDS
 
 @pytest.fixture
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same hashing as ever, with so few rounds that one costs a millisecond."""
+    """Hashes passwords in few rounds, so that one costs a millisecond."""
     monkeypatch.setattr(BCryptAsTyped, "rounds", LEAST_ROUNDS)
 
 

@@ -1,4 +1,4 @@
-"""What people sign in with, and what the log has been promised and the mailer asked when that ended."""
+"""Credentials of people, and the records and e-mails that follow when a credential ends."""
 
 from django.test import Client
 from knox.models import AuthToken
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 def promised() -> list[UserChanged]:
-    """What the log has been promised about people's own affairs, in order."""
+    """Returns the queued records of people's own affairs, in order."""
     events = [KINDS.decode(bytes(row.value)) for row in OutboxEntry.objects.order_by("id")]
     return [event for event in events if isinstance(event, UserChanged)]
 

@@ -57,7 +57,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_rows(read: Callable[[], object], table: str = "messaging_message") -> int:
-    """How many rows of a table a read's one statement takes from it; refuses any scan of all of it."""
+    """Returns how many rows of a table a read's one statement takes; refuses any scan of the whole table."""
     with CaptureQueriesContext(connection) as captured:
         read()
     [statement] = captured.captured_queries

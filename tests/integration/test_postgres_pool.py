@@ -107,7 +107,7 @@ class Pool:
     ALIAS = "elsewhere"
 
     def ask(self, _: object = None) -> tuple[float, bool]:
-        """How long a statement took, with getting a connection and giving it back, and whether it was answered."""
+        """Returns the seconds of a statement, with taking and returning its connection, and whether it was answered."""
         began = time.monotonic()
         try:
             with connections[self.ALIAS].cursor() as cursor:

@@ -69,7 +69,7 @@ class Peer:
         self.closed.append((code, reason))
 
     def read(self) -> list[dict[str, Any]]:
-        """What came since the last time, each frame being a text of JSON that the document of these kinds describes."""
+        """Returns the frames since the last call. Each is JSON text that the document of these kinds describes."""
         frames = parse_frames(self.taken)
         self.taken = b""
         assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)

@@ -64,7 +64,7 @@ class Server:
         return str(Token(epoch, "0123456789abcdef", dict(enumerate(offsets))))
 
     def connect(self, resume: str | None, end: int) -> list[dict[str, Any] | Welcome]:
-        """What a gateway that has read so many records says first: a replay or reset, and a mark."""
+        """Returns the first frames of a gateway that has read so many records: a replay or reset, and a mark."""
         return [WELCOME, *self._catch_up(resume, end), {"t": "mark", "resume": self.token(end)}]
 
     def _catch_up(self, resume: str | None, end: int) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def lines(program: str) -> list[dict[str, object]]:
 
 
 def warned(program: str) -> list[dict[str, object]]:
-    """What of that is a warning or worse."""
+    """Returns the log lines that are warnings or worse."""
     return [line for line in lines(program) if line["level"] not in {"debug", "info"}]
 
 

@@ -45,7 +45,7 @@ async def watched(done: Callable[[], int]) -> AsyncIterator[list[int]]:
 
 @asynccontextmanager
 async def holds() -> AsyncIterator[list[float]]:
-    """How long each turn of the loop holds it, in seconds of this thread's CPU: others' load adds none."""
+    """Measures how long each turn holds the loop, in seconds of this thread's CPU: others' load adds none."""
     turns: list[float] = []
     is_over = False
 
