@@ -67,7 +67,7 @@ def persister_judges_nobody() -> None:
     if _is_gateway():
         _keep_writing_after_removal()
     else:
-        _replace(Memberships, "is_removed", _nobody_is)
+        _replace(Memberships, "find_void", _nobody_is)
 
 
 def replay_begins_one_early() -> None:
@@ -169,7 +169,7 @@ def removal_is_not_heard() -> None:
 def removal_is_not_judged() -> None:
     if _is_gateway():
         _keep_writing_after_removal()
-        _replace(Memberships, "is_removed", _nobody_is)
+        _replace(Memberships, "find_void", _nobody_is)
 
 
 def copies_are_shown() -> None:
@@ -223,8 +223,8 @@ def _is_gateway() -> bool:
     return "gateway" in sys.argv
 
 
-def _nobody_is(*_: object) -> bool:
-    return False
+def _nobody_is(*_: object) -> None:
+    return None
 
 
 def _keep_writing_after_removal() -> None:

@@ -90,6 +90,8 @@ class MembershipInterval(models.Model):
     user_id = models.UUIDField()
     version = models.PositiveIntegerField()
     active = models.BooleanField()
+    role = models.CharField(max_length=6, null=True)  # noqa: DJ001 - unknown in rows of older versions
+    blocked = models.BooleanField(default=False, db_default=False)
     epoch = models.SmallIntegerField()
     partition = models.SmallIntegerField()
     offset = models.BigIntegerField()
@@ -97,7 +99,7 @@ class MembershipInterval(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
         indexes = (
-            # People who were ever removed: everything that judging needs (removals).
+            # Memberships that ever changed: everything that judging needs (removals).
             models.Index(fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"),
         )
 

@@ -1,4 +1,4 @@
-"""Reads removals from conversations, with which a judge of the log begins (D5, D9)."""
+"""Reads changed memberships, with which a judge of the log begins (D5, D9)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -10,7 +10,7 @@ from klatsch.records.judge import StandingAt
 
 _REMOVALS: Final = """
     SELECT DISTINCT ON (conversation_id, user_id) conversation_id::text, user_id::text, version, active, partition,
-        "offset"
+        "offset", role, blocked
     FROM messaging_membershipinterval
     JOIN unnest(%s::smallint[], %s::bigint[]) AS bound(held, ends_at) ON partition = held
     WHERE epoch = %s AND version > 1 AND "offset" < ends_at

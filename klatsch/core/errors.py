@@ -77,7 +77,7 @@ class NotAMember(KlatschError):
 class Blocked(KlatschError):
     code = "blocked"
     status = 403
-    means = "Reserved."
+    means = "The other person of this direct conversation has blocked you."
 
 
 class NotFound(KlatschError):

@@ -1,19 +1,28 @@
-"""Counts the outcomes of sends that wait for their answer, like `gateway.feed.tally` does for sockets."""
+"""Outcomes of what was appended: the refusal of a void record, and the counts of REST's answers."""
 
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, Protocol, TypeVar
 
-from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotAMember, Unknown
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, Unknown
 from klatsch.core.metrics import ANSWERED, REFUSED
+from klatsch.records.judge import Verdict
 
 _AFTER_APPEND: dict[type[KlatschError], str] = {
     Conflict: "conflict",
     NotAMember: "rejected",
+    Blocked: "rejected",
     InvalidContent: "rejected",
     Unknown: "unknown",
 }
+
+
+def refusal_of(void: Verdict) -> KlatschError:
+    """Returns the answer to the sender of a void record."""
+    if void is Verdict.BLOCKED:
+        return Blocked("This person has blocked you.")
+    return NotAMember("You were removed from this conversation before this message arrived.")
 
 
 class _Posted(Protocol):

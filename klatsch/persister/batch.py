@@ -87,7 +87,7 @@ def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kin
             batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(record, event)]
         elif kind.header is None:
             continue  # only for gateways: PostgreSQL knew before the log did
-        elif memberships.is_removed(record.key, judged_actor(record.judge)):
+        elif memberships.find_void(record.key, judged_actor(record.judge)) is not None:
             batch.void += 1
         elif kind.judging is Judging.ONCE and not _is_first(record, ids):
             batch.copies += 1

@@ -226,8 +226,9 @@ def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[Int
     """Inserts membership intervals. Keeps versions that exist: their records are repeats."""
     connection.execute(
         "INSERT INTO messaging_membershipinterval "
-        '(conversation_id, user_id, version, active, partition, "offset", epoch) '
-        "SELECT *, %s FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::bool[], %s::smallint[], %s::bigint[]) "
+        '(conversation_id, user_id, version, active, role, blocked, partition, "offset", epoch) '
+        "SELECT *, %s FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::bool[], %s::text[], %s::bool[], "
+        "%s::smallint[], %s::bigint[]) "
         "ON CONFLICT DO NOTHING",
         (
             epoch,
@@ -235,6 +236,8 @@ def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[Int
             [i.change.user_id for i in intervals],
             [i.change.version for i in intervals],
             [i.change.active for i in intervals],
+            [i.change.role for i in intervals],
+            [i.change.blocked for i in intervals],
             [i.record.partition for i in intervals],
             [i.record.offset for i in intervals],
         ),

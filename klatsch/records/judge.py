@@ -1,20 +1,44 @@
-"""Judges the log in order: finds the records that a person appended after their removal (D4, D5).
+"""Judges the log in order: finds the records that a person appended after their removal or block (D4, D5).
 
 Gateways and persisters share these rules, so that all agree on which records are void.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from klatsch.eventlog.log import Record
-from klatsch.records.members import MembersChanged, Membership
+from klatsch.records.members import MembersChanged, Membership, Role
 
 PRUNE_EVERY_S: Final = 3_600.0
 """The interval between calls of `Memberships.prune`."""
 
 
+class Verdict(Enum):
+    """The outcome of judging a record in the log's order. Only `IN_FORCE` and `NO_EFFECT` are stored."""
+
+    IN_FORCE = auto()
+    NO_EFFECT = auto()
+    """A reaction or a pin that changes nothing: it is answered and remembered, but not pushed."""
+    COPY = auto()
+    """An earlier record has the same id."""
+    LATE = auto()
+    """Its check was too long ago."""
+    REMOVED = auto()
+    BLOCKED = auto()
+    GONE = auto()
+    """The message that it changes was deleted before."""
+    DEMOTED = auto()
+    """Its actor had lost the role that it needs."""
+    CONFLICT = auto()
+    """Another edit came before, which its author had not seen."""
+
+
 class StandingAt(NamedTuple):
-    """A person's membership in one conversation, and the place of its record."""
+    """A person's membership in one conversation, and the place of its record.
+
+    `role` is None where a process of an older version stored the record.
+    """
 
     conversation: str
     user_id: str
@@ -22,6 +46,8 @@ class StandingAt(NamedTuple):
     active: bool
     partition: int
     offset: int
+    role: Role | None = None
+    blocked: bool = False
 
 
 class _Standing(NamedTuple):
@@ -29,14 +55,17 @@ class _Standing(NamedTuple):
     active: bool
     partition: int
     offset: int
+    role: Role | None
+    blocked: bool
 
 
 class Memberships:
-    """Tracks removals from conversations. A person's highest version counts.
+    """Tracks removals, blocks and roles in conversations. A person's highest version counts.
 
-    People are members by default: only a removal makes a record void, never a missing addition. Nothing is therefore
-    kept of people who were never removed, and a repeated or late record of a lower version changes nothing. The log's
-    retention bounds the size: removals whose records have left the log are forgotten (decisions/0027).
+    People are members, and have the role that they claim, by default: only a removal, a block or a demotion makes a
+    record void, never a missing addition. Nothing is therefore kept of people whose membership never changed, and a
+    repeated or late record of a lower version changes nothing. The log's retention bounds the size: memberships whose
+    records have left the log are forgotten (decisions/0027).
     """
 
     def __init__(self) -> None:
@@ -49,21 +78,34 @@ class Memberships:
 
     def load(self, told: StandingAt) -> None:
         """Takes a membership from the archive, unless a record brought a higher version."""
-        standing = _Standing(told.version, told.active, told.partition, told.offset)
+        standing = _Standing(told.version, told.active, told.partition, told.offset, told.role, told.blocked)
         self._take(told.conversation.encode("ascii"), told.user_id, standing)
 
     def apply(self, record: Record, event: MembersChanged) -> list[Membership]:
         """Takes a record, and returns its changes that no higher version has overtaken."""
         key, place = event.conversation.encode("ascii"), (record.partition, record.offset)
-        return [m for m in event.members if self._take(key, m.user_id, _Standing(m.version, m.active, *place))]
+        return [
+            m
+            for m in event.members
+            if self._take(key, m.user_id, _Standing(m.version, m.active, *place, m.role, m.blocked))
+        ]
 
-    def is_removed(self, key: bytes, sender: bytes) -> bool:
-        """Returns whether a record that `sender` (16 bytes) appends to the conversation of `key` is void."""
+    def find_void(self, key: bytes, actor: bytes) -> Verdict | None:
+        """Returns why a record that `actor` (16 bytes) appends to the conversation of `key` is void; None if not."""
         people = self._standings.get(key)
         if people is None:
-            return False
-        standing = people.get(sender)
-        return standing is not None and not standing.active
+            return None
+        standing = people.get(actor)
+        if standing is None:
+            return None
+        if not standing.active:
+            return Verdict.REMOVED
+        return Verdict.BLOCKED if standing.blocked else None
+
+    def is_demoted(self, key: bytes, actor: bytes) -> bool:
+        """Returns whether `actor` (16 bytes) is known to be neither an owner nor an admin of that conversation."""
+        standing = self._standings.get(key, {}).get(actor)
+        return standing is not None and standing.role == "member"
 
     def prune(self, oldest: Mapping[int, int]) -> None:
         """Forgets memberships whose records lie before these offsets: the log no longer holds them."""

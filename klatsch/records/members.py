@@ -11,13 +11,17 @@ Role = Literal["owner", "admin", "member"]
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """One person's membership in a conversation. Of two for one person, the higher version counts."""
+    """One person's membership in a conversation. Of two for one person, the higher version counts.
+
+    A `blocked` person can read a direct conversation but not write to it.
+    """
 
     user: str
     user_id: Uuid
     active: bool
     role: Role
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+    blocked: bool = False
 
 
 class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):

@@ -21,7 +21,7 @@ from klatsch.persister.batch import Batch, MessageRow, sort_records
 from klatsch.persister.statements import Connection, Fenced
 from klatsch.persister.storing import Archive, Stored
 from klatsch.processes.wiring import connect_archive
-from klatsch.records.judge import Memberships
+from klatsch.records.judge import Memberships, StandingAt
 from klatsch.records.messages import MessagePosted, digest
 from tests.integration.people import make_person
 from tests.support.kinds import WITH_REWRITTEN, rewrite
@@ -37,10 +37,12 @@ from tests.support.records import (
     change_of,
     entry_of,
     in_group,
+    members,
     message,
     posted,
     records_of,
     removed,
+    standing,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -517,10 +519,22 @@ def test_who_was_removed_is_known_by_their_highest_version(connection: Connectio
     shelf.put(added(ANA), removed(ANA, 2), removed(BOB, 2), added(BOB, 3), added(CLEO))
     found = read_removals(connection, EPOCH, [0, 1, 2])
 
-    assert sorted(found) == [(str(TEA), ANA.user_id, 2, False, 0, 1), (str(TEA), BOB.user_id, 3, True, 0, 3)]
+    assert sorted(found) == [
+        StandingAt(str(TEA), ANA.user_id, 2, False, 0, 1, "member"),
+        StandingAt(str(TEA), BOB.user_id, 3, True, 0, 3, "member"),
+    ]
     assert read_removals(connection, EPOCH, [1]) == []
     assert read_removals(connection, 2, [0]) == []
     assert [row[1] for row in read_removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
+
+
+def test_roles_and_blocks_are_known_by_the_highest_version(connection: Connection, shelf: Shelf) -> None:
+    admin = msgspec.structs.replace(standing(ANA, 2, active=True), role="admin")
+    shelf.put(members(admin, msgspec.structs.replace(standing(BOB, 2, active=True), blocked=True)))
+    assert [(row.user_id, row.role, row.blocked) for row in sorted(read_removals(connection, EPOCH, [0]))] == [
+        (ANA.user_id, "admin", False),
+        (BOB.user_id, "member", True),
+    ]
 
 
 def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection: Connection, shelf: Shelf) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.records.judge import Memberships, StandingAt
+from klatsch.records.judge import Memberships, StandingAt, Verdict
 from klatsch.records.keys import MEMBERS
-from klatsch.records.members import MembersChanged, Membership
+from klatsch.records.members import MembersChanged, Membership, Role
 from tests.support.records import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, standing
 
 TEA_KEY, COFFEE_KEY = str(TEA).encode(), str(COFFEE).encode()
@@ -24,7 +25,7 @@ def apply(memberships: Memberships, event: MembersChanged, *, partition: int = 0
 
 
 def is_out(memberships: Memberships, person: Somebody, key: bytes = TEA_KEY) -> bool:
-    return memberships.is_removed(key, person.id.bytes)
+    return memberships.find_void(key, person.id.bytes) is Verdict.REMOVED
 
 
 # Each person's versions in a conversation alternate as they must: in, out, in, …
@@ -196,3 +197,40 @@ def test_all_who_forget_at_the_logs_beginning_agree_whenever_they_began(
 
     assert out_by(whole) == out_by(late) == out_by(pruned)
     assert whole.size == late.size == pruned.size
+
+
+def blocked(person: Somebody, version: int, *, on: bool) -> Membership:
+    return msgspec.structs.replace(standing(person, version, active=True), blocked=on)
+
+
+def in_role(person: Somebody, version: int, role: Role) -> Membership:
+    return msgspec.structs.replace(standing(person, version, active=True), role=role)
+
+
+def test_between_block_and_unblock_nothing_of_the_blocked_person_counts() -> None:
+    memberships = Memberships()
+    apply(memberships, changed(blocked(ANA, 2, on=True), blocked(BOB, 1, on=False)))
+    verdicts = [memberships.find_void(TEA_KEY, person.id.bytes) for person in (ANA, BOB)]
+    apply(memberships, changed(blocked(ANA, 3, on=False)))
+    apply(memberships, changed(blocked(ANA, 2, on=True)))
+    assert verdicts == [Verdict.BLOCKED, None]
+    assert memberships.find_void(TEA_KEY, ANA.id.bytes) is None
+
+
+def test_people_have_the_role_that_they_claim_until_a_record_takes_it() -> None:
+    memberships = Memberships()
+    before = memberships.is_demoted(TEA_KEY, ANA.id.bytes)
+    apply(memberships, changed(in_role(ANA, 2, "admin")))
+    as_admin = memberships.is_demoted(TEA_KEY, ANA.id.bytes)
+    apply(memberships, changed(in_role(ANA, 3, "member")))
+    assert (before, as_admin, memberships.is_demoted(TEA_KEY, ANA.id.bytes)) == (False, False, True)
+    assert not memberships.is_demoted(COFFEE_KEY, ANA.id.bytes)
+
+
+def test_roles_and_blocks_from_the_archive_count_like_their_records() -> None:
+    memberships = Memberships()
+    memberships.load(StandingAt(str(TEA), ANA.user_id, 4, True, 0, 7, "member", True))
+    memberships.load(StandingAt(str(TEA), BOB.user_id, 4, True, 0, 7, None, False))
+    assert memberships.find_void(TEA_KEY, ANA.id.bytes) is Verdict.BLOCKED
+    assert memberships.is_demoted(TEA_KEY, ANA.id.bytes)
+    assert not memberships.is_demoted(TEA_KEY, BOB.id.bytes), "an older process stored no role: it is trusted"

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from klatsch.conversations.access import Access
-from klatsch.core.errors import Conflict, NotAMember
+from klatsch.core.errors import Conflict
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import SKIPPED
 from klatsch.core.tracing import trace_fields
@@ -23,9 +23,10 @@ from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
+from klatsch.messaging.outcomes import refusal_of
 from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.header import judged_actor, judged_digest, judged_id
-from klatsch.records.judge import Memberships
+from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.keys import PERSON
 from klatsch.records.kinds import KINDS, Judging, Kinds, RecordKind
 from klatsch.records.members import MembersChanged, Membership
@@ -99,9 +100,9 @@ class Feed:
         if first is not None:
             self.tally.copies += 1
             self._answer(waiters, record, first, duplicate=True)
-        elif self.memberships.is_removed(record.key, judged_actor(judge)):
+        elif (void := self.memberships.find_void(record.key, judged_actor(judge))) is not None:
             self.tally.void += 1
-            self._reject(waiters)
+            self._reject(waiters, void)
         else:
             self._ring.remember(record)
             self.recent.add(record.key, record)
@@ -135,7 +136,7 @@ class Feed:
     def _apply_in_force(self, record: Record, kind: RecordKind) -> None:
         if self._decode(record, kind) is None:
             return
-        if self.memberships.is_removed(record.key, judged_actor(record.judge)):
+        if self.memberships.find_void(record.key, judged_actor(record.judge)) is not None:
             self.tally.void += 1
             return
         self.recent.add(record.key, record)
@@ -175,11 +176,10 @@ class Feed:
             waiter.outbox.push(protocol.wire(answer))
             duplicate = True  # further waiters have sent the same message again
 
-    def _reject(self, waiters: tuple[Waiter, ...]) -> None:
+    def _reject(self, waiters: tuple[Waiter, ...], void: Verdict) -> None:
         self.tally.rejected += len(waiters)
         for waiter in waiters:
-            error = NotAMember("You were removed from this conversation before this message arrived.")
-            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
+            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, refusal_of(void))))
 
     def _place(self, record: Record, offset: int) -> str:
         return f"{self._places[record.partition]}{offset}"
