@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from klatsch.archive.message_view import PublicField, Reactions, public_fields
+from klatsch.archive.message_view import Counts, Names, PublicField, Reactions, ReplyPreview, public_fields
 from klatsch.core.ids import CLIENT_ID_PATTERN, UUID_PATTERN
 from klatsch.eventlog.places import PositionText
 from klatsch.records.messages import CONTENT_MOST
@@ -71,6 +71,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
+class ReplyPreviewSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    sender = serializers.CharField(help_text="A username.")
+    content = serializers.CharField(help_text="The beginning of the text. Empty once deleted.")
+    deleted = serializers.BooleanField()
+
+
 _SERIALIZED: Final[dict[Any, Callable[..., serializers.Field[Any, Any, Any, Any]]]] = {
     Uuid: serializers.UUIDField,
     Time: serializers.DateTimeField,
@@ -81,6 +88,9 @@ _SERIALIZED: Final[dict[Any, Callable[..., serializers.Field[Any, Any, Any, Any]
     Reactions: lambda **options: serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), **options
     ),
+    Counts: lambda **options: serializers.DictField(child=serializers.IntegerField(), **options),
+    Names: lambda **options: serializers.ListField(child=serializers.CharField(), **options),
+    ReplyPreview: ReplyPreviewSerializer,
 }
 """The OpenAPI field of each type that a message's fields have."""
 

@@ -15,6 +15,10 @@ from klatsch.records.messages import MessagePosted
 from klatsch.records.values import Time, Uuid
 
 Reactions = dict[str, list[str]]
+Counts = dict[str, int]
+Names = list[str]
+NAMES_MOST: Final = 50
+"""The most usernames of one kind of reaction in a message's view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,23 @@ _PLACE: Final = "A place in the log: `epoch:partition:offset`."
 _MOMENT: Final = """to_char(m.{} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
+PREVIEW_CHARACTERS: Final = 200
+_PREVIEW: Final = f"""(SELECT json_build_object('id', q.id, 'sender', qs.username,
+        'content', left(q.content, {PREVIEW_CHARACTERS}), 'deleted', q.deleted)::text
+    FROM messaging_message q JOIN accounts_user qs ON qs.id = q.sender_id WHERE q.id = m.reply_to)"""  # noqa: S608 - a number
+
+
+class ReplyPreview(msgspec.Struct, frozen=True):
+    """The message that a reply names, as it is now: `content` is the beginning of its text, empty once deleted."""
+
+    id: Uuid
+    sender: str
+    content: str
+    deleted: bool
+
+
 class MessageView(msgspec.Struct, frozen=True, gc=False):
-    """A message as clients see it. `seq` is None until it is archived; `reactions` stay PostgreSQL's JSON."""
+    """A message as clients see it. `seq` is None until it is archived. Fields of type Raw stay PostgreSQL's JSON."""
 
     id: Annotated[Uuid, Column("m.id::text")]
     client_id: Annotated[str, Column("m.client_id")]
@@ -54,7 +73,15 @@ class MessageView(msgspec.Struct, frozen=True, gc=False):
     edited_at: Annotated[Time | None, Column(_MOMENT.format("edited_at"))]
     deleted: Annotated[bool, Column("m.deleted")]
     reply_to: Annotated[Uuid | None, Column("m.reply_to::text")]
-    reactions: Annotated[msgspec.Raw, Column("m.reactions::text", "Usernames by emoji.", Reactions)]
+    pinned_at: Annotated[Time | None, Column(_MOMENT.format("pinned_at"))]
+    reactions: Annotated[
+        msgspec.Raw, Column("m.reactions::text", f"At most {NAMES_MOST} usernames by emoji.", Reactions)
+    ]
+    reaction_counts: Annotated[msgspec.Raw, Column("m.reaction_counts::text", "People by emoji.", Counts)]
+    mentions: Annotated[msgspec.Raw, Column("m.mentions::text", "Mentioned usernames.", Names)]
+    reply_preview: Annotated[
+        msgspec.Raw, Column(_PREVIEW, "Of the message that this one replies to, once archived.", ReplyPreview | None)
+    ]
 
 
 class PublicField(NamedTuple):
@@ -76,26 +103,30 @@ def _declared() -> Iterator[tuple[str, Any, Column]]:
 def public_fields() -> Iterator[PublicField]:
     """Yields the fields as clients get them."""
     for name, declared, column in _declared():
-        kinds = [kind for kind in get_args(declared) if kind is not NoneType]
-        nullable = NoneType in get_args(declared)
-        kind = column.public or (kinds[0] if nullable else declared)
-        yield PublicField(name, kind, nullable, column.note)
+        shape = column.public or declared
+        kinds = [kind for kind in get_args(shape) if kind is not NoneType]
+        nullable = NoneType in get_args(shape)
+        yield PublicField(name, kinds[0] if nullable else shape, nullable, column.note)
 
 
 MESSAGE_COLUMNS: Final = ", ".join(column.sql for _, _, column in _declared())
 """The SQL of a MessageView's fields in their order, to select from messaging_message m and PEOPLE."""
 MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
+_RAW: Final = [place for place, (_, kind, _) in enumerate(_declared()) if kind is msgspec.Raw]
 PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
 
 def view_of(row: tuple[Any, ...]) -> MessageView:
     """Returns the message of a row that begins with MESSAGE_COLUMNS."""
-    *texts, reactions = row[:MESSAGE_WIDTH]
-    values = [*texts, msgspec.Raw(reactions)]
+    values = [*row[:MESSAGE_WIDTH]]
+    for place in _RAW:
+        values[place] = msgspec.Raw(values[place] or "null")
     return MessageView(*values)
 
 
-_AS_POSTED: Final = [name for name in MessageView.__struct_fields__ if name in MessagePosted.__struct_fields__]
+_AS_POSTED: Final = [
+    name for name, kind, _ in _declared() if name in MessagePosted.__struct_fields__ and kind is not msgspec.Raw
+]
 
 
 def view_of_posted(message: MessagePosted, position: str, seq: int | None = None) -> MessageView:
@@ -108,5 +139,9 @@ def view_of_posted(message: MessagePosted, position: str, seq: int | None = None
         seq=seq,
         edited_at=None,
         deleted=False,
+        pinned_at=None,
         reactions=msgspec.Raw(b"{}"),
+        reaction_counts=msgspec.Raw(b"{}"),
+        mentions=msgspec.Raw(msgspec.json.encode(message.mentions)),
+        reply_preview=msgspec.Raw(b"null"),
     )

@@ -41,7 +41,12 @@ class Message(models.Model):
     digest = models.BinaryField(max_length=16, help_text="Of the body as sent: tells a copy from a conflict.")
     edited_at = models.DateTimeField(null=True)
     deleted = models.BooleanField(default=False, db_default=False)
-    reactions = models.JSONField(default=dict, db_default={})
+    # Derived from Reaction and Mention in the transaction that changes these: usernames never change.
+    reactions = models.JSONField(default=dict, db_default={}, help_text="The first usernames by emoji.")
+    reaction_counts = models.JSONField(default=dict, db_default={}, help_text="The number of people by emoji.")
+    mentions = models.JSONField(default=list, db_default=[], help_text="The mentioned usernames.")
+    pinned_at = models.DateTimeField(null=True)
+    pinned_by = models.UUIDField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation", "epoch", "offset"], name="message_position"),)
@@ -53,10 +58,91 @@ class Message(models.Model):
                 condition=~models.Q(changed_offset=models.F("offset")) | ~models.Q(changed_epoch=models.F("epoch")),
                 name="message_by_change",
             ),
+            models.Index(
+                fields=["conversation", "-pinned_at"],
+                condition=models.Q(pinned_at__isnull=False),
+                name="message_by_pin",
+            ),
         )
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+
+class Change(models.Model):
+    """A change in force: an edit, a deletion, a reaction or a pin, by the own id of its record (D18).
+
+    `kind` is the first byte of the record's header. A change that is not `effective` found the message as it wanted it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    message_id = models.UUIDField()
+    kind = models.SmallIntegerField()
+    actor_id = models.UUIDField()
+    epoch = models.SmallIntegerField()
+    partition = models.SmallIntegerField()
+    offset = models.BigIntegerField()
+    digest = models.BinaryField(max_length=16)
+    effective = models.BooleanField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["epoch", "partition", "offset"], name="change_position"),)
+        indexes = (models.Index(fields=["message_id"], name="change_of_message"),)
+
+    def __str__(self) -> str:
+        return f"change {self.pk} of message {self.message_id}"
+
+
+class MessageVersion(models.Model):
+    """A text of a message that was edited, with the position of its record. A deletion removes all of them."""
+
+    message_id = models.UUIDField()
+    epoch = models.SmallIntegerField()
+    offset = models.BigIntegerField()
+    content = models.TextField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["message_id", "epoch", "offset"], name="version_position"),)
+
+    def __str__(self) -> str:
+        return f"version of message {self.message_id}"
+
+
+class Reaction(models.Model):
+    """A person's reaction to a message, since that position."""
+
+    message_id = models.UUIDField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    emoji = models.CharField(max_length=32, db_collation="C")
+    epoch = models.SmallIntegerField()
+    offset = models.BigIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["message_id", "user", "emoji"], name="reaction_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.emoji} of {self.user_id} on {self.message_id}"
+
+
+class Mention(models.Model):
+    """A mention of a person in a message, with the message's place in its conversation and in time."""
+
+    message_id = models.UUIDField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    conversation_id = models.UUIDField()
+    seq = models.BigIntegerField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["message_id", "user"], name="mention_once"),)
+        indexes = (
+            models.Index(fields=["user", "conversation_id", "seq"], name="mention_by_seq"),
+            models.Index(fields=["user", "-sent_at", "-message_id"], name="mention_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in message {self.message_id}"
 
 
 class ConversationState(models.Model):

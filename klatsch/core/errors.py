@@ -17,7 +17,8 @@ class KlatschError(Exception):
     """An error that a client is answered. Each subclass is a row of the table of errors in the documents.
 
     `code` is stable and `status` is the HTTP status. `temporary` says whether trying again can help, and `means`
-    explains the code to clients. `detail` is a sentence for people, and `retry_after` is in seconds.
+    explains the code to clients. `detail` is a sentence for people, and `retry_after` is in seconds. `changed` is the
+    position of the edit that a refused edit had not seen.
     """
 
     code: ClassVar[str]
@@ -25,11 +26,19 @@ class KlatschError(Exception):
     temporary: ClassVar[bool] = False
     means: ClassVar[str]
 
-    def __init__(self, detail: str, *, fields: tuple[FieldError, ...] = (), retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fields: tuple[FieldError, ...] = (),
+        retry_after: float | None = None,
+        changed: str | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.fields = fields
         self.retry_after = retry_after
+        self.changed = changed
 
 
 class BadRequest(KlatschError):
@@ -86,10 +95,18 @@ class NotFound(KlatschError):
     means = "There is no such resource, or you may not see it."
 
 
+class Gone(KlatschError):
+    code = "gone"
+    status = 410
+    means = "The message was deleted, for good."
+
+
 class Conflict(KlatschError):
+    """Raised when the present state contradicts the request."""
+
     code = "conflict"
     status = 409
-    means = "The `client_id` names another message, or the request conflicts with the current state."
+    means = "The `client_id` names something else, the message was edited meanwhile, or the current state forbids it."
 
 
 class LimitReached(KlatschError):

@@ -22,21 +22,24 @@ class Problem:
     detail: str
     errors: tuple[FieldError, ...] = ()
     retry_after: float | None = None
+    changed: str | None = None
 
     @classmethod
     def of(cls, error: KlatschError) -> "Problem":
-        return cls(error.status, error.code, error.detail, error.fields, error.retry_after)
+        return cls(error.status, error.code, error.detail, error.fields, error.retry_after, error.changed)
 
     def body(self) -> dict[str, Any]:
-        """Returns the members of RFC 9457, with `code`, `errors` and, where waiting helps, `retry_after`."""
-        return {
+        """Returns the members of RFC 9457, with `code`, `errors` and, where they help, `retry_after` and `changed`."""
+        body = {
             "type": f"/problems/{self.code}",
             "title": self.code.replace("_", " ").capitalize(),
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
             "errors": [asdict(error) for error in self.errors[:ERRORS_MOST]],
-        } | ({} if self.retry_after is None else {"retry_after": self.retry_after})
+        }
+        extra = {"retry_after": self.retry_after, "changed": self.changed}
+        return body | {name: value for name, value in extra.items() if value is not None}
 
     def headers(self) -> dict[str, str]:
         headers = {}

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import regex  # type: ignore[import-untyped]  # its stubs are a package that nothing else needs
+
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 _CONTROLS_BUT_TAB_AND_LINE_ENDS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _LINE_SEPARATORS: Final = r"\u2028\u2029"
@@ -49,3 +51,13 @@ def is_line(text: str) -> bool:
 def is_text(text: str) -> bool:
     """Returns whether the text, of one or more lines, has a visible character and no control character."""
     return _match_text(text) is not None and _find_surrogate(text) is None
+
+
+EMOJI_BYTES_MOST: Final = 32
+"""The most bytes of an emoji in UTF-8: a family of four has 25."""
+_is_grapheme: Final = regex.compile(r"\X").fullmatch
+
+
+def is_emoji(text: str) -> bool:
+    """Returns whether the text is one visible character as people see it (a grapheme, UAX 29) of at most 32 bytes."""
+    return is_line(text) and len(text.encode()) <= EMOJI_BYTES_MOST and _is_grapheme(text) is not None

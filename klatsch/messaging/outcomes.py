@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, Protocol, TypeVar
 
-from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, Unknown
+from klatsch.core.errors import (
+    Blocked,
+    Conflict,
+    Forbidden,
+    Gone,
+    InvalidContent,
+    KlatschError,
+    NotAMember,
+    Unavailable,
+    Unknown,
+)
 from klatsch.core.metrics import ANSWERED, REFUSED
 from klatsch.records.judge import Verdict
 
@@ -18,11 +28,20 @@ _AFTER_APPEND: dict[type[KlatschError], str] = {
 }
 
 
-def refusal_of(void: Verdict) -> KlatschError:
-    """Returns the answer to the sender of a void record."""
-    if void is Verdict.BLOCKED:
-        return Blocked("This person has blocked you.")
-    return NotAMember("You were removed from this conversation before this message arrived.")
+_REFUSALS: dict[Verdict, tuple[type[KlatschError], str]] = {
+    Verdict.REMOVED: (NotAMember, "You were removed from this conversation before this arrived."),
+    Verdict.BLOCKED: (Blocked, "This person has blocked you."),
+    Verdict.GONE: (Gone, "This message was deleted."),
+    Verdict.DEMOTED: (Forbidden, "You are no longer an owner or an admin of this group."),
+    Verdict.CONFLICT: (Conflict, "The message was edited meanwhile."),
+    Verdict.LATE: (Unavailable, "The change took too long to arrive and does not count. Try again."),
+}
+
+
+def refusal_of(void: Verdict, *, changed: str | None = None) -> KlatschError:
+    """Returns the answer to the sender of a void record. `changed` is the position of the message's last edit."""
+    refusal, detail = _REFUSALS[void]
+    return Conflict(detail, changed=changed) if refusal is Conflict else refusal(detail)
 
 
 class _Posted(Protocol):

@@ -7,12 +7,15 @@ from typing import Any
 import msgspec
 
 from klatsch.eventlog.log import Record
+from klatsch.persister.past import Past
+from klatsch.records.changes import Change
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import judged_actor, judged_id
-from klatsch.records.judge import Memberships
+from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.kinds import KINDS, Fold, Judging, Kinds, RecordKind
 from klatsch.records.members import Membership
 from klatsch.records.messages import MessagePosted
+from klatsch.records.verdicts import STANDS, apply_change, judge_change
 
 
 class MessageRow(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +32,15 @@ class ChangeRow:
     record: Record
     fold: Fold
     event: Any
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaRow:
+    """An edit, a deletion, a reaction or a pin in force. One that is not `effective` changes nothing."""
+
+    record: Record
+    event: Change
+    effective: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Batch:
 
     messages: list[MessageRow] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
+    deltas: list[DeltaRow] = field(default_factory=list)
     intervals: list[IntervalRow] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
     void: int = 0
@@ -71,45 +84,82 @@ class Batch:
     next_offsets: dict[int, int] = field(default_factory=dict)
 
 
-def sort_records(records: Sequence[Record], memberships: Memberships, kinds: Kinds = KINDS) -> Batch:
-    """Sorts the records, applying membership records to `memberships` and leaving out void messages."""
-    batch = Batch()
-    ids: set[bytes] = set()
+def sort_records(
+    records: Sequence[Record], memberships: Memberships, kinds: Kinds = KINDS, past: Past | None = None
+) -> Batch:
+    """Sorts the records in the log's order, without those that are void.
+
+    Applies membership records to `memberships`, and changes to `past`, which has what the archive knows of them.
+    """
+    sorting = _Sorting(memberships, kinds, past or Past())
     for record in records:
+        sorting.add(record)
+    return sorting.batch
+
+
+@dataclass(slots=True)
+class _Sorting:
+    """A run of records that is being sorted. `ids` are the own ids seen in it."""
+
+    memberships: Memberships
+    kinds: Kinds
+    past: Past
+    batch: Batch = field(default_factory=Batch)
+    ids: set[bytes] = field(default_factory=set)
+
+    def add(self, record: Record) -> None:
+        batch = self.batch
         batch.next_offsets[record.partition] = record.offset + 1
         try:
-            event = decode(record, kinds)
+            event = decode(record, self.kinds)
         except BadRecord as error:
             batch.dead.append(DeadRow(record, *error.args))
-            continue
-        kind = kinds.of(event)
+            return
+        kind = self.kinds.of(event)
         if kind.judging is Judging.STANDINGS:
-            batch.intervals += [IntervalRow(record, event.conversation, m) for m in memberships.apply(record, event)]
-        elif kind.header is None:
-            continue  # only for gateways: PostgreSQL knew before the log did
-        elif memberships.find_void(record.key, judged_actor(record.judge)) is not None:
+            changes = self.memberships.apply(record, event)
+            batch.intervals += [IntervalRow(record, event.conversation, change) for change in changes]
+        elif kind.judging is Judging.CHANGE:
+            self._add_change(record, event)
+        elif kind.header is not None:  # else only for gateways: PostgreSQL knew before the log did
+            self._add_message(record, kind, event)
+
+    def _add_message(self, record: Record, kind: RecordKind, event: Any) -> None:
+        batch = self.batch
+        if self.memberships.find_void(record.key, judged_actor(record.judge)) is not None:
             batch.void += 1
-        elif kind.judging is Judging.ONCE and not _is_first(record, ids):
+        elif kind.judging is Judging.ONCE and not self._is_first(record):
             batch.copies += 1
+        elif isinstance(kind.storing, Fold):
+            batch.changes.append(ChangeRow(record, kind.storing, event))
         else:
-            _add(batch, record, kind, event)
-    return batch
+            batch.messages.append(MessageRow(record, event))
+            self.past.add(record)
 
+    def _add_change(self, record: Record, event: Change) -> None:
+        batch = self.batch
+        if judged_id(record.judge) in self.ids or judged_id(record.judge) in self.past.ids:
+            batch.copies += 1
+            return
+        target = self.past.find(record)
+        if target is None:
+            batch.dead.append(DeadRow(record, "unknown_message", "there is no such message in this conversation"))
+            return
+        verdict = judge_change(record, target, self.memberships)
+        if verdict in STANDS:
+            self._is_first(record)
+            apply_change(record, target)
+            batch.deltas.append(DeltaRow(record, event, verdict is Verdict.IN_FORCE))
+        else:
+            batch.void += 1
 
-def _is_first(record: Record, ids: set[bytes]) -> bool:
-    """Returns whether the record's own id is new among these ids, and adds it."""
-    own_id = judged_id(record.judge)
-    if own_id in ids:
-        return False
-    ids.add(own_id)
-    return True
-
-
-def _add(batch: Batch, record: Record, kind: RecordKind, event: Any) -> None:
-    if isinstance(kind.storing, Fold):
-        batch.changes.append(ChangeRow(record, kind.storing, event))
-    else:
-        batch.messages.append(MessageRow(record, event))
+    def _is_first(self, record: Record) -> bool:
+        """Returns whether the record's own id is new in this run, and notes it."""
+        own_id = judged_id(record.judge)
+        if own_id in self.ids:
+            return False
+        self.ids.add(own_id)
+        return True
 
 
 def number_messages(rows: Sequence[MessageRow], seqs: Mapping[str, int]) -> tuple[list[int], list[Move]]:

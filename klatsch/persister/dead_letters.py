@@ -14,6 +14,7 @@ from klatsch.eventlog.outbox import promise_record
 from klatsch.eventlog.places import Position
 from klatsch.persister import statements
 from klatsch.persister.batch import MessageRow
+from klatsch.persister.folding import insert_mentions
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import WHOLE_MESSAGE, judged_actor, judged_id, make_header
 from klatsch.records.messages import MessageChanged, MessagePosted
@@ -103,6 +104,7 @@ def _store(letter: DeadLetter, row: MessageRow) -> None:
             seq = statements.count_late_message(archive, letter.epoch, row)
             if statements.insert_messages(archive, letter.epoch, [row], [seq]).rowcount != 1:
                 raise Conflict("Another message with this id is in the archive already.")
+            insert_mentions(archive, [row])
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
     place = event.conversation.encode("ascii")

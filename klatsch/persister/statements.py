@@ -15,6 +15,7 @@ from klatsch.persister.batch import ChangeRow, DeadRow, IntervalRow, MessageRow,
 from klatsch.records.header import judged_digest
 
 Connection = psycopg.Connection[Any]
+encode_json = msgspec.json.Encoder().encode
 
 
 class Fenced(Exception):
@@ -72,13 +73,14 @@ def _text_array(values: Sequence[str]) -> str:
 
 _INSERT_MESSAGES = """
 INSERT INTO messaging_message (id, client_id, conversation_id, sender_id, receiver_id, content, sent_at, reply_to,
-    "offset", digest, seq, partition, epoch, changed_epoch, changed_offset)
+    "offset", digest, seq, partition, mentions, epoch, changed_epoch, changed_offset)
 SELECT id, client_id, conversation_id, sender_id, receiver_id, content, sent_at, reply_to,
-    "offset", digest, seq, partition, %s, %s, "offset"
+    "offset", digest, seq, partition, mentions, %s, %s, "offset"
 FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::uuid[],
-    %s::bigint[], %s::bytea[], %s::bigint[], %s::smallint[])
+    %s::bigint[], %s::bytea[], %s::bigint[], %s::smallint[], %s::jsonb[])
     AS new(id, client_id, conversation_id, sender_id, receiver_id, content, sent_at, reply_to,
-    "offset", digest, seq, partition)
+    "offset", digest, seq, partition, mentions)
+WHERE NOT EXISTS (SELECT FROM messaging_change WHERE id = new.id)
 ON CONFLICT (id) DO NOTHING
 """
 
@@ -106,6 +108,7 @@ def insert_messages(
             _text_array(["\\x" + judged_digest(r.judge).hex() for r in records]),
             _array([str(seq) for seq in seqs]),
             _array([str(r.partition) for r in records]),
+            _text_array([encode_json(e.mentions).decode() if e.mentions else "[]" for e in events]),
         ),
     )
 
@@ -132,6 +135,7 @@ def fold_into_messages(connection: Connection, epoch: int, changes: Sequence[Cha
             SET {assignments}, changed_epoch = %s, changed_offset = new."offset"
             FROM unnest(%s::uuid[], {arrays}, %s::bigint[]) AS new(id, {names}, "offset")
             WHERE stored.id = new.id AND (stored.changed_epoch, stored.changed_offset) < (%s, new."offset")
+              AND NOT EXISTS (SELECT FROM messaging_change WHERE message_id = stored.id)
         """.encode(),  # noqa: S608 - made of the names of columns that the table of kinds has
         (
             epoch,
@@ -144,12 +148,18 @@ def fold_into_messages(connection: Connection, epoch: int, changes: Sequence[Cha
 
 
 def _column(value: Any, kind: str) -> Any:
-    return msgspec.json.encode(value).decode() if kind == "jsonb" else value
+    return encode_json(value).decode() if kind == "jsonb" else value
+
+
+_FIND_IDS = """
+SELECT id::text FROM messaging_message WHERE id = ANY(%s::uuid[])
+UNION ALL SELECT id::text FROM messaging_change WHERE id = ANY(%s::uuid[])
+"""
 
 
 def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Returns those of the ids that the archive has."""
-    rows = connection.execute("SELECT id::text FROM messaging_message WHERE id = ANY(%s::uuid[])", (ids,)).fetchall()
+    """Returns those of the ids that the archive has, of messages or of changes."""
+    rows = connection.execute(_FIND_IDS, (ids, ids)).fetchall()
     return {row[0] for row in rows}
 
 

@@ -7,11 +7,15 @@ from typing import TypeVar
 
 import psycopg
 
+from klatsch.eventlog.log import Record
 from klatsch.persister import statements
-from klatsch.persister.batch import Batch, ChangeRow, DeadRow, MessageRow, number_messages
+from klatsch.persister.batch import Batch, ChangeRow, DeadRow, DeltaRow, MessageRow, number_messages
+from klatsch.persister.folding import fold_changes, insert_mentions
+from klatsch.persister.past import Past
+from klatsch.persister.past_reading import read_past
 from klatsch.persister.statements import Connection, CopiesFound
 
-Row = TypeVar("Row", MessageRow, ChangeRow)
+Row = TypeVar("Row", MessageRow, ChangeRow, DeltaRow)
 
 _NUL = "22021"  # psycopg refuses a NUL before PostgreSQL could report this state
 _REMEMBERED_MOST = 200_000
@@ -51,13 +55,19 @@ class Archive:
             self._known = _Known()
             raise
 
+    def read_past(self, changes: Sequence[Record]) -> Past:
+        """Returns what decides about these changes, as it is now; raises psycopg.Error."""
+        past = read_past(self._connection, self._epoch, changes)
+        self._connection.commit()
+        return past
+
     def _store(self, batch: Batch, expected: Mapping[int, int]) -> Stored:
         rows, dead = self._check_known(batch.messages)
         dead += batch.dead
-        changes, copies = batch.changes, batch.copies
+        changes, deltas, copies = batch.changes, batch.deltas, batch.copies
         while True:
             try:
-                self._commit(batch, expected, rows, changes, dead)
+                self._commit(batch, expected, rows, changes, deltas, dead)
                 return Stored(rows, copies, dead)
             except CopiesFound:
                 there = statements.find_ids(self._connection, [row.event.id for row in rows])
@@ -68,9 +78,11 @@ class Archive:
             except (psycopg.DataError, psycopg.IntegrityError):
                 rows, refused = self._bisect(rows, self._insert)
                 changes, refused_changes = self._bisect(changes, self._update)
-                if not refused and not refused_changes:
+                deltas, refused_deltas = self._bisect(deltas, self._fold)
+                refused += refused_changes + refused_deltas
+                if not refused:
                     raise
-                dead += refused + refused_changes
+                dead += refused
 
     def _check_known(self, rows: Sequence[MessageRow]) -> tuple[list[MessageRow], list[DeadRow]]:
         """Separates rows that name a conversation or a person that does not exist."""
@@ -101,6 +113,7 @@ class Archive:
         expected: Mapping[int, int],
         rows: Sequence[MessageRow],
         changes: Sequence[ChangeRow],
+        deltas: Sequence[DeltaRow],
         dead: Sequence[DeadRow],
     ) -> None:
         connection, epoch = self._connection, self._epoch
@@ -111,9 +124,12 @@ class Archive:
                     (statements.move_offsets(connection, epoch, expected, batch.next_offsets), len(batch.next_offsets))
                 ]
                 inserted = statements.insert_messages(connection, epoch, rows, seqs) if rows else None
+                insert_mentions(connection, rows)
                 moved += statements.move_conversations(connection, epoch, moves)
                 if changes:
                     self._update(changes)
+                if deltas:
+                    self._fold(deltas)
                 if batch.intervals:
                     statements.insert_intervals(connection, epoch, batch.intervals)
                 if dead:
@@ -135,6 +151,9 @@ class Archive:
         """Applies changes in the log's order, with one statement for each run of one kind."""
         for _, run in itertools.groupby(rows, key=lambda row: row.fold):
             statements.fold_into_messages(self._connection, self._epoch, list(run))
+
+    def _fold(self, rows: Sequence[DeltaRow]) -> None:
+        fold_changes(self._connection, self._epoch, rows)
 
     def _bisect(self, rows: Sequence[Row], act: Callable[[Sequence[Row]], None]) -> tuple[list[Row], list[DeadRow]]:
         """Finds the rows that PostgreSQL refuses (SQLSTATE 22, 23), by trying halves and rolling them back."""

@@ -14,6 +14,7 @@ from klatsch.core.metrics import ARCHIVE_SECONDS, COPIES, DEAD_LETTERS, FENCED, 
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import LogGroup, Record
 from klatsch.persister.batch import Batch, MessageRow, sort_records
+from klatsch.persister.past import changes_in
 from klatsch.persister.statements import Connection, Fenced
 from klatsch.persister.storing import Archive, Stored
 from klatsch.postgres.outages import DATABASE_ERRORS, note_failure
@@ -104,7 +105,9 @@ class Worker:
 
     def _store(self, records: Sequence[Record]) -> dict[int, int] | None:
         """Stores the records; returns the reached offsets, or None when another persister was faster."""
-        batch = sort_records(records, self._memberships)
+        changes = changes_in(records)
+        past = self._insist(lambda archive: archive.read_past(changes)) if changes else None
+        batch = sort_records(records, self._memberships, past=past)
         expected = {partition: self._next[partition] for partition in batch.next_offsets}
         try:
             stored = self._insist(lambda archive: archive.store(batch, expected))

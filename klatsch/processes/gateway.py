@@ -188,6 +188,7 @@ def build_gateway(
         ring=ring,
         recent_bytes=env["KLATSCH_RING_BYTES"],
         recent_from=start.recent,
+        settled=start.settled,
     )
     REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends, wiring.clock_ms))
     for standing in start.standings:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from klatsch.archive.effects import read_effects
 from klatsch.archive.offsets import read_offsets
 from klatsch.archive.removals import read_removals
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.models import Epoch
+from klatsch.gateway.feed.changes import Settled
 from klatsch.processes import wiring
 from klatsch.records.judge import StandingAt
 
@@ -25,6 +27,7 @@ class Start:
     ends: dict[int, int]
     recent: dict[int, int]
     standings: list[StandingAt]
+    settled: Settled
 
 
 def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
@@ -38,7 +41,8 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
         begin = {p: max(oldest[p], begin_of(p, archived[p], oldest[p], spans_ago)) for p in ends}
         recent = {p: max(begin[p], min(spans_ago(1)[p], archived[p])) for p in ends}
         standings = read_removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)
-    return Start(begin, ends, recent, standings)
+        settled = Settled(archived, read_effects(connection, epoch.epoch, begin))  # read after `archived`, so whole
+    return Start(begin, ends, recent, standings, settled)
 
 
 def begin_of(partition: int, archived: int, oldest: int, spans_ago: Callable[[int], Mapping[int, int]]) -> int:

@@ -1,12 +1,13 @@
 """One record of each kind, as documents show it."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from klatsch.core.ids import direct_conversation_id, message_id
-from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
+from klatsch.records.changes import MessageDeleted, MessageEdited, MessagePinned, ReactionChanged
+from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, Check, make_header
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged, credential_digest
@@ -35,6 +36,20 @@ CHANGED: Final = MessageChanged(
     **msgspec.structs.asdict(POSTED) | {"content": "Hi!", "position": POSITION, "edited_at": NOW}
 )
 CHANGED_HEADER: Final = make_header(WHOLE_MESSAGE, _ID, ANA.bytes)
+_CHANGED_MESSAGE: Final[dict[str, Any]] = {"id": POSTED.id, "conversation": POSTED.conversation}
+_BY_ANA: Final[dict[str, Any]] = {"by": "ana", "by_id": str(ANA)}
+EDITED: Final = MessageEdited(**_CHANGED_MESSAGE, **_BY_ANA, content="Hi!", mentions=[], edited_at=NOW)
+DELETED: Final = MessageDeleted(**_CHANGED_MESSAGE, **_BY_ANA, deleted_at=NOW)
+REACTED: Final = ReactionChanged(**_CHANGED_MESSAGE, emoji="👍", on=True, user="ana", user_id=str(ANA))
+PINNED_MESSAGE: Final = MessagePinned(**_CHANGED_MESSAGE, **_BY_ANA, on=True, at=NOW)
+
+
+def change_header(byte: int, digest: bytes) -> bytes:
+    """Returns the header of a change of the example's message by ana."""
+    own_id = message_id(_CONVERSATION.bytes, ANA.bytes, "019f8a3c-7f00-7abc-9def-0123456789ab")
+    return make_header(byte, own_id, ANA.bytes, digest, _ID, Check(1_795_464_000_000).encode())
+
+
 MEMBERS: Final = MembersChanged(
     conversation="7ea00000-0000-4000-8000-000000000001",
     kind="group",

@@ -7,13 +7,35 @@ row.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from klatsch.eventlog.log import Record
 from klatsch.records import examples
-from klatsch.records.header import ACTOR, DIGEST, ID, NEW_MESSAGE, TARGET, WHOLE_MESSAGE
+from klatsch.records.changes import (
+    DELETION_DIGEST,
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    ReactionChanged,
+    digest_edit,
+    digest_pin,
+    digest_reaction,
+)
+from klatsch.records.header import (
+    ACTOR,
+    CHECK,
+    DELETED,
+    DIGEST,
+    EDITED,
+    ID,
+    NEW_MESSAGE,
+    PINNED,
+    REACTION,
+    TARGET,
+    WHOLE_MESSAGE,
+)
 from klatsch.records.keys import CONVERSATION, CONVERSATION_KEY_LENGTH, MEMBERS, PERSON, KeyForm
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
@@ -26,6 +48,8 @@ class Judging(Enum):
 
     ONCE = auto()
     """Void when its actor was removed before. The first record of an id counts, and its sender is answered."""
+    CHANGE = auto()
+    """Like ONCE, and judged by `records.verdicts` with earlier changes of the same message."""
     IN_FORCE = auto()
     """Void when its actor was removed before."""
     STANDINGS = auto()
@@ -39,6 +63,8 @@ class Storing(Enum):
 
     MESSAGE = auto()
     """Stores a new message, with the next number of its conversation."""
+    CHANGE = auto()
+    """Folds an edit, a deletion, a reaction or a pin into its message."""
     STANDINGS = auto()
     """Stores a row for each membership in the record."""
     NOTHING = auto()
@@ -60,12 +86,14 @@ class Header:
 
     byte: int
     parts: Mapping[str, tuple[slice, Callable[[Any], bytes]]]
+    has_check: bool = False
     length: int = field(init=False)
-    """In bytes: 49, or 65 with a target."""
+    """In bytes: 49, 65 with a target, or 82 with a target and a check."""
 
     def __post_init__(self) -> None:
         has_target = any(part is TARGET for part, _ in self.parts.values())
-        object.__setattr__(self, "length", TARGET.stop if has_target else DIGEST.stop)
+        last = CHECK if self.has_check else TARGET if has_target else DIGEST
+        object.__setattr__(self, "length", last.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +123,7 @@ class RecordKind:
     example_header: bytes = b""
     push: Push | None = None
     ids: tuple[str, ...] = field(init=False, repr=False)
+    id_lists: tuple[str, ...] = field(init=False, repr=False)
     times: tuple[str, ...] = field(init=False, repr=False)
     """Its fields of these types."""
     _frame: bytes = field(init=False, repr=False)
@@ -102,6 +131,7 @@ class RecordKind:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", _fields_of(self.struct, Uuid))
+        object.__setattr__(self, "id_lists", _fields_of(self.struct, list[Uuid]))
         object.__setattr__(self, "times", _fields_of(self.struct, Time))
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")
         object.__setattr__(self, "_places", _places_of(self.push) if self.push else 0)
@@ -118,8 +148,13 @@ class RecordKind:
 
 
 def _fields_of(struct: type[msgspec.Struct], kind: Any) -> tuple[str, ...]:
+    """Returns the fields of that type, alone, with None or with constraints."""
     hints = get_type_hints(struct, include_extras=True)
-    return tuple(name for name, hint in hints.items() if hint == kind or kind in get_args(hint))
+    return tuple(name for name, hint in hints.items() if hint == kind or kind in _alternatives(hint))
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return () if get_origin(hint) in (list, dict) else get_args(hint)
 
 
 def _frame_of(name: str, push: Push) -> bytes:
@@ -217,7 +252,62 @@ MESSAGE_CHANGED: Final = RecordKind(
         "A changed message. Apply it if its `changed` is newer than your copy's.",
         places=("changed",),
     ),
-    storing=Fold({"content": "text", "edited_at": "timestamptz", "deleted": "bool", "reactions": "jsonb"}),
+    storing=Fold({"content": "text", "edited_at": "timestamptz", "deleted": "bool"}),
+)
+
+
+def _change_header(byte: int, actor: str, digest_of: Callable[[Any], bytes]) -> Header:
+    """Returns the header of a change: `actor` is the field of the actor's id."""
+    return Header(
+        byte,
+        {"actor": (ACTOR, _bytes_of(actor)), "message": (TARGET, _bytes_of("id")), "digest": (DIGEST, digest_of)},
+        has_check=True,
+    )
+
+
+MESSAGE_EDITED: Final = RecordKind(
+    struct=MessageEdited,
+    title="A message was edited",
+    example=examples.EDITED,
+    key=CONVERSATION,
+    header=_change_header(EDITED, "by_id", lambda event: digest_edit(event.content)),
+    example_header=examples.change_header(EDITED, digest_edit(examples.EDITED.content)),
+    judging=Judging.CHANGE,
+    push=Push("A message has another text. Apply it if its `pos` is after your copy's `changed`."),
+    storing=Storing.CHANGE,
+)
+MESSAGE_DELETED: Final = RecordKind(
+    struct=MessageDeleted,
+    title="A message was deleted",
+    example=examples.DELETED,
+    key=CONVERSATION,
+    header=_change_header(DELETED, "by_id", lambda _: DELETION_DIGEST),
+    example_header=examples.change_header(DELETED, DELETION_DIGEST),
+    judging=Judging.CHANGE,
+    push=Push("A message is deleted, for good. Drop its text, mentions, reactions and pin."),
+    storing=Storing.CHANGE,
+)
+REACTION_CHANGED: Final = RecordKind(
+    struct=ReactionChanged,
+    title="A reaction was added or taken back",
+    example=examples.REACTED,
+    key=CONVERSATION,
+    header=_change_header(REACTION, "user_id", lambda event: digest_reaction(event.emoji, on=event.on)),
+    example_header=examples.change_header(REACTION, digest_reaction(examples.REACTED.emoji, on=True)),
+    judging=Judging.CHANGE,
+    push=Push("A reaction was added, or taken back. Apply it if its `pos` is after your copy's `changed`."),
+    storing=Storing.CHANGE,
+)
+MESSAGE_PINNED: Final = RecordKind(
+    struct=MessagePinned,
+    title="A message was pinned or unpinned",
+    example=examples.PINNED_MESSAGE,
+    key=CONVERSATION,
+    header=_change_header(PINNED, "by_id", lambda event: digest_pin(on=event.on)),
+    example_header=examples.change_header(PINNED, digest_pin(on=True)),
+    judging=Judging.CHANGE,
+    push=Push("A message was pinned, or unpinned. Apply it if its `pos` is after your copy's `changed`."),
+    storing=Storing.CHANGE,
 )
 MEMBERS_CHANGED: Final = RecordKind(
     struct=MembersChanged,
@@ -237,4 +327,13 @@ USER_CHANGED: Final = RecordKind(
     storing=Storing.NOTHING,
 )
 
-KINDS: Final = Kinds(MESSAGE, MESSAGE_CHANGED, MEMBERS_CHANGED, USER_CHANGED)
+KINDS: Final = Kinds(
+    MESSAGE,
+    MESSAGE_CHANGED,
+    MESSAGE_EDITED,
+    MESSAGE_DELETED,
+    REACTION_CHANGED,
+    MESSAGE_PINNED,
+    MEMBERS_CHANGED,
+    USER_CHANGED,
+)

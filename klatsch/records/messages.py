@@ -12,10 +12,15 @@ from klatsch.records.values import Time, Uuid
 VERSION: Final = 1
 CONTENT_MOST: Final = 4000
 """The most characters of a message's text."""
+MENTIONS_MOST: Final = 50
+"""The most people that a message mentions."""
 
 
 class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", gc=False):
-    """A new message. Its id is uuid5(conversation, sender_id + client_id)."""
+    """A new message. Its id is uuid5(conversation, sender_id + client_id).
+
+    `mentions` are the usernames that its text mentions, and `mention_ids` the ids of these people.
+    """
 
     id: Uuid
     client_id: Annotated[str, msgspec.Meta(pattern=CLIENT_ID_PATTERN)]
@@ -27,6 +32,8 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
     content: Annotated[str, msgspec.Meta(min_length=1, max_length=CONTENT_MOST)]
     sent_at: Time
     reply_to: Uuid | None = None
+    mentions: Annotated[list[str], msgspec.Meta(max_length=MENTIONS_MOST)] = []
+    mention_ids: Annotated[list[Uuid], msgspec.Meta(max_length=MENTIONS_MOST)] = []
     v: Literal[1] = VERSION
 
 
@@ -47,6 +54,8 @@ class MessageChanged(msgspec.Struct, frozen=True, tag_field="t", tag="message_ch
     edited_at: Time | None = None
     deleted: bool = False
     reactions: dict[str, list[str]] = {}
+    mentions: list[str] = []
+    mention_ids: list[Uuid] = []
     v: Literal[1] = VERSION
 
 

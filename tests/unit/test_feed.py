@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from klatsch.core.metrics import DELIVERED, SKIPPED
 from klatsch.eventlog.log import Entry, Record
+from klatsch.gateway.feed.changes import Settled
 from klatsch.gateway.feed.feed import Feed, access_from_record
 from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.feed.ring import Ring
@@ -64,7 +65,13 @@ class Connection:
 class Gateway:
     """A feed with its hub, its waiters and its ring."""
 
-    def __init__(self, offsets: dict[int, int] | None = None, span_s: float = 150, kinds: Kinds = KINDS) -> None:
+    def __init__(
+        self,
+        offsets: dict[int, int] | None = None,
+        span_s: float = 150,
+        kinds: Kinds = KINDS,
+        settled: Settled | None = None,
+    ) -> None:
         self.kinds = kinds
         self.hub, self.pending = Hub(), Pending()
         self.feed = Feed(
@@ -75,6 +82,7 @@ class Gateway:
             ring=Ring(len(offsets or {0: 0}), span_s),
             recent_bytes=2**20,
             kinds=kinds,
+            settled=settled,
         )
 
     def connect(self, somebody: Somebody, *, member: bool = True) -> Connection:

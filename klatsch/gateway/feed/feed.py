@@ -16,6 +16,7 @@ from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import SKIPPED
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import Record
+from klatsch.gateway.feed.changes import Changes, Settled
 from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.feed.recent import Recent
 from klatsch.gateway.feed.ring import Ring
@@ -30,6 +31,7 @@ from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.keys import PERSON
 from klatsch.records.kinds import KINDS, Judging, Kinds, RecordKind
 from klatsch.records.members import MembersChanged, Membership
+from klatsch.records.verdicts import STANDS
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Feed:
         ring: Ring,
         recent_bytes: int,
         recent_from: Mapping[int, int] | None = None,
+        settled: Settled | None = None,
         kinds: Kinds = KINDS,
     ) -> None:
         self.epoch = epoch
@@ -60,11 +63,13 @@ class Feed:
         self._hub = hub
         self._pending = pending
         self._ring = ring
+        self._changes = Changes(ring, self.memberships, settled or Settled())
         self.tally = Tally()
         self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
         self._kinds = kinds
         self._judges = {
             Judging.ONCE: self._apply_once,
+            Judging.CHANGE: self._apply_change,
             Judging.IN_FORCE: self._apply_in_force,
             Judging.STANDINGS: self._apply_standings,
             Judging.CREDENTIALS: self._apply_credentials,
@@ -96,19 +101,50 @@ class Feed:
             self._skip(record)
             return
         waiters = self._pending.take(judged_id(judge))
-        first = self._find_original(record, kind)
+        first = self._find_original(record)
         if first is not None:
             self.tally.copies += 1
             self._answer(waiters, record, first, duplicate=True)
         elif (void := self.memberships.find_void(record.key, judged_actor(judge))) is not None:
             self.tally.void += 1
-            self._reject(waiters, void)
+            self._reject(waiters, void, record)
         else:
             self._ring.remember(record)
             self.recent.add(record.key, record)
             if audience is not None:
                 self._push(record, kind, audience, waiters)
             self._answer(waiters, record, record.offset, duplicate=False)
+
+    def _apply_change(self, record: Record, kind: RecordKind) -> None:
+        if not self._is_ours(record) and not is_sound(record, kind, self._kinds):
+            self._skip(record)
+            return
+        waiters = self._pending.take(judged_id(record.judge))
+        first = self._find_original(record)
+        if first is not None:
+            self.tally.copies += 1
+            self._answer(waiters, record, first, duplicate=True)
+            return
+        verdict = self._changes.judge(record)
+        if verdict in STANDS:
+            if verdict is Verdict.IN_FORCE:
+                self.recent.add(record.key, record)
+                self._push_change(record, kind, waiters)
+            self._answer(waiters, record, record.offset, duplicate=False)
+        else:
+            self.tally.void += 1
+            self._reject(waiters, verdict, record)
+
+    def _push_change(self, record: Record, kind: RecordKind, waiters: tuple[Waiter, ...]) -> None:
+        audience = self._hub.audiences.get(record.key)
+        if audience is not None:
+            body = judged_digest(record.judge)
+            senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
+            self.tally.delivered += _push_to(audience, self._frame(record, kind), senders)
+
+    def _is_ours(self, record: Record) -> bool:
+        """Returns whether this process appended the record as it is: it made it soundly."""
+        return any(waiter.value == record.value for waiter in self._pending.find(judged_id(record.judge)))
 
     def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson] | None) -> bool:
         """Returns whether the persister refuses a record with an audience or a waiting sender here.
@@ -124,12 +160,13 @@ class Feed:
                 return False
         return not is_sound(record, kind, self._kinds)
 
-    def _find_original(self, record: Record, kind: RecordKind) -> int | None:
+    def _find_original(self, record: Record) -> int | None:
         """Returns the offset of the original of a copy, or None; a record that the persister refuses is no original."""
         first = self._ring.find(record)
         if first is not None:
             original = self.recent.find(record.key, record.partition, first)
-            if original is not None and not is_sound(original, kind, self._kinds):
+            kind = None if original is None else self._kinds.find(original)
+            if original is not None and (kind is None or not is_sound(original, kind, self._kinds)):
                 return None
         return first
 
@@ -139,6 +176,8 @@ class Feed:
         if self.memberships.find_void(record.key, judged_actor(record.judge)) is not None:
             self.tally.void += 1
             return
+        if self._ring.find_changed(record) is not None:
+            return  # newer changes of the message would be undone by its older state
         self.recent.add(record.key, record)
         audience = self._hub.audiences.get(record.key)
         if audience is not None:
@@ -172,14 +211,18 @@ class Feed:
                 tally.duplicate += duplicate
             else:
                 tally.conflict += 1
-                answer = protocol.err(waiter.re, Conflict("Another message has this client_id."))
+                answer = protocol.err(waiter.re, Conflict("This client_id has been used for something else."))
             waiter.outbox.push(protocol.wire(answer))
             duplicate = True  # further waiters have sent the same message again
 
-    def _reject(self, waiters: tuple[Waiter, ...], void: Verdict) -> None:
+    def _reject(self, waiters: tuple[Waiter, ...], void: Verdict, record: Record) -> None:
+        if not waiters:
+            return
         self.tally.rejected += len(waiters)
+        edit = self._changes.last_edit(record) if void is Verdict.CONFLICT else None
+        error = refusal_of(void, changed=None if edit is None else self._place(record, edit))
         for waiter in waiters:
-            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, refusal_of(void))))
+            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
 
     def _place(self, record: Record, offset: int) -> str:
         return f"{self._places[record.partition]}{offset}"

@@ -1,9 +1,13 @@
-"""Remembers the message ids of the log's last minutes, so that a copy is recognized without I/O (D3)."""
+"""Remembers the log's last minutes, so that a copy or a late change is recognized without I/O (D3, D18).
+
+It holds the own ids of messages and changes, and the messages that were changed.
+"""
 
 from typing import Final
 
 from klatsch.eventlog.log import LogError, Record
-from klatsch.records.header import judged_digest, judged_id
+from klatsch.records.header import judged_digest, judged_id, judged_target
+from klatsch.records.verdicts import Target
 
 _PARTS: Final = 4
 _DIGEST_BYTES: Final = 8
@@ -19,12 +23,16 @@ class RingFull(LogError):
 
 
 class _Line:
-    """One partition's ids, in parts of a quarter of the span. `begun_ms` holds when each part began, newest first."""
+    """One partition's ids, in parts of a quarter of the span. `begun_ms` holds when each part began, newest first.
 
-    __slots__ = ("begun_ms", "newest", "parts", "turn_at_ms")
+    `targets` has the changed messages, each in the part of its last change.
+    """
+
+    __slots__ = ("begun_ms", "newest", "parts", "targets", "turn_at_ms")
 
     def __init__(self, begun_ms: int) -> None:
         self.parts: list[dict[bytes, int]] = [{} for _ in range(_PARTS + 1)]
+        self.targets: list[dict[bytes, Target]] = [{} for _ in range(_PARTS + 1)]
         self.newest = self.parts[0]
         self.begun_ms = [begun_ms] * len(self.parts)
         self.turn_at_ms = 0
@@ -34,6 +42,8 @@ class _Line:
         self.parts.pop()
         self.newest = {}
         self.parts.insert(0, self.newest)
+        self.targets.pop()
+        self.targets.insert(0, {})
         self.begun_ms = [now_ms, *self.begun_ms[:-1]]
 
     def find(self, message_id: bytes) -> int | None:
@@ -42,6 +52,18 @@ class _Line:
             if known is not None:
                 return known
         return None
+
+    def find_target(self, target_id: bytes) -> Target | None:
+        for part in self.targets:
+            target = part.get(target_id)
+            if target is not None:
+                return target
+        return None
+
+    def keep_target(self, target_id: bytes, target: Target) -> None:
+        for part in self.targets[1:]:
+            part.pop(target_id, None)
+        self.targets[0][target_id] = target
 
 
 class Ring:
@@ -60,7 +82,7 @@ class Ring:
         self._lines = [_Line(now_ms - span_ms) for _ in range(partitions)]
 
     def __len__(self) -> int:
-        return sum(len(part) for line in self._lines for part in line.parts)
+        return sum(len(part) for line in self._lines for parts in (line.parts, line.targets) for part in parts)
 
     def find(self, record: Record) -> int | None:
         """Returns the offset of the message with that record's id, if it is remembered."""
@@ -73,6 +95,19 @@ class Ring:
         if record.time_ms >= line.turn_at_ms:
             line.turn(record.time_ms, self._part_ms)
         line.newest[judged_id(record.judge)] = record.offset << _DIGEST_BITS | _short(judged_digest(record.judge))
+
+    def find_target(self, record: Record) -> Target | None:
+        """Returns what is remembered of the message that a change names."""
+        return self._lines[record.partition].find_target(judged_target(record.judge))
+
+    def find_changed(self, record: Record) -> Target | None:
+        """Returns what is remembered of the message whose id is the record's own."""
+        return self._lines[record.partition].find_target(judged_id(record.judge))
+
+    def remember_change(self, record: Record, target: Target) -> None:
+        """Remembers a change in force, and its message as it then is."""
+        self.remember(record)
+        self._lines[record.partition].keep_target(judged_target(record.judge), target)
 
     def same_body(self, record: Record, digest: bytes) -> bool:
         """Returns whether the message that is remembered under that record's id has that body."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from klatsch.archive.message_view import MessageView, Reactions
+from klatsch.archive.message_view import Counts, MessageView, Names, Reactions, ReplyPreview
 from klatsch.core.errors import ERRORS, NotAuthenticated
 from klatsch.eventlog.places import PositionText, ResumeTokenText
 from klatsch.records.members import Role
@@ -73,13 +73,17 @@ class WrongField(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The reason of a refusal. With `temporary`, retrying may succeed, after `retry_after` seconds if given."""
+    """The reason of a refusal. With `temporary`, retrying may succeed, after `retry_after` seconds if given.
+
+    `changed` is the position of the edit that a refused edit had not seen.
+    """
 
     code: ErrorCode
     detail: str
     temporary: bool
     retry_after: float | UnsetType = UNSET
     errors: list[WrongField] | UnsetType = UNSET
+    changed: PositionText | UnsetType = UNSET
 
 
 class Err(msgspec.Struct, frozen=True):
@@ -113,7 +117,11 @@ class ArchivedMessage(MessageView, frozen=True, tag_field="kind", tag="message")
     """The whole message as it is now. Apply it if its `changed` is newer than your copy's."""
 
     seq: int
-    reactions: Reactions  # type: ignore[assignment]  # as clients get it; the archive passes its JSON on undecoded
+    # As clients get them; the archive passes its JSON on undecoded.
+    reactions: Reactions  # type: ignore[assignment]
+    reaction_counts: Counts  # type: ignore[assignment]
+    mentions: Names  # type: ignore[assignment]
+    reply_preview: ReplyPreview | None  # type: ignore[assignment]
 
 
 class ArchivedMember(msgspec.Struct, frozen=True):

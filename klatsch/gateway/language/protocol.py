@@ -117,6 +117,7 @@ def err(re: int | str | None, error: KlatschError) -> bytes:
         temporary=error.temporary,
         retry_after=UNSET if error.retry_after is None else error.retry_after,
         errors=[WrongField(f.field, f.code, f.detail) for f in error.fields] or UNSET,
+        changed=error.changed or UNSET,
     )
     return _encode(Err(re, refusal))
 

@@ -43,9 +43,13 @@ _WELCOME: Final = {
 }
 _REFUSAL: Final = RateLimited("You are sending too fast. Try again later.", retry_after=1.5)
 [_RESET] = protocol.push_resets([POSTED.conversation], "too_far_behind", _TOKEN)
+_NOT_SHOWN: Final = {"t", "v", "receiver_id", "mention_ids"}
 _STATE: Final = {
     "kind": "message",
-    **{name: value for name, value in msgspec.to_builtins(CHANGED).items() if name not in {"t", "v", "receiver_id"}},
+    **{name: value for name, value in msgspec.to_builtins(CHANGED).items() if name not in _NOT_SHOWN},
+    "pinned_at": None,
+    "reaction_counts": {},
+    "reply_preview": None,
     "changed": "1:3:91840",
     "seq": 12,
 }

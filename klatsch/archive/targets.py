@@ -1,0 +1,90 @@
+"""Reads the facts about a message that decide whether a person may change it, in one statement (D18)."""
+
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+import msgspec
+from django.db import connection
+
+from klatsch.core.ids import uuid_text
+
+
+class Wanted(NamedTuple):
+    """A message and the person who wants to change it: ids of 16 bytes."""
+
+    message_id: bytes
+    user_id: bytes
+
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """A message as it was at one moment, for a member of its conversation who wants to change it.
+
+    `epoch`, `partition` and `offset` are its position, and `changed_…` that of its last change. `edited_…` is the
+    position of its last edit, None without edits. `role` is the person's own. `pins` is the number of pinned messages
+    of the conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones.
+    """
+
+    message_id: str
+    user_id: str
+    username: str
+    role: str
+    conversation: str
+    kind: str
+    sender_id: str
+    sent_at_ms: int
+    deleted: bool
+    epoch: int
+    partition: int
+    offset: int
+    changed_epoch: int
+    changed_offset: int
+    edited_epoch: int | None
+    edited_offset: int | None
+    pinned: bool
+    pins: int
+    emojis: list[str]
+    own_emojis: list[str]
+
+    @property
+    def key(self) -> bytes:
+        """Returns the key of the conversation's records."""
+        return self.conversation.encode("ascii")
+
+    @property
+    def changed(self) -> str:
+        """Returns the position of the last change."""
+        return f"{self.changed_epoch}:{self.partition}:{self.changed_offset}"
+
+
+_FACTS: Final = """
+    SELECT wanted.message_id::text, u.id::text, u.username, mine.role, m.conversation_id::text, c.kind,
+        m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
+        m.changed_epoch, m.changed_offset, edit.epoch, edit."offset", m.pinned_at IS NOT NULL,
+        (SELECT count(*) FROM messaging_message p
+         WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
+        ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),
+        ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id)
+    FROM unnest(%s::uuid[], %s::uuid[]) AS wanted(message_id, user_id)
+    JOIN messaging_message m ON m.id = wanted.message_id
+    JOIN conversations_member mine
+      ON mine.conversation_id = m.conversation_id AND mine.user_id = wanted.user_id AND mine.active
+    JOIN conversations_conversation c ON c.id = m.conversation_id
+    JOIN accounts_user u ON u.id = wanted.user_id
+    LEFT JOIN LATERAL (
+        SELECT v.epoch, v."offset" FROM messaging_messageversion v
+        WHERE m.edited_at IS NOT NULL AND v.message_id = m.id
+        ORDER BY v.epoch DESC, v."offset" DESC LIMIT 1) edit ON true"""
+
+
+def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
+    """Returns the facts of those messages that exist and that their person may read."""
+    messages = [uuid_text(one.message_id) for one in wanted]
+    people = [uuid_text(one.user_id) for one in wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [messages, people])
+        rows = [Facts(*row) for row in cursor.fetchall()]
+    return {Wanted(_bytes(facts.message_id), _bytes(facts.user_id)): facts for facts in rows}
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
