@@ -38,6 +38,9 @@ class ConversationSerializer(serializers.Serializer[Any]):
     member_count = serializers.IntegerField()
     members = MemberSerializer(many=True, help_text=f"The first {MEMBERS_SHOWN} members. `…/members` lists all.")
     last_message = MessageSerializer(allow_null=True)
+    muted_until = serializers.DateTimeField(
+        allow_null=True, help_text="The end of your mute; null if you have not muted the conversation."
+    )
     unread = serializers.IntegerField(allow_null=True, help_text="Number of unread messages. Always null for now.")
 
 

@@ -32,13 +32,14 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     member_count: int
     members: msgspec.Raw
     last_message: MessageView | None
+    muted_until: str | None
     unread: int | None = None
 
 
 # In milliseconds, like a page's key: a key that is less exact than the order would skip rows.
 _UPDATED = "coalesce(state.last_sent_at, date_trunc('milliseconds', c.created_at))"
 _MINE: Final = f"""
-    SELECT c.id, c.kind, c.title, {_UPDATED} AS updated_at, state.last_message
+    SELECT c.id, c.kind, c.title, {_UPDATED} AS updated_at, state.last_message, mine.muted_until
     FROM conversations_member mine
     JOIN conversations_conversation c ON c.id = mine.conversation_id
     LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
@@ -54,7 +55,9 @@ def _views(which: str, order: str = "") -> str:
            (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role))
             FROM (SELECT user_id, role FROM conversations_member
                   WHERE conversation_id = v.id AND active ORDER BY id LIMIT {MEMBERS_SHOWN}) shown
-            JOIN accounts_user u ON u.id = shown.user_id)::text
+            JOIN accounts_user u ON u.id = shown.user_id)::text,
+           CASE WHEN v.muted_until > now()
+                THEN to_char(v.muted_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END
     FROM ({which}) v
     LEFT JOIN messaging_message m ON m.id = v.last_message
     LEFT JOIN accounts_user s ON s.id = m.sender_id
@@ -99,7 +102,7 @@ def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationVie
 
 
 def _view_of(row: tuple[Any, ...]) -> ConversationView:
-    *own, members = row[MESSAGE_WIDTH:]
+    *own, members, muted_until = row[MESSAGE_WIDTH:]
     last_message = None if row[0] is None else view_of(row)
-    values = [*own, msgspec.Raw(members), last_message]
+    values = [*own, msgspec.Raw(members), last_message, muted_until]
     return ConversationView(*values)

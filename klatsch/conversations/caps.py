@@ -45,7 +45,7 @@ def check_changes(changes: Buckets, person_id: UUID, people: int, now_s: float) 
     """Raises RateLimited when a person changes groups too fast. The cost grows with the people who are told of it."""
     if wait_s := changes.take(str(person_id), now_s, tokens_for(people)):
         CAPPED.labels("group_changes").inc()
-        raise RateLimited("You are changing groups too fast. Try again later.", retry_after=round(wait_s, 3))
+        raise RateLimited("You are making changes too fast. Try again later.", retry_after=round(wait_s, 3))
 
 
 def _find_full(cursor: Any, people: Collection[UUID], most: int) -> str | None:

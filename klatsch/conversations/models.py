@@ -38,6 +38,7 @@ class Member(models.Model):
     active = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
     joined_at = models.DateTimeField(auto_now_add=True)
+    muted_until = models.DateTimeField(null=True)  # the person's own choice: neither version nor record know it
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation", "user"], name="member_once"),)

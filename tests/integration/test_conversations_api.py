@@ -34,7 +34,7 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
     assert made.status_code == 201
     view = made.json()
     assert view.keys() == {
-        "id", "kind", "title", "members", "member_count", "last_message", "unread", "updated_at",
+        "id", "kind", "title", "members", "member_count", "last_message", "muted_until", "unread", "updated_at",
     }  # fmt: skip
     assert (view["kind"], view["title"], view["unread"], view["last_message"]) == ("group", "Tea ☕", None, None)
     assert [(member["user"], member["role"]) for member in view["members"]] == [("ana", "owner"), ("bob", "member")]
