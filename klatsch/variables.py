@@ -168,6 +168,7 @@ _SENDS = (
         0,
         10**6,
     ),
+    Variable("KLATSCH_BLOCKS_PER_PERSON", int, 1_000, "People whom a person may block.", 1, 10**5),
     Variable(
         "KLATSCH_RING_SECONDS",
         int,

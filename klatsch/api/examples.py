@@ -62,6 +62,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "muted_until": None,
         "unread": None,
     },
+    "Block": {"user": "bob", "user_id": _BOB["id"], "blocked_at": NOW},
     "MuteBody": {"until": _LATER},
     "Mute": {"muted_until": _LATER},
     "MemberBody": {"username": "bob"},

@@ -47,6 +47,7 @@ class MemberState(msgspec.Struct, frozen=True):
     active: bool
     role: str
     version: int
+    blocked: bool = False
 
 
 @dataclass(slots=True)
@@ -137,7 +138,7 @@ _WITH_STANDINGS: Final = f"""
 # A membership is told where it first changed: before all messages of that person since.
 _MEMBERS: Final = f"""
     SELECT someone.conversation_id::text, u.username, u.id::text, mine.active, mine.role, mine.version,
-        someone.in_partition, someone.at_offset, someone.found
+        mine.blocked_by_id IS NOT NULL, someone.in_partition, someone.at_offset, someone.found
     FROM (
         SELECT asked.conversation_id, asked.in_partition, one.user_id, min(one."offset") AS at_offset,
             count(*) OVER () AS found
@@ -189,7 +190,7 @@ def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place
     page.reached = min((end for end in (_end_of(standings), _end_of(messages)) if end is not None), default=None)
     for row in standings:
         if row[1] is not None and _is_told(row, page.reached):
-            page.members.setdefault(row[0], []).append(MemberState(*row[1:6]))
+            page.members.setdefault(row[0], []).append(MemberState(*row[1:7]))
     page.messages = [view_of(row) for row in messages if _is_told(row, page.reached)]
     return page
 

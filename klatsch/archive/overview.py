@@ -43,7 +43,9 @@ _MINE: Final = f"""
     FROM conversations_member mine
     JOIN conversations_conversation c ON c.id = mine.conversation_id
     LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
-    WHERE mine.user_id = %(user)s AND mine.active"""
+    WHERE mine.user_id = %(user)s AND mine.active AND (
+        c.kind = 'group' OR state.conversation_id IS NOT NULL OR NOT EXISTS (  -- made by a block, without a message
+            SELECT FROM conversations_member b WHERE b.conversation_id = c.id AND b.blocked_by_id IS NOT NULL))"""
 
 
 def _views(which: str, order: str = "") -> str:

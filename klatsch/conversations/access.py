@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 
+from klatsch.core.errors import Blocked, Forbidden
+
 
 class Access(msgspec.Struct, frozen=True, gc=False):
     """A member's right to write, with what messages say of the conversation; encoded once and used for each send.
@@ -45,3 +47,14 @@ class Access(msgspec.Struct, frozen=True, gc=False):
             sender_bytes=sender[0].bytes,
             member_count=member_count,
         )
+
+
+def check_blocks(*, blocked: bool, blocking: bool) -> None:
+    """Raises Blocked for a person whom the other one has blocked, and Forbidden for one who has blocked the other.
+
+    The second is refused because the other person could not answer. Nothing of theirs would be void.
+    """
+    if blocked:
+        raise Blocked("This person has blocked you.")
+    if blocking:
+        raise Forbidden("You have blocked this person. Unblock them first.")

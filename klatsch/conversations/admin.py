@@ -29,8 +29,8 @@ class ConversationAdmin(ReadOnlyAdmin):
 
 @admin.register(Member)
 class MemberAdmin(ReadOnlyAdmin):
-    list_display = ("user", "conversation", "role", "active", "version", "joined_at")
+    list_display = ("user", "conversation", "role", "active", "blocked_by", "version", "joined_at")
     list_filter = ("active", "role", "conversation__kind")
-    list_select_related = ("user", "conversation")
+    list_select_related = ("user", "conversation", "blocked_by")
     search_fields = ("=conversation__id", "user__username")
     ordering = ("-joined_at",)

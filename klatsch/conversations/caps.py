@@ -25,6 +25,8 @@ _FULL: Final = """
       AND (SELECT count(*) FROM conversations_member m WHERE m.user_id = u.id AND m.active) >= %s
     ORDER BY u.username LIMIT 1"""
 
+_BLOCKS: Final = "SELECT count(*) FROM conversations_member WHERE blocked_by_id = %s"
+
 
 def check_room(*, beginner: UUID | None, added: Collection[UUID] = ()) -> None:
     """Raises LimitReached when `beginner` or one of the `added` people is in too many conversations already.
@@ -39,6 +41,18 @@ def check_room(*, beginner: UUID | None, added: Collection[UUID] = ()) -> None:
             raise _reached(f"You are in {most} conversations, which is the limit. Leave one first.")
         if most and (full := _find_full(cursor, added, most - most // OWN_SHARE)):
             raise _reached(f"{full} is in too many conversations and cannot be added to another.")
+
+
+def check_block_room(person_id: UUID) -> None:
+    """Raises LimitReached when a person blocks as many people as allowed. Locks the person's row."""
+    most: int = settings.ENV["KLATSCH_BLOCKS_PER_PERSON"]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [[person_id]])
+        cursor.execute(_BLOCKS, [person_id])
+        [count] = cursor.fetchone()
+    if count >= most:
+        CAPPED.labels("blocks").inc()
+        raise LimitReached(f"You have blocked {most} people, which is the limit. Unblock somebody first.")
 
 
 def check_changes(changes: Buckets, person_id: UUID, people: int, now_s: float) -> None:

@@ -38,11 +38,21 @@ class Member(models.Model):
     active = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
     joined_at = models.DateTimeField(auto_now_add=True)
+    # Set in direct conversations only, where the blocker is the other person: this member cannot write (blocks.py).
+    blocked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    blocked_at = models.DateTimeField(null=True)
     muted_until = models.DateTimeField(null=True)  # the person's own choice: neither version nor record know it
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation", "user"], name="member_once"),)
-        indexes = (models.Index(fields=["user", "conversation"], name="conversations_of_user"),)
+        indexes = (
+            models.Index(fields=["user", "conversation"], name="conversations_of_user"),
+            models.Index(
+                fields=["blocked_by", "user"], condition=models.Q(blocked_by__isnull=False), name="blocks_of_user"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.conversation_id}"

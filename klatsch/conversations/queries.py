@@ -13,8 +13,8 @@ import msgspec
 from django.db import connection
 from django.db.models import QuerySet
 
-from klatsch.accounts.queries import is_username
-from klatsch.conversations.access import Access
+from klatsch.accounts.queries import Person, is_username
+from klatsch.conversations.access import Access, check_blocks
 from klatsch.conversations.models import Member
 from klatsch.core.errors import BadRequest, Forbidden, NotFound
 from klatsch.core.ids import direct_conversation_id
@@ -27,10 +27,11 @@ _STANDINGS = """
     SELECT mine.user_id, c.id, c.kind, mine.active, mine.version, peer.id, peer.username,
            coalesce(peer.is_active, true), c.member_count,
            EXISTS (SELECT FROM eventlog_outboxentry o
-                   WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL)
+                   WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL),
+           mine.blocked_by_id IS NOT NULL, coalesce(other.blocked, false)
     FROM conversations_member mine
     JOIN conversations_conversation c ON c.id = mine.conversation_id
-    LEFT JOIN LATERAL (SELECT user_id FROM conversations_member theirs
+    LEFT JOIN LATERAL (SELECT user_id, blocked_by_id IS NOT NULL AS blocked FROM conversations_member theirs
                        WHERE c.kind = 'direct' AND theirs.conversation_id = c.id AND theirs.user_id <> mine.user_id
                        LIMIT 1) other ON true
     LEFT JOIN accounts_user peer ON peer.id = other.user_id
@@ -40,7 +41,7 @@ _ROWS_AT_ONCE = 500
 _STANDING = _STANDINGS + " AND mine.conversation_id = %s"
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
-_PERSON = "SELECT id, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
+_PERSON = "SELECT id, username, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
 _MEMBERS = Keyset(
     ("username",),
     lambda way: (
@@ -60,7 +61,8 @@ ROLES: Final = Member.Role.choices
 class Standing(msgspec.Struct, frozen=True, gc=False):
     """A person's membership in one conversation. `peer` is the other person of a direct one, None in a group.
 
-    While `waiting`, a membership record of the conversation may still be missing from the log.
+    While `waiting`, a membership record of the conversation may still be missing from the log. The person is `blocked`
+    by the peer, or `blocking` the peer.
     """
 
     conversation_id: UUID
@@ -72,6 +74,19 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     peer_active: bool
     member_count: int
     waiting: bool
+    blocked: bool = False
+    blocking: bool = False
+
+    @property
+    def may_write(self) -> bool:
+        """Returns whether `check_may_write` passes."""
+        return self.peer_active and not self.blocked and not self.blocking
+
+    def check_may_write(self) -> None:
+        """Raises Forbidden (to an inactive peer, or to one whom the person has blocked) or Blocked."""
+        if not self.peer_active:
+            raise Forbidden("This person's account is deactivated. You cannot write to them.")
+        check_blocks(blocked=self.blocked, blocking=self.blocking)
 
     def access(self, user_id: UUID, username: str) -> Access:
         """Returns the right to write. The caller has checked that the membership is `active` and not `waiting`."""
@@ -118,10 +133,9 @@ def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Sta
 
 
 def get_access(*, sender_id: UUID, sender_username: str, conversation_id: UUID, log: LogWriter) -> Access:
-    """Returns the right to write; raises NotFound, Unavailable, and Forbidden when the peer is inactive."""
+    """Returns the right to write; raises NotFound, Unavailable, and what `Standing.check_may_write` raises."""
     standing = get_standing(user_id=sender_id, conversation_id=conversation_id, log=log)
-    if not standing.peer_active:
-        raise Forbidden("This person's account is deactivated. You cannot write to them.")
+    standing.check_may_write()
     return standing.access(sender_id, sender_username)
 
 
@@ -136,19 +150,24 @@ def get_direct_id(*, user_id: UUID, username: str) -> UUID:
 
     An inactive person is found only by people who share a direct conversation with them.
     """
+    return direct_conversation_id(user_id, get_peer(user_id=user_id, username=username).id)
+
+
+def get_peer(*, user_id: UUID, username: str) -> Person:
+    """Returns the other person of a direct conversation, whether it exists yet or not, like `get_direct_id`."""
     check_username(username)
     with connection.cursor() as cursor:
         cursor.execute(_PERSON, [username])
         row = cursor.fetchone()
     if row is None:
         raise no_such_person(username)
-    peer_id, active = row
-    if peer_id == user_id:
-        raise BadRequest("You cannot have a conversation with yourself.")
-    conversation_id = direct_conversation_id(user_id, peer_id)
-    if not active and not _is_member(user_id, conversation_id):
+    *person, active = row
+    peer = Person(*person)
+    if peer.id == user_id:
+        raise BadRequest("You cannot do this with yourself.")
+    if not active and not _is_member(user_id, direct_conversation_id(user_id, peer.id)):
         raise no_such_person(username)
-    return conversation_id
+    return peer
 
 
 def list_members(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from klatsch.conversations.access import Access
+from klatsch.conversations.access import Access, check_blocks
 from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import check_username, no_such_person, place_of
@@ -33,8 +33,11 @@ _known_ids: dict[str, UUID] = {}
 
 _FIND = """
     SELECT u.id, u.username, c.id IS NOT NULL,
-           EXISTS (SELECT FROM eventlog_outboxentry o WHERE o.place = %s AND o.relayed_at IS NULL)
+           EXISTS (SELECT FROM eventlog_outboxentry o WHERE o.place = %s AND o.relayed_at IS NULL),
+           coalesce(mine.version, 1), mine.blocked_by_id IS NOT NULL, theirs.blocked_by_id IS NOT NULL
     FROM accounts_user u LEFT JOIN conversations_conversation c ON c.id = %s
+    LEFT JOIN conversations_member mine ON mine.conversation_id = c.id AND mine.user_id = %s
+    LEFT JOIN conversations_member theirs ON theirs.conversation_id = c.id AND theirs.user_id = u.id
     WHERE lower(u.username) = lower(%s) AND u.is_active"""
 _MAKE = """
     INSERT INTO conversations_conversation (id, kind, title, created_at) VALUES (%s, 'direct', '', now())
@@ -45,26 +48,44 @@ class _Direct(NamedTuple):
     receiver: tuple[UUID, str]
     is_made: bool
     is_waiting: bool
+    version: int
+    blocked: bool
+    blocking: bool
+
+
+class DirectAccess(NamedTuple):
+    """The right to write to a person, and the version of one's own membership."""
+
+    access: Access
+    version: int
 
 
 def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> Access:
     """Returns the right to write to a person, creating the conversation on first use. Takes one statement later on.
 
     Two people who first write at the same time get the same conversation. On return its membership record is in the
-    log. Raises BadRequest (to oneself), NotFound (to an unknown or inactive person), LimitReached, Unavailable.
+    log. Raises BadRequest (to oneself), NotFound (to an unknown or inactive person), Blocked (by that person),
+    Forbidden (to a person whom one has blocked), LimitReached, Unavailable.
     """
+    return open_direct(sender=sender, receiver_username=receiver_username, log=log).access
+
+
+def open_direct(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> DirectAccess:
+    """Returns what `ensure_direct_conversation` returns, with the version that a gateway's cache needs."""
     check_username(receiver_username)
     if receiver_username.lower() == sender[1].lower():
         raise BadRequest("You cannot write to yourself.")
     direct = _find_direct(sender[0], receiver_username)
+    check_blocks(blocked=direct.blocked, blocking=direct.blocking)
     conversation_id = direct_conversation_id(sender[0], direct.receiver[0])
     if not direct.is_made:
         _make_direct(conversation_id, (sender, direct.receiver))
     if direct.is_waiting or not direct.is_made:
         outbox.relay_records(log, place=place_of(conversation_id))
-    return Access.of(
+    access = Access.of(
         conversation=conversation_id, kind=Conversation.Kind.DIRECT.value, sender=sender, receiver=direct.receiver
     )
+    return DirectAccess(access, direct.version)
 
 
 def _find_direct(sender_id: UUID, username: str) -> _Direct:
@@ -73,17 +94,17 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
     guess = _known_ids.get(name, sender_id)
     conversation_id = direct_conversation_id(sender_id, guess)
     with connection.cursor() as cursor:
-        cursor.execute(_FIND, [place_of(conversation_id), conversation_id, username])
+        cursor.execute(_FIND, [place_of(conversation_id), conversation_id, sender_id, username])
         row = cursor.fetchone()
     if row is None:
         raise no_such_person(username)
-    receiver_id, receiver_username, is_made, is_waiting = row
+    receiver_id, receiver_username, *direct = row
     if receiver_id != guess:
         if len(_known_ids) >= KNOWN_IDS_MOST:
             _known_ids.clear()
         _known_ids[name] = receiver_id
         return _find_direct(sender_id, username)
-    return _Direct((receiver_id, receiver_username), is_made, is_waiting)
+    return _Direct((receiver_id, receiver_username), *direct)
 
 
 def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> None:
@@ -92,15 +113,24 @@ def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UU
     The first of `people` begins the conversation and needs room for it. The other does not need room: otherwise
     strangers could use up how many people may write to somebody.
     """
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+    with transaction.atomic(durable=True):
+        insert_direct(conversation_id, people, beginner=people[0][0])
+
+
+def insert_direct(
+    conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]], *, beginner: UUID | None
+) -> None:
+    """Creates the conversation with its record in the present transaction, unless it exists. `beginner` needs room."""
+    with connection.cursor() as cursor:
         cursor.execute(_MAKE, [conversation_id])
         if cursor.rowcount == 0:
             return
-        check_room(beginner=people[0][0])
-        conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
-        members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
-        Member.objects.bulk_create(member for member, _ in members)
-        promise_members(conversation, members)
+    if beginner is not None:
+        check_room(beginner=beginner)
+    conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
+    members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
+    Member.objects.bulk_create(member for member, _ in members)
+    promise_members(conversation, members)
 
 
 def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:
@@ -131,4 +161,5 @@ def _membership(member: Member, username: str) -> records.Membership:
         active=member.active,
         role=cast("records.Role", member.role),
         version=member.version,
+        blocked=member.blocked_by_id is not None,
     )

@@ -74,7 +74,7 @@ class NotAuthenticated(KlatschError):
 class Forbidden(KlatschError):
     code = "forbidden"
     status = 403
-    means = "You are not allowed to do this, or the other person's account is deactivated."
+    means = "You are not allowed to do this, you have blocked the other person, or their account is deactivated."
 
 
 class NotAMember(KlatschError):

@@ -121,5 +121,5 @@ class Arrivals:
             return
         access = standing.access(UUID(person.user_id), person.username)
         self._hub.admit(person, access, standing.version)
-        if standing.waiting or not standing.peer_active:
+        if standing.waiting or not standing.may_write:
             self._hub.ask_again(person, access)

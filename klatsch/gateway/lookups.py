@@ -10,9 +10,9 @@ from uuid import UUID
 from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import get_standing, no_such_conversation
-from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.conversations.services import open_direct
 from klatsch.core.caps import AtOnce
-from klatsch.core.errors import Conflict, Forbidden, Unavailable
+from klatsch.core.errors import Conflict, Unavailable
 from klatsch.eventlog.log import LogWriter
 from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
@@ -67,22 +67,22 @@ class Lookups:
     async def find_access(
         self, person: ConnectedPerson, conversation: str | None, to: str | None
     ) -> tuple[Access, int]:
-        """Returns the right to write and its version; raises NotFound, Forbidden, BadRequest, Unavailable."""
+        """Returns the right to write and its version; raises NotFound, Forbidden, Blocked, BadRequest,
+        Unavailable.
+        """
         with self._at_once.enter(person.user_id):
             return await self._threads.run(lambda: self._ask_access(person, conversation, to))
 
     def _ask_access(self, person: ConnectedPerson, conversation: str | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)
         if to is not None:
-            access = ensure_direct_conversation(sender=(user_id, person.username), receiver_username=to, log=self._log)
-            return access, 1  # a direct conversation's members never change
+            return open_direct(sender=(user_id, person.username), receiver_username=to, log=self._log)
         try:
             conversation_id = UUID(conversation or "")
         except ValueError as error:
             raise no_such_conversation() from error
         standing = get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
-        if not standing.peer_active:
-            raise Forbidden("This person's account is deactivated. You cannot write to them.")
+        standing.check_may_write()
         return standing.access(user_id, person.username), standing.version
 
     def close(self) -> None:

@@ -11,15 +11,16 @@ from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.archive.progress import Progress
 from klatsch.conversations.access import Access
 from klatsch.core.caps import AtOnce
-from klatsch.core.errors import Conflict, InvalidContent, NotAMember, Unknown
+from klatsch.core.errors import Conflict, InvalidContent, KlatschError, Unknown
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
-from klatsch.messaging.outcomes import counted
+from klatsch.messaging.outcomes import counted, refusal_of
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.postgres.base import release_connection
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
+from klatsch.records.judge import Verdict as Void
 from klatsch.records.messages import MessagePosted
 
 _log = structlog.get_logger(__name__)
@@ -64,10 +65,10 @@ class _ReportSlot:
 def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> Posted:
     """Sends a message and returns its outcome; blocks for at most about both deadlines of the route.
 
-    A retry of the same `client_id` returns the original. Raises Conflict when that has another body, NotAMember when
-    the sender's removal came before it, and InvalidContent when the archive refused it. Raises Unknown when the log
-    did not report in time. Raises what `send_message` and `find_earlier` raise, which have appended nothing. The draft
-    has passed `check_draft`.
+    A retry of the same `client_id` returns the original. Raises Conflict when that has another body, NotAMember or
+    Blocked when the sender was removed or blocked before it, and InvalidContent when the archive refused it. Raises
+    Unknown when the log did not report in time. Raises what `send_message` and `find_earlier` raise, which have
+    appended nothing. The draft has passed `check_draft`.
     """
     epoch = route.progress.epoch  # read now: a failure after the append would come too late
     if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
@@ -77,7 +78,7 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
         log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take, trace=current_trace()
     )
     position = _wait_for_report(slot, route.report_s, epoch)
-    message = _read_archived(route, sent, position)
+    message = _read_archived(route, access, sent, position)
     if message is not None:
         return Posted(message, archived=True)
     logged = view_of_posted(msgspec.json.decode(sent.value, type=MessagePosted), str(position))
@@ -106,7 +107,7 @@ def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Positi
     return Position(epoch, report.partition, report.offset)
 
 
-def _read_archived(route: Route, sent: SentMessage, position: Position) -> MessageView | None:
+def _read_archived(route: Route, access: Access, sent: SentMessage, position: Position) -> MessageView | None:
     """Returns the archived message, or None while the archive is behind; raises the archive's refusal."""
     if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
         return None
@@ -120,7 +121,7 @@ def _read_archived(route: Route, sent: SentMessage, position: Position) -> Messa
         return _check_same(verdict.message, verdict.digest, sent)
     if verdict.next_offset <= position.offset:
         return None  # a hint of another epoch's persister ended the wait
-    raise _refusal(verdict)
+    raise _refusal(verdict, access)
 
 
 def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> MessageView:
@@ -129,8 +130,9 @@ def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> Messa
     return message
 
 
-def _refusal(verdict: Verdict) -> InvalidContent | NotAMember:
+def _refusal(verdict: Verdict, access: Access) -> KlatschError:
     """Returns the reason why a record that the archive has passed is not in it."""
     if verdict.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
-    return NotAMember("You were removed from this conversation before the message arrived.")
+    # Nobody is ever removed from a direct conversation, nor blocked in a group.
+    return refusal_of(Void.BLOCKED if access.kind == "direct" else Void.REMOVED)

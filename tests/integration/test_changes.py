@@ -171,6 +171,14 @@ def test_who_was_added_since_is_told_with_their_standing_of_now() -> None:
     assert read(8).members == {}
 
 
+def test_who_is_blocked_since_is_told_so() -> None:
+    changed_standing(BOB, offset=7)
+    Member.objects.filter(conversation_id=TEA, user_id=BOB.id).update(blocked_by=ANA.id)
+    [bob] = read(5).members[str(TEA)]
+
+    assert (bob.user, bob.active, bob.blocked) == ("bob", True, True)
+
+
 def test_of_a_conversation_that_one_has_left_only_ones_own_standing_is_told() -> None:
     archive(in_group(BOB), "after", offset=9)
     changed_standing(ANA, offset=7, active=False)

@@ -12,7 +12,7 @@ from klatsch.archive.models import DeadLetter
 from klatsch.conversations.access import Access
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.caps import AtOnce
-from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotArchivedYet, Unavailable, Unknown
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, NotAMember, NotArchivedYet, Unavailable, Unknown
 from klatsch.core.ids import uuid7
 from klatsch.eventlog.log import Entry, LogError, Record, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
@@ -171,13 +171,15 @@ def test_another_body_under_the_same_client_id_is_a_conflict(route: Route, acces
         post(route, access, Draft("something else", draft.client_id))
 
 
-def test_a_record_that_the_archive_passed_without_keeping_it_was_void(
+def test_a_record_that_the_archive_passed_without_keeping_it_was_void_for_the_one_reason_that_its_kind_has(
     route: Route, access: Access, progress: Archive
 ) -> None:
     progress.store = lambda partition, offset: archive_up_to(partition, offset + 1)
 
-    with pytest.raises(NotAMember):
+    with pytest.raises(Blocked):
         post(route, access, fresh())
+    with pytest.raises(NotAMember):
+        post(route, msgspec.structs.replace(access, kind="group", receiver=None, receiver_id=None), fresh())
 
 
 def test_a_record_that_went_to_the_dead_letters_is_invalid_content(
@@ -241,7 +243,7 @@ def test_an_old_client_id_that_names_nothing_yet_is_sent(
 ) -> None:
     progress.store = lambda partition, offset: archive_up_to(partition, offset + 1)
     draft = Draft("hi", "monday-1")
-    with pytest.raises(NotAMember):
+    with pytest.raises(Blocked):
         post(route, access, draft)  # nobody stored it
 
     assert len(messages_of(log)) == 1

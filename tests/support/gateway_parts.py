@@ -122,6 +122,7 @@ def standing_of(
     active: bool = True,
     peer: tuple[UUID | None, str | None] = (None, None),
     peer_active: bool = True,
+    blocked: bool = False,
 ) -> Standing:
     """What PostgreSQL says of somebody's place in a conversation; in a direct one with a peer."""
     return Standing(
@@ -134,6 +135,7 @@ def standing_of(
         peer_active=peer_active,
         member_count=access.member_count,
         waiting=False,
+        blocked=blocked,
     )
 
 

@@ -273,8 +273,12 @@ class Feed:
 
     def _admit(self, event: MembersChanged, change: Membership) -> None:
         person = self._hub.people.get(change.user_id)
-        if person is not None:
-            self._hub.admit(person, access_from_record(person, event), change.version)
+        if person is None:
+            return
+        access = access_from_record(person, event)
+        self._hub.admit(person, access, change.version)
+        if any(member.blocked for member in event.members):  # neither writes to the other: PostgreSQL knows who may not
+            self._hub.ask_again(person, access)
 
     def _expel(self, record: Record, key: bytes, change: Membership) -> None:
         # An absent client learns of the removal from this record, the last of the conversation that they may get.

@@ -132,6 +132,7 @@ class ArchivedMember(msgspec.Struct, frozen=True):
     active: bool
     role: Role
     version: int
+    blocked: bool = False
 
 
 class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="members"):

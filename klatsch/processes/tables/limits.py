@@ -140,6 +140,7 @@ def _people() -> tuple[tuple[str, str], ...]:
                 f"{of_a_person - of_a_person // OWN_SHARE:,}"
             ),
         ),
+        ("people whom a person blocks", f"{_setting('KLATSCH_BLOCKS_PER_PERSON')}, else 409 `limit_reached`"),
         ("old `client_id`s of a person that are looked up at once", f"{AT_ONCE_MOST}, else `unavailable`"),
         (
             "requests of a person that wait for the archive, or change a group, at once",

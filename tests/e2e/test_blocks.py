@@ -1,0 +1,191 @@
+"""Blocks on real processes: whoever is blocked is refused over WebSocket and REST, and what was on its way is void."""
+
+import asyncio
+import time
+from uuid import UUID
+
+import httpx
+
+from klatsch.conversations.access import Access
+from klatsch.core.ids import uuid7
+from klatsch.eventlog.kafka_connection import KafkaConnection
+from klatsch.eventlog.kafka_writer import KafkaWriter
+from klatsch.messaging.sending import Draft, send_message
+from tests.e2e.client import Attempt, Client
+from tests.e2e.histories import archived
+from tests.e2e.rest import Rest
+from tests.e2e.talk import Open, OpenRest
+from tests.support.process import GatewayProcess, PersisterProcess, stopped
+from tests.support.system import Person, System
+
+_TRIES = 40
+_PARTITIONS = 12
+
+
+async def change(api: Rest, method: str, person: Person) -> None:
+    answer = await api.http.request(method, f"blocks/{person.username}")
+    assert answer.status_code == httpx.codes.NO_CONTENT, answer.text
+
+
+async def test_a_blocked_person_is_refused_everywhere_and_neither_log_nor_archive_nor_a_socket_sees_anything(
+    system: System,
+    gateway_a: GatewayProcess,
+    gateway_b: GatewayProcess,
+    persister: PersisterProcess,
+    connect: Open,
+    rest: OpenRest,
+    ana: Person,
+    bob: Person,
+) -> None:
+    owner, blocked = rest(gateway_a, ana), rest(gateway_b, bob)
+    reader, writer, other = (
+        await connect(gateway_a, ana),
+        await connect(gateway_b, bob),
+        await connect(gateway_a, bob),
+    )
+    assert (await writer.send("before", to=ana.username)).ok
+    await reader.received("before")
+    direct = str(reader.history.messages[0]["conversation"])
+    await change(owner, "PUT", bob)
+    for client in (reader, writer, other):
+        await client.until(lambda c=client: c.history.pushes("members"), "the record of the block")  # type: ignore[misc]  # bound as a default
+    size = system.log.size()
+    for client in (writer, other):
+        assert (await client.send("refused", to=ana.username)).code == "blocked"
+        assert (await client.send("refused", conversation=direct)).code == "blocked"
+    assert (await reader.send("refused", to=bob.username)).code == "forbidden"
+    for gateway in (gateway_a, gateway_b):
+        api = rest(gateway, bob)
+        for path in (f"users/{ana.username}/messages", f"conversations/{direct}/messages"):
+            answer = await api.http.post(path, json={"content": "refused"})
+            assert (answer.status_code, answer.json()["code"]) == (403, "blocked")
+    assert system.log.size() == size
+    late = await connect(gateway_b, bob)  # who comes now reads of the block in PostgreSQL
+    assert (await late.send("refused", conversation=direct)).code == "blocked"
+    assert system.log.size() == size
+    history = await blocked.history(f"users/{ana.username}/messages")
+    assert [message["content"] for message in history] == ["before"]
+    await change(owner, "DELETE", bob)
+    assert (await writer.send("after", conversation=direct)).ok
+    assert (await reader.send("answer", to=bob.username)).ok
+    await reader.received("after")
+    await asyncio.to_thread(system.wait_archived)
+    assert [row.content for row in archived(system, direct)] == ["before", "after", "answer"]
+    assert reader.history.contents == ["before", "after"]
+
+
+async def test_a_send_that_was_under_way_when_its_sender_was_blocked_is_answered_blocked_and_void_for_all(
+    system: System,
+    gateway_a: GatewayProcess,
+    gateway_b: GatewayProcess,
+    persister: PersisterProcess,
+    connect: Open,
+    rest: OpenRest,
+    ana: Person,
+    bob: Person,
+) -> None:
+    api = rest(gateway_a, ana)
+    reader, other = await connect(gateway_a, ana), await connect(gateway_b, ana)
+    writer = await connect(gateway_b, bob)
+    said: list[str] = []
+    size = 0
+    for number in range(_TRIES):
+        said.append(f"{number}: unblocked")
+        assert (await writer.send(said[-1], to=ana.username)).ok
+        size = system.log.size()
+        late = await _send_while_being_blocked(gateway_b, api, writer, ana, bob)
+        assert late.code == "blocked"
+        if system.log.size() == size + 2:
+            break  # the block, and the late one after it
+        await change(api, "DELETE", bob)  # the gateway had read of the block before it read the frame
+    else:
+        raise AssertionError("no send was under way when its sender was blocked")
+    await change(api, "DELETE", bob)
+    said.append("after")
+    assert (await writer.send("after", to=ana.username)).ok
+    for client in (reader, other):
+        await client.received("after")
+        assert client.history.contents == said
+    direct = str(reader.history.messages[0]["conversation"])
+    await asyncio.to_thread(system.wait_archived)
+    rows = archived(system, direct)
+    assert [(row.content, row.seq) for row in rows] == [(content, n + 1) for n, content in enumerate(said)]
+
+
+async def _send_while_being_blocked(
+    gateway: GatewayProcess, api: Rest, writer: Client, ana: Person, bob: Person
+) -> Attempt:
+    """The frame lies in the stopped gateway's socket, and the block stands in the log."""
+    with stopped(gateway.pid):
+        attempt = await writer.post("too late", to=ana.username)
+        await change(api, "PUT", bob)
+    await writer.answered([attempt])
+    return attempt
+
+
+async def test_a_record_of_a_blocked_person_is_void_also_for_a_gateway_that_starts_later(
+    system: System,
+    gateway_a: GatewayProcess,
+    gateway_b: GatewayProcess,
+    persister: PersisterProcess,
+    connect: Open,
+    rest: OpenRest,
+    ana: Person,
+    bob: Person,
+) -> None:
+    api, theirs = rest(gateway_a, ana), rest(gateway_b, bob)
+    reader, writer = await connect(gateway_a, ana), await connect(gateway_b, bob)
+    await writer.send("before", to=ana.username)
+    await reader.received("before")
+    [first] = reader.history.messages
+    people = [(UUID((await one.get("me"))["id"]), name.username) for one, name in ((theirs, bob), (api, ana))]
+    access = Access.of(conversation=UUID(first["conversation"]), kind="direct", sender=people[0], receiver=people[1])
+    await change(api, "PUT", bob)
+    later = system.new_gateway("later")
+    await asyncio.to_thread(later.start)
+    clients = [reader, await connect(gateway_b, ana), await connect(later, ana)]
+    _append_as(system, access, "void")
+    await change(api, "DELETE", bob)
+    _append_as(system, access, "in force")
+    for client in clients:
+        await client.received("in force")
+        assert "void" not in client.history.contents
+    await asyncio.to_thread(system.wait_archived)
+    assert [row.content for row in archived(system, first["conversation"])] == ["before", "in force"]
+
+
+def _append_as(system: System, access: Access, content: str) -> None:
+    """As a gateway would that has not read of anything yet; in the log on return."""
+    writer = KafkaWriter(KafkaConnection(system.log.bootstrap_servers), system.log.topic, _PARTITIONS)
+    now_ms = time.time_ns() // 1_000_000
+    send_message(log=writer, access=access, draft=Draft(content, uuid7(now_ms)), now_ms=now_ms)
+    assert writer.close(10) == 0
+
+
+async def test_a_client_that_was_away_is_told_who_is_blocked(
+    system: System,
+    gateway_a: GatewayProcess,
+    gateway_b: GatewayProcess,
+    persister: PersisterProcess,
+    connect: Open,
+    rest: OpenRest,
+    ana: Person,
+    bob: Person,
+) -> None:
+    writer = await connect(gateway_b, bob)
+    await writer.send("before", to=ana.username)
+    [first] = [attempt for attempt in writer.history.attempts if attempt.ok]
+    token = writer.token
+    await writer.close()
+    await change(rest(gateway_a, ana), "PUT", bob)
+    await asyncio.to_thread(system.wait_archived)
+    fresh = system.new_gateway("fresh")  # holds nothing in memory: what is missing comes from the archive
+    await asyncio.to_thread(fresh.start)
+    back = await connect(fresh, bob, resume=token)
+    told = [
+        frame["d"]["members"]
+        for frame in back.history.frames
+        if frame.get("t") in {"members", "state"} and "members" in frame["d"]
+    ]
+    assert {m["user"]: m["blocked"] for m in told[-1]} == {ana.username: False, bob.username: True}
+    assert first.ok
