@@ -152,6 +152,14 @@ _SENDS = (
         "KLATSCH_ARCHIVE_WAIT_MS", int, 2_000, "Time that a REST send waits for the archive before 202 (ms).", 0, 30_000
     ),
     Variable(
+        "KLATSCH_EDIT_WINDOW_SECONDS",
+        int,
+        0,
+        "Time after sending in which a message may be edited (s). 0 means for ever.",
+        0,
+        10**9,
+    ),
+    Variable(
         "KLATSCH_MESSAGES_PER_SECOND",
         int,
         500,

@@ -69,6 +69,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "RoleBody": {"role": "admin"},
     "FullMember": {**_MEMBERS[1], "joined_at": NOW},
     "MessageBody": {"content": _MESSAGE["content"], "client_id": _MESSAGE["client_id"]},
+    "EditBody": {"content": "Tea at five?", "base": POSITION},
     "Message": _MESSAGE,
 }
 
@@ -79,6 +80,7 @@ _PROBLEMS: Final = {
     403: Problem(403, "forbidden", "Only an owner of the group may do this."),
     404: Problem(404, "not_found", "There is no such resource, or you may not see it."),
     409: Problem(409, "conflict", "Another message has this client_id."),
+    410: Problem(410, "gone", "This message was deleted."),
     411: Problem(411, "length_required", "Send a Content-Length header. Chunked bodies are not accepted."),
     413: Problem(413, "too_large", "The body is too large. Send at most 262144 bytes."),
     415: Problem(415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),

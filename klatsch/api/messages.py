@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
@@ -24,6 +23,7 @@ from klatsch.api.histories import (
 from klatsch.api.message_shapes import CLIENT_ID_IN_PATH, IDEMPOTENCY_KEY, MessageBody, MessageSerializer
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
+from klatsch.api.routes import route_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.archive.histories import list_own_messages
 from klatsch.conversations.access import Access
@@ -32,7 +32,7 @@ from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import BadRequest, FieldError
 from klatsch.core.ids import uuid7
 from klatsch.messaging.outcomes import refusals_counted
-from klatsch.messaging.posting import Route, post_message
+from klatsch.messaging.posting import post_message
 from klatsch.messaging.sending import Draft, check_audience, check_draft, check_rate
 
 MessagePage = paged(MessageSerializer, "MessagePage")
@@ -150,7 +150,7 @@ def _send(request: Request, find_access: Callable[[], Access], client_id: str | 
         check_draft(draft)
         access = find_access()
         check_audience(ports.rates, access, access.member_count, time.monotonic())
-    posted = post_message(route=_route(request), access=access, draft=draft, now_ms=now_ms)
+    posted = post_message(route=route_of(request), access=access, draft=draft, now_ms=now_ms)
     return bytes_response(posted.message, status=201 if posted.archived else 202)
 
 
@@ -165,18 +165,6 @@ def _read_draft(request: Request, path_client_id: str | None, now_ms: int) -> Dr
         raise BadRequest("The request gives the message two different client_ids.", fields=(field,))
     client_id = names.pop() if names else uuid7(now_ms)
     return Draft(content=body["content"], client_id=str(client_id), reply_to=body.get("reply_to"))
-
-
-def _route(request: Request) -> Route:
-    ports = ports_of(request)
-    return Route(
-        log=ports.log,
-        ends=ports.ends,
-        progress=ports.progress,
-        waits=ports.waits,
-        report_s=settings.ENV["KLATSCH_ANSWER_DEADLINE_MS"] / 1000,
-        archive_s=settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000,
-    )
 
 
 urlpatterns: list[Any] = [

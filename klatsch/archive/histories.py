@@ -105,6 +105,18 @@ def list_own_messages(
     return [view_of(row) for row in rows]
 
 
+_MESSAGE: Final = f"""
+    SELECT {MESSAGE_COLUMNS} FROM (SELECT * FROM messaging_message WHERE id = %s) m {PEOPLE}"""
+
+
+def find_message(message_id: bytes) -> MessageView | None:
+    """Returns a message by its id. The caller has checked that the person may read its conversation."""
+    with connection.cursor() as database:
+        database.execute(_MESSAGE, [UUID(bytes=message_id)])
+        row = database.fetchone()
+    return None if row is None else view_of(row)
+
+
 def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
     """Returns the fate of the message whose record stands at a position, in one statement and so at one moment."""
     arguments = position._asdict() | {"id": UUID(bytes=message_id)}

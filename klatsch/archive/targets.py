@@ -7,6 +7,7 @@ import msgspec
 from django.db import connection
 
 from klatsch.core.ids import uuid_text
+from klatsch.eventlog.places import Position
 
 
 class Wanted(NamedTuple):
@@ -84,6 +85,53 @@ def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
         cursor.execute(_FACTS, [messages, people])
         rows = [Facts(*row) for row in cursor.fetchall()]
     return {Wanted(_bytes(facts.message_id), _bytes(facts.user_id)): facts for facts in rows}
+
+
+class Own(NamedTuple):
+    """A stored record under a client's name: its position, and the digest of its body."""
+
+    position: str
+    digest: bytes
+
+
+_OWN: Final = """
+    SELECT concat_ws(':', epoch, partition, "offset"), digest FROM messaging_change WHERE id = %(id)s
+    UNION ALL
+    SELECT concat_ws(':', epoch, partition, "offset"), digest FROM messaging_message WHERE id = %(id)s"""
+
+
+def find_own(own_id: bytes) -> Own | None:
+    """Returns the archived change or message of that own id."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OWN, {"id": uuid_text(own_id)})
+        row = cursor.fetchone()
+    return None if row is None else Own(row[0], bytes(row[1]))
+
+
+class Fate(NamedTuple):
+    """The archive's progress in a partition, with whether a record there was refused, and the change of an own id."""
+
+    next_offset: int
+    is_dead_letter: bool
+    digest: bytes | None
+
+
+_FATE: Final = """
+    SELECT coalesce((SELECT next_offset FROM messaging_logoffset
+                     WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
+           EXISTS (SELECT FROM messaging_deadletter
+                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
+           (SELECT digest FROM messaging_change WHERE id = %(id)s)"""
+
+
+def find_fate(*, own_id: bytes, position: Position) -> Fate:
+    """Returns the fate of the change whose record stands at a position, in one statement and so at one moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FATE, position._asdict() | {"id": uuid_text(own_id)})
+        row = cursor.fetchone()
+    assert row is not None
+    next_offset, is_dead_letter, digest = row
+    return Fate(next_offset, is_dead_letter, None if digest is None else bytes(digest))
 
 
 def _bytes(text: str) -> bytes:

@@ -21,10 +21,11 @@ from klatsch.core.metrics import REFUSED
 from klatsch.core.tracing import new_id
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.arrivals import Arrivals
+from klatsch.gateway.changing import Changing
 from klatsch.gateway.handshake import NoSubprotocol, read_handshake
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, Send, decode_frame
+from klatsch.gateway.language.ops import OPS, BadFrame, ChangeFrame, ClientFrame, Hello, Send, decode_frame
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
@@ -45,12 +46,20 @@ class ChatConnection(AsyncConsumer):
     base_send: Any
 
     def __init__(
-        self, *, arrivals: Arrivals, sockets: AtOnce, resuming: Resuming, sending: Sending, allowances: Allowances
+        self,
+        *,
+        arrivals: Arrivals,
+        sockets: AtOnce,
+        resuming: Resuming,
+        sending: Sending,
+        changing: Changing,
+        allowances: Allowances,
     ) -> None:
         self._arrivals = arrivals
         self._sockets = sockets
         self._resuming = resuming
         self._sending = sending
+        self._changing = changing
         self._allowances = allowances
         self._malformed = 0
         self._person: ConnectedPerson | None = None
@@ -136,6 +145,11 @@ class ChatConnection(AsyncConsumer):
         if self._person is None:
             raise BadRequest("Send hello first.")
         await self._sending.send(self._person, self.outbox, frame)
+
+    async def on_change(self, frame: ChangeFrame) -> None:
+        if self._person is None:
+            raise BadRequest("Send hello first.")
+        await self._changing.change(self._person, self.outbox, frame)
 
     async def on_hello(self, frame: Hello) -> None:
         if self._person is not None:

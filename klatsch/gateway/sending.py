@@ -19,6 +19,7 @@ from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.sending import (
     Draft,
+    SentMessage,
     check_audience,
     check_draft,
     check_rate,
@@ -61,7 +62,7 @@ class Sending:
 
     async def send(self, person: ConnectedPerson, outbox: Outbox, frame: Send) -> None:
         """Appends a message; the feed answers when it reads it back. After a KlatschError nothing was appended."""
-        self._check_may_send(person, outbox)
+        self.check_may_append(person, outbox)
         access = self._known_access(person, frame)
         if access is None:
             access = await self._find_access(person, frame)
@@ -73,10 +74,15 @@ class Sending:
         if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
             return
         sent = send_message(log=self._log, access=access, draft=draft, now_ms=self._clock(), report=self.lost)
-        self._pending.add(sent.id, Waiter(outbox, frame.id, sent.digest, time.monotonic(), sent.value))
+        self.await_answer(outbox, frame.id, sent)
+
+    def await_answer(self, outbox: Outbox, re: int | str, sent: SentMessage) -> None:
+        """Lets the feed answer what was just appended; without the record in time, the answer is `unknown`."""
+        self._pending.add(sent.id, Waiter(outbox, re, sent.digest, time.monotonic(), sent.value))
         self._appended += 1
 
-    def _check_may_send(self, person: ConnectedPerson, outbox: Outbox) -> None:
+    def check_may_append(self, person: ConnectedPerson, outbox: Outbox) -> None:
+        """Raises RateLimited or Unavailable unless the person may append a record now."""
         if outbox.unanswered >= protocol.UNANSWERED_MOST:
             raise RateLimited(
                 f"{protocol.UNANSWERED_MOST} of your sends are unanswered. Wait for their answers.", retry_after=0.1

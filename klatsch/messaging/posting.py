@@ -1,44 +1,22 @@
 """post_message: a blocking send. The log's report gives the message's position, the archive its fate (D8)."""
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
-import structlog
 
 from klatsch.archive.histories import Verdict, find_verdict
 from klatsch.archive.message_view import MessageView, view_of_posted
-from klatsch.archive.progress import Progress
 from klatsch.conversations.access import Access
-from klatsch.core.caps import AtOnce
-from klatsch.core.errors import Conflict, InvalidContent, KlatschError, Unknown
+from klatsch.core.errors import Conflict, InvalidContent, KlatschError
 from klatsch.core.tracing import current_trace
-from klatsch.eventlog.log import LogWriter, Report
 from klatsch.eventlog.places import Position
-from klatsch.messaging.lookup import Earlier, LogEnds, find_earlier
+from klatsch.messaging.lookup import Earlier, find_earlier
 from klatsch.messaging.outcomes import counted, refusal_of
+from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
-from klatsch.postgres.base import release_connection
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 from klatsch.records.judge import Verdict as Void
 from klatsch.records.messages import MessagePosted
-
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Parts and deadlines of a blocking send: it waits for the log's report, then for the archive.
-
-    `log` must be a writer that reports. `waits` caps how many old `client_id`s of a person are looked up at once.
-    """
-
-    log: LogWriter
-    ends: LogEnds
-    progress: Progress
-    waits: AtOnce
-    report_s: float
-    archive_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +25,6 @@ class Posted:
 
     message: MessageView
     archived: bool
-
-
-@dataclass(slots=True)
-class _ReportSlot:
-    """Hands the report of the writer's thread to the waiting thread."""
-
-    report: Report | None = None
-    arrived: threading.Event = field(default_factory=threading.Event)
-
-    def take(self, report: Report) -> None:
-        self.report = report
-        self.arrived.set()
 
 
 @counted
@@ -73,11 +39,11 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
     epoch = route.progress.epoch  # read now: a failure after the append would come too late
     if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
-    slot = _ReportSlot()
+    slot = ReportSlot()
     sent = send_message(
         log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take, trace=current_trace()
     )
-    position = _wait_for_report(slot, route.report_s, epoch)
+    position = wait_for_report(slot, route.report_s, epoch)
     message = _read_archived(route, access, sent, position)
     if message is not None:
         return Posted(message, archived=True)
@@ -94,17 +60,6 @@ def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
             message_id=identify(access, draft).id,
             wait_s=route.archive_s,
         )
-
-
-def _wait_for_report(slot: _ReportSlot, deadline_s: float, epoch: int) -> Position:
-    """Returns the record's position once the log has reported it; raises Unknown."""
-    release_connection()
-    slot.arrived.wait(deadline_s)
-    report = slot.report
-    if report is None or report.error is not None:
-        _log.warning("send_unknown", reason="no report in time" if report is None else report.error)
-        raise Unknown("No answer from the log in time. Send it again with the same client_id.", retry_after=1)
-    return Position(epoch, report.partition, report.offset)
 
 
 def _read_archived(route: Route, access: Access, sent: SentMessage, position: Position) -> MessageView | None:

@@ -19,6 +19,7 @@ from klatsch.api.checks import Checks
 from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.api.requests import Handler
+from klatsch.archive.progress import ReachableProgress
 from klatsch.asgi import build_application
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
@@ -31,6 +32,7 @@ from klatsch.eventlog.models import Epoch
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.arrivals import Arrivals
 from klatsch.gateway.background import run_in_background
+from klatsch.gateway.changing import Changing
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
@@ -116,7 +118,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
     )
     rates = wiring.rates()
-    parts = build_gateway(epoch, start, writer, tail, lookups, database, rates, loop)
+    parts = build_gateway(epoch, start, writer, tail, lookups, database, progress, rates, loop)
     feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(
         _config(parts, wiring.ports(reporting, tail, progress, rates)),
@@ -162,6 +164,7 @@ class GatewayParts:
     marks: Marks
     recheck: Recheck
     sending: Sending
+    changing: Changing
     arrivals: Arrivals
     resuming: Resuming
     tokens: Tokens
@@ -174,6 +177,7 @@ def build_gateway(
     tail: KafkaTail,
     lookups: Lookups,
     database: DatabaseThreads,
+    progress: ReachableProgress,
     rates: Buckets,
     loop: asyncio.AbstractEventLoop,
 ) -> GatewayParts:
@@ -204,6 +208,16 @@ def build_gateway(
         lag=Lag(feed, tail.watch.known_ends),
         on_loop=loop.call_soon_threadsafe,
     )
+    changing = Changing(
+        feed=feed,
+        sending=sending,
+        log=writer,
+        database=database,
+        progress=progress,
+        clock=wiring.clock_ms,
+        wait_s=env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
+        edit_window_s=env["KLATSCH_EDIT_WINDOW_SECONDS"],
+    )
     recheck = Recheck(
         database, every_s=env["KLATSCH_RECHECK_SECONDS"], give_up_s=env["KLATSCH_RECHECK_GIVE_UP_MINUTES"] * 60
     )
@@ -231,6 +245,7 @@ def build_gateway(
         marks=Marks(hub, tokens),
         recheck=recheck,
         sending=sending,
+        changing=changing,
         arrivals=arrivals,
         resuming=resuming,
         tokens=tokens,
@@ -273,6 +288,7 @@ def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
         sockets=sockets,
         resuming=parts.resuming,
         sending=parts.sending,
+        changing=parts.changing,
         allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
     )
     application: Any = build_application(connection, Door(http, Checks()))

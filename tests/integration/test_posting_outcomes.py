@@ -18,7 +18,8 @@ from klatsch.eventlog.log import Entry, LogError, Record, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.lookup import find_earlier
-from klatsch.messaging.posting import Posted, Route, post_message
+from klatsch.messaging.posting import Posted, post_message
+from klatsch.messaging.reports import Route
 from klatsch.messaging.sending import Draft, identify
 from klatsch.records.kinds import KINDS, MESSAGE
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, as_sender

@@ -7,7 +7,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 
 from klatsch.gateway.language.asyncapi.document import async_document
-from klatsch.gateway.language.ops import BadFrame, decode_frame
+from klatsch.gateway.language.ops import OPS, BadFrame, decode_frame
 from klatsch.records.kinds import KINDS, Kinds
 
 
@@ -38,7 +38,7 @@ def is_taken(text: str) -> bool:
 def is_described(frame: Any) -> bool:
     """Whether the document has such a frame of a client's; fields that it does not know are allowed."""
     op = frame.get("op") if isinstance(frame, dict) else None
-    return op in {"hello", "send"} and _validator(op, KINDS, closed=False).is_valid(frame)
+    return op in {one.name for one in OPS} and _validator(op, KINDS, closed=False).is_valid(frame)
 
 
 def check_payload(name: str, payload: Any) -> None:

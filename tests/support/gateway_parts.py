@@ -19,6 +19,7 @@ from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.places import Position
 from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.arrivals import Arrival, Arrivals
+from klatsch.gateway.changing import Changing
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
@@ -169,6 +170,16 @@ class Parts:
             lag=self.lag,
             on_loop=self.on_loop.append,
         )
+        self.changing = Changing(
+            feed=self.feed,
+            sending=self.sending,
+            log=self.writer,
+            database=self.database,
+            progress=self.progress,
+            clock=lambda: NOW_MS,
+            wait_s=1.0,
+            edit_window_s=0,
+        )
         self.recheck = Recheck(self.database, every_s=60, give_up_s=900)
         self.opening = Opening(self.sending.is_behind)
         self.tokens = Tokens(self.feed, SECRET)
@@ -204,6 +215,7 @@ class Parts:
             sockets=self.sockets,
             resuming=self.resuming,
             sending=self.sending,
+            changing=self.changing,
             allowances=self.allowances,
         )
 

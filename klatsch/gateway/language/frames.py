@@ -64,6 +64,21 @@ class SendOk(msgspec.Struct, frozen=True):
     ok: Sent
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """The change is in the log at that position, under an id of its own; with `duplicate` it was there before."""
+
+    id: Uuid
+    position: PositionText
+    duplicate: bool
+
+
+class ChangeOk(msgspec.Struct, frozen=True):
+    """The answer to `edit`, `delete`, `react` and `pin`: the change counts, for good."""
+
+    re: FrameId
+    ok: Changed
+
+
 class WrongField(msgspec.Struct, frozen=True):
     """A problem with one field of a body."""
 

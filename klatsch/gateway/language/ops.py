@@ -40,33 +40,90 @@ class Send(ClientFrame, frozen=True, tag="send"):
     d: SendBody
 
 
+class EditBody(msgspec.Struct, frozen=True):
+    message: str
+    position: str
+    client_id: str
+    content: str
+    base: str | None = None
+
+
+class EditFrame(ClientFrame, frozen=True, tag="edit"):
+    d: EditBody
+
+
+class DeleteBody(msgspec.Struct, frozen=True):
+    message: str
+    position: str
+    client_id: str
+
+
+class DeleteFrame(ClientFrame, frozen=True, tag="delete"):
+    d: DeleteBody
+
+
+class ReactBody(msgspec.Struct, frozen=True):
+    message: str
+    position: str
+    client_id: str
+    emoji: str
+    on: bool
+
+
+class ReactFrame(ClientFrame, frozen=True, tag="react"):
+    d: ReactBody
+
+
+class PinBody(msgspec.Struct, frozen=True):
+    message: str
+    position: str
+    client_id: str
+    on: bool
+
+
+class PinFrame(ClientFrame, frozen=True, tag="pin"):
+    d: PinBody
+
+
+ChangeFrame = EditFrame | DeleteFrame | ReactFrame | PinFrame
+"""The frames that change a message. `position` is the message's, and `client_id` names the change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
-    """An operation: the struct of its frame, the name of the frame that answers it, and an example of its body."""
+    """An operation: the struct of its frame, the name of the frame that answers it, and an example of its body.
+
+    `handler` is the method of `gateway.connection.ChatConnection` that handles it.
+    """
 
     frame: type[ClientFrame]
     title: str
     answer: str
     example: dict[str, Any]
+    handler: str
 
     @property
     def name(self) -> str:
         return str(self.frame.__struct_config__.tag)
 
-    @property
-    def handler(self) -> str:
-        return f"on_{self.name}"
 
-
+_PLACE: Final = "1:3:91830"
+_CHANGED: Final[dict[str, Any]] = {
+    "message": "31c39c56-183b-5372-8f6a-6b78314369f9",
+    "position": _PLACE,
+    "client_id": "019f8a3c-7f00-7abc-9def-0123456789ab",
+}
 OPS: Final[tuple[Op, ...]] = (
     Op(
         Hello,
+        handler="on_hello",
         title="Hello",
         answer="hello_ok",
         example={"resume": "1.0123456789abcdef.0:0.1:1.2:2.3:3.4:4.5:5.6:6.7:7.8:8.9:9.10:10.11:11"},
     ),
     Op(
         Send,
+        handler="on_send",
         title="Send a message",
         answer="send_ok",
         example={
@@ -75,6 +132,22 @@ OPS: Final[tuple[Op, ...]] = (
             "content": "hi",
         },
     ),
+    Op(
+        EditFrame,
+        handler="on_change",
+        title="Edit a message",
+        answer="change_ok",
+        example=_CHANGED | {"content": "Hi!", "base": _PLACE},
+    ),
+    Op(DeleteFrame, handler="on_change", title="Delete a message", answer="change_ok", example=_CHANGED),
+    Op(
+        ReactFrame,
+        handler="on_change",
+        title="React to a message",
+        answer="change_ok",
+        example=_CHANGED | {"emoji": "👍", "on": True},
+    ),
+    Op(PinFrame, handler="on_change", title="Pin a message", answer="change_ok", example=_CHANGED | {"on": True}),
 )
 
 

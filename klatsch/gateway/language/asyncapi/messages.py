@@ -42,6 +42,7 @@ _WELCOME: Final = {
     "limits": {"unanswered": protocol.UNANSWERED_MOST, "frame": protocol.FRAME_BYTES_MOST, "text": 4000},
 }
 _REFUSAL: Final = RateLimited("You are sending too fast. Try again later.", retry_after=1.5)
+_CHANGE_ID: Final = "8b1c6c0e-61a5-5d3c-9a55-1f8a3cb0f7aa"
 [_RESET] = protocol.push_resets([POSTED.conversation], "too_far_behind", _TOKEN)
 _NOT_SHOWN: Final = {"t", "v", "receiver_id", "mention_ids"}
 _STATE: Final = {
@@ -66,6 +67,7 @@ _ANSWERS_AND_OPS: Final[tuple[Spoken, ...]] = (
     ),
     _spoken("hello_ok", "Welcome", frames.HelloOk, protocol.ok(1, _WELCOME)),
     _spoken("send_ok", "Sent", frames.SendOk, protocol.ok_sent(2, POSTED.id, POSITION, duplicate=False)),
+    _spoken("change_ok", "Changed", frames.ChangeOk, protocol.ok_sent(3, _CHANGE_ID, "1:3:91840", duplicate=False)),
     _spoken("err", "Refused", frames.Err, protocol.err(2, _REFUSAL)),
 )
 _SIGNS: Final[tuple[Spoken, ...]] = (

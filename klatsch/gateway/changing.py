@@ -1,0 +1,153 @@
+"""Changes of messages: from a client's frame to the log, with a look at the message in the archive before (D18)."""
+
+from dataclasses import dataclass
+
+from klatsch.archive.progress import ReachableProgress
+from klatsch.archive.targets import Facts, Wanted, find_own, read_facts
+from klatsch.core.clock import Clock
+from klatsch.core.errors import BadRequest, Conflict, FieldError, NotArchivedYet, NotFound
+from klatsch.core.ids import is_fresh, is_uuid, uuid_text
+from klatsch.core.metrics import ANSWERED
+from klatsch.eventlog.log import LogWriter
+from klatsch.eventlog.partitions import partition_of
+from klatsch.eventlog.places import Position
+from klatsch.gateway.database import DatabaseThreads
+from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.hub import ConnectedPerson
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.ops import ChangeFrame, DeleteFrame, EditFrame, ReactFrame
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.sending import Sending
+from klatsch.messaging.changing import (
+    Delete,
+    Edit,
+    Pin,
+    React,
+    Wish,
+    change_message,
+    check_change,
+    check_facts,
+    digest_of,
+    identify_change,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The facts about a message, and the time at which the log held nothing newer about it."""
+
+    facts: Facts
+    at_ms: int
+
+
+class Changing:
+    """Appends what clients change; `gateway.feed.feed` answers.
+
+    `wait_s` bounds the wait for the archive to reach what the feed has read. `edit_window_s` is how long a message may
+    be edited; 0 means for ever.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        sending: Sending,
+        log: LogWriter,
+        database: DatabaseThreads,
+        progress: ReachableProgress,
+        clock: Clock,
+        wait_s: float,
+        edit_window_s: int,
+    ) -> None:
+        self._feed = feed
+        self._sending = sending
+        self._log = log
+        self._database = database
+        self._progress = progress
+        self._clock = clock
+        self._wait_s = wait_s
+        self._edit_window_s = edit_window_s
+
+    async def change(self, person: ConnectedPerson, outbox: Outbox, frame: ChangeFrame) -> None:
+        """Appends a change; the feed answers when it reads it back. After a KlatschError nothing was appended."""
+        self._sending.check_may_append(person, outbox)
+        wish, client_id = _wish_of(frame), frame.d.client_id
+        check_change(wish, client_id)
+        checked = await self._check(person, _read_target(frame.d.message), _read_position(frame.d.position))
+        facts = checked.facts
+        if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
+            return
+        check_facts(wish, facts, now_ms=self._clock(), edit_window_s=self._edit_window_s)
+        sent = change_message(
+            log=self._log,
+            facts=facts,
+            wish=wish,
+            client_id=client_id,
+            epoch=self._feed.epoch,
+            checked_at_ms=checked.at_ms,
+            now_ms=self._clock(),
+            report=self._sending.lost,
+        )
+        self._sending.await_answer(outbox, frame.id, sent)
+
+    async def _check(self, person: ConnectedPerson, target: bytes, position: Position) -> _Checked:
+        """Returns the message as it was at a moment at which the archive had all that the feed had read before.
+
+        The client's position names the partition. Where it is of an earlier epoch, or wrong, the message itself does,
+        and is read twice. Raises NotFound, NotArchivedYet, Unavailable.
+        """
+        at_ms, read = self._clock(), list(self._feed.offsets)
+        wanted = Wanted(target, bytes.fromhex(person.user_id.replace("-", "")))
+        partition: int | None = None
+        if position.epoch == self._feed.epoch and position.partition < len(read):
+            partition = position.partition
+            await self._reach(partition, max(read[partition] - 1, position.offset))
+        for _ in range(2):
+            facts = await self._database.run_together(read_facts, wanted)
+            if facts is None:
+                break
+            own = partition_of(facts.key, len(read))
+            if own == partition:
+                return _Checked(facts, at_ms)
+            partition = own
+            await self._reach(own, read[own] - 1)
+        raise NotFound("There is no such message, or you may not see it.")
+
+    async def _reach(self, partition: int, offset: int) -> None:
+        if offset >= 0 and not await self._progress.reach(partition, offset, self._wait_s):
+            raise NotArchivedYet("The archive has not reached this message yet. Try again.", retry_after=1)
+
+    async def _answer_earlier(self, facts: Facts, wish: Wish, outbox: Outbox, frame: ChangeFrame) -> bool:
+        """Answers with the stored change of an old client_id, if there is one; returns whether it did."""
+        own_id = identify_change(facts, frame.d.client_id)
+        own = await self._database.run(lambda: find_own(own_id))
+        if own is None:
+            return False
+        if own.digest != digest_of(wish):
+            raise Conflict("This client_id has been used for something else.")
+        ANSWERED["duplicate"].inc()
+        outbox.answer(protocol.ok_sent(frame.id, uuid_text(own_id), own.position, duplicate=True))
+        return True
+
+
+def _wish_of(frame: ChangeFrame) -> Wish:
+    if isinstance(frame, EditFrame):
+        return Edit(frame.d.content, frame.d.base)
+    if isinstance(frame, DeleteFrame):
+        return Delete()
+    return React(frame.d.emoji, frame.d.on) if isinstance(frame, ReactFrame) else Pin(frame.d.on)
+
+
+def _read_target(text: str) -> bytes:
+    if not is_uuid(text):
+        field = FieldError("message", "invalid", "Use a UUID in lower case.")
+        raise BadRequest("message must be the id of a message.", fields=(field,))
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def _read_position(text: str) -> Position:
+    try:
+        return Position.parse(text)
+    except ValueError as error:
+        field = FieldError("position", "invalid", "Use the `position` of the message.")
+        raise BadRequest("position must be the position of the message.", fields=(field,)) from error

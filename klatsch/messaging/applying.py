@@ -1,0 +1,172 @@
+"""apply_change: a blocking change of a message. The log's report gives its position, the archive its fate (D8, D18)."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from klatsch.archive.histories import find_message
+from klatsch.archive.message_view import MessageView
+from klatsch.archive.targets import Facts, Fate, Wanted, find_fate, find_own, read_facts
+from klatsch.core.clock import Clock, timestamp
+from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotArchivedYet, NotFound, Unavailable
+from klatsch.core.ids import is_fresh
+from klatsch.core.tracing import current_trace
+from klatsch.eventlog.log import LogError
+from klatsch.eventlog.partitions import partition_of
+from klatsch.eventlog.places import Position
+from klatsch.messaging.changing import (
+    Delete,
+    Edit,
+    Wish,
+    change_message,
+    check_facts,
+    digest_of,
+    identify_change,
+    needs_role,
+)
+from klatsch.messaging.outcomes import counted, refusal_of
+from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
+from klatsch.messaging.sending import SentMessage
+from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
+from klatsch.records.judge import Verdict
+
+_LOOKS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A changed message. If `archived` the change is final; else it is in the log, and not judged yet."""
+
+    message: MessageView
+    archived: bool
+
+
+@counted
+def apply_change(
+    *, route: Route, wanted: Wanted, wish: Wish, client_id: str, clock: Clock, edit_window_s: int
+) -> Applied:
+    """Changes a message and returns it as it then is; blocks for at most about the deadlines of the route.
+
+    A retry of the same `client_id` returns the message too. Raises Conflict, Gone, Forbidden, NotAMember or Blocked
+    when the change does not count, and Unknown when the log did not report in time. Raises NotFound, NotArchivedYet,
+    Unavailable and what `check_facts` raises, after which nothing was appended. The change has passed `check_change`.
+    """
+    epoch = route.progress.epoch
+    at_ms = clock()
+    facts = _check(route, wanted)
+    if not is_fresh(client_id, at_ms) and _is_known(facts, wish, client_id):
+        return Applied(_read(facts), archived=True)
+    check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
+    slot = ReportSlot()
+    sent = change_message(
+        log=route.log,
+        facts=facts,
+        wish=wish,
+        client_id=client_id,
+        epoch=epoch,
+        checked_at_ms=at_ms,
+        now_ms=clock(),
+        report=slot.take,
+        trace=current_trace(),
+    )
+    position = wait_for_report(slot, route.report_s, epoch)
+    message = _read_archived(route, facts, wish, sent, position)
+    if message is not None:
+        return Applied(message, archived=True)
+    return Applied(_expected(_read(facts), wish, str(position), timestamp(at_ms)), archived=False)
+
+
+def _check(route: Route, wanted: Wanted) -> Facts:
+    """Returns the message as it was when the archive had all that the log held at the call.
+
+    Raises NotFound, NotArchivedYet, Unavailable.
+    """
+    try:
+        ends = route.ends.ends()
+    except LogError as error:
+        raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
+    deadline_s = time.monotonic() + route.archive_s
+    waited: set[int] = set()
+    with route.waits.enter(str(wanted.user_id)):
+        for _ in range(_LOOKS + 1):
+            facts = read_facts([wanted]).get(wanted)
+            # A message that is not there may be too new for the archive, in any partition.
+            needed = set(ends) if facts is None else {partition_of(facts.key, len(ends))}
+            if needed <= waited:
+                break
+            for partition in needed - waited:
+                left_s = max(0.0, deadline_s - time.monotonic())
+                if ends[partition] > 0 and not route.progress.wait_for(partition, ends[partition] - 1, left_s):
+                    raise NotArchivedYet("The archive has not reached this message yet. Try again.", retry_after=1)
+            waited |= needed
+    if facts is None:
+        raise NotFound("There is no such message, or you may not see it.")
+    return facts
+
+
+def _is_known(facts: Facts, wish: Wish, client_id: str) -> bool:
+    """Returns whether the archive has the change of an old client_id; raises Conflict for another body."""
+    own = find_own(identify_change(facts, client_id))
+    if own is not None and own.digest != digest_of(wish):
+        raise Conflict("This client_id has been used for something else.")
+    return own is not None
+
+
+def _read_archived(route: Route, facts: Facts, wish: Wish, sent: SentMessage, position: Position) -> MessageView | None:
+    """Returns the changed message, or None while the archive is behind; raises the change's refusal."""
+    if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
+        return None
+    try:
+        fate = find_fate(own_id=sent.id, position=position)
+        if fate.digest == sent.digest:
+            return _read(facts)
+        if fate.digest is None and fate.next_offset <= position.offset:
+            return None  # a hint of another epoch's persister ended the wait
+        raise _refusal(fate, facts, wish)
+    except DATABASE_ERRORS as error:
+        if not is_outage(error):
+            raise
+        return None  # PostgreSQL is away now, but the change is safe in the log
+
+
+def _refusal(fate: Fate, facts: Facts, wish: Wish) -> KlatschError:
+    """Returns the reason why a record that the archive has passed does not count, by what is true now."""
+    if fate.digest is not None:
+        return Conflict("This client_id has been used for something else.")
+    if fate.is_dead_letter:
+        return InvalidContent("The archive could not store this change; it is kept for an administrator.")
+    wanted = Wanted(_bytes(facts.message_id), _bytes(facts.user_id))
+    now = read_facts([wanted]).get(wanted)
+    if now is None:
+        return refusal_of(Verdict.REMOVED)
+    return refusal_of(_reason(now, wish), changed=now.changed)
+
+
+def _reason(now: Facts, wish: Wish) -> Verdict:
+    """Returns the likely verdict on a change that does not count, by what is true now."""
+    if now.deleted:
+        return Verdict.GONE
+    if needs_role(wish, now) and now.role == "member":
+        return Verdict.DEMOTED
+    return Verdict.CONFLICT if isinstance(wish, Edit) and wish.base is not None else Verdict.LATE
+
+
+def _read(facts: Facts) -> MessageView:
+    message = find_message(_bytes(facts.message_id))
+    assert message is not None  # rows of messages are never removed
+    return message
+
+
+def _expected(message: MessageView, wish: Wish, position: str, now: str) -> MessageView:
+    """Returns the message with the text that it will have, if the change counts."""
+    if isinstance(wish, Edit):
+        return msgspec.structs.replace(message, content=wish.content, edited_at=now, changed=position)
+    if isinstance(wish, Delete):
+        return msgspec.structs.replace(message, content="", deleted=True, changed=position)
+    return msgspec.structs.replace(message, changed=position)
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace("-", ""))
