@@ -74,7 +74,8 @@ def _check_storable(record: Record, kind: RecordKind, event: Any) -> None:
         if value is not None and len(value) != _ID_LENGTH:  # a pattern's `$` lets a line end pass
             raise BadRecord("bad_record", f"{name} is more than an id")
     for name in kind.id_lists:
-        if any(len(value) != _ID_LENGTH for value in getattr(event, name)):
+        values = getattr(event, name)
+        if values and any(len(value) != _ID_LENGTH for value in values):
             raise BadRecord("bad_record", f"{name} has more than ids")
     for name in kind.times:
         value = getattr(event, name)
