@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from bench.changes import add_changes
 from bench.run_pairs import add_pairs
 from bench.storm.scenario import add_storm
 
@@ -11,7 +12,7 @@ from bench.storm.scenario import add_storm
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     scenarios = parser.add_subparsers(dest="scenario", required=True, title="scenarios")
-    for add in (add_pairs, add_storm):
+    for add in (add_pairs, add_storm, add_changes):
         scenario = add(scenarios)
         scenario.add_argument("--host", default="127.0.0.1", help="the running gateway (default: %(default)s)")
         scenario.add_argument(
