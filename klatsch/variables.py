@@ -169,6 +169,14 @@ _SENDS = (
         10**6,
     ),
     Variable(
+        "KLATSCH_REQUESTS_PER_SECOND",
+        int,
+        200,
+        "Requests of a person to one process, over REST and as frames, besides sends and changes (1/s). 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable(
         "KLATSCH_CONVERSATIONS_PER_PERSON",
         int,
         20_000,

@@ -47,6 +47,8 @@ class EditBody(serializers.Serializer[Any]):
 
 
 class MessageById(APIView):
+    own_rate = frozenset({"PATCH", "DELETE"})
+
     @operation(
         "edit_message",
         "Edit a message",
@@ -74,6 +76,8 @@ class MessageById(APIView):
 
 
 class Reaction(APIView):
+    own_rate = frozenset({"PUT", "DELETE"})
+
     @operation(
         "add_reaction",
         "Add a reaction",
@@ -98,6 +102,8 @@ class Reaction(APIView):
 
 
 class MessagePin(APIView):
+    own_rate = frozenset({"PUT", "DELETE"})
+
     @operation(
         "pin_message",
         "Pin a message",

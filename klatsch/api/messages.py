@@ -40,6 +40,8 @@ _SEND = "201 means archived, which is final. 202 means accepted into the log: th
 
 
 class DirectMessages(APIView):
+    own_rate = frozenset({"POST"})
+
     @operation(
         "send_to_user",
         "Send a direct message",
@@ -72,6 +74,8 @@ class DirectMessages(APIView):
 
 
 class ConversationMessages(APIView):
+    own_rate = frozenset({"POST"})
+
     @operation(
         "send_to_conversation",
         "Send a message",
@@ -98,6 +102,8 @@ class ConversationMessages(APIView):
 
 
 class NamedMessage(APIView):
+    own_rate = frozenset({"PUT"})
+
     @operation(
         "put_message",
         "Send a message idempotently",

@@ -10,6 +10,7 @@ import structlog
 from django.db import connections
 from django.http import HttpRequest
 
+from klatsch.api.rates import REQUEST_RATES
 from klatsch.archive.progress import Progress
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
@@ -58,7 +59,7 @@ def ports_of(request: HttpRequest) -> Ports:
 
 
 class WithPorts:
-    """A WSGI application whose requests carry the ports.
+    """A WSGI application whose requests carry the ports, and the buckets of the rate limit on requests.
 
     The ports are made when a request first needs them. That is after any fork, which a writer's threads would not
     survive. Without a log, people can still sign in and read. A request waits at most `WAIT_S` for the ports. When the
@@ -69,15 +70,18 @@ class WithPorts:
         self,
         application: Callable[..., Iterable[bytes]],
         make_ports: Callable[[Callable[[LogError], None]], Ports],
+        request_rates: Buckets,
     ) -> None:
         self._application = application
         self._make_ports = make_ports
+        self._request_rates = request_rates
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="ports")
         self._lock = threading.Lock()
         self._made: Future[Ports] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ[_WAIT_FOR_PORTS] = self._wait_for_ports
+        environ[REQUEST_RATES] = self._request_rates
         return self._application(environ, start_response)
 
     def _wait_for_ports(self) -> Ports:

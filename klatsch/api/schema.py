@@ -73,10 +73,10 @@ def operation(
 ) -> Callable[[F], F]:
     """Declares a view's method: `answers` are serializers by status, `refusals` the statuses of its problems.
 
-    Every operation may answer 503, and every operation with a body 411, 413 and 415.
+    Every operation may answer 429 and 503, and every operation with a body 411, 413 and 415.
     """
     of_body = (411, 413, 415) if request is not None else ()
-    refused = (*refusals, *of_body, 503)
+    refused = sorted({*refusals, *of_body, 429, 503})
     problems = {
         (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status]) for status in refused
     }

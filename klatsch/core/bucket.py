@@ -2,10 +2,20 @@
 
 import threading
 
+from klatsch.core.errors import RateLimited
+from klatsch.core.metrics import CAPPED
+
 _BURST_S = 2.0
 _SWEPT_FROM = 1_000
 PEOPLE_A_TOKEN = 20
 """The recipients that cost one more token: each recipient costs a push and a mark."""
+
+
+def check_requests(rates: "Buckets", user_id: str, now_s: float) -> None:
+    """Raises RateLimited when a person asks more than one process answers, over sockets and REST together (D16)."""
+    if wait_s := rates.take(user_id, now_s):
+        CAPPED.labels("requests").inc()
+        raise RateLimited("You are sending too many requests. Try again later.", retry_after=round(wait_s, 3))
 
 
 def tokens_for(people: int) -> int:

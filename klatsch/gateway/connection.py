@@ -15,6 +15,7 @@ import structlog
 from channels.consumer import AsyncConsumer
 from structlog.contextvars import bind_contextvars
 
+from klatsch.core.bucket import Buckets, check_requests
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, KlatschError
 from klatsch.core.metrics import REFUSED
@@ -53,6 +54,7 @@ class ChatConnection(AsyncConsumer):
         resuming: Resuming,
         sending: Sending,
         changing: Changing,
+        requests: Buckets,
         allowances: Allowances,
     ) -> None:
         self._arrivals = arrivals
@@ -60,6 +62,7 @@ class ChatConnection(AsyncConsumer):
         self._resuming = resuming
         self._sending = sending
         self._changing = changing
+        self._requests = requests
         self._allowances = allowances
         self._malformed = 0
         self._person: ConnectedPerson | None = None
@@ -133,6 +136,8 @@ class ChatConnection(AsyncConsumer):
 
     async def _handle(self, frame: ClientFrame) -> None:
         try:
+            if self._person is not None and type(frame) not in _OWN_RATE:
+                check_requests(self._requests, self._person.user_id, time.monotonic())
             await _HANDLERS[type(frame)](self, frame)
         except KlatschError as error:
             self._answer_error(frame.id, error)
@@ -173,6 +178,7 @@ class ChatConnection(AsyncConsumer):
         _log.debug("hello", user=person.user_id, seconds=round(time.monotonic() - started, 4))
 
 
+_OWN_RATE: Final = frozenset(op.frame for op in OPS if op.has_own_rate)
 _HANDLERS: Final[dict[type[ClientFrame], Callable[[ChatConnection, Any], Awaitable[None]]]] = {
     op.frame: getattr(ChatConnection, op.handler) for op in OPS
 }

@@ -255,7 +255,8 @@ def build_gateway(
 def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
-    api = WithPorts(Handler(), lambda _: ports)
+    requests = wiring.request_rates()
+    api = WithPorts(Handler(), lambda _: ports, requests)
 
     checks = {"database": check_database, "migrations": check_migrations, "log": lambda: check_log(ports)}
     readiness = Readiness()
@@ -271,6 +272,7 @@ def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
         tokens=parts.tokens,
         sockets=sockets,
         polls=_at_once_each("polls"),
+        requests=requests,
         stall_s=env["KLATSCH_STALL_SECONDS"],
         cors_origins=env["KLATSCH_CORS_ORIGINS"],
     )
@@ -289,6 +291,7 @@ def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
         resuming=parts.resuming,
         sending=parts.sending,
         changing=parts.changing,
+        requests=requests,
         allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
     )
     application: Any = build_application(connection, Door(http, Checks()))

@@ -137,6 +137,11 @@ def rates() -> Buckets:
     return Buckets(settings.ENV["KLATSCH_MESSAGES_PER_SECOND"])
 
 
+def request_rates() -> Buckets:
+    """Returns the rate limits of a person's requests through this process, shared by WebSocket and REST."""
+    return Buckets(settings.ENV["KLATSCH_REQUESTS_PER_SECOND"])
+
+
 def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
     """Returns the ports of REST endpoints, from parts that the process has already."""
     topics = log_topics()

@@ -120,7 +120,7 @@ class TestWithPorts:
             seen.append(environ)
             return []
 
-        with_ports = WithPorts(application, make)
+        with_ports = WithPorts(application, make, Buckets(0))
 
         def request() -> HttpRequest:
             with_ports(RequestFactory().get("/").environ, print)

@@ -201,6 +201,7 @@ class Parts:
             mark_s=25,
         )
         self.allowances = Allowances(per_second)
+        self.requests = Buckets(0)
         self.sockets, self.polls = (
             AtOnce(CONNECTIONS_EACH, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
             for cap in ("sockets", "polls")
@@ -216,6 +217,7 @@ class Parts:
             resuming=self.resuming,
             sending=self.sending,
             changing=self.changing,
+            requests=self.requests,
             allowances=self.allowances,
         )
 
@@ -227,6 +229,7 @@ class Parts:
             tokens=self.tokens,
             sockets=self.sockets,
             polls=self.polls,
+            requests=self.requests,
             stall_s=stall_s,
             cors_origins=cors_origins,
         )

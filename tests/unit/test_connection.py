@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from channels.consumer import AsyncConsumer
 
+from klatsch.core.bucket import Buckets
 from klatsch.core.errors import Forbidden, NotAuthenticated, Unavailable
 from klatsch.core.metrics import CONNECTIONS
 from klatsch.gateway.allowance import Allowance
@@ -124,6 +125,20 @@ async def hello(
 def send_frame(re: int, content: str = "hi", **fields: Any) -> dict[str, Any]:
     body = {"conversation": str(TEA), "client_id": fresh_client_id(), "content": content} | fields
     return {"id": re, "op": "send", "d": body}
+
+
+async def test_requests_beyond_a_persons_rate_are_answered_rate_limited_and_the_connection_lives() -> None:
+    parts = Parts()
+    parts.requests = Buckets(1)
+    async with connected(parts) as peer:
+        await hello(parts, peer)
+        for number in (2, 3, 4):
+            peer.say({"id": number, "op": "hello", "d": {"resume": None}})
+        peer.say(send_frame(5))
+        answers = await peer.reads(3)
+        assert [answer["err"]["code"] for answer in answers] == ["bad_request", "bad_request", "rate_limited"]
+        assert 0 < answers[2]["err"]["retry_after"] <= 1
+        await until(lambda: len(parts.log.records[0]) == 1)
 
 
 class Costs:

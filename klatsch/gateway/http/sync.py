@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs
 import msgspec
 from structlog.contextvars import bind_contextvars
 
+from klatsch.core.bucket import Buckets, check_requests
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
 from klatsch.core.problems import Problem
@@ -46,6 +48,7 @@ class Sync:
         tokens: Tokens,
         sockets: AtOnce,
         polls: AtOnce,
+        requests: Buckets,
         stall_s: float,
         cors_origins: list[str],
     ) -> None:
@@ -54,6 +57,7 @@ class Sync:
         self._tokens = tokens
         self._sockets = sockets
         self._polls = polls
+        self._requests = requests
         self._stall_s = stall_s
         self._cors_origins = cors_origins
 
@@ -76,6 +80,7 @@ class Sync:
             since, wait_s = _read_query(scope["query_string"].decode("latin-1"), headers.get("last-event-id"))
             arrival = await self._arrivals.authenticate(_credentials(headers))
             user_id = str(arrival.user.id)
+            check_requests(self._requests, user_id, time.monotonic())
             if headers.get("accept", "").strip().startswith(_EVENTS):  # like browsers' EventSource
                 with self._sockets.enter(user_id):
                     await self._stream(arrival, since, answer)

@@ -101,6 +101,8 @@ class Op:
     answer: str
     example: dict[str, Any]
     handler: str
+    has_own_rate: bool = False
+    """Counts as a message, not as a request."""
 
     @property
     def name(self) -> str:
@@ -124,6 +126,7 @@ OPS: Final[tuple[Op, ...]] = (
     Op(
         Send,
         handler="on_send",
+        has_own_rate=True,
         title="Send a message",
         answer="send_ok",
         example={
@@ -139,7 +142,14 @@ OPS: Final[tuple[Op, ...]] = (
         answer="change_ok",
         example=_CHANGED | {"content": "Hi!", "base": _PLACE},
     ),
-    Op(DeleteFrame, handler="on_change", title="Delete a message", answer="change_ok", example=_CHANGED),
+    Op(
+        DeleteFrame,
+        handler="on_change",
+        has_own_rate=True,
+        title="Delete a message",
+        answer="change_ok",
+        example=_CHANGED,
+    ),
     Op(
         ReactFrame,
         handler="on_change",
@@ -147,7 +157,14 @@ OPS: Final[tuple[Op, ...]] = (
         answer="change_ok",
         example=_CHANGED | {"emoji": "👍", "on": True},
     ),
-    Op(PinFrame, handler="on_change", title="Pin a message", answer="change_ok", example=_CHANGED | {"on": True}),
+    Op(
+        PinFrame,
+        handler="on_change",
+        has_own_rate=True,
+        title="Pin a message",
+        answer="change_ok",
+        example=_CHANGED | {"on": True},
+    ),
 )
 
 

@@ -126,8 +126,12 @@ def _people() -> tuple[tuple[str, str], ...]:
     of_a_person = _DEFAULTS[_OF_A_PERSON]
     return (
         (
-            "sends of a person, over WebSockets and REST together, for each process",
+            "sends and changes of a person, over WebSockets and REST together, for each process",
             f"{_setting(_RATE, ' a second')}, twice that at once, else `rate_limited`",
+        ),
+        (
+            "other requests of a person, over REST and as frames, for each process",
+            f"{_setting('KLATSCH_REQUESTS_PER_SECOND', ' a second')}, twice that at once, else `rate_limited` or 429",
         ),
         (
             "sockets and event streams of a person to one gateway",

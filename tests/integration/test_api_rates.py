@@ -1,0 +1,46 @@
+"""A person's requests are limited over REST, whatever the endpoint, and `Retry-After` says when to come back (D16)."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from klatsch.api.rates import REQUEST_RATES
+from klatsch.core.bucket import Buckets
+from tests.integration.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(rates: Buckets, name: str) -> Client:
+    environment: dict[str, Any] = {REQUEST_RATES: rates}
+    client = Client(**environment)
+    client.force_login(make_person(name))
+    return client
+
+
+def test_beyond_the_rate_every_endpoint_answers_429_and_says_when_to_come_back() -> None:
+    client = signed_in(Buckets(1), "ana")
+    statuses = [client.get("/api/v1/me").status_code for _ in range(2)]
+    refused = [client.get(f"/api/v1/{path}") for path in ("me", "conversations", "users?search=a", "auth/tokens")]
+    assert statuses == [200, 200]
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(429, "rate_limited")] * 4
+    assert refused[0].headers["Retry-After"] == "1"
+    assert 0 < refused[0].json()["retry_after"] <= 1
+
+
+def test_one_persons_requests_do_not_use_up_anothers() -> None:
+    rates = Buckets(1)
+    ana, bob = signed_in(rates, "ana"), signed_in(rates, "bob")
+    assert [ana.get("/api/v1/me").status_code for _ in range(3)][-1] == 429
+    assert bob.get("/api/v1/me").status_code == 200
+
+
+def test_sends_and_changes_have_a_rate_of_their_own() -> None:
+    client = signed_in(Buckets(1), "ana")
+    for _ in range(3):
+        client.get("/api/v1/me")
+    message = "/api/v1/messages/00000000-0000-4000-8000-000000000000"
+    for path, method in (("/api/v1/users/bob/messages", "post"), (message, "patch"), (f"{message}/pin", "put")):
+        answer = getattr(client, method)(path, {"content": "hi"}, content_type="application/json")
+        assert answer.status_code != 429, path
