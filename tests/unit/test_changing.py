@@ -1,0 +1,232 @@
+"""Changes at a gateway: checked against an archive that has all that the feed has read, and appended once (D18)."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from klatsch.archive.targets import Facts, Own
+from klatsch.core.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Gone,
+    KlatschError,
+    LimitReached,
+    NotArchivedYet,
+    NotFound,
+    RateLimited,
+)
+from klatsch.gateway.hub import ConnectedPerson
+from klatsch.gateway.language.ops import (
+    ChangeFrame,
+    DeleteBody,
+    DeleteFrame,
+    EditBody,
+    EditFrame,
+    PinBody,
+    PinFrame,
+    ReactBody,
+    ReactFrame,
+)
+from klatsch.gateway.outbox import Outbox
+from klatsch.messaging.changing import EMOJIS_MOST, OWN_EMOJIS_MOST, PINS_MOST, Edit, digest_of
+from klatsch.records.header import Check
+from tests.support.changes import facts_of
+from tests.support.gateway_parts import CannedProgress, Parts
+from tests.support.peer import Peer
+from tests.support.records import ANA, BOB, NOW_MS, Somebody, entry_of, fresh_client_id, in_group, posted
+
+SAID = posted(in_group(ANA), "hi", client_id="one")
+OTHER = posted(in_group(BOB), "yes", client_id="two")
+
+
+class LateProgress(CannedProgress):
+    """An archive that does not come on; it notes what is waited for."""
+
+    def __init__(self, *, reaches: bool = True) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, int]] = []
+        self._reaches = reaches
+
+    async def reach(self, partition: int, offset: int, deadline_s: float) -> bool:
+        self.asked.append((partition, offset))
+        return self._reaches
+
+
+class Desk:
+    """A connection, and the parts that its changes go through. The archive knows `facts`."""
+
+    def __init__(self, facts: Facts | None, somebody: Somebody = ANA, *, reaches: bool = True) -> None:
+        self.parts = Parts()
+        self.parts.progress = LateProgress(reaches=reaches)
+        self.parts.changing._progress = self.parts.progress
+        self.peer = Peer()
+        self.outbox = Outbox(self.peer, self.parts.hub.dirty, 2**20)
+        self.person: ConnectedPerson = self.parts.hub.join(somebody.user_id, somebody.name, self.outbox)
+        self.parts.hub.admit(self.person, in_group(somebody), 1)
+        self.facts = facts
+
+    async def change(self, frame: ChangeFrame, *later: Any) -> None:
+        self.parts.database.answers = [self.facts, *later]
+        await self.parts.changing.change(self.person, self.outbox, frame)
+
+    @property
+    def appended(self) -> int:
+        return len(self.parts.log.records[0])
+
+
+def edit(content: str = "hi!", *, re: int = 1, **fields: Any) -> EditFrame:
+    named = {"message": SAID.id, "position": "1:0:0", "client_id": fresh_client_id()}
+    return EditFrame(id=re, d=EditBody(**{**named, "content": content, **fields}))
+
+
+def delete() -> DeleteFrame:
+    return DeleteFrame(id=1, d=DeleteBody(message=SAID.id, position="1:0:0", client_id=fresh_client_id()))
+
+
+def react(emoji: str = "👍", *, on: bool = True) -> ReactFrame:
+    body = ReactBody(message=SAID.id, position="1:0:0", client_id=fresh_client_id(), emoji=emoji, on=on)
+    return ReactFrame(id=1, d=body)
+
+
+def pin(*, on: bool = True) -> PinFrame:
+    return PinFrame(id=1, d=PinBody(message=SAID.id, position="1:0:0", client_id=fresh_client_id(), on=on))
+
+
+async def test_a_change_is_answered_when_the_feed_reads_it_back() -> None:
+    desk = Desk(facts_of(SAID, ANA))
+    desk.parts.log.append(entry_of(SAID))
+    desk.parts.read_log()
+    desk.peer.read()
+    desk.parts.log.clock = lambda: NOW_MS
+    await desk.change(edit(re=7))
+    assert desk.peer.read() == []
+    desk.parts.read_log()
+    [answer] = desk.peer.read()
+    assert (answer["re"], answer["ok"]["position"], answer["ok"]["duplicate"]) == (7, "1:0:1", False)
+    assert desk.parts.progress.asked == [(0, 0)], "the archive has what the feed had read"  # type: ignore[attr-defined]
+
+
+async def test_the_record_says_when_it_was_checked_and_which_version_was_seen() -> None:
+    desk = Desk(facts_of(SAID, ANA))
+    await desk.change(edit(base="1:0:5"))
+    [record] = desk.parts.log.records[0]
+    assert Check.decode(record.judge) == Check(NOW_MS, base=5)
+    await desk.change(edit(base="0:0:5"))
+    assert Check.decode(desk.parts.log.records[0][1].judge).base == -1, "of an earlier epoch"
+
+
+async def test_while_the_archive_is_behind_nothing_is_checked_or_appended() -> None:
+    desk = Desk(facts_of(SAID, ANA), reaches=False)
+    with pytest.raises(NotArchivedYet):
+        await desk.change(edit())
+    assert (desk.appended, desk.parts.database.asked) == (0, 0)
+
+
+async def test_a_position_of_an_earlier_epoch_names_no_partition_so_the_message_does() -> None:
+    desk = Desk(facts_of(SAID, ANA))
+    desk.parts.log.append(entry_of(SAID))
+    desk.parts.read_log()
+    await desk.change(edit(position="0:3:9"), desk.facts)
+    assert desk.appended == 2
+    assert desk.parts.progress.asked == [(0, 0)]  # type: ignore[attr-defined]
+
+
+async def test_what_is_not_there_or_not_mine_to_see_is_not_found() -> None:
+    desk = Desk(None)
+    with pytest.raises(NotFound):
+        await desk.change(delete())
+    assert desk.appended == 0
+
+
+def changed(facts: Facts, **fields: Any) -> Facts:
+    return msgspec.structs.replace(facts, **fields)
+
+
+MINE, THEIRS = facts_of(SAID, ANA), facts_of(OTHER, ANA)
+AS_ADMIN = facts_of(OTHER, ANA, role="admin")
+MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "facts", "error"),
+    [
+        (edit(), changed(MINE, deleted=True), Gone),
+        (react(), changed(MINE, deleted=True), Gone),
+        (edit(), THEIRS, Forbidden),
+        (edit(), AS_ADMIN, Forbidden),
+        (delete(), THEIRS, Forbidden),
+        (pin(), MINE, Forbidden),
+        (delete(), changed(facts_of(OTHER, ANA, kind="direct"), role="owner"), Forbidden),
+        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4, changed_offset=9), Conflict),
+        (edit(base="1:0:3"), changed(MINE, edited_epoch=2, edited_offset=0), Conflict),
+        (pin(), changed(AS_ADMIN, pins=PINS_MOST), LimitReached),
+        (react("🫖"), changed(MINE, emojis=MANY), LimitReached),
+        (react("🫖"), changed(MINE, own_emojis=MANY[:OWN_EMOJIS_MOST], emojis=MANY[:OWN_EMOJIS_MOST]), LimitReached),
+        (edit(""), MINE, KlatschError),
+        (react("no emoji"), MINE, BadRequest),
+        (react("👍" * 9), MINE, BadRequest),
+        (edit(base="x"), MINE, BadRequest),
+        (edit(message="x"), MINE, BadRequest),
+        (edit(position="x"), MINE, BadRequest),
+        (edit(client_id="a b"), MINE, BadRequest),
+    ],
+)
+async def test_what_may_not_be_is_refused_before_anything_is_appended(
+    frame: ChangeFrame, facts: Facts, error: type[KlatschError]
+) -> None:
+    desk = Desk(facts)
+    with pytest.raises(error):
+        await desk.change(frame)
+    assert (desk.appended, desk.outbox.unanswered) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("frame", "facts"),
+    [
+        (delete(), AS_ADMIN),
+        (delete(), MINE),
+        (pin(), AS_ADMIN),
+        (pin(), facts_of(OTHER, ANA, kind="direct")),
+        (pin(on=False), changed(AS_ADMIN, pins=PINS_MOST, pinned=True)),
+        (pin(), changed(AS_ADMIN, pins=PINS_MOST, pinned=True)),
+        (react(MANY[0]), changed(THEIRS, emojis=MANY)),
+        (react(MANY[0], on=False), changed(THEIRS, emojis=MANY, own_emojis=MANY[:OWN_EMOJIS_MOST])),
+        (edit(base="1:0:4"), changed(MINE, edited_epoch=1, edited_offset=4)),
+        (edit(base=None), changed(MINE, edited_epoch=1, edited_offset=4)),
+    ],
+)
+async def test_what_may_be_is_appended(frame: ChangeFrame, facts: Facts) -> None:
+    desk = Desk(facts)
+    await desk.change(frame)
+    assert desk.appended == 1
+
+
+async def test_an_edit_after_the_window_is_refused() -> None:
+    desk = Desk(changed(MINE, sent_at_ms=NOW_MS - 60_001))
+    desk.parts.changing._edit_window_s = 60
+    with pytest.raises(Forbidden, match="60 seconds"):
+        await desk.change(edit())
+    await desk.change(delete())
+    assert desk.appended == 1, "the window is for edits"
+
+
+async def test_an_old_client_id_is_looked_up_and_answered_with_its_change() -> None:
+    desk = Desk(MINE)
+    await desk.change(edit(client_id="old"), Own("1:0:3", digest_of(Edit("hi!"))))
+    [answer] = desk.peer.read()
+    assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:3", True, 0)
+    with pytest.raises(Conflict):
+        await desk.change(edit("another", client_id="old"), Own("1:0:3", digest_of(Edit("hi!"))))
+    await desk.change(edit(client_id="new but no UUID"[:3]), None)
+    assert desk.appended == 1
+
+
+async def test_changes_count_as_messages_of_their_person() -> None:
+    desk = Desk(MINE)
+    desk.parts.sending._rates = type(desk.parts.sending._rates)(1)
+    for _ in range(2):
+        await desk.change(react())
+    with pytest.raises(RateLimited):
+        await desk.change(react())
