@@ -21,14 +21,16 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     """A message as it was at one moment, for a member of its conversation who wants to change it.
 
     `epoch`, `partition` and `offset` are its position, and `changed_…` that of its last change. `edited_…` is the
-    position of its last edit, None without edits. `role` is the person's own. `pins` is the number of pinned messages
-    of the conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones.
+    position of its last edit, None without edits. `role` is the person's own; a `blocked` person may only read. `pins`
+    is the number of pinned messages of the conversation, `emojis` the kinds of reactions to the message, and
+    `own_emojis` the person's own ones.
     """
 
     message_id: str
     user_id: str
     username: str
     role: str
+    blocked: bool
     conversation: str
     kind: str
     sender_id: str
@@ -58,9 +60,10 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
 
 _FACTS: Final = """
-    SELECT wanted.message_id::text, u.id::text, u.username, mine.role, m.conversation_id::text, c.kind,
-        m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
-        m.changed_epoch, m.changed_offset, edit.epoch, edit."offset", m.pinned_at IS NOT NULL,
+    SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
+        m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
+        m.epoch, m.partition, m."offset", m.changed_epoch, m.changed_offset, edit.epoch, edit."offset",
+        m.pinned_at IS NOT NULL,
         (SELECT count(*) FROM messaging_message p
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
         ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),

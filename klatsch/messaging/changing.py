@@ -11,11 +11,12 @@ import msgspec
 
 from klatsch.archive.targets import Facts
 from klatsch.core.clock import timestamp
-from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, Gone, LimitReached, Unavailable
+from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, LimitReached, Unavailable
 from klatsch.core.ids import is_client_id, message_id
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
+from klatsch.messaging.outcomes import refusal_of
 from klatsch.messaging.sending import SentMessage, check_content
 from klatsch.records.changes import (
     DELETION_DIGEST,
@@ -29,6 +30,7 @@ from klatsch.records.changes import (
     digest_reaction,
 )
 from klatsch.records.header import DELETED, EDITED, PINNED, REACTION, Check, make_header
+from klatsch.records.judge import Verdict
 from klatsch.records.values import encode
 
 PINS_MOST: Final = 50
@@ -92,12 +94,14 @@ def check_change(wish: Wish, client_id: str) -> None:
 
 
 def check_facts(wish: Wish, facts: Facts, *, now_ms: int, edit_window_s: int) -> None:
-    """Raises Gone, Forbidden, Conflict or LimitReached unless the person may change the message as it is.
+    """Raises Blocked, Gone, Forbidden, Conflict or LimitReached unless the person may change the message as it is.
 
     `edit_window_s` is how long after sending a message may be edited; 0 means for ever.
     """
+    if facts.blocked:
+        raise refusal_of(Verdict.BLOCKED)
     if facts.deleted:
-        raise Gone("This message was deleted.")
+        raise refusal_of(Verdict.GONE)
     if isinstance(wish, Edit):
         _check_edit(wish, facts, now_ms, edit_window_s)
     elif isinstance(wish, React):

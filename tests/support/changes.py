@@ -25,6 +25,7 @@ def facts_of(
         user_id=by.user_id,
         username=by.name,
         role=role,
+        blocked=False,
         conversation=original.conversation,
         kind=kind,
         sender_id=original.sender_id,

@@ -8,6 +8,7 @@ import pytest
 from klatsch.archive.targets import Facts, Own
 from klatsch.core.errors import (
     BadRequest,
+    Blocked,
     Conflict,
     Forbidden,
     Gone,
@@ -152,6 +153,7 @@ MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
 @pytest.mark.parametrize(
     ("frame", "facts", "error"),
     [
+        (edit(), changed(MINE, blocked=True), Blocked),
         (edit(), changed(MINE, deleted=True), Gone),
         (react(), changed(MINE, deleted=True), Gone),
         (edit(), THEIRS, Forbidden),
