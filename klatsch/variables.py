@@ -143,6 +143,20 @@ _LOG = (
         24 * 366,
     ),
     Variable("KLATSCH_GROUP", str, "klatsch-persister", "The consumer group of the persisters."),
+    Variable(
+        "KLATSCH_SIGNALS",
+        bool,
+        True,
+        "Typing and presence. 0: gateways refuse `open`, `typing` and `presence`, and use no topic for them.",
+    ),
+    Variable(
+        "KLATSCH_SIGNALS_TOPIC",
+        str,
+        "klatsch.signals",
+        "The Kafka topic of typing and presence.",
+        shape=r"[A-Za-z0-9._-]{1,249}",
+        must_be="1 to 249 letters, digits, dots, dashes and underscores",
+    ),
 )
 _SENDS = (
     Variable(

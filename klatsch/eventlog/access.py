@@ -30,29 +30,34 @@ _TALKS = ("DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE")
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """A user's rights on the log's topic and on the persisters' group.
+    """A user's rights on the log's topic, on the persisters' group and on the topic of signals.
 
     Every user may describe the group whose name readers without a group must give (`KafkaConnection.tail`).
     """
 
     topic: tuple[str, ...]
     group: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
 
 
 ROLES: dict[str, Rights] = {
-    "gateway": Rights(_TALKS),
+    "gateway": Rights(_TALKS, signals=("DESCRIBE", "READ", "WRITE")),
     "api": Rights(_TALKS),
     "persister": Rights(_TALKS, group=("READ",)),
-    "topics": Rights(("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS", "ALTER_CONFIGS")),
+    "topics": Rights(
+        ("DESCRIBE", "CREATE", "READ", "DESCRIBE_CONFIGS", "ALTER_CONFIGS"),
+        signals=("DESCRIBE", "CREATE", "DESCRIBE_CONFIGS"),
+    ),
 }
-"""Rights by the user's name. None of these users may delete the topic, add partitions to it, or grant rights."""
+"""Rights by the user's name. None of these users may delete a topic, add partitions to it, or grant rights."""
 
 
 class KafkaAccess:
     """Changes the brokers' users and rules, connected as a super user."""
 
-    def __init__(self, connection: KafkaConnection, topic: str, group: str) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str, group: str, signals: str) -> None:
         self._topic = topic
+        self._signals = signals
         self._group = group
         self._admin = AdminClient(connection.common("access") | NOT_LOGGED)
 
@@ -76,7 +81,8 @@ class KafkaAccess:
     def _rules(self, name: str) -> list[AclBinding]:
         topic = [_rule(name, ResourceType.TOPIC, self._topic, operation) for operation in ROLES[name].topic]
         group = [_rule(name, ResourceType.GROUP, self._group, operation) for operation in ROLES[name].group]
-        return [*topic, *group, _rule(name, ResourceType.GROUP, NO_GROUP, "DESCRIBE")]
+        signals = [_rule(name, ResourceType.TOPIC, self._signals, operation) for operation in ROLES[name].signals]
+        return [*topic, *group, *signals, _rule(name, ResourceType.GROUP, NO_GROUP, "DESCRIBE")]
 
 
 def _credential(name: str, password: str) -> UserScramCredentialAlteration:

@@ -21,6 +21,9 @@ from klatsch.eventlog.log import LogError, TopicChanged
 _ASK_S = 10.0
 _STAMPS = "message.timestamp.type"
 _BY_THE_LOG = "LogAppendTime"
+SIGNALS_PARTITIONS = 3
+"""The partitions of the topic of signals. Gateways use no others, so that added ones do no harm."""
+_SIGNALS_KEPT_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,23 @@ class TopicPlan:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SignalsPlan:
+    """The wanted settings of the topic of signals, which are kept for minutes and may be lost with a broker (D20)."""
+
+    replication: int
+    partitions: int = SIGNALS_PARTITIONS
+
+    def config(self) -> dict[str, str]:
+        return {
+            "min.insync.replicas": "1",
+            "retention.ms": str(_SIGNALS_KEPT_MS),
+            # Retention drops whole segments only, and by default a segment is closed after a week.
+            "segment.ms": str(_SIGNALS_KEPT_MS),
+            "cleanup.policy": "delete",
+        }
+
+
 class KafkaTopics:
     """The brokers' own view of one topic."""
 
@@ -72,7 +92,7 @@ class KafkaTopics:
             raise LogError("the log does not answer") from error
         return Topic(str(found.topic_id), len(found.partitions), len(found.partitions[0].replicas))
 
-    def create(self, plan: TopicPlan) -> None:
+    def create(self, plan: TopicPlan | SignalsPlan) -> None:
         """Creates the topic; leaves an existing topic as it is."""
         new = NewTopic(
             self._topic,
@@ -88,7 +108,7 @@ class KafkaTopics:
         except TimeoutError as error:
             raise LogError("the log does not answer") from error
 
-    def differences(self, plan: TopicPlan) -> list[str]:
+    def differences(self, plan: TopicPlan | SignalsPlan) -> list[str]:
         """Returns each setting of the topic that differs from the plan, as a sentence."""
         found = self._settings()
         return [

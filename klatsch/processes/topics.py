@@ -10,7 +10,7 @@ from klatsch.archive.offsets import archived_offsets, begin_archive
 from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, open_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
-from klatsch.eventlog.topics import KafkaTopics, Topic, TopicPlan
+from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, Topic, TopicPlan
 
 _SHOWN_S = 10.0
 _AGAIN_S = 0.1
@@ -51,6 +51,26 @@ def verify_topic(topics: KafkaTopics, plan: TopicPlan) -> str:
     assert found is not None
     wrong = [*topics.differences(plan), *_warnings(topics, found, epoch)]
     return "\n  ".join([f"The topic is the known one: {_described(epoch)}.", *wrong])
+
+
+def create_signals_topic(topics: KafkaTopics, plan: SignalsPlan) -> str:
+    """Creates the topic of signals unless it exists; returns a sentence about it. It has no epoch: nothing is kept."""
+    found = topics.find()
+    if found is not None:
+        return f"The topic of signals exists already: {found.partitions} partitions."
+    topics.create(plan)
+    return f"Created the topic of signals: {_await_topic(topics).partitions} partitions."
+
+
+def verify_signals_topic(topics: KafkaTopics, plan: SignalsPlan) -> str:
+    """Returns whether the topic of signals exists, and how it differs from what gateways need."""
+    found = topics.find()
+    if found is None:
+        return "There is no topic of signals: typing and presence do not work. Run `manage.py topics create`."
+    wrong = topics.differences(plan)
+    if found.partitions < plan.partitions:
+        wrong.append(f"It has {found.partitions} partitions, and gateways need {plan.partitions}.")
+    return "\n  ".join([f"The topic of signals has {found.partitions} partitions.", *wrong])
 
 
 def _described(epoch: Epoch) -> str:

@@ -21,7 +21,7 @@ from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
-from klatsch.eventlog.topics import KafkaTopics, TopicPlan
+from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, TopicPlan
 from klatsch.postgres.connections import connect
 
 
@@ -47,6 +47,11 @@ def log_topics() -> KafkaTopics:
     return KafkaTopics(kafka_connection(), settings.ENV["KLATSCH_TOPIC"])
 
 
+def signals_topics() -> KafkaTopics:
+    """Returns the brokers' view of the topic of signals."""
+    return KafkaTopics(kafka_connection(), settings.ENV["KLATSCH_SIGNALS_TOPIC"])
+
+
 GROUP_CHANGES_PER_SECOND = 20
 """Changes of one person through one process: each is a transaction, and a push to every connected member."""
 _WAITS_SHARE = 4
@@ -58,6 +63,10 @@ _TRANSACTION_MS = 10_000
 def topic_plan() -> TopicPlan:
     env = settings.ENV
     return TopicPlan(env["KLATSCH_PARTITIONS"], env["KLATSCH_REPLICATION"], env["KLATSCH_RETENTION_HOURS"])
+
+
+def signals_plan() -> SignalsPlan:
+    return SignalsPlan(settings.ENV["KLATSCH_REPLICATION"])
 
 
 def known_log() -> Epoch:

@@ -26,8 +26,16 @@ from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, LogError, OffsetGone, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
-from klatsch.eventlog.topics import KafkaTopics, TopicPlan
-from klatsch.processes.topics import Adoption, adopt_topic, create_topic, plan_adoption, verify_topic
+from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, TopicPlan
+from klatsch.processes.topics import (
+    Adoption,
+    adopt_topic,
+    create_signals_topic,
+    create_topic,
+    plan_adoption,
+    verify_signals_topic,
+    verify_topic,
+)
 from tests.support.logs import Delivered, append_all, broker
 from tests.support.waiting import wait_until
 
@@ -377,3 +385,22 @@ def test_three_copies_need_two_before_a_record_is_acknowledged() -> None:
     assert TopicPlan(12, 3, 168).config()["min.insync.replicas"] == "2"
     assert TopicPlan(12, 1, 168).config()["min.insync.replicas"] == "1"
     assert TopicPlan(12, 3, 168).config()["unclean.leader.election.enable"] == "false"
+
+
+def test_the_topic_of_signals_is_made_as_planned_once_and_needs_no_epoch(desk: Desk) -> None:
+    plan = SignalsPlan(replication=1)
+
+    assert verify_signals_topic(desk.topics, plan).startswith("There is no topic of signals")
+    assert create_signals_topic(desk.topics, plan) == "Created the topic of signals: 3 partitions."
+    assert create_signals_topic(desk.topics, plan) == "The topic of signals exists already: 3 partitions."
+    assert verify_signals_topic(desk.topics, plan) == "The topic of signals has 3 partitions."
+    assert current_epoch() is None
+
+
+def test_a_topic_of_signals_that_somebody_else_made_is_said_to_differ(desk: Desk) -> None:
+    desk.topics.create(TopicPlan(partitions=1, replication=1, retention_hours=168))
+    wait_until(lambda: desk.topics.find() is not None)
+    told = verify_signals_topic(desk.topics, SignalsPlan(replication=1))
+
+    assert "retention.ms is 604800000, not 600000" in told
+    assert "It has 1 partitions, and gateways need 3." in told

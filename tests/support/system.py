@@ -43,9 +43,11 @@ class System:
         self.database_url = urlsplit(self._server_url)._replace(path=f"/{self._name}").geturl()
         self.group = self._name
         self.log = RawLog(os.environ["KAFKA_BOOTSTRAP_SERVERS"], self._name)
+        self.signals = RawLog(os.environ["KAFKA_BOOTSTRAP_SERVERS"], f"{self._name}_signals")
         self.env = os.environ | {
             "DATABASE_URL": self.database_url,
             "KLATSCH_TOPIC": self._name,
+            "KLATSCH_SIGNALS_TOPIC": self.signals.topic,
             "KLATSCH_GROUP": self.group,
             "KLATSCH_ORIGINS": ORIGIN,
             "KLATSCH_CONNECTIONS_PER_PERSON": "200",  # some tests open a hundred in one name
@@ -116,6 +118,7 @@ class System:
         for process in [*self.others, *self.shared]:
             process.end()
         self.log.delete()
+        self.signals.delete()
         with psycopg.connect(self._server_url, autocommit=True) as server:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
 

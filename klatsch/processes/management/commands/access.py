@@ -25,8 +25,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         passwords = dict(_password(given) for given in options["passwords"])
         try:
-            topic, group = settings.ENV["KLATSCH_TOPIC"], settings.ENV["KLATSCH_GROUP"]
-            KafkaAccess(wiring.kafka_connection(), topic, group).give(passwords)
+            env = settings.ENV
+            topic, group, signals = env["KLATSCH_TOPIC"], env["KLATSCH_GROUP"], env["KLATSCH_SIGNALS_TOPIC"]
+            KafkaAccess(wiring.kafka_connection(), topic, group, signals).give(passwords)
         except LogError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Created users and rights: {', '.join(passwords)}.")

@@ -1,23 +1,31 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.topics import KafkaTopics
 from klatsch.processes import wiring
 from klatsch.processes.sentences import told_in_a_sentence
-from klatsch.processes.topics import adopt_topic, create_topic, plan_adoption, verify_topic
+from klatsch.processes.topics import (
+    adopt_topic,
+    create_signals_topic,
+    create_topic,
+    plan_adoption,
+    verify_signals_topic,
+    verify_topic,
+)
 
 
 class Command(BaseCommand):
-    help = "Creates, checks or adopts the log's topic."
+    help = "Creates, checks or adopts the log's topic. Creates and checks the topic of signals."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        create = actions.add_parser("create", help="create the topic; harmless when it exists")
+        create = actions.add_parser("create", help="create the topics; harmless when they exist")
         create.add_argument("--again", action="store_true", help="create it again because the known topic is lost")
-        actions.add_parser("verify", help="check that the topic is the known one and has the planned settings")
+        actions.add_parser("verify", help="check that the topic is the known one, and that both have the planned settings")
         adopt = actions.add_parser("adopt", help="make the present topic the log: opens the next epoch")
         adopt.add_argument("--dry-run", action="store_true", help="show the consequences, and change nothing")
 
@@ -26,12 +34,16 @@ class Command(BaseCommand):
         with told_in_a_sentence():
             if options["action"] == "verify":
                 self.stdout.write(verify_topic(topics, plan))
+                if settings.ENV["KLATSCH_SIGNALS"]:
+                    self.stdout.write(verify_signals_topic(wiring.signals_topics(), wiring.signals_plan()))
                 return
             found = topics.find()
             tail = wiring.log_tail(found.partitions if found else plan.partitions)
             try:
                 if options["action"] == "create":
                     self.stdout.write(create_topic(topics, plan, tail, again=options["again"]))
+                    if settings.ENV["KLATSCH_SIGNALS"]:
+                        self.stdout.write(create_signals_topic(wiring.signals_topics(), wiring.signals_plan()))
                 else:
                     self._adopt(topics, tail, dry_run=options["dry_run"])
             finally:
