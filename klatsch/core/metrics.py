@@ -89,8 +89,23 @@ LOG_CLIENTS_REPLACED = Counter(
     "Stalled clients of the log that were replaced, by role. Investigate tail and group above 0.",
     ["client"],
 )
-for _client in ("tail", "group", "writer", "asker"):  # 0 from the start: a rate over a series that begins with 1 is 0
+for _client in ("tail", "group", "writer", "asker", "signals_tail", "signals_writer"):  # 0 from the start: a rate over a series that begins with 1 is 0
     LOG_CLIENTS_REPLACED.labels(_client)
+SIGNALS_APPENDED = Counter("klatsch_signals_appended", "Signals appended to their topic, by kind.", ["kind"])
+SIGNALS_PUSHED = Counter("klatsch_signals_pushed", "Signals pushed to sockets, by kind.", ["kind"])
+SIGNALS_DROPPED = Counter(
+    "klatsch_signals_dropped",
+    "Signals that went nowhere: away (no topic), busy (other frames waited), often, void, full or unreadable.",
+    ["why"],
+)
+for _kind in ("typing", "presence"):
+    SIGNALS_APPENDED.labels(_kind)
+    SIGNALS_PUSHED.labels(_kind)
+for _why in ("away", "busy", "often", "void", "full", "unreadable"):
+    SIGNALS_DROPPED.labels(_why)
+SIGNALS_AWAY = Gauge("klatsch_signals_away", "1 while a gateway cannot use the topic of signals. It tries again.")
+PEOPLE_ELSEWHERE = Gauge("klatsch_people_elsewhere", "People online at other gateways, as a gateway knows of.")
+PEOPLE_WATCHED = Gauge("klatsch_people_watched", "People whose presence connections of a gateway show, each once.")
 ADDED_PARTITIONS = Gauge(
     "klatsch_added_partitions", "Partitions that were added to the topic and that Klatsch neither reads nor writes."
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 SEND_TIMEOUT_MS = 8_000
 """An unsent record fails after this time; below an answer's deadline, so that the reason is known in time."""
+_SIGNAL_TIMEOUT_MS = 3_000
+"""An unsent signal is dropped after this time: it is said again, or it is not true any more."""
 
 
 LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level": 4}
@@ -70,6 +72,16 @@ class KafkaConnection:
             "message.timeout.ms": SEND_TIMEOUT_MS,
             "queue.buffering.max.messages": 100_000,
             "queue.buffering.max.kbytes": 65_536,
+        }
+
+    def signals(self) -> dict[str, str | int | float | bool]:
+        """Returns the settings of a producer of signals: one broker has them, and what is late is dropped (D20)."""
+        return self.common("signals") | {
+            "acks": "1",
+            "linger.ms": 5,
+            "message.timeout.ms": _SIGNAL_TIMEOUT_MS,
+            "queue.buffering.max.messages": 10_000,
+            "queue.buffering.max.kbytes": 8_192,
         }
 
     def tail(self) -> dict[str, str | int | float | bool]:

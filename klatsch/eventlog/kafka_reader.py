@@ -43,9 +43,14 @@ class KafkaTail(ReplaceableTail):
     """Reads all partitions of a topic on its own thread, and delivers whole batches."""
 
     def __init__(
-        self, connection: KafkaConnection, topic: str, partitions: int, patience_s: float = PATIENCE_S
+        self,
+        connection: KafkaConnection,
+        topic: str,
+        partitions: int,
+        patience_s: float = PATIENCE_S,
+        role: str = "tail",
     ) -> None:
-        super().__init__(LogWatch(KafkaAsker(connection, topic, partitions)), patience_s)
+        super().__init__(LogWatch(KafkaAsker(connection, topic, partitions)), patience_s, role)
         self.connection = connection
         self.topic = topic
 

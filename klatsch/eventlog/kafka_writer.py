@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -39,6 +39,9 @@ class _Producing:
 class KafkaWriter:
     """Appends to a topic with `acks=all`, idempotently, reporting each entry at most once. Create it after any fork.
 
+    `producer` are other settings of the driver than these, for a topic that may lose records, and `role` is the name
+    of the writer in metrics and log lines.
+
     With `reports="errors"` only failures are reported: a gateway learns of success by reading the log back. `failed`
     is called once when librdkafka can no longer continue; the process should then stop. Once a record has timed out, a
     new producer takes over, as the old one may never send again. Records that still waited are reported as failed.
@@ -54,15 +57,18 @@ class KafkaWriter:
         reports: str = "all",
         failed: Callable[[LogError], None] | None = None,
         watch: LogWatch | None = None,
+        producer: Mapping[str, str | int | float | bool] | None = None,
+        role: str = "writer",
     ) -> None:
         self._topic = topic
         self._partitions = partitions
         self._failed = failed
         self._config = (
-            connection.producer()
+            dict(producer or connection.producer())
             | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}
             | LOGGED
         )
+        self._role = role
         self._watch = watch
         self._refusing = False
         self._stopping = threading.Event()
@@ -138,8 +144,8 @@ class KafkaWriter:
             if not current.is_replaced:
                 current.is_replaced = True
                 self._current = self._begin()
-                count_replaced("writer")
-                _log.warning("log_client_replaced", client="writer", why=why)
+                count_replaced(self._role)
+                _log.warning("log_client_replaced", client=self._role, why=why)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():

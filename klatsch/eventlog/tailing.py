@@ -43,11 +43,15 @@ class _Reader:
 
 
 class ReplaceableTail(ABC):
-    """Reads all partitions, without a group, on its own thread. `replaced` counts the replaced readers."""
+    """Reads all partitions, without a group, on its own thread. `replaced` counts the replaced readers.
 
-    def __init__(self, watch: LogWatch, patience_s: float = PATIENCE_S) -> None:
+    `role` is the name of the reader in metrics and log lines.
+    """
+
+    def __init__(self, watch: LogWatch, patience_s: float = PATIENCE_S, role: str = "tail") -> None:
         self.watch = watch
         self.replaced = 0
+        self._role = role
         self._patience_s = patience_s
         self._stalls = ReadingWatch(patience_s)
         # Held while a batch is delivered. Its holder may make another reader the delivering one.
@@ -97,8 +101,8 @@ class ReplaceableTail(ABC):
             why = self._why_stalled(told, now_s)
             if why:
                 self.replaced += 1
-                count_replaced("tail")
-                _log.warning("log_client_replaced", client="tail", why=why)
+                count_replaced(self._role)
+                _log.warning("log_client_replaced", client=self._role, why=why)
                 self._begin()
         finally:
             self._lock.release()

@@ -1,6 +1,7 @@
 """Long work in slices: work that grows with conversations or connections yields to other tasks."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
@@ -17,6 +18,19 @@ async def slices(items: Iterable[T]) -> AsyncIterator[Sequence[T]]:
         yield part
         if len(part) == SLICE:
             await asyncio.sleep(0)
+
+
+_SHARE: Final = 0.25
+
+
+async def gently(items: Iterable[T], size: int) -> AsyncIterator[Sequence[T]]:
+    """Yields the items, `size` at a time, and takes at most a quarter of the loop's time, for work that can wait."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        began_s = time.perf_counter()
+        yield part
+        if len(part) == size:
+            await asyncio.sleep((time.perf_counter() - began_s) * (1 / _SHARE - 1))
 
 
 def in_turns(items: Iterable[T], act: Callable[[Sequence[T]], object]) -> None:

@@ -1,0 +1,43 @@
+"""One connection's part in signals: the conversations that it has opened, and the people whom it shows."""
+
+from dataclasses import dataclass, field
+
+from klatsch.gateway.hub import ConnectedPerson
+from klatsch.gateway.outbox import Outbox
+
+
+@dataclass(slots=True, eq=False)
+class WatchedPerson:
+    """A person whom connections here show, as `online` as they are told."""
+
+    user_id: str
+    username: str
+    online: bool
+    listeners: "set[Listener]" = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """A WebSocket after its `hello`.
+
+    `shown` holds the people whom it shows, each with the key of a conversation that its person shares with them.
+    `pending` are those whose change it has not been told of.
+    """
+
+    person: ConnectedPerson
+    outbox: Outbox
+    opened: frozenset[bytes] = frozenset()
+    shown: dict[WatchedPerson, bytes] = field(default_factory=dict)
+    pending: set[WatchedPerson] = field(default_factory=set)
+    told_s: float = float("-inf")
+
+    def tell(self, frame: bytes) -> bool:
+        """Writes a WebSocket frame if nothing else waits for this connection; returns whether it did.
+
+        Signals are the first to be dropped: a slow connection, or one in a replay, gets none (D20).
+        """
+        outbox = self.outbox
+        if outbox.deaf or outbox.closed or not outbox.takes(len(frame)):
+            return False
+        outbox.tell([frame])
+        return True

@@ -1,0 +1,169 @@
+"""Signals of one gateway: typing and presence, which are said once and never kept (D11, D20)."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from klatsch.core.bucket import Buckets
+from klatsch.core.errors import RateLimited
+from klatsch.core.metrics import PEOPLE_ELSEWHERE, SIGNALS_APPENDED, SIGNALS_DROPPED
+from klatsch.eventlog.log import Entry, Record
+from klatsch.gateway.hub import ConnectedPerson, Hub
+from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.signals.elsewhere import Elsewhere
+from klatsch.gateway.signals.listener import Listener
+from klatsch.gateway.signals.own_people import OwnPeople
+from klatsch.gateway.signals.typing import Typing
+from klatsch.gateway.signals.visibility import Judge
+from klatsch.gateway.signals.watching import Visible, Watching
+from klatsch.gateway.turns import gently, slices
+from klatsch.records.signals import (
+    GATEWAY_PREFIX,
+    SIGNAL_PEOPLE_MOST,
+    PresenceSignal,
+    decode_presence,
+    gateway_key,
+)
+from klatsch.records.values import encode
+
+OPS_PER_SECOND: Final = 5
+"""The `open` and `presence` frames of a person, over all connections to one gateway."""
+PUBLISH_EVERY_S: Final = 1.0
+PUBLISH_ALL_EVERY_S: Final = 30.0
+_TICK_S: Final = 0.25
+_NOTED_AT_ONCE: Final = 1_000
+_RECORDS_AT_ONCE: Final = 5
+
+
+class Signals:
+    """Joins the parts. `append` gives a record to the topic, and returns False where that is away.
+
+    `own` and `elsewhere` hold who is online here and at other gateways; `clock` gives monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        judge: Judge,
+        append: Callable[[Entry], bool],
+        clock: Callable[[], float],
+        own: OwnPeople | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        self.gateway = uuid.uuid4().hex
+        self._key = gateway_key(self.gateway)
+        self._append = append
+        self._clock = clock
+        self._own = own or OwnPeople()
+        self._elsewhere = elsewhere or Elsewhere()
+        self._ops = Buckets(OPS_PER_SECOND)
+        self.typing = Typing(hub=hub, judge=judge, append=append, clock=clock)
+        self.watching = Watching(is_online=self.is_online, judge=judge, clock=clock)
+        self._published_s = self._published_all_s = float("-inf")
+
+    def is_online(self, user_id: str) -> bool:
+        """Returns whether any gateway says that the person is online."""
+        return self._own.is_online(user_id) or self._elsewhere.is_online(user_id)
+
+    @contextmanager
+    def joined(self, person: ConnectedPerson, outbox: Outbox) -> Iterator[Listener]:
+        """Counts a connection as its person's presence while the block runs."""
+        listener = Listener(person, outbox)
+        if self._own.arrive(person.user_id):
+            self.watching.note([person.user_id])
+        try:
+            yield listener
+        finally:
+            self.typing.open(listener, frozenset())
+            self.watching.forget(listener)
+            self._own.leave(person.user_id, self._clock())
+
+    def check_rate(self, person: ConnectedPerson) -> None:
+        """Raises RateLimited beyond the rate of `open` and `presence` frames."""
+        wait_s = self._ops.take(person.user_id, self._clock())
+        if wait_s:
+            raise RateLimited("You are opening conversations or showing people too often.", retry_after=round(wait_s, 3))
+
+    def show(self, listener: Listener, people: Sequence[Visible]) -> tuple[list[str], list[str]]:
+        """Makes the connection show these people; returns the names of those online and offline."""
+        shown = self.watching.show(listener, people)
+        return [one.username for one in shown if one.online], [one.username for one in shown if not one.online]
+
+    async def run(self) -> None:
+        """Ticks for ever."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Publishes what changed here, forgets who was not named for long, and tells connections."""
+        now_s = self._clock()
+        if now_s - self._published_s >= PUBLISH_EVERY_S:
+            self._published_s = now_s
+            await self._publish(now_s)
+            async for user_ids in gently(self._elsewhere.expire(now_s), _NOTED_AT_ONCE):
+                self.watching.note(user_ids)
+            PEOPLE_ELSEWHERE.set(self._elsewhere.size)
+        await self.watching.tell()
+
+    async def _publish(self, now_s: float) -> None:
+        arrived, departed = self._own.take_changes(now_s)
+        self.watching.note(departed)
+        is_all = now_s - self._published_all_s >= PUBLISH_ALL_EVERY_S
+        if is_all:
+            self._published_all_s = now_s
+            arrived = list(self._own)
+        if not (is_all or arrived or departed):
+            return
+        records = max(len(arrived), len(departed), 1)
+        begins = range(0, records, SIGNAL_PEOPLE_MOST // 2)
+        async for some in gently(begins, _RECORDS_AT_ONCE):
+            for begin in some:
+                end = begin + SIGNAL_PEOPLE_MOST // 2
+                self._say(arrived[begin:end], departed[begin:end])
+
+    def publish_all(self) -> None:
+        """Makes the next tick tell of all people here: the topic works again, or another gateway has begun."""
+        self._published_all_s = float("-inf")
+
+    def say_leaving(self) -> None:
+        """Tells that this gateway ends: its people have the grace to come to another one."""
+        self._say((), (), leaving=True)
+
+    def _say(self, online: Collection[str], offline: Collection[str], *, leaving: bool = False) -> None:
+        signal = PresenceSignal(self.gateway, list(online), list(offline), leaving)
+        if self._append(Entry(self._key, encode(signal))):
+            SIGNALS_APPENDED.labels("presence").inc()
+        else:
+            SIGNALS_DROPPED.labels("away").inc()
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Takes a batch of the topic, in slices."""
+        async for part in slices(records):
+            for record in part:
+                if not record.key.startswith(GATEWAY_PREFIX):
+                    self.typing.take(record)
+                elif record.key != self._key:
+                    self._take_presence(record)
+
+    def _take_presence(self, record: Record) -> None:
+        try:
+            signal = decode_presence(record.value)
+        except msgspec.MsgspecError:
+            SIGNALS_DROPPED.labels("unreadable").inc()
+            return
+        if gateway_key(signal.gateway) != record.key:
+            SIGNALS_DROPPED.labels("unreadable").inc()
+            return
+        is_new = self._elsewhere.take(
+            signal.gateway, signal.online, signal.offline, self._clock(), leaving=signal.leaving
+        )
+        if is_new and not signal.leaving:
+            self.publish_all()
+        self.watching.note(signal.online)
+        self.watching.note(signal.offline)
