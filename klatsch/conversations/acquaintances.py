@@ -43,9 +43,7 @@ def find_acquaintances(asked: Collection[Asked]) -> Mapping[Asked, list[Acquaint
     """Returns, for many people in one statement, those of the names whose bearers share a conversation with them."""
     found: dict[Asked, list[Acquaintance]] = {one: [] for one in asked}
     ordered = list(found)
-    rows = [
-        (number, one.viewer, name) for number, one in enumerate(ordered) for name in one.names if is_username(name)
-    ]
+    rows = [(number, one.viewer, name) for number, one in enumerate(ordered) for name in one.names if is_username(name)]
     if not rows:
         return found
     numbers, viewers, names = (list(column) for column in zip(*rows, strict=True))

@@ -89,7 +89,14 @@ LOG_CLIENTS_REPLACED = Counter(
     "Stalled clients of the log that were replaced, by role. Investigate tail and group above 0.",
     ["client"],
 )
-for _client in ("tail", "group", "writer", "asker", "signals_tail", "signals_writer"):  # 0 from the start: a rate over a series that begins with 1 is 0
+for _client in (
+    "tail",
+    "group",
+    "writer",
+    "asker",
+    "signals_tail",
+    "signals_writer",
+):  # 0 from the start: a rate over a series that begins with 1 is 0
     LOG_CLIENTS_REPLACED.labels(_client)
 SIGNALS_APPENDED = Counter("klatsch_signals_appended", "Signals appended to their topic, by kind.", ["kind"])
 SIGNALS_PUSHED = Counter("klatsch_signals_pushed", "Signals pushed to sockets, by kind.", ["kind"])

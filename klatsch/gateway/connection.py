@@ -26,10 +26,23 @@ from klatsch.gateway.changing import Changing
 from klatsch.gateway.handshake import NoSubprotocol, read_handshake
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import OPS, BadFrame, ChangeFrame, ClientFrame, Hello, Send, decode_frame
+from klatsch.gateway.language.ops import (
+    OPS,
+    BadFrame,
+    ChangeFrame,
+    ClientFrame,
+    Hello,
+    OpenFrame,
+    PresenceFrame,
+    Send,
+    TypingFrame,
+    decode_frame,
+)
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
+from klatsch.gateway.signals.listener import Listener
+from klatsch.gateway.signals.requests import SignalRequests, signals_are_off
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +53,7 @@ _CLOSES: Final = {close.error: close for close in Close if close.error is not No
 class ChatConnection(AsyncConsumer):
     """A person's connection: frames are handled one after the other, and answered in that order or later.
 
-    `sockets` caps the person's connections.
+    `sockets` caps the person's connections. Without `signals`, the server offers neither typing nor presence.
     """
 
     scope: Any
@@ -56,6 +69,7 @@ class ChatConnection(AsyncConsumer):
         changing: Changing,
         requests: Buckets,
         allowances: Allowances,
+        signals: SignalRequests | None,
     ) -> None:
         self._arrivals = arrivals
         self._sockets = sockets
@@ -64,6 +78,8 @@ class ChatConnection(AsyncConsumer):
         self._changing = changing
         self._requests = requests
         self._allowances = allowances
+        self._signals = signals
+        self._listener: Listener | None = None
         self._malformed = 0
         self._person: ConnectedPerson | None = None
         self._greeting: Hello | None = None
@@ -156,6 +172,25 @@ class ChatConnection(AsyncConsumer):
             raise BadRequest("Send hello first.")
         await self._changing.change(self._person, self.outbox, frame)
 
+    async def on_open(self, frame: OpenFrame) -> None:
+        signals, listener = self._heard()
+        await signals.open(listener, frame)
+
+    async def on_typing(self, frame: TypingFrame) -> None:
+        signals, listener = self._heard()
+        signals.say_typing(listener, frame)
+
+    async def on_presence(self, frame: PresenceFrame) -> None:
+        signals, listener = self._heard()
+        await signals.show(listener, frame)
+
+    def _heard(self) -> tuple[SignalRequests, Listener]:
+        if self._signals is None:
+            raise signals_are_off()
+        if self._listener is None:
+            raise BadRequest("Send hello first.")
+        return self._signals, self._listener
+
     async def on_hello(self, frame: Hello) -> None:
         if self._person is not None:
             raise BadRequest("Send hello only once.")
@@ -163,6 +198,9 @@ class ChatConnection(AsyncConsumer):
             joining = self._arrivals.joined(self._arrival, self.outbox)
             self._person = await self._held.enter_async_context(joining)
             self._greeting = frame
+            if self._signals is not None:
+                joined = self._signals.signals.joined(self._person, self.outbox)
+                self._listener = self._held.enter_context(joined)
             if not self.outbox.closed:
                 self._socket.allowances = self._allowances.of(self._person.user_id)
 

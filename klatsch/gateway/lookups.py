@@ -3,13 +3,14 @@
 Sign-in and hello use other threads: a lookup that waits for the log does not delay new connections.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
 from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
-from klatsch.conversations.queries import get_standing, no_such_conversation
+from klatsch.conversations.acquaintances import Acquaintance, Asked, find_acquaintances
+from klatsch.conversations.queries import Standing, get_standing, no_such_conversation
 from klatsch.conversations.services import open_direct
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Conflict, Unavailable
@@ -43,7 +44,7 @@ class Lookups:
             AT_ONCE_MOST,
             cap="lookups",
             refusal=Unavailable,
-            detail="Several of your sends are being looked up already. Try again later.",
+            detail="Several of your requests are being looked up already. Try again later.",
         )
 
     async def find_earlier(self, person: ConnectedPerson, access: Access, sent: SentMessage) -> str | None:
@@ -84,6 +85,24 @@ class Lookups:
         standing = get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
         standing.check_may_write()
         return standing.access(user_id, person.username), standing.version
+
+    async def find_standing(self, person: ConnectedPerson, conversation: str) -> Standing:
+        """Returns the membership of a person who may read the conversation; raises NotFound, Unavailable."""
+        try:
+            conversation_id = UUID(conversation)
+        except ValueError as error:
+            raise no_such_conversation() from error
+        user_id = UUID(person.user_id)
+        with self._at_once.enter(person.user_id):
+            return await self._threads.run(
+                lambda: get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
+            )
+
+    async def find_acquaintances(self, person: ConnectedPerson, names: Sequence[str]) -> list[Acquaintance]:
+        """Returns who of these lower-cased names shares a conversation with the person; raises Unavailable."""
+        asked = Asked(UUID(person.user_id), tuple(names))
+        with self._at_once.enter(person.user_id):
+            return await self._threads.run_together(find_acquaintances, asked) or []
 
     def close(self) -> None:
         self._threads.close()

@@ -58,8 +58,10 @@ from klatsch.gateway.replay import ReplayLimits, Replays
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.serving import Server, listen
+from klatsch.gateway.signals.signals import SignalTimes
 from klatsch.gateway.socket import ChatSocket
 from klatsch.processes import wiring
+from klatsch.processes.gateway_signals import GatewaySignals, build_signals
 from klatsch.processes.gateway_start import Start, plan_start
 from klatsch.records.judge import PRUNE_EVERY_S
 
@@ -79,17 +81,17 @@ _CLOSE_S = 2.0
 """The time to finish requests in progress and to send queued records."""
 
 
-def run(*, host: str, port: int) -> None:
+def run(*, host: str, port: int, times: SignalTimes | None = None) -> None:
     """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
     end_on_uncaught()
     epoch = wiring.known_log()
     listening = listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_exception_handler(log_loop_failure)
-        runner.run(_serve(epoch, listening))
+        runner.run(_serve(epoch, listening, times or SignalTimes()))
 
 
-async def _serve(epoch: Epoch, listening: socket.socket) -> None:
+async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> None:
     loop = asyncio.get_running_loop()
     failures: list[BaseException] = []
 
@@ -119,9 +121,10 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
     )
     rates = wiring.rates()
     parts = build_gateway(epoch, start, writer, tail, lookups, database, progress, rates, loop)
+    signals = build_signals(parts.hub, parts.feed, lookups, times)
     feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(
-        _config(parts, wiring.ports(reporting, tail, progress, rates)),
+        _config(parts, signals, wiring.ports(reporting, tail, progress, rates)),
         lambda: drain(parts.opening, parts.hub, parts.marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.
@@ -135,6 +138,7 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.marks.push_all), "marks", fail),
         run_in_background(parts.recheck.run(), "recheck", fail),
         run_in_background(_prune(tail, parts.feed), "prune", fail),
+        *([signals.start(fail)] if signals else []),
     ]
     try:
         await server.serve([listening])
@@ -142,6 +146,8 @@ async def _serve(epoch: Epoch, listening: socket.socket) -> None:
         feeding.stopping = True
         for task in ticking:
             task.cancel()
+        if signals:
+            await signals.stop()
         await asyncio.to_thread(watch.stop)
         await asyncio.to_thread(tail.stop)
         await asyncio.to_thread(writer.close, _CLOSE_S)
@@ -252,7 +258,7 @@ def build_gateway(
     )
 
 
-def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
+def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
     requests = wiring.request_rates()
@@ -293,6 +299,7 @@ def _config(parts: GatewayParts, ports: Ports) -> uvicorn.Config:
         changing=parts.changing,
         requests=requests,
         allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
+        signals=signals.requests if signals else None,
     )
     application: Any = build_application(connection, Door(http, Checks()))
     return uvicorn.Config(

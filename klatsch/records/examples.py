@@ -11,6 +11,7 @@ from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, Check, make_heade
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged, credential_digest
+from klatsch.records.signals import PresenceSignal, TypingSignal
 
 ANA: Final = UUID("0a000000-0000-4000-8000-00000000000a")
 BOB: Final = UUID("0b000000-0000-4000-8000-00000000000b")
@@ -58,3 +59,5 @@ MEMBERS: Final = MembersChanged(
     member_count=3,
 )
 ENDED: Final = UserChanged(user="ana", user_id=str(ANA), what="ended", credentials=[credential_digest("a session")])
+TYPING: Final = TypingSignal(conversation=str(_CONVERSATION), user="bob", user_id=str(BOB), on=True)
+PRESENCE: Final = PresenceSignal(gateway="9a7e0000-0000-4000-8000-000000000001", online=[str(BOB)])

@@ -22,6 +22,8 @@ class KeyForm:
 CONVERSATION: Final = KeyForm(b"", "conversation", "The conversation's id.")
 MEMBERS: Final = KeyForm(b"members:", "conversation", "In the partition of the conversation's id.")
 PERSON: Final = KeyForm(b"user:", "user_id", "A person's own affairs.")
+GATEWAY: Final = KeyForm(b"gateway:", "gateway", "The gateway, by an id of its own that each start makes anew.")
+"""Of the topic of signals."""
 
 CONVERSATION_KEY_LENGTH: Final = _ID_LENGTH
 """In bytes. Keys of any other length are not about messages."""

@@ -8,8 +8,6 @@ from klatsch.records.values import Uuid
 
 SIGNAL_PEOPLE_MOST: Final = 1_000
 """The people of one record, 39 kB; more are told in several."""
-GATEWAY_PREFIX: Final = b"gateway:"
-GatewayId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
 
 
 class TypingSignal(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
@@ -29,18 +27,14 @@ class PresenceSignal(msgspec.Struct, frozen=True, tag_field="t", tag="presence")
     and its people have 15 s to connect to another one.
     """
 
-    gateway: GatewayId
+    gateway: Uuid
     online: Annotated[list[Uuid], msgspec.Meta(max_length=SIGNAL_PEOPLE_MOST)] = []
     offline: Annotated[list[Uuid], msgspec.Meta(max_length=SIGNAL_PEOPLE_MOST)] = []
     leaving: bool = False
     v: Literal[1] = 1
 
 
-SIGNALS: Final = (TypingSignal, PresenceSignal)
 decode_typing = msgspec.json.Decoder(TypingSignal).decode
 decode_presence = msgspec.json.Decoder(PresenceSignal).decode
-
-
-def gateway_key(gateway: str) -> bytes:
-    """Returns the key of a gateway's records about presence: one partition, and so one order."""
-    return GATEWAY_PREFIX + gateway.encode("ascii")
+SIGNALS: Final[dict[str, type[msgspec.Struct]]] = {"signal_typing": TypingSignal, "signal_presence": PresenceSignal}
+"""The structs by the names of their schemas."""

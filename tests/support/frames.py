@@ -38,7 +38,8 @@ def is_taken(text: str) -> bool:
 def is_described(frame: Any) -> bool:
     """Whether the document has such a frame of a client's; fields that it does not know are allowed."""
     op = frame.get("op") if isinstance(frame, dict) else None
-    return op in {one.name for one in OPS} and _validator(op, KINDS, closed=False).is_valid(frame)
+    names = {one.name: one.message_name for one in OPS}
+    return op in names and _validator(names[op], KINDS, closed=False).is_valid(frame)
 
 
 def check_payload(name: str, payload: Any) -> None:
@@ -54,10 +55,15 @@ def _name_of(frame: Any, kinds: Kinds) -> str:
     elif "err" in frame:
         name = "err"
     else:
-        name = "send_ok" if "position" in frame["ok"] else "hello_ok"
+        name = _answer_name(frame["ok"])
     message = _document(kinds)["components"]["messages"].get(name)
     assert message is not None, f"not in docs/asyncapi.yaml: {frame}"
     return name
+
+
+def _answer_name(body: Any) -> str:
+    marks = {"position": "send_ok", "online": "presence_ok", "user": "hello_ok"}
+    return next((name for field, name in marks.items() if field in body), "open_ok")
 
 
 @functools.cache

@@ -38,6 +38,7 @@ from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
+from klatsch.gateway.signals.requests import SignalRequests
 from klatsch.messaging.lookup import Earlier
 from klatsch.records.people import credential_digest
 from tests.support.records import NOW_MS, Somebody
@@ -159,11 +160,12 @@ class Parts:
         )
         self.lag = Lag(self.feed, MemoryTail(self.log).ends)
         self.on_loop: list[Callable[[], None]] = []
+        self.lookups = Lookups(self.database, self.writer, MemoryTail(self.log), self.progress, 1.0)
         self.sending = Sending(
             hub=self.hub,
             pending=self.pending,
             log=self.writer,
-            lookups=Lookups(self.database, self.writer, MemoryTail(self.log), self.progress, 1.0),
+            lookups=self.lookups,
             clock=lambda: NOW_MS,
             answer_s=answer_s,
             rates=Buckets(per_second),
@@ -202,6 +204,7 @@ class Parts:
         )
         self.allowances = Allowances(per_second)
         self.requests = Buckets(0)
+        self.signals: SignalRequests | None = None
         self.sockets, self.polls = (
             AtOnce(CONNECTIONS_EACH, cap=cap, refusal=RateLimited, detail=f"You have too many {cap} open.")
             for cap in ("sockets", "polls")
@@ -219,6 +222,7 @@ class Parts:
             changing=self.changing,
             requests=self.requests,
             allowances=self.allowances,
+            signals=self.signals,
         )
 
     def sync(self, *, stall_s: float, cors_origins: list[str]) -> Sync:

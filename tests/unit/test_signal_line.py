@@ -136,4 +136,3 @@ def test_a_line_that_hangs_stops_all_the_same(monkeypatch: pytest.MonkeyPatch) -
     line.start()
     line.stop()
     until.set()
-

@@ -166,9 +166,39 @@ class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
 class TypingBody(msgspec.Struct, frozen=True):
     conversation: Uuid
     user: str
+    on: bool
 
 
 class Typing(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
-    """Reserved, coming: a person is typing. It is not durable."""
+    """A person types in a conversation that you have opened, or has stopped. Let `on` expire after 8 s."""
 
     d: TypingBody
+
+
+class PresenceBody(msgspec.Struct, frozen=True):
+    online: list[str]
+    offline: list[str]
+
+
+class Presence(msgspec.Struct, frozen=True, tag_field="t", tag="presence"):
+    """People whom you show have come online or gone offline."""
+
+    d: PresenceBody
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An answer without fields."""
+
+
+class OpenOk(msgspec.Struct, frozen=True):
+    """The answer to `open`: these are your opened conversations now, and no others."""
+
+    re: FrameId
+    ok: Nothing
+
+
+class PresenceOk(msgspec.Struct, frozen=True):
+    """The answer to `presence`: every name, as online or offline. Changes are pushed from here on."""
+
+    re: FrameId
+    ok: PresenceBody

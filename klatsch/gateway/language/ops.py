@@ -12,6 +12,11 @@ import msgspec
 from klatsch.core.errors import BadRequest, KlatschError, UnknownOp
 from klatsch.gateway.language.frames import FrameId
 
+OPENED_MOST: Final = 3
+"""The conversations that a connection has opened at once."""
+SHOWN_PEOPLE_MOST: Final = 200
+"""The people whose presence a connection shows at once."""
+
 
 class ClientFrame(msgspec.Struct, frozen=True, tag_field="op"):
     """A frame from a client: the struct's tag is the operation's name, and `d` is its body."""
@@ -89,26 +94,61 @@ ChangeFrame = EditFrame | DeleteFrame | ReactFrame | PinFrame
 """The frames that change a message. `position` is the message's, and `client_id` names the change."""
 
 
+class OpenBody(msgspec.Struct, frozen=True):
+    conversations: Annotated[list[str], msgspec.Meta(max_length=OPENED_MOST)]
+
+
+class OpenFrame(ClientFrame, frozen=True, tag="open"):
+    d: OpenBody
+
+
+class TypingFrameBody(msgspec.Struct, frozen=True):
+    conversation: str
+    on: bool
+
+
+class TypingFrame(ClientFrame, frozen=True, kw_only=True, tag="typing"):
+    """It is not answered, so that it needs no id; with one, a refusal names it."""
+
+    d: TypingFrameBody
+    id: FrameId | None = None  # type: ignore[assignment]  # of this frame alone the base's id may be missing
+
+
+class PresenceFrameBody(msgspec.Struct, frozen=True):
+    users: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=SHOWN_PEOPLE_MOST)]
+
+
+class PresenceFrame(ClientFrame, frozen=True, tag="presence"):
+    d: PresenceFrameBody
+
+
 @dataclass(frozen=True, slots=True)
 class Op:
     """An operation: the struct of its frame, the name of the frame that answers it, and an example of its body.
 
-    `handler` is the method of `gateway.connection.ChatConnection` that handles it.
+    `handler` is the method of `gateway.connection.ChatConnection` that handles it. `message` is the frame's name in
+    documents, where a push has the operation's own name. Without an `answer`, only a refusal is answered.
     """
 
     frame: type[ClientFrame]
     title: str
-    answer: str
+    answer: str | None
     example: dict[str, Any]
     handler: str
     has_own_rate: bool = False
-    """Counts as a message, not as a request."""
+    """Counts as a message or a signal, not as a request."""
+    message: str = ""
 
     @property
     def name(self) -> str:
         return str(self.frame.__struct_config__.tag)
 
+    @property
+    def message_name(self) -> str:
+        return self.message or self.name
 
+
+_CONVERSATION: Final = "e9a7a611-f6cb-546c-be68-1229301b6793"
 _PLACE: Final = "1:3:91830"
 _CHANGED: Final[dict[str, Any]] = {
     "message": "31c39c56-183b-5372-8f6a-6b78314369f9",
@@ -130,7 +170,7 @@ OPS: Final[tuple[Op, ...]] = (
         title="Send a message",
         answer="send_ok",
         example={
-            "conversation": "e9a7a611-f6cb-546c-be68-1229301b6793",
+            "conversation": _CONVERSATION,
             "client_id": "019f8a3c-5f00-7abc-9def-0123456789ab",
             "content": "hi",
         },
@@ -165,6 +205,30 @@ OPS: Final[tuple[Op, ...]] = (
         answer="change_ok",
         example=_CHANGED | {"on": True},
     ),
+    Op(
+        OpenFrame,
+        handler="on_open",
+        title="Name the conversations that you look at",
+        answer="open_ok",
+        example={"conversations": [_CONVERSATION]},
+    ),
+    Op(
+        TypingFrame,
+        handler="on_typing",
+        has_own_rate=True,
+        message="say_typing",
+        title="Tell that you are typing",
+        answer=None,
+        example={"conversation": _CONVERSATION, "on": True},
+    ),
+    Op(
+        PresenceFrame,
+        handler="on_presence",
+        message="show_presence",
+        title="Name the people whose presence you show",
+        answer="presence_ok",
+        example={"users": ["bob"]},
+    ),
 )
 
 
@@ -189,7 +253,7 @@ def _most_fields(frame: type[ClientFrame]) -> int:
     """
     own = msgspec.structs.fields(frame)
     body = msgspec.structs.fields(get_type_hints(frame)["d"])
-    is_body_needed = all(field.required for field in own)
+    is_body_needed = all(field.required for field in own if field.name == "d")
     counted = [field for field in body if field.default is None or (field.required and is_body_needed)]
     return 1 + sum(field.required for field in own) + len(counted)
 
@@ -216,13 +280,13 @@ def decode_frame(text: str | None) -> ClientFrame:
     return frame
 
 
-def _check_keys_once(text: bytes, re: int | str) -> None:
+def _check_keys_once(text: bytes, re: int | str | None) -> None:
     body = _fields_once(text, re).get("d")
     if body is not None:
         _fields_once(bytes(body), re)
 
 
-def _fields_once(text: bytes, re: int | str) -> dict[str, msgspec.Raw]:
+def _fields_once(text: bytes, re: int | str | None) -> dict[str, msgspec.Raw]:
     """Returns the fields of an object as text; raises BadFrame for a repeated key. The text was decoded before.
 
     Colons are counted: each field has one, besides those of its value. Counting is as fast as decoding, while creating

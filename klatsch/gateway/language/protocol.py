@@ -130,6 +130,18 @@ def push_state(body: bytes) -> bytes:
     return b'{"t":"state","d":%b}' % body
 
 
+def push_typing(conversation: str, user: str, *, on: bool) -> bytes:
+    return b'{"t":"typing","d":{"conversation":%b,"user":%b,"on":%b}}' % (
+        _encode(conversation),
+        _encode(user),
+        b"true" if on else b"false",
+    )
+
+
+def push_presence(online: list[str], offline: list[str]) -> bytes:
+    return b'{"t":"presence","d":{"online":%b,"offline":%b}}' % (_encode(online), _encode(offline))
+
+
 _RESET_MOST: Final = 1_000
 """The conversations in one frame: 39 kB."""
 

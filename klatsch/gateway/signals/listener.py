@@ -31,13 +31,17 @@ class Listener:
     pending: set[WatchedPerson] = field(default_factory=set)
     told_s: float = float("-inf")
 
-    def tell(self, frame: bytes) -> bool:
-        """Writes a WebSocket frame if nothing else waits for this connection; returns whether it did.
+    def is_free(self, size: int = 0) -> bool:
+        """Returns whether nothing else waits for this connection, so that it may get a signal of that size.
 
         Signals are the first to be dropped: a slow connection, or one in a replay, gets none (D20).
         """
         outbox = self.outbox
-        if outbox.deaf or outbox.closed or not outbox.takes(len(frame)):
+        return not outbox.deaf and not outbox.closed and outbox.takes(size)
+
+    def tell(self, frame: bytes) -> bool:
+        """Writes a WebSocket frame if the connection is free; returns whether it did."""
+        if not self.is_free(len(frame)):
             return False
-        outbox.tell([frame])
+        self.outbox.tell([frame])
         return True

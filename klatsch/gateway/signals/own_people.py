@@ -31,12 +31,14 @@ class OwnPeople:
         self._arrived[user_id] = None
         return True
 
-    def leave(self, user_id: str, now_s: float) -> None:
-        """Counts one connection less; with the last one the grace begins."""
+    def leave(self, user_id: str, now_s: float) -> bool:
+        """Counts one connection less; returns whether it was the last one, with which the grace begins."""
         self._connections[user_id] -= 1
-        if not self._connections[user_id]:
-            del self._connections[user_id]
-            self._leaving[user_id] = now_s
+        if self._connections[user_id]:
+            return False
+        del self._connections[user_id]
+        self._leaving[user_id] = now_s
+        return True
 
     def take_changes(self, now_s: float) -> tuple[list[str], list[str]]:
         """Returns who has come online since the last call, and whose grace has passed."""

@@ -29,9 +29,7 @@ _SAID_MOST: Final = 100_000
 class Typing:
     """Passes on who types. `append` returns False where the topic is away."""
 
-    def __init__(
-        self, *, hub: Hub, judge: Judge, append: Callable[[Entry], bool], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, hub: Hub, judge: Judge, append: Callable[[Entry], bool], clock: Callable[[], float]) -> None:
         self._hub = hub
         self._judge = judge
         self._append = append

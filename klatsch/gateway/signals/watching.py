@@ -110,10 +110,11 @@ class Watching:
         if listener.outbox.closed or not listener.pending:
             return False
         now_s = self._clock()
-        if now_s - listener.told_s < PUSH_EVERY_S:
+        if now_s - listener.told_s < PUSH_EVERY_S or not listener.is_free():
             self._due[listener] = None
             return False
-        online, offline = [], []
+        online: list[str] = []
+        offline: list[str] = []
         for person in listener.pending:
             is_seen = may_see(listener.person, person.user_id, listener.shown[person], self._judge)
             (online if is_seen and person.online else offline).append(person.username)

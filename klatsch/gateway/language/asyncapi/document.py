@@ -8,7 +8,7 @@ import yaml
 
 from klatsch.core.errors import ERRORS, NotAuthenticated
 from klatsch.core.ids import UUID_PATTERN
-from klatsch.gateway.language.asyncapi.messages import Spoken, frames_of, records_of
+from klatsch.gateway.language.asyncapi.messages import Spoken, frames_of, records_of, signal_records
 from klatsch.gateway.language.asyncapi.security import SCHEMES, handshake
 from klatsch.gateway.language.ops import OPS, Op
 from klatsch.gateway.language.protocol import Close
@@ -30,17 +30,18 @@ _JUDGE: Final = (
 
 def async_document(kinds: Kinds = KINDS) -> dict[str, Any]:
     """Returns the whole document as plain values."""
-    frames, records = frames_of(kinds), records_of(kinds)
+    frames, records, signals = frames_of(kinds), records_of(kinds), signal_records()
+    said = [*frames, *records, *signals]
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Klatsch", "version": "1", "description": _DESCRIPTION, "license": {"name": "MIT"}},
         "defaultContentType": "application/json",
         "servers": _servers(),
-        "channels": {"socket": _socket(frames), "events": _events(records)},
-        "operations": _operations(frames, records),
+        "channels": {"socket": _socket(frames), "events": _events(records), "signals": _signals(signals)},
+        "operations": _operations(frames, records, signals),
         "components": {
-            "messages": {spoken.name: _message(spoken) for spoken in (*frames, *records)},
-            "schemas": _schemas([*frames, *records]),
+            "messages": {spoken.name: _message(spoken) for spoken in said},
+            "schemas": _schemas(said),
             "securitySchemes": SCHEMES,
         },
     }
@@ -121,7 +122,21 @@ def _events(records: Sequence[Spoken]) -> dict[str, Any]:
     }
 
 
-def _operations(frames: Sequence[Spoken], records: Sequence[Spoken]) -> dict[str, Any]:
+def _signals(records: Sequence[Spoken]) -> dict[str, Any]:
+    return {
+        "address": "klatsch.signals",
+        "title": "Signals",
+        "description": (
+            "Typing and presence, said once and not kept. The topic is KLATSCH_SIGNALS_TOPIC; kept 10 minutes, and "
+            "read from its end only."
+        ),
+        "servers": [{"$ref": "#/servers/log"}],
+        "messages": {spoken.name: _component("messages", spoken.name) for spoken in records},
+        "bindings": {"kafka": {"topic": "klatsch.signals", "partitions": 3, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operations(frames: Sequence[Spoken], records: Sequence[Spoken], signals: Sequence[Spoken]) -> dict[str, Any]:
     asked = {op.name: _asked(op) for op in OPS}
     pushed = [spoken for spoken in frames if isinstance(spoken.example, dict) and "t" in spoken.example]
     return {
@@ -139,6 +154,13 @@ def _operations(frames: Sequence[Spoken], records: Sequence[Spoken]) -> dict[str
             "channel": {"$ref": "#/channels/events"},
             "messages": _in_channel("events", (spoken.name for spoken in records)),
         },
+        "signal": {
+            "action": "send",
+            "summary": "Every signal",
+            "description": "Written and read by gateways. Losing one does no harm.",
+            "channel": {"$ref": "#/channels/signals"},
+            "messages": _in_channel("signals", (spoken.name for spoken in signals)),
+        },
     }
 
 
@@ -148,8 +170,8 @@ def _asked(op: Op) -> dict[str, Any]:
         "action": "receive",
         "summary": op.title,
         "channel": channel,
-        "messages": _in_channel("socket", [op.name]),
-        "reply": {"channel": channel, "messages": _in_channel("socket", [op.answer, "err"])},
+        "messages": _in_channel("socket", [op.message_name]),
+        "reply": {"channel": channel, "messages": _in_channel("socket", [*filter(None, [op.answer]), "err"])},
     }
 
 

@@ -9,11 +9,12 @@ import msgspec
 from klatsch.core.errors import RateLimited
 from klatsch.eventlog.places import offsets_text
 from klatsch.gateway.language import frames, protocol
-from klatsch.gateway.language.ops import OPS
+from klatsch.gateway.language.ops import OPS, Op
 from klatsch.gateway.language.pushes import push_struct
-from klatsch.records.examples import CHANGED, NOW, POSITION, POSTED
-from klatsch.records.keys import KeyForm
+from klatsch.records.examples import CHANGED, NOW, POSITION, POSTED, PRESENCE, TYPING
+from klatsch.records.keys import CONVERSATION, GATEWAY, KeyForm
 from klatsch.records.kinds import Kinds
+from klatsch.records.signals import PresenceSignal, TypingSignal
 from klatsch.records.values import encode
 
 Source = Literal["client", "server", "log"]
@@ -60,14 +61,18 @@ def _spoken(name: str, title: str, shape: type[msgspec.Struct], frame: bytes) ->
     return Spoken(name, "server", title, shape, json.loads(frame))
 
 
+def _asked(op: Op, number: int) -> dict[str, Any]:
+    named = {"id": number} if op.answer else {}
+    return {**named, "op": op.name, "d": op.example}
+
+
 _ANSWERS_AND_OPS: Final[tuple[Spoken, ...]] = (
-    *(
-        Spoken(op.name, "client", op.title, op.frame, {"id": number, "op": op.name, "d": op.example})
-        for number, op in enumerate(OPS, 1)
-    ),
+    *(Spoken(op.message_name, "client", op.title, op.frame, _asked(op, number)) for number, op in enumerate(OPS, 1)),
     _spoken("hello_ok", "Welcome", frames.HelloOk, protocol.ok(1, _WELCOME)),
     _spoken("send_ok", "Sent", frames.SendOk, protocol.ok_sent(2, POSTED.id, POSITION, duplicate=False)),
     _spoken("change_ok", "Changed", frames.ChangeOk, protocol.ok_sent(3, _CHANGE_ID, "1:3:91840", duplicate=False)),
+    _spoken("open_ok", "Opened", frames.OpenOk, protocol.ok(7, {})),
+    _spoken("presence_ok", "Shown", frames.PresenceOk, protocol.ok(9, {"online": ["bob"], "offline": []})),
     _spoken("err", "Refused", frames.Err, protocol.err(2, _REFUSAL)),
 )
 _SIGNS: Final[tuple[Spoken, ...]] = (
@@ -80,14 +85,8 @@ _SIGNS: Final[tuple[Spoken, ...]] = (
         frames.State,
         {"t": "state", "d": _STATE},
     ),
-    Spoken(
-        "typing",
-        "server",
-        "A person is typing",
-        frames.Typing,
-        {"t": "typing", "d": {"conversation": POSTED.conversation, "user": "bob"}},
-        coming=True,
-    ),
+    _spoken("typing", "A person is typing", frames.Typing, protocol.push_typing(POSTED.conversation, "bob", on=True)),
+    _spoken("presence", "People have come or gone", frames.Presence, protocol.push_presence(["bob"], [])),
 )
 
 
@@ -104,6 +103,28 @@ def records_of(kinds: Kinds) -> list[Spoken]:
             key=kind.key,
         )
         for kind in kinds
+    ]
+
+
+def signal_records() -> list[Spoken]:
+    """Returns the records of the topic of signals."""
+    return [
+        Spoken(
+            "signal_typing",
+            "log",
+            "A person types",
+            TypingSignal,
+            msgspec.to_builtins(TYPING),
+            key=CONVERSATION,
+        ),
+        Spoken(
+            "signal_presence",
+            "log",
+            "People of a gateway have come or gone",
+            PresenceSignal,
+            msgspec.to_builtins(PRESENCE),
+            key=GATEWAY,
+        ),
     ]
 
 

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         actions = parser.add_subparsers(dest="action", required=True)
         create = actions.add_parser("create", help="create the topics; harmless when they exist")
         create.add_argument("--again", action="store_true", help="create it again because the known topic is lost")
-        actions.add_parser("verify", help="check that the topic is the known one, and that both have the planned settings")
+        actions.add_parser(
+            "verify", help="check that the topic is the known one, and that both have the planned settings"
+        )
         adopt = actions.add_parser("adopt", help="make the present topic the log: opens the next epoch")
         adopt.add_argument("--dry-run", action="store_true", help="show the consequences, and change nothing")
 

@@ -1,0 +1,90 @@
+"""The operations `open`, `typing` and `presence`: from a client's frame to this gateway's signals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from klatsch.conversations.access import Access
+from klatsch.core.errors import Forbidden
+from klatsch.gateway.hub import ConnectedPerson, Hub
+from klatsch.gateway.language import protocol
+from klatsch.gateway.language.ops import OpenFrame, PresenceFrame, TypingFrame
+from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.signals.listener import Listener
+from klatsch.gateway.signals.signals import Signals
+from klatsch.gateway.signals.visibility import MYSELF, find_shared
+from klatsch.gateway.signals.watching import Visible
+
+
+def signals_are_off() -> Forbidden:
+    """Returns the answer of a server that offers no signals: asking again does not help."""
+    return Forbidden("This server offers neither typing nor presence.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRequests:
+    """Checks who asks for what, in memory where it can, and else in PostgreSQL."""
+
+    signals: Signals
+    hub: Hub
+    lookups: Lookups
+
+    async def open(self, listener: Listener, frame: OpenFrame) -> None:
+        """Makes these the opened conversations; raises NotFound unless the person is a member of all of them."""
+        self.signals.check_rate(listener.person)
+        keys: set[bytes] = set()
+        for conversation in frame.d.conversations:
+            access = listener.person.access.get(conversation.encode())
+            keys.add((access or await self._ask_membership(listener.person, conversation)).key)
+        self.signals.typing.open(listener, frozenset(keys))
+        listener.outbox.answer(protocol.ok(frame.id, {}))
+
+    async def _ask_membership(self, person: ConnectedPerson, conversation: str) -> Access:
+        """Asks PostgreSQL, like a send to a conversation that was made a millisecond ago (D9)."""
+        standing = await self.lookups.find_standing(person, conversation)
+        access = standing.access(UUID(person.user_id), person.username)
+        self.hub.admit(person, access, standing.version)
+        if not standing.may_write:
+            self.hub.ask_again(person, access)
+        return access
+
+    def say_typing(self, listener: Listener, frame: TypingFrame) -> None:
+        """Passes on that the person types. There is no answer."""
+        self.signals.typing.say(listener.person, frame.d.conversation, on=frame.d.on)
+
+    async def show(self, listener: Listener, frame: PresenceFrame) -> None:
+        """Makes these the people whom the connection shows. Strangers and unknown names are answered as offline."""
+        self.signals.check_rate(listener.person)
+        names = {name.lower(): name for name in frame.d.users}
+        visible, unknown = self._find_in_memory(listener.person, list(names))
+        if unknown:
+            visible |= await self._ask_shared(listener.person, unknown)
+        online, offline = self.signals.show(listener, list(visible.values()))
+        offline += [name for folded, name in names.items() if folded not in visible]
+        listener.outbox.answer(protocol.ok(frame.id, {"online": online, "offline": offline}))
+
+    def _find_in_memory(self, viewer: ConnectedPerson, names: Sequence[str]) -> tuple[dict[str, Visible], list[str]]:
+        """Returns the people of these names who are known to be visible, and the names of all others."""
+        visible: dict[str, Visible] = {}
+        unknown: list[str] = []
+        for name in names:
+            found = self._find_known(viewer, name)
+            if found is None:
+                unknown.append(name)
+            else:
+                visible[name] = found
+        return visible, unknown
+
+    def _find_known(self, viewer: ConnectedPerson, name: str) -> Visible | None:
+        if name == viewer.username.lower():
+            return Visible(viewer.user_id, viewer.username, MYSELF)
+        access = viewer.direct.get(name)
+        if access is not None and access.receiver_id is not None and access.receiver is not None:
+            return Visible(access.receiver_id, access.receiver, access.key)
+        person = self.signals.find_here(name)
+        shared = None if person is None else find_shared(viewer, person)
+        return None if person is None or shared is None else Visible(person.user_id, person.username, shared)
+
+    async def _ask_shared(self, viewer: ConnectedPerson, names: Sequence[str]) -> dict[str, Visible]:
+        found = await self.lookups.find_acquaintances(viewer, names)
+        return {one.name: Visible(one.user_id, one.username, one.conversation.encode("ascii")) for one in found}

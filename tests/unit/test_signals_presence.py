@@ -1,0 +1,347 @@
+"""Presence: who is online by what any gateway says, who may see it, and how seldom a connection is told (D20)."""
+
+from uuid import UUID
+
+import pytest
+
+from klatsch.conversations.acquaintances import Acquaintance
+from klatsch.core.errors import RateLimited, Unavailable
+from klatsch.eventlog.log import Entry
+from klatsch.gateway.signals.elsewhere import Elsewhere
+from klatsch.records.keys import GATEWAY
+from klatsch.records.signals import PresenceSignal
+from klatsch.records.values import encode
+from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody, direct, in_group, records_of, removed
+from tests.support.signal_parts import Device, SignalGateway, Town
+
+
+def acquainted(somebody: Somebody, conversation: UUID = TEA) -> Acquaintance:
+    """What PostgreSQL says of somebody with whom one is in a group."""
+    return Acquaintance(somebody.name, somebody.user_id, somebody.name, str(conversation))
+
+
+def watcher(gateway: SignalGateway, *others: Somebody) -> Device:
+    """Ana, who may see these people."""
+    return gateway.connect(ANA, *(direct(ANA, other) for other in others))
+
+
+async def test_a_person_at_the_same_gateway_is_online() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana, _bob = watcher(gateway, BOB, CLEO), gateway.connect(BOB)
+
+    assert await ana.show("bob", "cleo") == {"online": ["bob"], "offline": ["cleo"]}
+
+
+async def test_a_person_at_another_gateway_is_online_and_the_change_is_pushed() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = watcher(first, BOB)
+    assert await ana.show("bob") == {"online": [], "offline": ["bob"]}
+
+    bob = second.connect(BOB)
+    await town.settle(3)
+    assert ana.read() == [{"online": ["bob"], "offline": []}]
+    assert await ana.show("bob") == {"online": ["bob"], "offline": []}
+
+    bob.close()
+    await town.settle(14)
+    assert ana.read() == []
+    await town.settle(4)
+    assert ana.read() == [{"online": [], "offline": ["bob"]}]
+
+
+async def test_a_person_who_comes_to_another_gateway_within_the_grace_does_not_flicker() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana, bob = watcher(first, BOB), first.connect(BOB)
+    await ana.show("bob")
+    bob.close()
+    await town.settle(10)
+    second.connect(BOB)
+    await town.settle(120)
+
+    assert ana.read() == []
+
+
+async def test_a_person_with_two_connections_stays_online_until_the_last_ends() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana, one, two = watcher(gateway, BOB), gateway.connect(BOB), gateway.connect(BOB)
+    await ana.show("bob")
+    one.close()
+    await town.settle(60)
+    assert ana.read() == []
+
+    two.close()
+    await town.settle(17)
+    assert ana.read() == [{"online": [], "offline": ["bob"]}]
+
+
+async def test_people_of_a_gateway_that_was_killed_go_offline_ninety_seconds_after_its_last_word() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = watcher(first, BOB, CLEO)
+    second.connect(BOB)
+    second.connect(CLEO)
+    await town.settle(40)
+    await ana.show("bob", "cleo")
+    second.alive = False
+    await town.settle(58)  # its last word was thirty seconds after its first, so up to ten seconds ago
+    assert ana.read() == []
+
+    await town.settle(35)
+    assert sorted(ana.read()[0]["offline"]) == ["bob", "cleo"]
+
+
+async def test_who_comes_back_from_a_killed_gateway_within_that_time_does_not_flicker() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = watcher(first, BOB)
+    second.connect(BOB)
+    await town.settle(5)
+    assert (await ana.show("bob"))["online"] == ["bob"]
+    second.alive = False
+    await town.settle(20)
+    first.connect(BOB)
+    await town.settle(120)
+
+    assert ana.read() == []
+
+
+async def test_the_people_of_a_gateway_that_says_that_it_leaves_have_the_grace() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = watcher(first, BOB)
+    second.connect(BOB)
+    await town.settle(5)
+    await ana.show("bob")
+    second.signals.say_leaving()
+    second.alive = False
+    await town.settle(14)
+    assert ana.read() == []
+    await town.settle(4)
+    assert ana.read() == [{"online": [], "offline": ["bob"]}]
+
+
+async def test_a_gateway_that_starts_knows_everybody_within_two_seconds() -> None:
+    town = Town()
+    town.gateways[1].connect(BOB)
+    await town.settle(5)
+    third = town.add()
+    town.gateways.append(third)
+    await town.settle(2.5)
+
+    assert await watcher(third, BOB).show("bob") == {"online": ["bob"], "offline": []}
+
+
+async def test_a_lost_record_is_made_good_by_the_next_full_one() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = watcher(first, BOB)
+    await ana.show("bob")
+    await town.settle(2)
+    second.is_away = True
+    second.connect(BOB)
+    await town.settle(2)
+    second.is_away = False
+    await town.settle(31)
+
+    assert ana.read() == [{"online": ["bob"], "offline": []}]
+
+
+async def test_while_the_topic_is_away_presence_at_the_same_gateway_works() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    gateway.is_away = True
+    ana = watcher(gateway, BOB)
+    await ana.show("bob")
+    gateway.connect(BOB)
+    await town.settle(2)
+
+    assert ana.read() == [{"online": ["bob"], "offline": []}]
+
+
+async def test_strangers_and_names_of_nobody_are_answered_offline_and_never_pushed() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = watcher(gateway)
+    gateway.connect(BOB)
+    gateway.parts.database.answers = [[]]
+    assert await ana.show("bob", "Nobody", "\u0000") == {"online": [], "offline": ["bob", "Nobody", "\u0000"]}
+
+    gateway.connect(CLEO)
+    await town.settle(3)
+    assert ana.read() == []
+
+
+async def test_people_of_a_shared_group_are_seen_and_memory_answers_for_those_who_are_here() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = first.connect(ANA, in_group(ANA))
+    first.connect(BOB, in_group(BOB))
+    second.connect(CLEO, in_group(CLEO))
+    await town.settle(2)
+    first.parts.database.answers = [[acquainted(CLEO)]]
+
+    assert await ana.show("BOB", "cleo") == {"online": ["bob", "cleo"], "offline": []}
+    assert first.parts.database.asked == 1
+
+
+async def test_one_may_show_oneself() -> None:
+    ana = Town(1).gateways[0].connect(ANA)
+
+    assert await ana.show("Ana") == {"online": ["ana"], "offline": []}
+
+
+async def test_who_was_removed_from_the_last_shared_conversation_sees_no_more() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana, bob = gateway.connect(ANA, in_group(ANA)), gateway.connect(BOB, in_group(BOB))
+    assert (await ana.show("bob"))["online"] == ["bob"]
+    gateway.parts.apply(records_of(removed(ANA)))
+    ana.read()
+    bob.close()
+    await town.settle(20)
+    gateway.connect(BOB, in_group(BOB))
+    await town.settle(3)
+
+    assert all(push == {"online": [], "offline": ["bob"]} for push in ana.read())
+
+
+async def test_the_presence_of_a_removed_person_is_shown_to_the_others_no_more() -> None:
+    town = Town()
+    first, second = town.gateways
+    ana = first.connect(ANA, in_group(ANA))
+    first.parts.database.answers = [[acquainted(CLEO)]]
+    await ana.show("cleo")
+    first.parts.apply(records_of(removed(CLEO)))
+    ana.read()
+    second.connect(CLEO, in_group(CLEO, COFFEE))
+    await town.settle(3)
+
+    assert ana.read() == [{"online": [], "offline": ["cleo"]}]
+
+
+async def test_who_cannot_write_to_somebody_directly_is_not_told_by_memory_alone() -> None:
+    """One of the two may have blocked the other: PostgreSQL knows."""
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = gateway.connect(ANA, in_group(ANA), direct(ANA, BOB))
+    gateway.connect(BOB, in_group(BOB))
+    gateway.parts.hub.ask_again(ana.person, direct(ANA, BOB))
+    gateway.parts.database.answers = [[]]
+
+    assert await ana.show("bob") == {"online": [], "offline": ["bob"]}
+
+
+async def test_a_connection_is_told_at_most_once_a_second_and_only_the_newest() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    many = [Somebody(UUID(int=number), f"person-{number}") for number in range(40)]
+    ana = watcher(gateway, *many)
+    await ana.show(*(one.name for one in many))
+    pushed: list[float] = []
+    for one in many:  # four come in each second
+        gateway.connect(one)
+        await town.settle(0.25)
+        pushed += [town.clock.now_s for _ in ana.read()]
+    await town.settle(2)
+
+    assert len(pushed) >= 9
+    assert all(later - earlier >= 1.0 for earlier, later in zip(pushed, pushed[1:], strict=False))
+
+
+async def test_a_connection_that_is_not_free_is_told_the_state_once_it_is() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = watcher(gateway, BOB)
+    await ana.show("bob")
+    ana.peer.paused = True
+    bob = gateway.connect(BOB)
+    await town.settle(5)
+    ana.peer.paused = False
+    await town.settle(2)
+    assert ana.read() == [{"online": ["bob"], "offline": []}]
+
+    bob.close()
+
+
+async def test_naming_others_replaces_the_former_and_leaving_forgets_them() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = watcher(gateway, BOB, CLEO)
+    await ana.show("bob")
+    await ana.show("cleo")
+    gateway.connect(BOB)
+    gateway.connect(CLEO)
+    await town.settle(3)
+    assert ana.read() == [{"online": ["cleo"], "offline": []}]
+
+    ana.close()
+    assert (gateway.signals.watching.shown, gateway.signals.watching._people) == (0, {})
+
+
+async def test_naming_people_too_often_and_too_many_in_one_process_is_refused() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = watcher(gateway, BOB, CLEO)
+    gateway.signals.watching._shown_most = 1
+    with pytest.raises(Unavailable):
+        await ana.show("bob", "cleo")
+    with pytest.raises(RateLimited):
+        for _ in range(10):
+            await ana.show("bob")
+
+
+async def test_many_people_are_published_in_several_records() -> None:
+    town = Town()
+    first, second = town.gateways
+    many = [Somebody(UUID(int=number), f"person-{number}") for number in range(1_200)]
+    for one in many:
+        second.connect(one)
+    await town.settle(2.5)
+
+    sizes = [len(record.value) for records in town.topic.records for record in records]
+    assert max(sizes) < 40_000
+    assert all(first.signals.is_online(one.user_id) for one in many)
+
+
+async def test_a_record_of_presence_that_is_none_of_ours_harms_nobody() -> None:
+    town = Town(1)
+    [gateway] = town.gateways
+    other = "9a7e0000-0000-4000-8000-000000000001"
+    liar = encode(PresenceSignal(gateway.signals.gateway, [BOB.user_id]))
+    for value in (b"", b"{}", b"null", b"[" * 60_000, liar):
+        town.topic.append(Entry(GATEWAY.of(other), value))
+    await town.settle(1)
+
+    assert not gateway.signals.is_online(BOB.user_id)
+
+
+def test_what_is_known_of_other_gateways_is_bounded() -> None:
+    elsewhere = Elsewhere(people_most=3)
+    elsewhere.take("a", ["1", "2"], [], 0)
+    elsewhere.take("b", ["2", "3"], [], 0)
+    assert [elsewhere.is_online(user) for user in "123"] == [True, True, False]
+
+    elsewhere.take("a", ["1"], ["2"], 0)
+    elsewhere.take("b", ["3"], [], 0)
+    assert (elsewhere.size, elsewhere.is_online("3")) == (3, True)
+    for number in range(300):
+        elsewhere.take(f"gateway-{number}", [], [], 0)
+    assert len(elsewhere._gateways) == 256
+    assert sorted(elsewhere.expire(91)) == ["1", "2", "3"]
+    assert (elsewhere.size, len(elsewhere._gateways)) == (0, 0)
+
+
+async def test_a_connection_over_plain_http_has_no_part_in_it() -> None:
+    """GET /sync joins the hub, and no signals."""
+    town = Town(1)
+    [gateway] = town.gateways
+    ana = watcher(gateway, BOB)
+    gateway.parts.database.answers = [[]]
+    polled = gateway.connect(CLEO).outbox  # any outbox does
+    await gateway.parts.join(BOB, polled)
+
+    assert await ana.show("bob") == {"online": [], "offline": ["bob"]}
