@@ -154,6 +154,12 @@ class GatewayProcess(Process):
         return False
 
 
+class QuickGateway(GatewayProcess):
+    """A gateway whose presence ages in seconds (tests/support/quick_gateway.py)."""
+
+    program = (sys.executable, "-m", "tests.support.quick_gateway")
+
+
 class PersisterProcess(Process):
     """`manage.py persister`; ready when the group has given it something to do."""
 

@@ -51,9 +51,7 @@ class Device:
         await self.gateway.requests.open(self.listener, OpenFrame(1, OpenBody(list(conversations))))
 
     def type(self, conversation: object = TEA, *, on: bool = True) -> None:
-        self.gateway.requests.say_typing(
-            self.listener, TypingFrame(d=TypingFrameBody(str(conversation), on))
-        )
+        self.gateway.requests.say_typing(self.listener, TypingFrame(d=TypingFrameBody(str(conversation), on)))
 
     async def show(self, *names: str) -> dict[str, list[str]]:
         """Returns the answer: whom of these people it is told online, and whom offline."""

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -73,10 +73,18 @@ class System:
 
     def manage(self, *arguments: str) -> str:
         """What one of our commands says."""
+        return self.manage_with({}, *arguments)
+
+    def manage_with(self, settings: Mapping[str, str], *arguments: str) -> str:
+        """The same with some settings changed."""
         argv = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        done = subprocess.run(argv, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        env = {**self.env, **settings}
+        done = subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def delete_topic(self, topic: str) -> None:
+        RawLog(self.log.bootstrap_servers, topic).delete()
 
     def take_people(self, count: int) -> list[Person]:
         """People who have never met anybody."""
@@ -89,9 +97,9 @@ class System:
         lines = self.manage("people", str(_PEOPLE_AT_ONCE)).splitlines()
         self._people += [Person(**json.loads(line)) for line in lines]
 
-    def new_gateway(self, name: str) -> GatewayProcess:
+    def new_gateway(self, name: str, kind: type[GatewayProcess] = GatewayProcess) -> GatewayProcess:
         """One more, not started yet, that ends with the test."""
-        gateway = GatewayProcess(name, self.env, self.folder)
+        gateway = kind(name, self.env, self.folder)
         self.others.append(gateway)
         return gateway
 

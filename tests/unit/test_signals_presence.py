@@ -1,5 +1,6 @@
 """Presence: who is online by what any gateway says, who may see it, and how seldom a connection is told (D20)."""
 
+import itertools
 from uuid import UUID
 
 import pytest
@@ -249,7 +250,7 @@ async def test_a_connection_is_told_at_most_once_a_second_and_only_the_newest() 
     await town.settle(2)
 
     assert len(pushed) >= 9
-    assert all(later - earlier >= 1.0 for earlier, later in zip(pushed, pushed[1:], strict=False))
+    assert all(later - earlier >= 1.0 for earlier, later in itertools.pairwise(pushed))
 
 
 async def test_a_connection_that_is_not_free_is_told_the_state_once_it_is() -> None:
@@ -289,9 +290,10 @@ async def test_naming_people_too_often_and_too_many_in_one_process_is_refused() 
     gateway.signals.watching._shown_most = 1
     with pytest.raises(Unavailable):
         await ana.show("bob", "cleo")
+    for _ in range(9):
+        await ana.show("bob")
     with pytest.raises(RateLimited):
-        for _ in range(10):
-            await ana.show("bob")
+        await ana.show("bob")
 
 
 async def test_many_people_are_published_in_several_records() -> None:

@@ -1,0 +1,85 @@
+"""Whose presence one may see, as PostgreSQL knows it: of people with whom one shares a conversation."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from klatsch.accounts.models import User
+from klatsch.conversations import blocks, groups
+from klatsch.conversations.acquaintances import Asked, find_acquaintances
+from klatsch.conversations.models import Member
+from klatsch.conversations.services import ensure_direct_conversation
+from klatsch.eventlog.memory import MemoryLog, MemoryWriter
+from tests.integration.archive_rows import as_sender
+from tests.integration.people import make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CountsQueries = Callable[[int], AbstractContextManager[object]]
+
+
+@pytest.fixture
+def log() -> MemoryWriter:
+    return MemoryWriter(MemoryLog())
+
+
+@pytest.fixture
+def ana() -> User:
+    return make_person("ana")
+
+
+@pytest.fixture
+def others() -> list[User]:
+    return [make_person(name) for name in ("bob", "Cleo", "dora")]
+
+
+def names(viewer: User, *asked: str) -> list[str]:
+    """Whom of these the viewer is acquainted with."""
+    one = Asked(viewer.pk, asked)
+    return sorted(found.username for found in find_acquaintances([one])[one])
+
+
+def test_people_of_a_direct_conversation_and_of_a_group_are_acquainted_and_strangers_are_not(
+    ana: User, others: list[User], log: MemoryWriter
+) -> None:
+    ensure_direct_conversation(sender=as_sender(ana), receiver_username="bob", log=log)
+    groups.create_group(owner=as_sender(ana), title="Tea", usernames=["Cleo"], log=log)
+
+    assert names(ana, "bob", "cleo", "dora", "nobody", "\x00", "") == ["Cleo", "bob"]
+    assert names(others[0], "ana", "cleo") == ["ana"]
+    assert names(others[2], "ana", "bob", "cleo") == []
+
+
+def test_who_has_left_the_last_shared_conversation_is_not_acquainted_any_more(
+    ana: User, others: list[User], log: MemoryWriter
+) -> None:
+    tea = groups.create_group(owner=as_sender(ana), title="Tea", usernames=["Cleo"], log=log)
+    assert names(others[1], "ana") == ["ana"]
+    Member.objects.filter(conversation_id=tea, user=others[1]).update(active=False)
+
+    assert names(ana, "cleo") == names(others[1], "ana") == []
+
+
+def test_a_blocked_person_does_not_see_who_has_blocked_them(ana: User, others: list[User], log: MemoryWriter) -> None:
+    groups.create_group(owner=as_sender(ana), title="Tea", usernames=["bob"], log=log)
+    blocks.block_person(blocker=as_sender(ana), username="bob", log=log)
+
+    assert names(others[0], "ana") == []
+    assert names(ana, "bob") == ["bob"]
+
+
+def test_many_viewers_are_answered_by_one_statement(
+    ana: User, others: list[User], log: MemoryWriter, django_assert_num_queries: CountsQueries
+) -> None:
+    ensure_direct_conversation(sender=as_sender(ana), receiver_username="bob", log=log)
+    asked = [Asked(ana.pk, ("bob", "dora")), Asked(others[0].pk, ("ana",)), Asked(others[2].pk, ("ana",))]
+    with django_assert_num_queries(1):
+        found = find_acquaintances(asked)
+
+    assert [[one.username for one in found[key]] for key in asked] == [["bob"], ["ana"], []]
+
+
+def test_nothing_is_asked_for_what_cannot_be_a_name(ana: User, django_assert_num_queries: CountsQueries) -> None:
+    with django_assert_num_queries(0):
+        assert names(ana, "", "\x00", "." * 3, "x" * 65) == []
