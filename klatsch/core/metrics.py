@@ -86,7 +86,7 @@ STATEMENTS_REFUSED = Counter(
 FENCED = Counter("klatsch_fenced", "Batches rolled back because another persister had stored them.")
 LOG_CLIENTS_REPLACED = Counter(
     "klatsch_log_clients_replaced",
-    "Stalled clients of the log that were replaced, by role. Investigate tail and group above 0.",
+    "Stalled clients of Kafka that were replaced, by role. Investigate tail and group above 0.",
     ["client"],
 )
 for _client in (

@@ -15,8 +15,13 @@ from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, H
 from klatsch.core.ids import CLIENT_ID_MOST, FRESH_WINDOW_MS
 from klatsch.core.problems import ERRORS_MOST
 from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
+from klatsch.gateway.language.ops import OPENED_MOST, SHOWN_PEOPLE_MOST
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, HELLO_DEADLINE_S, MALFORMED_MOST, UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
+from klatsch.gateway.signals.signals import OPS_PER_SECOND
+from klatsch.gateway.signals.typing import EVERY_S, PER_SECOND
+from klatsch.gateway.signals.typing import MEMBERS_MOST as TYPING_MEMBERS_MOST
+from klatsch.gateway.signals.watching import PUSH_EVERY_S, SHOWN_MOST
 from klatsch.gateway.socket import FRAGMENTS_MOST
 from klatsch.processes.tables.markdown import table
 from klatsch.processes.wiring import GROUP_CHANGES_PER_SECOND
@@ -31,7 +36,8 @@ _OF_A_PERSON: Final = "KLATSCH_CONVERSATIONS_PER_PERSON"
 def limits_table() -> str:
     """Returns a table with a row for each limit and what happens beyond it."""
     return table(
-        ("what", "limit"), (*_texts(), *_requests(), *_frames(), *_sockets(), *_people(), *_groups(), *_signing_in())
+        ("what", "limit"),
+        (*_texts(), *_requests(), *_frames(), *_sockets(), *_people(), *_groups(), *_signals(), *_signing_in()),
     )
 
 
@@ -169,6 +175,31 @@ def _groups() -> tuple[tuple[str, str], ...]:
                 "like a message"
             ),
         ),
+    )
+
+
+def _signals() -> tuple[tuple[str, str], ...]:
+    return (
+        ("conversations that a connection has opened", f"{OPENED_MOST}, else `bad_request`"),
+        (
+            "people whose presence a connection shows",
+            (
+                f"{SHOWN_PEOPLE_MOST}, else `bad_request`; {SHOWN_MOST:,} by all connections of a gateway, else "
+                "`unavailable`"
+            ),
+        ),
+        (
+            "`open` and `presence` of a person, for each gateway",
+            f"{OPS_PER_SECOND} a second, twice that at once, else `rate_limited`",
+        ),
+        (
+            "`typing` with `on` of a person in a conversation",
+            (
+                f"once in {EVERY_S:.0f} s; {PER_SECOND} a second over all conversations, twice that at once; more is "
+                f"dropped. None in conversations of more than {TYPING_MEMBERS_MOST} members"
+            ),
+        ),
+        ("pushes of presence to a connection", f"once in {PUSH_EVERY_S:.0f} s"),
     )
 
 
