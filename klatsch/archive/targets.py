@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 from django.db import connection
 
-from klatsch.core.ids import uuid_text
+from klatsch.core.ids import uuid_bytes, uuid_text
 from klatsch.eventlog.places import Position
 
 
@@ -87,7 +87,7 @@ def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [messages, people])
         rows = [Facts(*row) for row in cursor.fetchall()]
-    return {Wanted(_bytes(facts.message_id), _bytes(facts.user_id)): facts for facts in rows}
+    return {Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id)): facts for facts in rows}
 
 
 class Own(NamedTuple):
@@ -135,7 +135,3 @@ def find_fate(*, own_id: bytes, position: Position) -> Fate:
     assert row is not None
     next_offset, is_dead_letter, digest = row
     return Fate(next_offset, is_dead_letter, None if digest is None else bytes(digest))
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.replace("-", ""))

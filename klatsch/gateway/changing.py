@@ -6,7 +6,7 @@ from klatsch.archive.progress import ReachableProgress
 from klatsch.archive.targets import Facts, Wanted, find_own, read_facts
 from klatsch.core.clock import Clock
 from klatsch.core.errors import BadRequest, Conflict, FieldError, NotArchivedYet, NotFound
-from klatsch.core.ids import is_fresh, is_uuid, uuid_text
+from klatsch.core.ids import is_fresh, is_uuid, uuid_bytes, uuid_text
 from klatsch.core.metrics import ANSWERED
 from klatsch.eventlog.log import LogWriter
 from klatsch.eventlog.partitions import partition_of
@@ -97,7 +97,7 @@ class Changing:
         and is read twice. Raises NotFound, NotArchivedYet, Unavailable.
         """
         at_ms, read = self._clock(), list(self._feed.offsets)
-        wanted = Wanted(target, bytes.fromhex(person.user_id.replace("-", "")))
+        wanted = Wanted(target, uuid_bytes(person.user_id))
         partition: int | None = None
         if position.epoch == self._feed.epoch and position.partition < len(read):
             partition = position.partition
@@ -142,7 +142,7 @@ def _read_target(text: str) -> bytes:
     if not is_uuid(text):
         field = FieldError("message", "invalid", "Use a UUID in lower case.")
         raise BadRequest("message must be the id of a message.", fields=(field,))
-    return bytes.fromhex(text.replace("-", ""))
+    return uuid_bytes(text)
 
 
 def _read_position(text: str) -> Position:

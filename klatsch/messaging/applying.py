@@ -11,7 +11,7 @@ from klatsch.archive.message_view import MessageView
 from klatsch.archive.targets import Facts, Fate, Wanted, find_fate, find_own, read_facts
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotArchivedYet, NotFound, Unavailable
-from klatsch.core.ids import is_fresh
+from klatsch.core.ids import is_fresh, uuid_bytes
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
@@ -137,7 +137,7 @@ def _refusal(fate: Fate, facts: Facts, wish: Wish) -> KlatschError:
         return Conflict("This client_id has been used for something else.")
     if fate.is_dead_letter:
         return InvalidContent("The archive could not store this change; it is kept for an administrator.")
-    wanted = Wanted(_bytes(facts.message_id), _bytes(facts.user_id))
+    wanted = Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id))
     now = read_facts([wanted]).get(wanted)
     if now is None:
         return refusal_of(Verdict.REMOVED)
@@ -154,7 +154,7 @@ def _reason(now: Facts, wish: Wish) -> Verdict:
 
 
 def _read(facts: Facts) -> MessageView:
-    message = find_message(_bytes(facts.message_id))
+    message = find_message(uuid_bytes(facts.message_id))
     assert message is not None  # rows of messages are never removed
     return message
 
@@ -166,7 +166,3 @@ def _expected(message: MessageView, wish: Wish, position: str, now: str) -> Mess
     if isinstance(wish, Delete):
         return msgspec.structs.replace(message, content="", deleted=True, changed=position)
     return msgspec.structs.replace(message, changed=position)
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.replace("-", ""))

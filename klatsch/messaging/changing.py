@@ -12,7 +12,7 @@ import msgspec
 from klatsch.archive.targets import Facts
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, LimitReached, Unavailable
-from klatsch.core.ids import is_client_id, message_id
+from klatsch.core.ids import is_client_id, message_id, uuid_bytes
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
@@ -162,13 +162,13 @@ def make_change(
         was_on=facts.pinned if isinstance(wish, Pin) else isinstance(wish, React) and wish.emoji in facts.own_emojis,
     )
     value = encode(event)
-    header = make_header(kind, own_id, _bytes(facts.user_id), body, _bytes(facts.message_id), check.encode())
+    header = make_header(kind, own_id, uuid_bytes(facts.user_id), body, uuid_bytes(facts.message_id), check.encode())
     return SentMessage(own_id, body, value), Entry(facts.key, value, header)
 
 
 def identify_change(facts: Facts, client_id: str) -> bytes:
     """Returns a change's own id. It is computed, so that a retry yields the same in any process."""
-    return message_id(_bytes(facts.conversation), _bytes(facts.user_id), client_id)
+    return message_id(uuid_bytes(facts.conversation), uuid_bytes(facts.user_id), client_id)
 
 
 def digest_of(wish: Wish) -> bytes:
@@ -228,7 +228,3 @@ def _base_offset(base: str | None, epoch: int) -> int | None:
         return None
     position = Position.parse(base)
     return position.offset if position.epoch == epoch else -1
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.replace("-", ""))

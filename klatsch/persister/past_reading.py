@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from klatsch.core.ids import uuid_text
+from klatsch.core.ids import uuid_bytes, uuid_text
 from klatsch.eventlog.log import Record
 from klatsch.persister.past import Past
 from klatsch.persister.statements import Connection
@@ -30,12 +30,12 @@ def read_past(connection: Connection, epoch: int, changes: Sequence[Record]) -> 
     past = Past(frozenset(judged_target(change.judge) for change in changes))
     ids = _texts(past.wanted)
     for message_id, conversation, deleted, pinned, edited in connection.execute(_TARGETS, (epoch, ids)):
-        target_id = _bytes(message_id)
+        target_id = uuid_bytes(message_id)
         past.targets[target_id] = Target(deleted=deleted, edited=-1 if edited is None else edited, pinned=pinned)
         past.keys[target_id] = conversation.encode("ascii")
     _read_reactions(connection, past, [change for change in changes if change.judge[0] == REACTION])
     own = _texts({judged_id(change.judge) for change in changes})
-    past.ids = {_bytes(known) for (known,) in connection.execute(_KNOWN, (own, own))}
+    past.ids = {uuid_bytes(known) for (known,) in connection.execute(_KNOWN, (own, own))}
     return past
 
 
@@ -49,12 +49,8 @@ def _read_reactions(connection: Connection, past: Past, reactions: Sequence[Reco
     messages = _texts([judged_target(reaction.judge) for reaction in reactions])
     people = _texts([judged_actor(reaction.judge) for reaction in reactions])
     for message_id, user_id, emoji in connection.execute(_REACTIONS, (messages, people)):
-        past.targets[_bytes(message_id)].reactions[_bytes(user_id) + name_reaction(emoji)] = True
+        past.targets[uuid_bytes(message_id)].reactions[uuid_bytes(user_id) + name_reaction(emoji)] = True
 
 
 def _texts(ids: Collection[bytes]) -> list[str]:
     return [uuid_text(one) for one in ids]
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.replace("-", ""))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from klatsch.core.ids import uuid_bytes
 from klatsch.eventlog.log import Record
 from klatsch.records.members import MembersChanged, Membership, Role
 
@@ -124,7 +125,7 @@ class Memberships:
                 del self._standings[key]
 
     def _take(self, key: bytes, user_id: str, standing: _Standing) -> bool:
-        person = bytes.fromhex(user_id.replace("-", ""))
+        person = uuid_bytes(user_id)
         known = self._standings.get(key, {}).get(person)
         if known is not None and known.version >= standing.version:
             return known[:2] == standing[:2]

@@ -11,6 +11,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from klatsch.core.ids import uuid_bytes
 from klatsch.eventlog.log import Record
 from klatsch.records import examples
 from klatsch.records.changes import (
@@ -215,7 +216,7 @@ def _union(structs: Sequence[type[msgspec.Struct]]) -> Any:
 
 def _bytes_of(field: str) -> Callable[[Any], bytes]:
     """Returns a function that reads a UUID field of a decoded record as 16 bytes."""
-    return lambda event: bytes.fromhex(getattr(event, field).replace("-", ""))  # a third of the time of UUID()
+    return lambda event: uuid_bytes(getattr(event, field))
 
 
 MESSAGE: Final = RecordKind(
@@ -256,58 +257,66 @@ MESSAGE_CHANGED: Final = RecordKind(
 )
 
 
-def _change_header(byte: int, actor: str, digest_of: Callable[[Any], bytes]) -> Header:
-    """Returns the header of a change: `actor` is the field of the actor's id."""
-    return Header(
-        byte,
-        {"actor": (ACTOR, _bytes_of(actor)), "message": (TARGET, _bytes_of("id")), "digest": (DIGEST, digest_of)},
-        has_check=True,
+def _change(
+    struct: type[msgspec.Struct],
+    byte: int,
+    *,
+    title: str,
+    example: msgspec.Struct,
+    digest_of: Callable[[Any], bytes],
+    push: str,
+    actor: str = "by_id",
+) -> RecordKind:
+    """Returns the kind of a change of a message. `actor` is the field of the actor's id."""
+    return RecordKind(
+        struct=struct,
+        title=title,
+        example=example,
+        key=CONVERSATION,
+        header=Header(
+            byte,
+            {"actor": (ACTOR, _bytes_of(actor)), "message": (TARGET, _bytes_of("id")), "digest": (DIGEST, digest_of)},
+            has_check=True,
+        ),
+        example_header=examples.change_header(byte, digest_of(example)),
+        judging=Judging.CHANGE,
+        push=Push(push),
+        storing=Storing.CHANGE,
     )
 
 
-MESSAGE_EDITED: Final = RecordKind(
-    struct=MessageEdited,
+MESSAGE_EDITED: Final = _change(
+    MessageEdited,
+    EDITED,
     title="A message was edited",
     example=examples.EDITED,
-    key=CONVERSATION,
-    header=_change_header(EDITED, "by_id", lambda event: digest_edit(event.content)),
-    example_header=examples.change_header(EDITED, digest_edit(examples.EDITED.content)),
-    judging=Judging.CHANGE,
-    push=Push("A message has another text. Apply it if its `pos` is after your copy's `changed`."),
-    storing=Storing.CHANGE,
+    digest_of=lambda event: digest_edit(event.content),
+    push="A message has another text. Apply it if its `pos` is after your copy's `changed`.",
 )
-MESSAGE_DELETED: Final = RecordKind(
-    struct=MessageDeleted,
+MESSAGE_DELETED: Final = _change(
+    MessageDeleted,
+    DELETED,
     title="A message was deleted",
     example=examples.DELETED,
-    key=CONVERSATION,
-    header=_change_header(DELETED, "by_id", lambda _: DELETION_DIGEST),
-    example_header=examples.change_header(DELETED, DELETION_DIGEST),
-    judging=Judging.CHANGE,
-    push=Push("A message is deleted, for good. Drop its text, mentions, reactions and pin."),
-    storing=Storing.CHANGE,
+    digest_of=lambda _: DELETION_DIGEST,
+    push="A message is deleted, for good. Drop its text, mentions, reactions and pin.",
 )
-REACTION_CHANGED: Final = RecordKind(
-    struct=ReactionChanged,
+REACTION_CHANGED: Final = _change(
+    ReactionChanged,
+    REACTION,
     title="A reaction was added or taken back",
     example=examples.REACTED,
-    key=CONVERSATION,
-    header=_change_header(REACTION, "user_id", lambda event: digest_reaction(event.emoji, on=event.on)),
-    example_header=examples.change_header(REACTION, digest_reaction(examples.REACTED.emoji, on=True)),
-    judging=Judging.CHANGE,
-    push=Push("A reaction was added, or taken back. Apply it if its `pos` is after your copy's `changed`."),
-    storing=Storing.CHANGE,
+    digest_of=lambda event: digest_reaction(event.emoji, on=event.on),
+    push="A reaction was added, or taken back. Apply it if its `pos` is after your copy's `changed`.",
+    actor="user_id",
 )
-MESSAGE_PINNED: Final = RecordKind(
-    struct=MessagePinned,
+MESSAGE_PINNED: Final = _change(
+    MessagePinned,
+    PINNED,
     title="A message was pinned or unpinned",
     example=examples.PINNED_MESSAGE,
-    key=CONVERSATION,
-    header=_change_header(PINNED, "by_id", lambda event: digest_pin(on=event.on)),
-    example_header=examples.change_header(PINNED, digest_pin(on=True)),
-    judging=Judging.CHANGE,
-    push=Push("A message was pinned, or unpinned. Apply it if its `pos` is after your copy's `changed`."),
-    storing=Storing.CHANGE,
+    digest_of=lambda event: digest_pin(on=event.on),
+    push="A message was pinned, or unpinned. Apply it if its `pos` is after your copy's `changed`.",
 )
 MEMBERS_CHANGED: Final = RecordKind(
     struct=MembersChanged,
