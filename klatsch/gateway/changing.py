@@ -29,7 +29,10 @@ from klatsch.messaging.changing import (
     check_facts,
     digest_of,
     identify_change,
+    naming_in,
+    with_mentions,
 )
+from klatsch.messaging.mentions import find_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Changing:
         if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
             return
         check_facts(wish, facts, now_ms=self._clock(), edit_window_s=self._edit_window_s)
+        if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
+            wish = with_mentions(wish, await self._database.run_together(find_mentions, naming) or ())
         sent = change_message(
             log=self._log,
             facts=facts,

@@ -3,6 +3,7 @@
 Sign-in and hello use other threads: a lookup that waits for the log does not delay new connections.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
@@ -19,10 +20,13 @@ from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.messaging.lookup import LogEnds, behind, find_last, read_earlier
+from klatsch.messaging.mentions import Mention, find_mentions, mentions_in_direct, naming_of
 from klatsch.messaging.sending import SentMessage
 
 AT_ONCE_MOST: Final = 4
 """The most lookups of a person at once: each of their connections can have one."""
+MENTIONS_WAIT_S: Final = 1.0
+"""The wait for the members whom a message mentions. Afterwards it is sent without mentions."""
 
 
 class Lookups:
@@ -103,6 +107,22 @@ class Lookups:
         asked = Asked(UUID(person.user_id), tuple(names))
         with self._at_once.enter(person.user_id):
             return await self._threads.run_together(find_acquaintances, asked) or []
+
+    async def find_mentions(self, access: Access, content: str) -> tuple[Mention, ...]:
+        """Returns the members whom a text mentions.
+
+        Returns none while PostgreSQL does not answer: sends go on without it (D13).
+        """
+        if access.receiver is not None:
+            return mentions_in_direct(content, access)
+        naming = naming_of(content, conversation=access.conversation, author_id=access.sender_id)
+        if naming is None:
+            return ()
+        try:
+            async with asyncio.timeout(MENTIONS_WAIT_S):
+                return await self._threads.run_together(find_mentions, naming) or ()
+        except (TimeoutError, Unavailable):
+            return ()
 
     def close(self) -> None:
         self._threads.close()

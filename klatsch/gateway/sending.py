@@ -73,7 +73,11 @@ class Sending:
         check_draft(draft)
         if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
             return
-        sent = send_message(log=self._log, access=access, draft=draft, now_ms=self._clock(), report=self.lost)
+        # Frames of a connection are handled one after the other, so that a lookup keeps their order.
+        mentions = await self._lookups.find_mentions(access, draft.content) if "@" in draft.content else ()
+        sent = send_message(
+            log=self._log, access=access, draft=draft, mentions=mentions, now_ms=self._clock(), report=self.lost
+        )
         self.await_answer(outbox, frame.id, sent)
 
     def await_answer(self, outbox: Outbox, re: int | str, sent: SentMessage) -> None:

@@ -24,8 +24,11 @@ from klatsch.messaging.changing import (
     check_facts,
     digest_of,
     identify_change,
+    naming_in,
     needs_role,
+    with_mentions,
 )
+from klatsch.messaging.mentions import find_mentions
 from klatsch.messaging.outcomes import counted, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import SentMessage
@@ -59,6 +62,8 @@ def apply_change(
     if not is_fresh(client_id, at_ms) and _is_known(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
+    if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
+        wish = with_mentions(wish, find_mentions([naming])[naming])
     slot = ReportSlot()
     sent = change_message(
         log=route.log,

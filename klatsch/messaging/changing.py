@@ -5,7 +5,7 @@ that look and the record is judged in the log's order.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,7 @@ from klatsch.core.ids import is_client_id, message_id, uuid_bytes
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
+from klatsch.messaging.mentions import Mention, Naming, naming_of
 from klatsch.messaging.outcomes import refusal_of
 from klatsch.messaging.sending import SentMessage, check_content
 from klatsch.records.changes import (
@@ -39,13 +40,6 @@ EMOJIS_MOST: Final = 20
 """The most kinds of reactions to one message."""
 OWN_EMOJIS_MOST: Final = 10
 """The most reactions of one person to one message."""
-
-
-class Mention(NamedTuple):
-    """A mentioned person."""
-
-    username: str
-    user_id: str
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -120,6 +114,16 @@ def needs_role(wish: Wish, facts: Facts) -> bool:
     if facts.kind == "direct":
         return False
     return isinstance(wish, Pin) or (isinstance(wish, Delete) and facts.sender_id != facts.user_id)
+
+
+def naming_in(wish: Edit, facts: Facts) -> Naming | None:
+    """Returns the names in an edit's text, for `mentions.find_mentions`; None without names."""
+    return naming_of(wish.content, conversation=facts.conversation, author_id=facts.user_id)
+
+
+def with_mentions(wish: Edit, mentions: Sequence[Mention]) -> Edit:
+    """Returns an edit that mentions these people."""
+    return msgspec.structs.replace(wish, mentions=mentions)
 
 
 def change_message(

@@ -11,6 +11,7 @@ from klatsch.core.errors import Conflict, InvalidContent, KlatschError
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import Earlier, find_earlier
+from klatsch.messaging.mentions import find_mentions_of
 from klatsch.messaging.outcomes import counted, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
@@ -41,7 +42,13 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     slot = ReportSlot()
     sent = send_message(
-        log=route.log, access=access, draft=draft, now_ms=now_ms, report=slot.take, trace=current_trace()
+        log=route.log,
+        access=access,
+        draft=draft,
+        mentions=find_mentions_of(draft.content, access),
+        now_ms=now_ms,
+        report=slot.take,
+        trace=current_trace(),
     )
     position = wait_for_report(slot, route.report_s, epoch)
     message = _read_archived(route, access, sent, position)

@@ -1,7 +1,7 @@
 """send_message: the one way to send, for REST and sockets. The checks of a draft come before it (D3, D4)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimi
 from klatsch.core.ids import is_client_id, is_fresh, is_uuid, message_id, uuid_text
 from klatsch.core.metrics import CAPPED
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
+from klatsch.messaging.mentions import Mention
 from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.messages import CONTENT_MOST, MessagePosted, digest
 from klatsch.records.values import encode
@@ -97,6 +98,7 @@ def send_message(
     access: Access,
     draft: Draft,
     now_ms: int,
+    mentions: Sequence[Mention] = (),
     report: Callable[[Report], None] | None = None,
     trace: bytes = b"",
 ) -> SentMessage:
@@ -119,6 +121,8 @@ def send_message(
             content=draft.content,
             sent_at=timestamp(now_ms),
             reply_to=draft.reply_to,
+            mentions=[one.username for one in mentions] if mentions else [],
+            mention_ids=[one.user_id for one in mentions] if mentions else [],
         )
     )
     header = make_header(NEW_MESSAGE, sent.id, access.sender_bytes, sent.digest)

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from klatsch.archive.targets import Facts
 from klatsch.eventlog.log import Entry
-from klatsch.messaging.changing import Delete, Edit, Mention, Pin, React, Wish, make_change
+from klatsch.messaging.changing import Delete, Edit, Pin, React, Wish, make_change
+from klatsch.messaging.mentions import Mention
 from klatsch.records.messages import MessagePosted
 from tests.support.records import NOW_MS, Somebody, fresh_client_id
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from klatsch.core.errors import BadRequest, Conflict, InvalidContent, KlatschError, NotFound, RateLimited, Unavailable
@@ -18,6 +19,7 @@ from klatsch.gateway.language.protocol import UNANSWERED_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import FEED_BEHIND_S
+from klatsch.messaging.mentions import Mention
 from klatsch.messaging.sending import Draft, identify
 from klatsch.records.keys import MEMBERS
 from klatsch.records.members import MembersChanged
@@ -105,6 +107,35 @@ async def test_an_unknown_conversation_is_always_asked_for_and_then_known() -> N
 
     assert (chat.appended, chat.parts.database.asked) == (2, 1)
     assert str(TEA).encode() in chat.parts.hub.audiences
+
+
+def mentioned(chat: Chat) -> list[list[str]]:
+    return [msgspec.json.decode(record.value)["mentions"] for record in chat.parts.log.records[0]]
+
+
+async def test_the_members_whom_a_message_mentions_are_looked_up_before_it_is_appended() -> None:
+    chat = Chat.of()
+    chat.parts.database.answers = [(Mention("bob", BOB.user_id),)]
+    await chat.send(content="hi @bob")
+    await chat.send(content="write to ana@example.org")
+    await chat.send()
+
+    assert (mentioned(chat), chat.parts.database.asked) == ([["bob"], [], []], 1)
+
+
+async def test_a_mention_in_a_direct_conversation_asks_nobody() -> None:
+    chat = Chat.of()
+    await chat.send(conversation=None, to="bob", content="@BOB @cleo")
+
+    assert (mentioned(chat), chat.parts.database.asked) == ([["bob"]], 0)
+
+
+async def test_a_message_is_sent_without_mentions_while_postgresql_is_away() -> None:
+    chat = Chat.of()
+    chat.parts.database.answers = [Unavailable("Away.")]
+    await chat.send(content="hi @bob")
+
+    assert mentioned(chat) == [[]]
 
 
 @pytest.mark.parametrize("error", [NotFound("There is no such conversation."), Unavailable("The archive is away.")])
