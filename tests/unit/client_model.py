@@ -1,10 +1,11 @@
-"""A server in a few lines, as docs/protocol.md has it, for the client's core: a log, replays, resets, histories."""
+"""A server in a few lines, as docs/protocol.md has it, for the client's core: a log, changes, replays, histories."""
 
 import json
 from random import Random
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
+from klatsch_client.drafts import Change
 from klatsch_client.frames import Push, Welcome, decode
 from klatsch_client.positions import Position, Token
 from klatsch_client.reload import PageRequest
@@ -12,7 +13,25 @@ from klatsch_client.reload import PageRequest
 CONVERSATIONS = ("one", "two", "three")
 PARTITIONS = 2
 WELCOME = Welcome("ana", True, 25, 0, 64, 65_536)
-_MOMENT = "2026-11-24T00:00:00.000Z"
+MOMENT: Final = "2026-11-24T00:00:00.000Z"
+_EMOJIS = ["👍", "🎉"]
+_PEOPLE = ["bob", "carol"]
+_UNCHANGED: Final[dict[str, Any]] = {
+    "edited_at": None,
+    "deleted": False,
+    "reactions": {},
+    "reaction_counts": {},
+    "mentions": [],
+    "pinned_at": None,
+}
+_WIPED: Final[dict[str, Any]] = {
+    "content": "",
+    "deleted": True,
+    "reactions": {},
+    "reaction_counts": {},
+    "mentions": [],
+    "pinned_at": None,
+}
 
 
 def push(frame: dict[str, Any]) -> Push:
@@ -23,14 +42,21 @@ def push(frame: dict[str, Any]) -> Push:
 
 
 class Server:
-    """A log in which messages are written and changed. A gateway may have read only a part of it."""
+    """A log in which messages are written and changed. A gateway may have read only a part of it.
+
+    A record that nobody is pushed has no `t`: a copy, a change that is void or without effect. Its `answer` is what its
+    sender is told.
+    """
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.log: list[dict[str, Any]] = []
         self.messages: dict[str, dict[str, Any]] = {}
+        self.first_of_epoch = 0
         self._epoch = 1
         self._ends = [0] * PARTITIONS
+        self.past: dict[tuple[str, str], dict[str, Any]] = {}
+        self._changes: dict[str, dict[str, Any]] = {}
         self._page_rows = random.choice([1, 2, 5, 100])
 
     def write(self) -> dict[str, Any]:
@@ -38,15 +64,60 @@ class Server:
         name, conversation = f"m{len(self.messages)}", self.random.choice(CONVERSATIONS)
         position = self._take_position(conversation)
         body = {"id": name, "client_id": name, "conversation": conversation, "sender": "bob", "content": "as written"}
-        return self._append("message", {**body, "sent_at": _MOMENT, "position": position, "changed": position})
+        body |= {"sent_at": MOMENT, "position": position, "changed": position}
+        self.messages[name] = body | _UNCHANGED
+        return self._append("message", position, body)
 
     def change(self) -> None:
-        """Changes some message, if there is one."""
+        """Somebody changes some message, if there is one."""
         if not self.messages:
             return
-        before = self.random.choice(list(self.messages.values()))
-        position = self._take_position(before["conversation"])
-        self._append("message_changed", {**before, "changed": position, "content": f"as of {position}"})
+        message = self.random.choice(list(self.messages.values()))
+        position = self._take_position(message["conversation"])
+        if self.random.random() < 1 / 8:  # as when a dead letter is stored
+            self.messages[message["id"]] = whole = {**message, "changed": position, "content": f"as of {position}"}
+            self._append("message_changed", position, whole)
+            return
+        changes: list[tuple[str, dict[str, Any]]] = [
+            ("message_edited", {"content": f"as of {position}", "mentions": [], "edited_at": MOMENT}),
+            ("message_deleted", {"deleted_at": MOMENT}),
+            ("reaction", {"emoji": self.random.choice(_EMOJIS), "on": self.random.random() < 2 / 3}),
+            ("pinned", {"on": self.random.random() < 2 / 3, "at": MOMENT}),
+        ]
+        kind, body = self.random.choice(changes)
+        self._fold(kind, message["id"], position, self.random.choice(_PEOPLE), body)
+
+    def take(self, change: Change) -> None:
+        """A client of ana's makes a change, or makes it again: the next record answers it."""
+        known = self._changes.get(change.client_id)
+        position = self._take_position(self.messages[change.message]["conversation"])
+        if known is not None:
+            self._note({"answer": known["answer"] | {"duplicate": True}, "change": change.client_id, "pos": position})
+            return
+        changes: dict[str, tuple[str, dict[str, Any]]] = {
+            "edit": ("message_edited", {"content": change.content, "mentions": [], "edited_at": MOMENT}),
+            "delete": ("message_deleted", {"deleted_at": MOMENT}),
+            "react": ("reaction", {"emoji": change.emoji, "on": change.on}),
+            "pin": ("pinned", {"on": change.on, "at": MOMENT}),
+        }
+        kind, body = changes[change.op]
+        refusal = self._fold(kind, change.message, position, "ana", body)
+        answer = {"position": position, "duplicate": False} if refusal is None else {"code": refusal}
+        self.log[-1] |= {"answer": answer, "change": change.client_id}
+        if refusal is None:
+            self._changes[change.client_id] = self.log[-1]
+
+    def _fold(self, kind: str, name: str, position: str, by: str, body: dict[str, Any]) -> str | None:
+        """Appends a change, and returns why it is refused if it is."""
+        before = self.messages[name]
+        after = None if before["deleted"] else _changed(before, kind, by, body)
+        if after is None or after == before:
+            self._note({"pos": position})
+            return "gone" if after is None else None
+        self.messages[name] = after | {"changed": position}
+        place = {"id": name, "conversation": before["conversation"], "user" if kind == "reaction" else "by": by}
+        self._append(kind, position, place | body)
+        return None
 
     def begin_epoch(self) -> None:
         """Goes on in another topic."""
@@ -76,6 +147,7 @@ class Server:
             body = {"conversations": list(CONVERSATIONS), "why": "too_far_behind", "at_least": here}
             return [{"t": "reset", "d": body}]
         missed = [record for record in self.log[:end] if not token.covers(Position.parse(record["pos"]))]
+        missed = [record for record in missed if "t" in record]
         split = self.random.randint(0, len(missed))
         old = {record["d"]["id"] for record in missed[:split]}
         states = [{"t": "state", "d": {"kind": "message", **self.messages[name]}} for name in sorted(old)]
@@ -105,12 +177,38 @@ class Server:
             "previous": f"http://elsewhere/?before={newest - 1}" if previous else None,
         }
 
-    def _append(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
-        self.messages[body["id"]] = body
-        self.log.append({"t": kind, "pos": body["changed"], "d": body})
+    def _append(self, kind: str, position: str, body: dict[str, Any]) -> dict[str, Any]:
+        self._note({"t": kind, "pos": position, "d": body})
+        self.past[body["id"], position] = dict(self.messages[body["id"]])
         return self.log[-1]
+
+    def _note(self, record: dict[str, Any]) -> None:
+        if self.log and not self.log[-1]["pos"].startswith(f"{self._epoch}:"):
+            self.first_of_epoch = len(self.log) + 1  # a gateway of the epoch before is not met again
+        self.log.append(record)
+
+    def rows(self, conversation: str) -> list[dict[str, Any]]:
+        """Some messages of a conversation, as a history has them."""
+        rows = [dict(row) for row in self.messages.values() if row["conversation"] == conversation]
+        return self.random.sample(rows, self.random.randint(0, len(rows)))
 
     def _take_position(self, conversation: str) -> str:
         partition = CONVERSATIONS.index(conversation) % PARTITIONS
         self._ends[partition] += self.random.choice([1, 1, 3])  # others' records lie between
         return f"{self._epoch}:{partition}:{self._ends[partition] - 1}"
+
+
+def _changed(before: dict[str, Any], kind: str, by: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The message with that change; as it was where the change has no effect."""
+    match kind:
+        case "message_edited":
+            return before | {name: body[name] for name in ("content", "mentions", "edited_at")}
+        case "message_deleted":
+            return before | _WIPED
+        case "pinned":
+            return before | {"pinned_at": body["at"] if body["on"] else None}
+    names = [name for name in before["reactions"].get(body["emoji"], []) if name != by or body["on"]]
+    names += [by] if body["on"] and by not in names else []
+    reactions = {**before["reactions"], body["emoji"]: names}
+    reactions = {emoji: people for emoji, people in reactions.items() if people}
+    return before | {"reactions": reactions, "reaction_counts": {e: len(people) for e, people in reactions.items()}}

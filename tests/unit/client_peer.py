@@ -58,6 +58,19 @@ class Peer:
         sent: dict[str, Any] = frame["d"]
         return sent
 
+    async def accept_frame(self, frame: dict[str, Any], offset: int, *, duplicate: bool = False) -> None:
+        """Answers a change with `ok`."""
+        ok = {"id": "change", "position": f"1:0:{offset}", "duplicate": duplicate}
+        await self.write({"re": frame["id"], "ok": ok})
+
+    async def refuse(self, frame: dict[str, Any], code: str, *, temporary: bool = False, **more: Any) -> None:
+        await self.write({"re": frame["id"], "err": {"code": code, "detail": "why", "temporary": temporary, **more}})
+
+    async def react(self, offset: int, message: str = "m1") -> None:
+        """Pushes bob's reaction."""
+        body = {"id": message, "conversation": "one", "emoji": "👍", "on": True, "user": "bob"}
+        await self.write({"t": "reaction", "pos": f"1:0:{offset}", "d": body})
+
     async def stay(self) -> None:
         """Until the client goes."""
         await self.socket.wait_closed()

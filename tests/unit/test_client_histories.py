@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from klatsch_client.errors import NotAuthenticated, Stopped
-from klatsch_client.histories import Histories, NotNow
+from klatsch_client.errors import NotAuthenticated, Stopped, Unavailable
+from klatsch_client.histories import Histories
 from klatsch_client.reload import PageRequest
+from klatsch_client.rest import Rest
 
 _REQUEST = PageRequest("one", "limit=100&at_least=1%3A0%3A5")
 
@@ -47,7 +48,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def _load(api: str) -> Any:
-    return asyncio.run(Histories(api, "secret").load_page(_REQUEST))
+    return asyncio.run(Histories(Rest(api, "secret")).load_page(_REQUEST))
 
 
 def test_a_page_is_asked_for_with_the_token_and_read(api: str) -> None:
@@ -76,16 +77,16 @@ def test_a_404_that_is_none_of_klatschs_says_that_the_address_is_wrong_and_not_t
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_may_pass_is_for_later_and_says_when(api: str, status: int) -> None:
     _Answering.status, _Answering.headers_said = status, {"Retry-After": "7"}
-    with pytest.raises(NotNow) as later:
+    with pytest.raises(Unavailable) as later:
         _load(api)
     assert later.value.retry_after_s == 7
 
 
 def test_what_is_no_json_and_a_server_that_is_away_are_for_later(api: str) -> None:
     _Answering.body = b"<html>"
-    with pytest.raises(NotNow):
+    with pytest.raises(Unavailable):
         _load(api)
-    with pytest.raises(NotNow):
+    with pytest.raises(Unavailable):
         _load("http://127.0.0.1:1/api/v1")
 
 
@@ -107,4 +108,4 @@ def test_a_redirect_is_not_followed_since_it_would_take_the_token_along(api: str
 
 def test_only_http_addresses_are_asked() -> None:
     with pytest.raises(ValueError, match="REST"):
-        Histories("file:///etc", "secret")
+        Rest("file:///etc", "secret")

@@ -3,28 +3,59 @@
 It needs nothing of the server, and of other packages only websockets.
 """
 
+from klatsch_client.archive import Archive, Conversation, Page, Version
 from klatsch_client.client import Client
-from klatsch_client.errors import ClientError, Closed, NotAuthenticated, Refused, Stopped, TooManyUnmarked
-from klatsch_client.events import Changed, Draft, Event, Failed, Member, Members, Message, Reset, Sent, Typing
+from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
+from klatsch_client.drafts import Change, Done, Draft, Failed, Marking, Sent
+from klatsch_client.errors import (
+    ClientError,
+    Closed,
+    Conflict,
+    Gone,
+    NotAuthenticated,
+    Refused,
+    Stopped,
+    TooManyUnmarked,
+    Unavailable,
+)
+from klatsch_client.events import Changed, Event, Marker, Member, Members, Presence, Reset, Typing
+from klatsch_client.messages import Message, ReplyPreview
 from klatsch_client.positions import Position
 from klatsch_client.settings import Settings
 from klatsch_client.state import State
 from klatsch_client.status import Status
+from klatsch_client.view import View
 
 __all__ = [
+    "Archive",
+    "Change",
     "Changed",
     "Client",
     "ClientError",
     "Closed",
+    "Conflict",
+    "Conversation",
+    "Deleted",
+    "Delta",
+    "Done",
     "Draft",
+    "Edited",
     "Event",
     "Failed",
+    "Gone",
+    "Marker",
+    "Marking",
     "Member",
     "Members",
     "Message",
     "NotAuthenticated",
+    "Page",
+    "Pinned",
     "Position",
+    "Presence",
+    "Reacted",
     "Refused",
+    "ReplyPreview",
     "Reset",
     "Sent",
     "Settings",
@@ -33,4 +64,7 @@ __all__ = [
     "Stopped",
     "TooManyUnmarked",
     "Typing",
+    "Unavailable",
+    "Version",
+    "View",
 ]

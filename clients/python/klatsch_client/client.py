@@ -2,33 +2,41 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self, cast
 
+from klatsch_client.archive import Archive
 from klatsch_client.clock import ServerClock
+from klatsch_client.drafts import Change, Done, Draft, Marking, Sent
 from klatsch_client.errors import Closed, Stopped
-from klatsch_client.events import Draft, Message, Sent
 from klatsch_client.frames import Welcome
 from klatsch_client.histories import Histories
 from klatsch_client.inbox import Inbox
 from klatsch_client.keeping import Keeper
+from klatsch_client.messages import Message
+from klatsch_client.positions import Position
 from klatsch_client.posting import Posting
+from klatsch_client.rest import Rest
 from klatsch_client.sends import Sends
 from klatsch_client.settings import Settings, api_beside, check_token
+from klatsch_client.signals import Signals
 from klatsch_client.state import State
 from klatsch_client.status import Status
 from klatsch_client.taking import Events
 from klatsch_client.uuid7 import Uuid7s
+from klatsch_client.view import View
 
 _USUAL = Settings()
 
 
 class Client:
-    """A person's place in the chat: sends, and tells what comes, through lost connections.
+    """A person's place in the chat: sends and changes, and tells what comes, through lost connections.
 
     Each new message is told once; one's own only if it was sent elsewhere, or its answer was late or lost. Take the
     events beside sending: while an application takes none, the server is made to wait, then closes, and is resumed.
+    `archive` reads what is kept, over REST.
     """
 
     def __init__(
@@ -38,24 +46,31 @@ class Client:
         token: str,
         state: State | None = None,
         settings: Settings = _USUAL,
+        view: View | None = None,
         on_status: Callable[[Status], None] = lambda _status: None,
     ) -> None:
-        """`on_status` is told when the connection comes and goes, and why there is none."""
+        """`on_status` is told when the connection comes and goes, and why there is none; `view` is kept up to date."""
         check_token(token)
         self.state = State() if state is None else state
         self.status = Status("connecting")
         self._on_status = on_status
-        histories = Histories(settings.api or api_beside(url), token)
-        self._inbox = Inbox(settings.events_most, self.state.token)
-        sends = Sends(self.state.unfinished.named, window=settings.window)
-        self._events = Events(self.state, self._inbox, histories, settings)
-        self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most)
-        self._keeper = Keeper(
-            url, token, self._inbox, sends, settings,
-            welcomed=self._welcomed, finished=self._posting.finish, stands=self._stands,
-        )  # fmt: skip
         self._uuids = Uuid7s()
         self._clock = ServerClock(wall_ms=_wall_ms, monotonic_ms=_monotonic_ms)
+        self._view = view
+        if view is not None:
+            view.bind(_monotonic_s, user=lambda: self.state.user or "", now=self._now, drafts=self.state.unfinished)
+        told = view.apply if view is not None else _ignore
+        rest = Rest(settings.api or api_beside(url), token)
+        self.archive = Archive(rest, view)
+        self._inbox = Inbox(settings.events_most, self.state.token)
+        self._signals = Signals()
+        sends = Sends(self.state.unfinished.named, window=settings.window)
+        self._events = Events(self.state, self._inbox, Histories(rest), settings, told)
+        self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most, now=self._now, told=told)
+        self._keeper = Keeper(
+            url, token, self._inbox, sends, self._signals, settings,
+            welcomed=self._welcomed, finished=self._posting.finish, stands=self._stands,
+        )  # fmt: skip
         self._error: Exception | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -102,7 +117,72 @@ class Client:
             raise ValueError("a message goes either to a person or into a conversation")
         await self._posting.wait_room()
         draft = Draft(client_id or "", content, to, conversation, reply_to)
-        return await self._posting.post(draft, self._new_name, self._keeper.write_due)
+        return cast("Sent", await self._posting.post(draft, self._new_name, self._keeper.write_due))
+
+    async def edit(
+        self, message: Message | Sent, content: str, *, base: Position | None = None, client_id: str | None = None
+    ) -> Done:
+        """Gives one's own message another text, and returns when that stands in the log, for good.
+
+        Like `send` it is tried again under one name. With `base`, the `changed` that the editor saw, it raises Conflict
+        where another edit has come since. It raises Gone for a deleted message, and Refused for all else.
+        """
+        return await self._change("edit", message, client_id, content=content, base=base)
+
+    async def delete(self, message: Message | Sent, *, client_id: str | None = None) -> Done:
+        """Deletes a message, for good: one's own, or as an owner or admin of a group. Raises as `edit` does."""
+        return await self._change("delete", message, client_id)
+
+    async def react(
+        self, message: Message | Sent, emoji: str, *, on: bool = True, client_id: str | None = None
+    ) -> Done:
+        """Adds one's reaction to a message, or takes it back. Raises as `edit` does."""
+        return await self._change("react", message, client_id, emoji=emoji, on=on)
+
+    async def pin(self, message: Message | Sent, *, on: bool = True, client_id: str | None = None) -> Done:
+        """Pins a message in its conversation, or takes its pin off. Raises as `edit` does."""
+        return await self._change("pin", message, client_id, on=on)
+
+    def mark(self, conversation: str, *, read: Position | None = None, delivered: Position | None = None) -> None:
+        """Marks a conversation as read and received up to positions; a lower one than before changes nothing.
+
+        It is written at most once a second, with the highest of what was marked, and again until the server has it. A
+        refusal is a Failed among the events.
+        """
+        if read is not None or delivered is not None:
+            self._posting.mark(Marking(conversation, delivered, read), self._keeper.write_due)
+
+    def open(self, conversations: Iterable[str]) -> None:
+        """Says which conversations one looks at, 3 at most: who types there is told. Holds through lost connections."""
+        self._signals.open(conversations)
+        self._keeper.write_due()
+
+    def presence(self, users: Iterable[str]) -> None:
+        """Says of whom one wants to know whether they are online, 200 at most. Holds through lost connections."""
+        self._signals.watch(users)
+        self._keeper.write_due()
+
+    def typing(self, conversation: str, *, on: bool = True) -> None:
+        """Says that one types, or does not any more; call it as often as you like. It is never said later."""
+        if self.status.state == "open":
+            self._signals.type(conversation, time.monotonic(), on=on)
+            self._keeper.write_due()
+
+    async def _change(
+        self,
+        op: Literal["edit", "delete", "react", "pin"],
+        message: Message | Sent,
+        client_id: str | None,
+        *,
+        content: str | None = None,
+        base: Position | None = None,
+        emoji: str | None = None,
+        on: bool | None = None,
+    ) -> Done:
+        await self._posting.wait_room()
+        where = message.draft.conversation if isinstance(message, Sent) else message.conversation
+        draft = Change(client_id or "", op, message.id, message.position, where or "", content, base, emoji, on)
+        return cast("Done", await self._posting.post(draft, self._new_name, self._keeper.write_due))
 
     def events(self) -> Events:
         """All that happens; always the same iterator, which may be left and taken up again."""
@@ -122,7 +202,15 @@ class Client:
     def _new_name(self) -> str:
         return self._uuids.make(self._clock.now_ms())
 
+    def _now(self) -> str:
+        moment = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def _stands(self, status: Status) -> None:
+        if status.state != "open" and self.status.state == "open":
+            if self._view is not None:
+                self._view.lose_connection()
+            self._posting.lose_connection()
         self.status = status
         self._on_status(status)
 
@@ -146,3 +234,11 @@ def _wall_ms() -> int:
 
 def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def _monotonic_s() -> float:
+    return time.monotonic()
+
+
+def _ignore(_event: object) -> None:
+    """Takes what a view would."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -10,18 +11,23 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from klatsch_client import frames
+from klatsch_client.drafts import Outcome
 from klatsch_client.errors import Stopped
-from klatsch_client.events import Failed, Sent
-from klatsch_client.frames import Accepted, Garbled, Push, Rejected, Welcome
+from klatsch_client.frames import OPEN, PRESENCE, Accepted, Answer, Garbled, MarkedUpTo, Push, Rejected, Shown, Welcome
 from klatsch_client.inbox import Inbox
 from klatsch_client.sends import Sends
 from klatsch_client.session import HELLO_S, Session
+from klatsch_client.signals import Signals
 from klatsch_client.status import Status
 
 _log = logging.getLogger("klatsch_client")
 
 _HELLO = "hello"
 _WRITE_S = 20.0
+
+
+Finished = Callable[[int, Outcome, bool], None]
+"""Takes the number of a draft, what became of it, and whether that is told in its place among the pushes."""
 
 
 class Connection:
@@ -32,15 +38,17 @@ class Connection:
         socket: ClientConnection,
         inbox: Inbox,
         sends: Sends,
+        signals: Signals,
         *,
         welcomed: Callable[[Welcome], None],
         whole: Callable[[], None],
-        finished: Callable[[Sent | Failed], None],
+        finished: Finished,
     ) -> None:
         self.due = asyncio.Event()
         self._socket = socket
         self._inbox = inbox
         self._sends = sends
+        self._signals = signals
         self._welcomed = welcomed
         self._whole = whole
         self._finished = finished
@@ -104,11 +112,20 @@ class Connection:
                 if not refusal.temporary:
                     raise Stopped(f"{refusal.code}: {refusal.detail}")
                 self._give_up(f"{refusal.code}: {refusal.detail}")
-            case Accepted() | Rejected() as answer:
-                outcome = self._sends.take_answer(answer, time.monotonic())
-                if outcome is not None:
-                    self._finished(outcome)
+            case Accepted() | MarkedUpTo() | Shown() | Rejected() as answer:
+                self._take_answer(answer)
                 self.due.set()
+
+    def _take_answer(self, answer: Answer) -> None:
+        now_s = time.monotonic()
+        if isinstance(answer, Shown) or answer.re in {OPEN, PRESENCE}:
+            refused = self._signals.take_answer(answer, now_s)  # type: ignore[arg-type]  # no other answer has such an id
+            if refused is not None:
+                _log.warning("%s was refused: %s: %s", refused.re, refused.code, refused.detail)
+            if isinstance(answer, Shown) and answer.presence is not None:
+                self._take_push(Push(answer.presence))
+        elif (ended := self._sends.take_answer(answer, now_s)) is not None:
+            self._finished(*ended, self._session.is_whole and not self._is_deaf)
 
     def _drop(self, error: Garbled) -> None:
         """Goes on without a frame that cannot be read: a stream that stopped at it would stop there again for ever."""
@@ -141,12 +158,13 @@ class Connection:
         if self._sends.is_overdue(time.monotonic()):
             self._give_up("a send has no answer for too long")
         try:
-            for text in self._sends.take_due(time.monotonic()):
+            for text in self._sends.take_due(time.monotonic()) + self._signals.take_due(time.monotonic()):
                 async with asyncio.timeout(_WRITE_S):
                     await self._socket.send(text)
         except TimeoutError:
             self._give_up("nothing can be written for too long")
-        return self._sends.next_due_s()
+        due_s = min(self._sends.next_due_s() or math.inf, self._signals.next_due_s())
+        return None if due_s == math.inf else due_s
 
     def _reconnect_if_deaf(self) -> None:
         """The application has taken all that came before the gap."""

@@ -1,4 +1,6 @@
-"""What a client raises. A `Refused` concerns one send, a `Stopped` the whole client."""
+"""What a client raises. A `Refused` concerns one send or change, a `Stopped` the whole client."""
+
+from klatsch_client.positions import Position
 
 
 class ClientError(Exception):
@@ -6,12 +8,39 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """A message was refused for good: sent again, it would be refused again. `code` is the server's word for why."""
+    """A message, change or request was refused for good: tried again, it would be refused again.
+
+    `code` is the server's word for why: forbidden, blocked, not_found, …
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+
+class Gone(Refused):
+    """The message was deleted, for good. What one wanted to change is nobody's any more."""
+
+
+class Conflict(Refused):
+    """Something else stands there: under the `client_id`, or, for an edit with a `base`, another edit.
+
+    `changed` is the position of that edit; None for a `client_id`.
+    """
+
+    def __init__(self, code: str, detail: str, changed: Position | None = None) -> None:
+        super().__init__(code, detail)
+        self.changed = changed
+
+
+class Unavailable(ClientError):
+    """A request over REST could not be answered; it may be after `retry_after_s`. `is_answered`: a server said so."""
+
+    def __init__(self, why: str, retry_after_s: float = 0, *, is_answered: bool = False) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+        self.is_answered = is_answered
 
 
 class Stopped(ClientError):
@@ -31,6 +60,17 @@ class NotAuthenticated(Stopped):
 
 class Closed(ClientError):
     """The client was closed before there was an answer. The message stays in the state."""
+
+
+def refusal(code: str, detail: str, changed: Position | None = None) -> Refused:
+    """Returns the error of a code."""
+    match code:
+        case "conflict":
+            return Conflict(code, detail, changed)
+        case "gone":
+            return Gone(code, detail)
+        case _:
+            return Refused(code, detail)
 
 
 class TooManyUnmarked(ClientError):

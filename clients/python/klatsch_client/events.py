@@ -4,51 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from klatsch_client.deltas import Deleted, Edited, Pinned, Reacted
+from klatsch_client.drafts import Failed, Sent
+from klatsch_client.messages import Message
 from klatsch_client.positions import Position
-from klatsch_client.reading import flag, text, text_or_none, texts, whole, whole_or_none
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a person wrote, as it is at `changed`. `receiver` is None in groups, `seq` before it is archived."""
-
-    id: str
-    client_id: str
-    conversation: str
-    sender: str
-    receiver: str | None
-    content: str
-    sent_at: str
-    position: Position
-    changed: Position
-    seq: int | None
-    edited_at: str | None
-    deleted: bool
-    reply_to: str | None
-    reactions: Mapping[str, list[str]]
-
-    @classmethod
-    def read(cls, body: Mapping[str, Any]) -> "Message":
-        """Reads a push's `d` or a row of a history; raises KeyError, TypeError, ValueError, AttributeError."""
-        position = Position.parse(text(body, "position"))
-        return cls(
-            id=text(body, "id"),
-            client_id=text(body, "client_id"),
-            conversation=text(body, "conversation"),
-            sender=text(body, "sender"),
-            receiver=text_or_none(body, "receiver"),
-            content=text(body, "content"),
-            sent_at=text(body, "sent_at"),
-            position=position,
-            changed=Position.parse(text(body, "changed")) if "changed" in body else position,
-            seq=whole_or_none(body, "seq"),
-            edited_at=text_or_none(body, "edited_at"),
-            deleted=flag(body, "deleted") if "deleted" in body else False,
-            reply_to=text_or_none(body, "reply_to"),
-            reactions={
-                emoji: list(texts(users, "reactions")) for emoji, users in (body.get("reactions") or {}).items()
-            },
-        )
+from klatsch_client.reading import flag, place_or_none, text, text_or_none, texts, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +48,22 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """How far a person has received and read a conversation. Of each position the highest counts; None says nothing."""
+
+    conversation: str
+    user: str
+    delivered: Position | None
+    read: Position | None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "Marker":
+        """Reads a push's `d`; raises KeyError, TypeError, ValueError."""
+        places = place_or_none(body, "delivered"), place_or_none(body, "read")
+        return cls(text(body, "conversation"), text(body, "user"), *places)
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """The stream could not be proven whole in these conversations.
 
@@ -103,43 +79,39 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """Somebody is writing; nothing durable."""
+    """Somebody is writing (`on`), or not any more; nothing durable. It ends by itself after 8 s."""
 
     conversation: str
     user: str
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A message of one's own that has no final answer yet, to a person or in a conversation.
+class Presence:
+    """Who of those that one shows is online; nothing durable. With `whole`, of all of them, else what has changed."""
 
-    `client_id` is empty until the message is first written or saved.
-    """
+    online: tuple[str, ...]
+    offline: tuple[str, ...]
+    whole: bool = False
 
-    client_id: str
-    content: str
-    to: str | None = None
-    conversation: str | None = None
-    reply_to: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message of one's own that stands in the log, for good; with `duplicate` it stood there before this try."""
-
-    draft: Draft
-    id: str
-    position: Position
-    duplicate: bool
+    @classmethod
+    def parse(cls, body: Mapping[str, Any], *, whole: bool) -> "Presence":
+        """Reads a push's `d` or the answer to `presence`; raises KeyError, TypeError."""
+        return cls(texts(body["online"], "online"), texts(body["offline"], "offline"), whole)
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A message of one's own that was refused for good, where no `send` waits for that any more."""
-
-    draft: Draft
-    code: str
-    detail: str
-
-
-Event = Message | Changed | Members | Reset | Typing | Sent | Failed
+Event = (
+    Message
+    | Changed
+    | Edited
+    | Deleted
+    | Reacted
+    | Pinned
+    | Members
+    | Marker
+    | Reset
+    | Typing
+    | Presence
+    | Sent
+    | Failed
+)

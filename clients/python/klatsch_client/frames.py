@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from klatsch_client import deltas
+from klatsch_client.deltas import Delta
+from klatsch_client.drafts import Change, Draft, Marking, Unsent, to_data
 from klatsch_client.errors import NotAuthenticated, Stopped
-from klatsch_client.events import Draft, Members, Message, Reset, Typing
+from klatsch_client.events import Marker, Members, Presence, Reset, Typing
+from klatsch_client.messages import Message
 from klatsch_client.positions import Position, Token
-from klatsch_client.reading import flag, number, text, texts, whole
+from klatsch_client.reading import flag, number, place_or_none, text, texts, whole
 
 SUBPROTOCOL: Final = "klatsch.v1"
 # generated: close codes
@@ -32,7 +36,7 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`ok` to a send."""
+    """`ok` to a send or a change; `id` is the message's or the change's."""
 
     re: int | str
     id: str
@@ -41,14 +45,35 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedUpTo:
+    """`ok` to `mark`: one's marker as it is now."""
+
+    re: int | str
+    delivered: Position | None
+    read: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """`ok` to `open`, or to `presence`, which says who is online."""
+
+    re: str
+    presence: Presence | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
-    """`err` to anything; `re` is None where the server could not read which."""
+    """`err` to anything; `re` is None where the server could not read which.
+
+    `changed` is the position of the edit that a refused edit had not seen.
+    """
 
     re: int | str | None
     code: str
     detail: str
     temporary: bool
     retry_after_s: float | None
+    changed: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +87,15 @@ class Mark:
 class Push:
     """What is to be told in order; `position` is None for what is no record of the log."""
 
-    what: Message | Members | Mark | Reset | Typing
+    what: Message | Delta | Members | Marker | Mark | Reset | Typing | Presence
     position: Position | None = None
 
 
-Frame = Welcome | Accepted | Rejected | Push
+Answer = Accepted | MarkedUpTo | Shown | Rejected
+Frame = Welcome | Answer | Push
+OPEN: Final = "open"
+PRESENCE: Final = "presence"
+"""Operations, and the frame ids under which this client asks for them."""
 
 
 class Garbled(Exception):
@@ -81,12 +110,27 @@ def hello(frame_id: str, resume: str | None) -> str:
     return _text({"id": frame_id, "op": "hello", "d": {"resume": resume}})
 
 
-def send(frame_id: int, draft: Draft) -> str:
-    """The frame of a send; raises UnicodeEncodeError for a lone surrogate."""
-    body = {"client_id": draft.client_id, "content": draft.content}
-    optional = {"to": draft.to, "conversation": draft.conversation, "reply_to": draft.reply_to}
-    body |= {name: value for name, value in optional.items() if value is not None}
-    frame = _text({"id": frame_id, "op": "send", "d": body})
+def request(frame_id: int | str, op: str, body: Mapping[str, Any]) -> str:
+    return _text({"id": frame_id, "op": op, "d": body})
+
+
+def typing(conversation: str, *, on: bool) -> str:
+    """The frame that says that one writes; it has no answer."""
+    return _text({"op": "typing", "d": {"conversation": conversation, "on": on}})
+
+
+def write(frame_id: int, draft: Unsent) -> str:
+    """The frame of a send, a change or a mark; raises UnicodeEncodeError for a lone surrogate."""
+    body = to_data(draft)
+    match draft:
+        case Draft():
+            op = "send"
+        case Change():
+            op = body.pop("op")
+            body.pop("conversation")
+        case Marking():
+            op = "mark"
+    frame = request(frame_id, op, body)
     frame.encode()
     return frame
 
@@ -113,7 +157,11 @@ def _re(value: Any) -> int | str:
     return value
 
 
-def _accepted(re: int | str, body: Mapping[str, Any]) -> Welcome | Accepted:
+def _accepted(re: int | str, body: Mapping[str, Any]) -> Welcome | Accepted | MarkedUpTo | Shown:
+    if isinstance(re, str) and re in {OPEN, PRESENCE}:
+        return Shown(re, Presence.parse(body, whole=True) if re == PRESENCE else None)
+    if "delivered" in body or "read" in body:
+        return MarkedUpTo(re, place_or_none(body, "delivered"), place_or_none(body, "read"))
     if "heartbeat" not in body:
         return Accepted(re, text(body, "id"), Position.parse(text(body, "position")), flag(body, "duplicate"))
     limits = body["limits"]
@@ -135,6 +183,7 @@ def _rejected(frame: Mapping[str, Any]) -> Rejected:
         text(body, "detail") if "detail" in body else "",
         flag(body, "temporary"),
         None if body.get("retry_after") is None else number(body, "retry_after"),
+        place_or_none(body, "changed"),
     )
 
 
@@ -146,10 +195,25 @@ def _push(frame: Mapping[str, Any]) -> Push | None:
             return Push(Message.read(frame["d"]), at)
         case "members":
             return Push(Members.read(frame["d"]), at)
+        case "marker":
+            return Push(Marker.parse(frame["d"]), at)
         case "state":
             return _state(frame["d"])
+        case _ if kind in deltas.KINDS:
+            place = Position.parse(text(frame, "pos"))
+            return Push(deltas.read(kind, frame["d"], place), place)
+        case _:
+            return _signal(frame)
+
+
+def _signal(frame: Mapping[str, Any]) -> Push | None:
+    match frame["t"]:
         case "typing":
-            return Push(Typing(text(frame["d"], "conversation"), text(frame["d"], "user")))
+            body = frame["d"]
+            on = flag(body, "on") if "on" in body else True
+            return Push(Typing(text(body, "conversation"), text(body, "user"), on))
+        case "presence":
+            return Push(Presence.parse(frame["d"], whole=False))
         case _:
             return _token(frame)
 
@@ -175,6 +239,8 @@ def _state(body: Mapping[str, Any]) -> Push | None:
             return Push(Message.read(body))
         case "members":
             return Push(Members.read({**body, "kind": None}))  # its `kind` says what state it is
+        case "marker":
+            return Push(Marker.parse(body))
         case _:
             return None
 

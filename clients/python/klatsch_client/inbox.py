@@ -3,11 +3,23 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from klatsch_client.events import Failed, Sent
+from klatsch_client.deltas import Delta
+from klatsch_client.drafts import Outcome
 from klatsch_client.frames import Mark, Push
 
-Item = tuple[Push, bool] | Sent | Failed
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The final answer to the draft of a number; `delta` is one's own change, which no push tells."""
+
+    number: int
+    outcome: Outcome
+    delta: Delta | None = None
+
+
+Item = tuple[Push, bool] | Ended
 
 
 class Inbox:
@@ -42,9 +54,9 @@ class Inbox:
         self._news.set()
         return True
 
-    def put_outcome(self, outcome: Sent | Failed) -> None:
-        """Adds what became of a send for which nobody waits; of these there are no more than unfinished sends."""
-        self._items.append(outcome)
+    def put_outcome(self, ended: Ended) -> None:
+        """Adds what became of a draft, in its place; of these there are no more than drafts in the state."""
+        self._items.append(ended)
         self._news.set()
 
     def end(self, error: Exception | None) -> None:

@@ -10,14 +10,14 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from klatsch_client import reasons
-from klatsch_client.connection import Connection
+from klatsch_client.connection import Connection, Finished
 from klatsch_client.errors import Stopped
-from klatsch_client.events import Failed, Sent
 from klatsch_client.frames import SUBPROTOCOL, Welcome
 from klatsch_client.inbox import Inbox
 from klatsch_client.retries import Backoff
 from klatsch_client.sends import Sends
 from klatsch_client.settings import Settings
+from klatsch_client.signals import Signals
 from klatsch_client.status import Status
 
 _log = logging.getLogger("klatsch_client")
@@ -55,10 +55,11 @@ class Keeper:
         token: str,
         inbox: Inbox,
         sends: Sends,
+        signals: Signals,
         settings: Settings,
         *,
         welcomed: Callable[[Welcome], None],
-        finished: Callable[[Sent | Failed], None],
+        finished: Finished,
         stands: Callable[[Status], None],
     ) -> None:
         self.whole = asyncio.Event()
@@ -66,6 +67,7 @@ class Keeper:
         self._token = token
         self._inbox = inbox
         self._sends = sends
+        self._signals = signals
         self._backoff = Backoff(settings.reconnect_first_s, settings.reconnect_most_s)
         self._welcomed = welcomed
         self._finished = finished
@@ -79,6 +81,7 @@ class Keeper:
             _log.info("no connection: %s", status.reason)
             self.whole.clear()
             self._sends.lose_connection()
+            self._signals.lose_connection()
             self._stands(status)
             await asyncio.sleep(self._backoff.next_s())
 
@@ -123,6 +126,7 @@ class Keeper:
                 socket,
                 self._inbox,
                 self._sends,
+                self._signals,
                 welcomed=self._welcomed,
                 whole=self._is_whole,
                 finished=self._finished,

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from klatsch_client.events import Changed, Members, Message
+from klatsch_client.deltas import Delta
+from klatsch_client.events import Changed, Marker, Members
+from klatsch_client.messages import Message
 from klatsch_client.positions import Position, Token
 
 
@@ -52,6 +54,24 @@ class Known:
         if event is not None:
             self._note(message.id, message.conversation, message.changed, in_order=in_order)
         return event
+
+    def take_delta(self, delta: Delta, *, in_order: bool) -> Delta | None:
+        """The change of a message, if it is new: what its message was told with may hold it already."""
+        told = self.ids.get(delta.id)
+        if self.covers(delta.conversation, delta.position) if told is None else delta.position <= told:
+            return None
+        self._note(delta.id, delta.conversation, delta.position, in_order=in_order)
+        return delta
+
+    def take_marker(self, marker: Marker, position: Position | None, *, in_order: bool) -> Marker | None:
+        """The marker, if it may be new. It is not remembered by name: told again, it does no harm."""
+        if position is None:
+            return marker
+        if self.covers(marker.conversation, position):
+            return None
+        if in_order:
+            self._raise_floor(marker.conversation, position)
+        return marker
 
     def take_members(self, members: Members, position: Position | None, *, in_order: bool) -> Members | None:
         """The change, if it is new. A `state` has no position and is told again: versions make that harmless."""

@@ -1,29 +1,49 @@
-"""Sends and those who wait for what becomes of them."""
+"""Sends, changes and marks, and those who wait for what becomes of them."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from klatsch_client.errors import Refused, TooManyUnmarked
-from klatsch_client.events import Draft, Failed, Sent
-from klatsch_client.inbox import Inbox
+from klatsch_client import deltas
+from klatsch_client.drafts import Change, Done, Draft, Failed, Marked, Marking, Outcome, Sent
+from klatsch_client.errors import TooManyUnmarked, refusal
+from klatsch_client.inbox import Ended, Inbox
 from klatsch_client.sends import Sends
 from klatsch_client.state import State
 
 TOLD_MOST: Final = 100_000
 """Messages that may be remembered until the next mark is taken: at 500 a second, 200 s of one's own."""
+REPEAT_S: Final = 60.0
+"""A server may lose a mark that it has answered, if it ends before it has written it: younger ones are sent again."""
 
 
 class Posting:
-    """Keeps a draft in the state until its sender has its outcome; where none waits, that becomes an event."""
+    """Keeps a draft in the state until its outcome is told: to the caller who waits for it, else as an event.
 
-    def __init__(self, state: State, sends: Sends, inbox: Inbox, most: int) -> None:
+    A change of one's own is told in its place among the pushes too, since it leaves the message as they do: until that
+    has been handed over it stays in the state, as pending.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        sends: Sends,
+        inbox: Inbox,
+        most: int,
+        *,
+        now: Callable[[], str],
+        told: Callable[[Sent | Marked | None], None],
+    ) -> None:
+        """`now` is the server's time as text. `told` is called when something of the view is different."""
         self._state = state
         self._sends = sends
         self._inbox = inbox
         self._most = most
+        self._now = now
+        self._told = told
         self._error: Exception | None = None
-        self._waiting: dict[int, asyncio.Future[Sent | Failed]] = {}
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._marked: dict[str, tuple[Marking, float]] = {}
         self._room = asyncio.Event()
         for number, draft in state.unfinished.items():
             sends.add(number, draft)
@@ -36,37 +56,78 @@ class Posting:
             await self._room.wait()
             self._check()
 
-    async def post(self, draft: Draft, new_name: Callable[[], str], due: Callable[[], None]) -> Sent:
-        """Returns when the message stands in the log; `due` is called when there is something to write.
+    async def post(self, draft: Draft | Change, new_name: Callable[[], str], due: Callable[[], None]) -> Outcome:
+        """Returns when the message or the change stands in the log; `due` is called when there is something to write.
 
-        `new_name` makes the name of a draft without one, when it is first written or saved.
+        `new_name` makes the name of a draft without one, when it is first written or saved. Raises Refused.
         """
         number = self._begin(draft, new_name)
-        future: asyncio.Future[Sent | Failed] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         due()
+        self._told(None)
         try:
             outcome = await future
         except asyncio.CancelledError:
             self._waiting.pop(number, None)
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._inbox.put_outcome(future.result())
+                self._tell(number, future.result())
             raise
         # No other task runs between this and what the caller does next: the state and the caller know it together.
-        self._state.finish(outcome)
+        if isinstance(outcome, Sent | Failed):
+            self._state.finish(number, outcome)
+            self._told(outcome if isinstance(outcome, Sent) else None)
         if isinstance(outcome, Failed):
-            raise Refused(outcome.code, outcome.detail)
+            raise refusal(outcome.code, outcome.detail, outcome.changed)
         return outcome
 
-    def finish(self, outcome: Sent | Failed) -> None:
-        """A send has its final answer."""
-        self._room.set()
-        number = self._state.unfinished.number(outcome.draft.client_id)
-        future = None if number is None else self._waiting.pop(number, None)
-        if future is None or future.done():
-            self._inbox.put_outcome(outcome)
+    def mark(self, marking: Marking, due: Callable[[], None]) -> None:
+        """Marks at least so far; what waits to be marked there is written as one, and again until it is answered."""
+        self._check()
+        unfinished = self._state.unfinished
+        number = unfinished.number(marking.client_id)
+        if number is not None:
+            before = unfinished.get(number)
+            assert isinstance(before, Marking)
+            marking = marking.joined(before)
+            if marking == before:
+                return
+        if number is not None and not self._sends.is_in_flight(number):
+            unfinished.put(number, marking)
         else:
+            number = unfinished.add(marking, str)
+            self._sends.add(number, marking)
+        due()
+        self._told(None)
+
+    def finish(self, number: int, outcome: Outcome, is_in_place: bool) -> None:  # noqa: FBT001 - a callback
+        """A draft has its final answer; `is_in_place` says that it came in its place behind all earlier pushes."""
+        self._room.set()
+        match outcome:
+            case Marked():
+                self._state.finish(number, outcome)
+                self._marked[outcome.draft.conversation] = (outcome.draft, asyncio.get_running_loop().time())
+                self._told(outcome)
+                return
+            case Done() if is_in_place:
+                user = self._state.user or ""
+                delta = deltas.of_own(outcome.draft, outcome.position, user=user, now=self._now())
+                self._inbox.put_outcome(Ended(number, outcome, delta))
+            case Done():
+                self._inbox.put_outcome(Ended(number, outcome))  # told by a push that is still to come
+        future = self._waiting.pop(number, None)
+        if future is not None and not future.done():
             future.set_result(outcome)
+        elif not isinstance(outcome, Done):
+            self._tell(number, outcome)
+
+    def lose_connection(self) -> None:
+        """Marks again what was marked a moment ago: the server may have ended before it wrote that."""
+        since_s = asyncio.get_running_loop().time() - REPEAT_S
+        for marking, at_s in self._marked.values():
+            if at_s >= since_s and self._error is None:
+                self.mark(marking, lambda: None)
+        self._marked.clear()
 
     def end(self, error: Exception) -> None:
         """Nothing is sent any more; whoever waits gets the error, and the drafts stay in the state."""
@@ -77,12 +138,16 @@ class Posting:
                 future.set_exception(error)
         self._waiting.clear()
 
-    def _begin(self, draft: Draft, new_name: Callable[[], str]) -> int:
+    def _tell(self, number: int, outcome: Outcome) -> None:
+        if not isinstance(outcome, Done):  # which has been put already
+            self._inbox.put_outcome(Ended(number, outcome))
+
+    def _begin(self, draft: Draft | Change, new_name: Callable[[], str]) -> int:
         """Takes the draft up, or one of its name from an earlier run; returns its number."""
         self._check()
-        if len(self._state.known.ids) >= TOLD_MOST:
-            raise TooManyUnmarked(f"{TOLD_MOST} messages were told since the last mark was taken: take the events")
         unfinished = self._state.unfinished
+        if len(self._state.known.ids) + len(unfinished) >= TOLD_MOST:
+            raise TooManyUnmarked(f"{TOLD_MOST} messages were told since the last mark was taken: take the events")
         number = unfinished.number(draft.client_id)
         if number is not None and (number in self._waiting or unfinished.get(number) != draft):
             raise ValueError("another send of this client_id has no answer yet")

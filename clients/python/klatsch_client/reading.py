@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from klatsch_client.positions import Position
+
 
 def text(body: Mapping[str, Any], name: str) -> str:
     """A field that is a text; raises KeyError, TypeError."""
@@ -54,3 +56,14 @@ def texts(values: Any, name: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} is no list of texts")
     return tuple(values)
+
+
+def place_or_none(body: Mapping[str, Any], name: str) -> Position | None:
+    """A field that is a position, null or absent; raises TypeError, ValueError."""
+    return None if body.get(name) is None else Position.parse(text(body, name))
+
+
+def counts(body: Mapping[str, Any], name: str) -> dict[str, int]:
+    """A field that is an object of whole numbers, null or absent; raises TypeError, AttributeError."""
+    values = body.get(name) or {}
+    return {key: whole(values, key) for key in dict(values)}

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from klatsch_client.events import Changed, Message, Reset
+from klatsch_client.events import Changed, Reset
 from klatsch_client.known import Known
+from klatsch_client.messages import Message
 from klatsch_client.positions import Token
 from klatsch_client.reading import text_or_none
 

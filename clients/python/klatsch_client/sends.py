@@ -1,19 +1,21 @@
 """What is being sent: in order, at most a window at once, until each has its final answer. No I/O."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from klatsch_client import frames
+from klatsch_client.drafts import Change, Done, Draft, Failed, Marked, Marking, Outcome, Sent, Unsent
 from klatsch_client.errors import Refused
-from klatsch_client.events import Draft, Failed, Sent
-from klatsch_client.frames import Accepted, Rejected
+from klatsch_client.frames import Accepted, MarkedUpTo, Rejected
 from klatsch_client.retries import jitter_s
 
 ANSWER_S: Final = 30.0
 """A gateway answers `unknown` after 10 s: one that says nothing for so long is lost."""
+MARK_EVERY_S: Final = 1.0
+"""Marks of one conversation are not written more often; the server keeps the last one of a second anyway."""
 _FRAME_BYTES_MOST: Final = 65_536
 _FIRST_PAUSE_S: Final = 0.1
 _PAUSE_MOST_S: Final = 5.0
@@ -26,22 +28,23 @@ class _Try:
     """How a draft stands: `frame` while it waits for an answer that must come before `due_s`, else due then."""
 
     number: int
-    draft: Draft
+    draft: Unsent
     due_s: float = 0.0
     tries: int = 0
     frame: int | None = None
 
 
 class Sends:
-    """The oldest sends without a final answer, `window` of them, are tried; the others wait.
+    """The oldest sends, changes and marks without a final answer, `window` of them, are tried; the others wait.
 
     With a window of 1, a message stands in the log after the one that was sent before it, whatever fails. With more,
-    the order is kept but around what had to be tried again.
+    the order is kept but around what had to be tried again. Changes of one message wait for each other in any case: the
+    last one wins, and so must not be overtaken. So do marks of one conversation.
     """
 
     def __init__(
         self,
-        named: Callable[[int], Draft],
+        named: Callable[[int], Unsent],
         *,
         window: int | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
@@ -54,6 +57,7 @@ class Sends:
         self._open: dict[int, _Try] = {}
         self._by_frame: dict[int, _Try] = {}
         self._last_frame = 0
+        self._marked_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -63,19 +67,25 @@ class Sends:
         """How many wait for an answer."""
         return len(self._by_frame)
 
-    def check(self, draft: Draft) -> None:
+    def is_in_flight(self, number: int) -> bool:
+        """Whether the draft of that number waits for an answer."""
+        one = self._open.get(number)
+        return one is not None and one.frame is not None
+
+    def check(self, draft: Draft | Change) -> None:
         """Raises Refused for what no frame can carry."""
         name = draft.client_id or "x" * _NAME_CHARACTERS
         try:
-            size = len(frames.send(2**31, replace(draft, client_id=name)).encode())
+            size = len(frames.write(2**31, replace(draft, client_id=name)).encode())
         except UnicodeEncodeError as error:
             raise Refused("invalid_content", "The text is not valid Unicode.") from error
         if size > self._frame_bytes_most:
             raise Refused("too_long", f"The frame would be larger than {self._frame_bytes_most} bytes.")
 
-    def add(self, number: int, draft: Draft) -> None:
+    def add(self, number: int, draft: Unsent) -> None:
         """Tries the draft of that number from here on; `named` is asked for it when it is to be written."""
-        self._open.setdefault(number, _Try(number, draft))
+        due_s = self._marked_s.get(draft.client_id, 0.0) if isinstance(draft, Marking) else 0.0
+        self._open.setdefault(number, _Try(number, draft, due_s))
 
     def limited(self, unanswered_most: int, frame_bytes_most: int) -> None:
         """What the server takes at most."""
@@ -91,7 +101,7 @@ class Sends:
                 one.frame, one.due_s = self._last_frame, now_s + ANSWER_S
                 self._by_frame[self._last_frame] = one
                 one.draft = self._named(one.number)
-                taken.append(frames.send(self._last_frame, one.draft))
+                taken.append(frames.write(self._last_frame, one.draft))
         return taken
 
     def next_due_s(self) -> float | None:
@@ -102,20 +112,29 @@ class Sends:
         """Whether an answer has not come in time: then the connection is to be given up."""
         return any(one.due_s <= now_s for one in self._by_frame.values())
 
-    def take_answer(self, answer: Accepted | Rejected, now_s: float) -> Sent | Failed | None:
-        """What became of a send, if that is final; what may succeed later is tried again under the same name."""
-        one = self._by_frame.pop(answer.re, None) if isinstance(answer.re, int) else None
-        if one is None:
+    def take_answer(self, answer: Accepted | MarkedUpTo | Rejected, now_s: float) -> tuple[int, Outcome] | None:
+        """The number and the outcome of what is answered, if that is final; else it is tried again, under its name."""
+        one = self._by_frame.get(answer.re) if isinstance(answer.re, int) else None
+        if one is None or (outcome := _outcome(one.draft, answer)) is None:
             return None
+        self._by_frame.pop(one.frame or 0)
         one.frame = None
         if isinstance(answer, Rejected) and answer.temporary:
             pause_s = jitter_s(one.tries, first_s=_FIRST_PAUSE_S, most_s=_PAUSE_MOST_S, uniform=self._uniform)
             one.tries, one.due_s = one.tries + 1, now_s + (answer.retry_after_s or 0) + pause_s
             return None
         del self._open[one.number]
-        if isinstance(answer, Rejected):
-            return Failed(one.draft, answer.code, answer.detail)
-        return Sent(one.draft, answer.id, answer.position, answer.duplicate)
+        if isinstance(outcome, Marked):
+            self._rest(outcome.draft, now_s)
+        return one.number, outcome
+
+    def _rest(self, marking: Marking, now_s: float) -> None:
+        """Lets a conversation's next mark wait."""
+        self._marked_s = {name: due_s for name, due_s in self._marked_s.items() if due_s > now_s}
+        self._marked_s[marking.client_id] = now_s + MARK_EVERY_S
+        for one in self._open.values():
+            if one.draft.target == marking.target:
+                one.due_s = now_s + MARK_EVERY_S
 
     def lose_connection(self) -> None:
         """Nobody knows what became of those in flight: they are due again."""
@@ -123,5 +142,27 @@ class Sends:
             one.frame, one.due_s = None, 0.0
         self._by_frame.clear()
 
-    def _tried(self) -> "islice[_Try]":
-        return islice(self._open.values(), self._window)
+    def _tried(self) -> Iterator[_Try]:
+        """The oldest ones, without those that wait for an older one of their target."""
+        targets: set[str] = set()
+        for one in islice(self._open.values(), self._window):
+            target = one.draft.target
+            if target is None or target not in targets:
+                yield one
+            if target is not None:
+                targets.add(target)
+
+
+def _outcome(draft: Unsent, answer: Accepted | MarkedUpTo | Rejected) -> Outcome | None:
+    """What an answer means for a draft; None for one that answers something else."""
+    match draft, answer:
+        case _, Rejected():
+            return Failed(draft, answer.code, answer.detail, answer.changed)
+        case Draft(), Accepted():
+            return Sent(draft, answer.id, answer.position, answer.duplicate)
+        case Change(), Accepted():
+            return Done(draft, answer.position, answer.duplicate)
+        case Marking(), MarkedUpTo():
+            return Marked(draft, answer.delivered, answer.read)
+        case _:
+            return None

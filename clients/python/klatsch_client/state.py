@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
+from klatsch_client.drafts import Outcome, Sent, from_data, to_data
 from klatsch_client.errors import Stopped
-from klatsch_client.events import Changed, Draft, Failed, Members, Message, Reset, Sent, Typing
+from klatsch_client.events import Changed, Marker, Members, Presence, Reset, Typing
 from klatsch_client.frames import Mark, Push
 from klatsch_client.known import Known
+from klatsch_client.messages import Message
 from klatsch_client.positions import Token
 from klatsch_client.unfinished import Unfinished
 
@@ -37,10 +40,7 @@ class State:
 
         What was never written gets its name now at the latest, and keeps it.
         """
-        unfinished = [
-            {name: getattr(draft, name) for name in Draft.__slots__ if getattr(draft, name) is not None}
-            for draft in self.unfinished.all_named()
-        ]
+        unfinished = [to_data(draft) for draft in self.unfinished.all_named()]
         data = {"v": _VERSION, "user": self.user, "token": self.token, **self.known.to_data(), "unfinished": unfinished}
         return json.dumps(data, ensure_ascii=False)
 
@@ -62,7 +62,7 @@ class State:
         state = cls()
         state.user, state.token = data["user"], data["token"]
         state.known = Known(data)
-        state.unfinished = Unfinished(Draft(**draft) for draft in data["unfinished"])
+        state.unfinished = Unfinished(map(from_data, data["unfinished"]))
         return state
 
     def belongs_to(self, user: str) -> None:
@@ -71,7 +71,9 @@ class State:
             raise Stopped(f"this state is {self.user}'s, and the token is {user}'s")
         self.user = user
 
-    def take(self, push: Push, *, in_order: bool) -> Message | Changed | Members | Reset | Typing | None:
+    def take(
+        self, push: Push, *, in_order: bool
+    ) -> Message | Changed | Delta | Members | Marker | Reset | Typing | Presence | None:
         """What is new in a push; `in_order` says that its connection had sent its mark before.
 
         A mark moves the token only here: everything that came before it has been handed over by now.
@@ -80,6 +82,10 @@ class State:
         match what:
             case Message():
                 return self.known.take_message(what, in_order=in_order and push.position is not None)
+            case Edited() | Deleted() | Reacted() | Pinned():
+                return self.known.take_delta(what, in_order=in_order)
+            case Marker():
+                return self.known.take_marker(what, push.position, in_order=in_order)
             case Members():
                 return self.known.take_members(what, push.position, in_order=in_order)
             case Mark():
@@ -88,13 +94,11 @@ class State:
                 return None
             case Reset():
                 self.known.begin_epoch(Token.parse(what.at_least))
-                return what
-            case Typing():
-                return what
+        return what
 
-    def finish(self, outcome: Sent | Failed) -> bool:
-        """A send has its final answer, and the application has it; False when that was known."""
-        if not self.unfinished.finish(outcome.draft.client_id):
+    def finish(self, number: int, outcome: Outcome) -> bool:
+        """A draft has its final answer, and the application has it; False when that was known."""
+        if not self.unfinished.finish(number):
             return False
         if isinstance(outcome, Sent):
             self.known.add_own(outcome.id, outcome.position)

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
-from klatsch_client.errors import Closed
-from klatsch_client.events import Event, Failed, Reset, Sent
-from klatsch_client.histories import Histories, NotNow
-from klatsch_client.inbox import Inbox
+from klatsch_client.drafts import Done, Failed, Sent
+from klatsch_client.errors import Closed, Unavailable
+from klatsch_client.events import Event, Reset
+from klatsch_client.histories import Histories
+from klatsch_client.inbox import Ended, Inbox
 from klatsch_client.reload import PageRequest, Reload
 from klatsch_client.retries import Backoff
 from klatsch_client.settings import Settings
@@ -24,11 +26,15 @@ class Events:
     a time may ask. A wait for the next event may be cancelled, which loses nothing.
     """
 
-    def __init__(self, state: State, inbox: Inbox, histories: Histories, settings: Settings) -> None:
+    def __init__(
+        self, state: State, inbox: Inbox, histories: Histories, settings: Settings, told: Callable[[Event], None]
+    ) -> None:
+        """`told` is called with each event at the moment in which it is handed over."""
         self._state = state
         self._inbox = inbox
         self._histories = histories
         self._settings = settings
+        self._told = told
         self._reload: Reload | None = None
         self._is_asked = False
 
@@ -43,6 +49,7 @@ class Events:
             while True:
                 event = await self._next_reloaded() if self._reload is not None else await self._next_arrived()
                 if event is not None:
+                    self._told(event)
                     return event
         finally:
             self._is_asked = False
@@ -52,14 +59,22 @@ class Events:
         item = await self._inbox.take()
         if item is None:
             raise StopAsyncIteration
-        if isinstance(item, Sent | Failed):
-            return item if self._state.finish(item) else None
+        if isinstance(item, Ended):
+            return self._finish(item)
         push, in_order = item
         event = self._state.take(push, in_order=in_order)
         if isinstance(event, Reset) and self._settings.reload:
             self._reload = Reload(self._state.known, event, older_most=self._settings.reload_older_most)
             return replace(event, reloading=True)
         return event
+
+    def _finish(self, ended: Ended) -> Event | None:
+        """What an answer tells: of a change that is done, the change itself, in its place."""
+        is_news = self._state.finish(ended.number, ended.outcome)
+        if isinstance(ended.outcome, Done):
+            delta = ended.delta
+            return None if delta is None else self._state.known.take_delta(delta, in_order=False)
+        return ended.outcome if is_news and isinstance(ended.outcome, Sent | Failed) else None
 
     async def _next_reloaded(self) -> Event | None:
         """The next news of the histories that are being loaded; None when there is none."""
@@ -78,7 +93,7 @@ class Events:
         while True:
             try:
                 dropped = reload.take_page(await self._histories.load_page(request))
-            except NotNow as why:
+            except Unavailable as why:
                 await self._wait(why, why.retry_after_s + backoff.next_s(), is_usual=why.is_answered)
             except (KeyError, TypeError) as why:  # what answers is not Klatsch, such as the page of a proxy
                 await self._wait(why, backoff.next_s(), is_usual=False)

@@ -1,19 +1,19 @@
-"""One's own messages that have no final answer yet, in order. No I/O."""
+"""What one has sent, changed and marked that has no final answer yet, in order. No I/O."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from klatsch_client.events import Draft
+from klatsch_client.drafts import Marking, Unsent
 
 
 class Unfinished:
     """Keeps drafts by a number of this process, since a draft gets its name late: when it is first written or saved.
 
-    A name made earlier would be by a clock that the server has not corrected yet, or stale when the message is
-    written at last. A name made later than a save would be another one after a restart: two messages.
+    A name made earlier would be by a clock that the server has not corrected yet, or stale when the draft is written at
+    last. A name made later than a save would be another one after a restart: two messages, or two changes.
     """
 
-    def __init__(self, drafts: Iterable[Draft] = ()) -> None:
+    def __init__(self, drafts: Iterable[Unsent] = ()) -> None:
         self._drafts = dict(enumerate(drafts))
         self._numbers = {draft.client_id: number for number, draft in self._drafts.items()}
         self._unnamed: dict[int, Callable[[], str]] = {}
@@ -22,14 +22,14 @@ class Unfinished:
     def __len__(self) -> int:
         return len(self._drafts)
 
-    def __iter__(self) -> Iterator[Draft]:
+    def __iter__(self) -> Iterator[Unsent]:
         return iter(self._drafts.values())
 
-    def items(self) -> Iterable[tuple[int, Draft]]:
+    def items(self) -> Iterable[tuple[int, Unsent]]:
         """Each draft with its number, oldest first."""
         return self._drafts.items()
 
-    def add(self, draft: Draft, new_name: Callable[[], str]) -> int:
+    def add(self, draft: Unsent, new_name: Callable[[], str]) -> int:
         """Adds a draft, to be named by `new_name` if it has no name; returns its number."""
         number = self._next
         self._next += 1
@@ -44,23 +44,32 @@ class Unfinished:
         """The number of the draft of that name."""
         return self._numbers.get(client_id)
 
-    def get(self, number: int) -> Draft:
+    def get(self, number: int) -> Unsent:
         """The draft as it is."""
         return self._drafts[number]
 
-    def named(self, number: int) -> Draft:
+    def named(self, number: int) -> Unsent:
         """The draft with its name, which it keeps from here on."""
         new_name = self._unnamed.pop(number, None)
         if new_name is not None:
-            draft = self._drafts[number] = replace(self._drafts[number], client_id=new_name())
+            draft = self._drafts[number]
+            if not isinstance(draft, Marking):
+                self._drafts[number] = draft = replace(draft, client_id=new_name())
             self._numbers[draft.client_id] = number
         return self._drafts[number]
 
-    def all_named(self) -> list[Draft]:
+    def all_named(self) -> list[Unsent]:
         """All of them, to be saved."""
         return [self.named(number) for number in self._drafts]
 
-    def finish(self, client_id: str) -> bool:
-        """Forgets the draft of that name; False when there is none."""
-        number = self._numbers.pop(client_id, None)
-        return number is not None and self._drafts.pop(number, None) is not None
+    def put(self, number: int, draft: Unsent) -> None:
+        """Puts one in the place of another of its name."""
+        self._drafts[number] = draft
+
+    def finish(self, number: int) -> bool:
+        """Forgets the draft of that number; False when there is none."""
+        draft = self._drafts.pop(number, None)
+        self._unnamed.pop(number, None)
+        if draft is not None and self._numbers.get(draft.client_id) == number:
+            del self._numbers[draft.client_id]
+        return draft is not None

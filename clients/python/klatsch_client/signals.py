@@ -1,0 +1,73 @@
+"""What one shows and says that nobody keeps: which conversations are open, whom one watches, that one types. No I/O."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from klatsch_client import frames
+from klatsch_client.frames import OPEN, PRESENCE, Rejected, Shown
+
+TYPING_EVERY_S: Final = 3.0
+"""That one goes on typing is not said more often."""
+TYPING_S: Final = 8.0
+"""For so long somebody types who has not said so again."""
+_PAUSE_S: Final = 1.0
+_NEVER: Final = float("inf")
+
+
+class Signals:
+    """`open` and `presence` hold for a connection, and are said again on the next one. Typing is over then."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, dict[str, Any]] = {}
+        self._due_s: dict[str, float] = {}
+        self._typing: dict[str, bool] = {}
+        self._typed_s: dict[str, float] = {}
+
+    def open(self, conversations: Iterable[str]) -> None:
+        """These are open from here on, and no others."""
+        self._want(OPEN, {"conversations": list(conversations)})
+
+    def watch(self, users: Iterable[str]) -> None:
+        """The presence of these is shown from here on, and of no others."""
+        self._want(PRESENCE, {"users": list(users)})
+
+    def type(self, conversation: str, now_s: float, *, on: bool) -> None:
+        """One types there, or has stopped."""
+        if on and now_s < self._typed_s.get(conversation, 0.0):
+            return
+        self._typed_s = {name: due_s for name, due_s in self._typed_s.items() if due_s > now_s and name != conversation}
+        if on:
+            self._typed_s[conversation] = now_s + TYPING_EVERY_S
+        self._typing[conversation] = on
+
+    def take_due(self, now_s: float) -> list[str]:
+        """The frames to write now."""
+        due = [op for op, due_s in self._due_s.items() if due_s <= now_s]
+        for op in due:
+            self._due_s[op] = _NEVER
+        typing = [frames.typing(conversation, on=on) for conversation, on in self._typing.items()]
+        self._typing.clear()
+        return [frames.request(op, op, self._bodies[op]) for op in due] + typing
+
+    def next_due_s(self) -> float:
+        """When to ask again."""
+        return min(self._due_s.values(), default=_NEVER)
+
+    def take_answer(self, answer: Shown | Rejected, now_s: float) -> Rejected | None:
+        """The answer, if it is a refusal for good; what may succeed later is asked for again."""
+        if not isinstance(answer, Rejected):
+            return None
+        if answer.temporary:
+            self._due_s[str(answer.re)] = now_s + (answer.retry_after_s or _PAUSE_S)
+            return None
+        return answer
+
+    def lose_connection(self) -> None:
+        """What holds for a connection is due on the next one."""
+        self._due_s = dict.fromkeys(self._bodies, 0.0)
+        self._typing.clear()
+        self._typed_s.clear()
+
+    def _want(self, op: str, body: dict[str, Any]) -> None:
+        self._bodies[op] = body
+        self._due_s[op] = 0.0

@@ -1,0 +1,242 @@
+"""What an application shows: messages, markers, who types and who is online, with one's own pending changes. No I/O."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from klatsch_client import deltas
+from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
+from klatsch_client.drafts import Change, Draft, Marked, Marking, Sent, Unsent, highest
+from klatsch_client.events import Changed, Event, Marker, Members, Presence, Typing
+from klatsch_client.messages import Message, ReplyPreview
+from klatsch_client.signals import TYPING_S
+
+_EARLY_MOST: Final = 1_000
+_PREVIEW_CHARACTERS: Final = 200
+
+
+class View:
+    """The server's state, as far as it has come, and over it what one has changed and the server has not answered yet.
+
+    A pending change is seen at once, and no more when it is refused. It is computed anew whenever one looks, so what
+    others change meanwhile shows through it. Give it to one `Client`, which keeps it up to date with the events that
+    are handed over. It holds `most` messages; those that came first are forgotten first. `on_change` is called with the
+    conversation in which something is different, or with None for all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int = 50_000,
+        on_change: Callable[[str | None], None] = lambda _conversation: None,
+    ) -> None:
+        self._most = most
+        self._on_change = on_change
+        self._monotonic_s: Callable[[], float] = float
+        self._user: Callable[[], str] = str
+        self._now: Callable[[], str] = str
+        self._drafts: Iterable[Unsent] = ()
+        self._conversations: dict[str, dict[str, Message]] = {}
+        self._where: dict[str, str] = {}
+        self._early: dict[str, list[Delta]] = {}
+        self._directs: dict[str, str] = {}
+        self._markers: dict[str, dict[str, Marker]] = {}
+        self._typing: dict[tuple[str, str], float] = {}
+        self._online: dict[str, bool] = {}
+
+    def bind(
+        self,
+        monotonic_s: Callable[[], float],
+        *,
+        user: Callable[[], str],
+        now: Callable[[], str],
+        drafts: Iterable[Unsent],
+    ) -> None:
+        """Says whose view it is, what time it is, here and for the server, and what has no answer yet."""
+        self._monotonic_s, self._user, self._now, self._drafts = monotonic_s, user, now, drafts
+
+    def message(self, message_id: str) -> Message | None:
+        """A message as it is to be shown; None for one that is not here."""
+        message = self._get(message_id)
+        changes = [one for one in self._drafts if isinstance(one, Change) and one.message == message_id]
+        return None if message is None else self._shown(message, changes)
+
+    def messages(self, conversation: str) -> list[Message]:
+        """All of a conversation that are here, in its order."""
+        changes: dict[str, list[Change]] = {}
+        for one in self._drafts:
+            if isinstance(one, Change):
+                changes.setdefault(one.message, []).append(one)
+        messages = sorted(self._conversations.get(conversation, {}).values(), key=lambda message: message.position)
+        return [self._shown(message, changes.get(message.id, [])) for message in messages]
+
+    def direct(self, username: str) -> str | None:
+        """The conversation with a person, once a message of it has come."""
+        return self._directs.get(username)
+
+    def markers(self, conversation: str) -> dict[str, Marker]:
+        """How far each person has received and read it, by username; of oneself also what is still to be marked."""
+        markers = dict(self._markers.get(conversation, {}))
+        for one in self._drafts:
+            if isinstance(one, Marking) and one.conversation == conversation:
+                mine = Marker(conversation, self._user(), one.delivered, one.read)
+                markers[mine.user] = _joined(markers.get(mine.user), mine)
+        return markers
+
+    def typing(self, conversation: str) -> list[str]:
+        """Those who type there now, by what came in the last 8 s."""
+        now_s = self._monotonic_s()
+        return [user for (where, user), until_s in self._typing.items() if where == conversation and until_s > now_s]
+
+    def is_online(self, username: str) -> bool | None:
+        """Whether a person that one watches is online; None while that is not known."""
+        return self._online.get(username)
+
+    def add(self, messages: Iterable[Message]) -> None:
+        """Takes messages of a history: each counts unless a later change of it is here."""
+        for message in messages:
+            self._put(message)
+
+    def apply(self, event: Event | Marked | None) -> None:
+        """Takes an event; None says that what is pending is different."""
+        conversation: str | None = None
+        match event:
+            case Message() as message:
+                conversation = self._put(message)
+            case Changed(message):
+                conversation = self._put(message)
+            case Edited() | Deleted() | Reacted() | Pinned() as delta:
+                conversation = self._change(delta)
+            case Sent() as sent:
+                conversation = self._put(self._message_of(sent))
+            case Marker() as marker:
+                conversation = self._mark(marker)
+            case Marked() as marked:
+                place = marked.draft.conversation
+                conversation = self._mark(Marker(place, self._user(), marked.delivered, marked.read))
+            case Members() as members:
+                conversation = self._leave(members)
+            case Typing() | Presence() as signal:
+                self._signal(signal)
+        self._on_change(conversation)
+
+    def lose_connection(self) -> None:
+        """Nobody is known to type or to be online."""
+        self._typing.clear()
+        self._online.clear()
+        self._on_change(None)
+
+    def _get(self, message_id: str) -> Message | None:
+        return self._conversations.get(self._where.get(message_id, ""), {}).get(message_id)
+
+    def _put(self, message: Message) -> str:
+        known = self._get(message.id)
+        if known is not None:
+            if message.changed < known.changed:
+                return known.conversation
+            message = replace(message, seq=message.seq or known.seq)
+        for delta in self._early.pop(message.id, ()):
+            if delta.position > message.changed:
+                message = delta.apply(message)
+        if known is not None and known.conversation != message.conversation:
+            self._forget(known.id)
+        self._learn_direct(message)
+        self._where[message.id] = message.conversation
+        self._conversations.setdefault(message.conversation, {})[message.id] = message
+        if len(self._where) > self._most:
+            self._forget(next(iter(self._where)))
+        return message.conversation
+
+    def _change(self, delta: Delta) -> str | None:
+        message = self._get(delta.id)
+        if message is None:
+            # The message may be on its way, as it was before: a page of a history that was asked for, or one's own.
+            self._early.setdefault(delta.id, []).append(delta)
+            if len(self._early) > _EARLY_MOST:
+                del self._early[next(iter(self._early))]
+            return None
+        if delta.position > message.changed:
+            self._conversations[message.conversation][message.id] = delta.apply(message)
+        return message.conversation
+
+    def _forget(self, message_id: str) -> None:
+        conversation = self._where.pop(message_id)
+        messages = self._conversations[conversation]
+        del messages[message_id]
+        if not messages:
+            del self._conversations[conversation]
+
+    def _learn_direct(self, message: Message) -> None:
+        """Notes whose conversation it is, and puts into it what one has sent to that person before it was known."""
+        if message.receiver is None or not message.conversation:
+            return
+        other = message.receiver if message.sender == self._user() else message.sender
+        if self._directs.get(other) == message.conversation:
+            return
+        self._directs[other] = message.conversation
+        for sent in [one for one in self._conversations.get("", {}).values() if one.receiver == other]:
+            self._forget(sent.id)
+            self._put(replace(sent, conversation=message.conversation))
+
+    def _message_of(self, sent: Sent) -> Message:
+        draft: Draft = sent.draft
+        conversation = draft.conversation or self._directs.get(draft.to or "", "")
+        receiver = draft.to or next((name for name, place in self._directs.items() if place == conversation), None)
+        return Message(
+            id=sent.id,
+            client_id=draft.client_id,
+            conversation=conversation,
+            sender=self._user(),
+            receiver=receiver,
+            content=draft.content,
+            sent_at=self._now(),
+            position=sent.position,
+            changed=sent.position,
+            reply_to=draft.reply_to,
+            mentions=deltas.guess_mentions(draft.content),
+        )
+
+    def _shown(self, message: Message, changes: list[Change]) -> Message:
+        original = None if message.reply_to is None else self._get(message.reply_to)
+        if original is not None:
+            beginning = original.content[:_PREVIEW_CHARACTERS]
+            preview = ReplyPreview(original.id, original.sender, beginning, original.deleted)
+            message = replace(message, reply_preview=preview)
+        if message.deleted or not changes:
+            return message
+        shown = message
+        for change in changes:
+            shown = deltas.of_own(change, message.changed, user=self._user(), now=self._now()).apply(shown)
+        return replace(shown, pending=tuple(changes))
+
+    def _mark(self, marker: Marker) -> str:
+        markers = self._markers.setdefault(marker.conversation, {})
+        markers[marker.user] = _joined(markers.get(marker.user), marker)
+        return marker.conversation
+
+    def _leave(self, members: Members) -> str:
+        """Forgets a conversation to which one does not belong any more."""
+        if any(member.user == self._user() and not member.active for member in members.members):
+            for message in list(self._conversations.get(members.conversation, {})):
+                self._forget(message)
+            self._markers.pop(members.conversation, None)
+        return members.conversation
+
+    def _signal(self, signal: Typing | Presence) -> None:
+        if isinstance(signal, Presence):
+            if signal.whole:
+                self._online.clear()
+            self._online |= dict.fromkeys(signal.online, True) | dict.fromkeys(signal.offline, False)
+            return
+        now_s = self._monotonic_s()
+        self._typing = {who: until_s for who, until_s in self._typing.items() if until_s > now_s}
+        self._typing.pop((signal.conversation, signal.user), None)
+        if signal.on:
+            self._typing[signal.conversation, signal.user] = now_s + TYPING_S
+
+
+def _joined(one: Marker | None, other: Marker) -> Marker:
+    """The higher one of each position."""
+    if one is None:
+        return other
+    return replace(one, delivered=highest(one.delivered, other.delivered), read=highest(one.read, other.read))
