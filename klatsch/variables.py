@@ -200,6 +200,14 @@ _SENDS = (
     ),
     Variable("KLATSCH_BLOCKS_PER_PERSON", int, 1_000, "People whom a person may block.", 1, 10**5),
     Variable(
+        "KLATSCH_READ_RECEIPTS_MEMBERS",
+        int,
+        20,
+        "Members up to which a conversation's members are pushed how far each has read. In larger ones they can ask.",
+        0,
+        1_000,
+    ),
+    Variable(
         "KLATSCH_RING_SECONDS",
         int,
         150,

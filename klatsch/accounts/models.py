@@ -37,6 +37,7 @@ class User(AbstractUser):
     email = AddressField(max_length=ADDRESS_CHARACTERS_MOST, db_collation="C", validators=[check_domain])  # the same
     display_name = models.CharField(max_length=DISPLAY_NAME_CHARACTERS_MOST, blank=True, default="")
     about = models.CharField(max_length=ABOUT_CHARACTERS_MOST, blank=True, default="")
+    read_receipts = models.BooleanField(default=True, db_default=True, help_text="Others see what the person has read.")
     # Why a person is not active yet. A deactivated person does not await confirmation, so that no old link reactivates
     # them.
     awaits_email = models.BooleanField(default=False)

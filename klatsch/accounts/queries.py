@@ -47,6 +47,7 @@ class Profile:
     date_joined: datetime
     display_name: str
     about: str
+    read_receipts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def is_username(text: str) -> bool:
 
 
 def profile_of(user: User) -> Profile:
-    return Profile(user.pk, user.username, user.email, user.date_joined, user.display_name, user.about)
+    return Profile(
+        user.pk, user.username, user.email, user.date_joined, user.display_name, user.about, user.read_receipts
+    )
 
 
 def get_person(username: str) -> Card:

@@ -99,13 +99,6 @@ def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
     return profile_of(user)
 
 
-def change_profile(*, person_id: UUID, **fields: str) -> Profile:
-    """Sets the named ones of a person's display name and `about`."""
-    if fields:
-        User.objects.filter(pk=person_id).update(**fields)
-    return profile_of(User.objects.get(pk=person_id))
-
-
 def sign_out(*, http: HttpRequest) -> None:
     """Ends the session of `http`."""
     auth.logout(http)

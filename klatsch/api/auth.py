@@ -39,6 +39,7 @@ class ProfileSerializer(serializers.Serializer[Any]):
     date_joined = serializers.DateTimeField()
     display_name = serializers.CharField()
     about = serializers.CharField()
+    read_receipts = serializers.BooleanField(help_text="Whether others see how far you have read.")
 
 
 class Entrance(APIView):

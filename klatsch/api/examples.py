@@ -17,7 +17,7 @@ _BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}
 _LATER: Final = "2026-12-23T20:00:00.000Z"
 _PASSWORD: Final = "correct horse battery"  # noqa: S105 - an example
 _NEW_PASSWORD: Final = "staple correct horse"  # noqa: S105 - an example
-_SAID: Final = {"display_name": "Ana", "about": "Coffee, mostly."}
+_SAID: Final = {"display_name": "Ana", "about": "Coffee, mostly.", "read_receipts": True}
 _PROOF: Final = {"uid": _ANA["id"], "token": "d0n7ru-5f3c8f0f5b2e4b1f9a"}
 _POSTED: Final = msgspec.structs.replace(
     POSTED,

@@ -18,6 +18,7 @@ from klatsch.core.clock import Clock
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError, LogWriter
 from klatsch.messaging.lookup import LogEnds
+from klatsch.messaging.marking import Marking
 
 _PORTS = "klatsch.ports"
 _WAIT_FOR_PORTS = "klatsch.wait_for_ports"
@@ -32,6 +33,8 @@ class Ports:
     `log` is a writer that reports. `rates` limits how often a person may send through this process, and `changes` how
     often they may change groups. `waits` bounds how many of their requests may wait for the archive at once.
 
+    `marking` gathers how far people have read. `finish` appends the rest of that at the end of the process.
+
     `check_log` returns when a broker answers within the given seconds, and raises LogError otherwise. After `close`
     nothing is appended any more, and no append is reported as done.
     """
@@ -43,8 +46,10 @@ class Ports:
     rates: Buckets
     changes: Buckets
     waits: AtOnce
+    marking: Marking
     check_log: Callable[[float], None] | None = None
     close: Callable[[], None] = lambda: None
+    finish: Callable[[], None] = lambda: None
 
 
 def ports_of(request: HttpRequest) -> Ports:
@@ -94,6 +99,12 @@ class WithPorts:
         except (LogError, TimeoutError) as error:
             _log.warning("ports_not_made", error=str(error) or "too slow")
             raise Unavailable("The log cannot be reached. Try again later.", retry_after=1) from error
+
+    def finish(self) -> None:
+        """Appends what the process has gathered, at its end."""
+        made = self._made
+        if made is not None and made.done() and made.exception() is None:
+            made.result().finish()
 
     def _lose(self, error: LogError) -> None:
         _log.error("ports_lost", error=str(error))

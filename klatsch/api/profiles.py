@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from klatsch.accounts import credentials, passwords, revocation, services
+from klatsch.accounts import credentials, passwords, profiles, revocation
 from klatsch.accounts.texts import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
 from klatsch.api.authentication import credential_of, person_of, user_of
@@ -47,6 +47,9 @@ class ProfileChangeSerializer(serializers.Serializer[Any]):
         max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_LINE]
     )
     about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_TEXT])
+    read_receipts = serializers.BooleanField(
+        required=False, help_text="With false, only your own devices are told how far you have read from now on."
+    )
 
 
 class OwnPasswordSerializer(serializers.Serializer[Any]):
@@ -88,7 +91,7 @@ class Me(APIView):
     )
     def patch(self, request: Request) -> Response:
         fields = read_body(request, ProfileChangeSerializer)
-        profile = services.change_profile(person_id=person_of(request).id, **fields)
+        profile = profiles.change_profile(person_id=person_of(request).id, **fields)
         return Response(ProfileSerializer(profile).data)
 
 

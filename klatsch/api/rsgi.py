@@ -38,12 +38,18 @@ class Rsgi:
     """Reads a request whole, within the bounds of `klatsch.core.http_limits`, before it takes a thread.
 
     Read-only requests have `threads` of their own, so that requests that wait for the log do not delay them.
+    `finish` is called at the end.
     """
 
-    def __init__(self, wsgi: Wsgi, threads: int) -> None:
+    def __init__(self, wsgi: Wsgi, threads: int, finish: Callable[[], None] = lambda: None) -> None:
+        self._finish = finish
         self._reading = _Threads(wsgi, threads, "api-reads")
         self._changing = _Threads(wsgi, threads, "api")
         self._bodies = Bodies()
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ends the application: granian calls it when a worker stops."""
+        self._finish()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         threads = self._reading if scope.method in READS else self._changing

@@ -226,3 +226,42 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"dead letter at {self.epoch}:{self.partition}:{self.offset}"
+
+
+class Marker(models.Model):
+    """A person's place in one conversation: how far they have received and read it, and when it was last active (D19).
+
+    `read_seq` is the number of the last message that counts as read: that at `read`, or the last one before the person
+    was added. The person's own flag "unread from here" is null unless it is set. `changed` is the position of the last
+    record that moved the marker. An offset of -1 means that nothing was received or read yet.
+
+    `active_at` is never earlier than the conversation's last message, so that an index finds a person's latest
+    conversations. It is a bound, written once a minute at most: a row for each member and message would cost too much.
+    """
+
+    pk = models.CompositePrimaryKey("conversation_id", "user_id")
+    conversation_id = models.UUIDField()
+    user_id = models.UUIDField()
+    active = models.BooleanField(default=True, db_default=True)
+    active_at = models.DateTimeField()
+    delivered_epoch = models.SmallIntegerField(default=0, db_default=0)
+    delivered_partition = models.SmallIntegerField(default=0, db_default=0)
+    delivered_offset = models.BigIntegerField(default=-1, db_default=-1)
+    read_epoch = models.SmallIntegerField(default=0, db_default=0)
+    read_partition = models.SmallIntegerField(default=0, db_default=0)
+    read_offset = models.BigIntegerField(default=-1, db_default=-1)
+    read_seq = models.BigIntegerField(default=0, db_default=0)
+    unread_epoch = models.SmallIntegerField(null=True)
+    unread_partition = models.SmallIntegerField(null=True)
+    unread_offset = models.BigIntegerField(null=True)
+    unread_seq = models.BigIntegerField(null=True)
+    changed_epoch = models.SmallIntegerField(default=0, db_default=0)
+    changed_offset = models.BigIntegerField(default=-1, db_default=-1)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["user_id", "-active_at"], condition=models.Q(active=True), name="marker_by_activity"),
+        )
+
+    def __str__(self) -> str:
+        return f"marker of {self.user_id} in {self.conversation_id}"

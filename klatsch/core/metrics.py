@@ -73,6 +73,8 @@ COPIES = Counter("klatsch_copies", "Duplicate records of a message; each gateway
 VOID = Counter(
     "klatsch_void", "Void records, whose sender had been removed; each gateway and the persister count them."
 )
+MARKS = Counter("klatsch_marks", "Marks that people made: how far they have received and read a conversation.")
+MARKERS = Counter("klatsch_markers", "Marker records appended: at most one a second for a person and a conversation.")
 SKIPPED = Counter("klatsch_skipped", "Records that are not Klatsch's, as gateways saw them.")
 PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
 DEAD_LETTERS = Counter(

@@ -32,6 +32,7 @@ from klatsch.gateway.language.ops import (
     ChangeFrame,
     ClientFrame,
     Hello,
+    MarkFrame,
     OpenFrame,
     PresenceFrame,
     Send,
@@ -39,6 +40,7 @@ from klatsch.gateway.language.ops import (
     decode_frame,
 )
 from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.marking import MarkOp
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.signals.listener import Listener
@@ -68,6 +70,7 @@ class ChatConnection(AsyncConsumer):
         sending: Sending,
         changing: Changing,
         requests: Buckets,
+        marking: MarkOp,
         allowances: Allowances,
         signals: SignalRequests | None,
     ) -> None:
@@ -77,6 +80,7 @@ class ChatConnection(AsyncConsumer):
         self._sending = sending
         self._changing = changing
         self._requests = requests
+        self._marking = marking
         self._allowances = allowances
         self._signals = signals
         self._listener: Listener | None = None
@@ -171,6 +175,11 @@ class ChatConnection(AsyncConsumer):
         if self._person is None:
             raise BadRequest("Send hello first.")
         await self._changing.change(self._person, self.outbox, frame)
+
+    async def on_mark(self, frame: MarkFrame) -> None:
+        if self._person is None:
+            raise BadRequest("Send hello first.")
+        await self._marking.mark(self._person, self.outbox, frame)
 
     async def on_open(self, frame: OpenFrame) -> None:
         signals, listener = self._heard()

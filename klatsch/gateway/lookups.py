@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
+from klatsch.archive.markers import StoredMarker, find_markers
 from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
 from klatsch.conversations.acquaintances import Acquaintance, Asked, find_acquaintances
@@ -77,6 +78,18 @@ class Lookups:
         """
         with self._at_once.enter(person.user_id):
             return await self._threads.run(lambda: self._ask_access(person, conversation, to))
+
+    async def find_marker(self, person: ConnectedPerson, conversation: str) -> StoredMarker:
+        """Returns the person's marker in a conversation; raises NotFound, Unavailable."""
+        try:
+            whose = (UUID(person.user_id), UUID(conversation))
+        except ValueError as error:
+            raise no_such_conversation() from error
+        with self._at_once.enter(person.user_id):
+            found = await self._threads.run_together(find_markers, whose)
+        if found is None or str(whose[1]) != conversation:
+            raise no_such_conversation()
+        return found
 
     def _ask_access(self, person: ConnectedPerson, conversation: str | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)

@@ -13,6 +13,7 @@ from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.kinds import KINDS, Fold, Judging, Kinds, RecordKind
+from klatsch.records.markers import MarkerMoved
 from klatsch.records.members import Membership
 from klatsch.records.messages import MessagePosted
 from klatsch.records.verdicts import STANDS, apply_change, judge_change
@@ -32,6 +33,13 @@ class ChangeRow:
     record: Record
     fold: Fold
     event: Any
+
+
+class MarkerRow(msgspec.Struct, frozen=True, gc=False):
+    """A marker in force. It moves a person's stored marker where it is higher."""
+
+    record: Record
+    event: MarkerMoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Batch:
     messages: list[MessageRow] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
     deltas: list[DeltaRow] = field(default_factory=list)
+    markers: list[MarkerRow] = field(default_factory=list)
     intervals: list[IntervalRow] = field(default_factory=list)
     dead: list[DeadRow] = field(default_factory=list)
     void: int = 0
@@ -121,6 +130,8 @@ class _Sorting:
             batch.intervals += [IntervalRow(record, event.conversation, change) for change in changes]
         elif kind.judging is Judging.CHANGE:
             self._add_change(record, event)
+        elif kind.judging is Judging.MARKER:
+            self._add_marker(record, event)
         elif kind.header is not None:  # else only for gateways: PostgreSQL knew before the log did
             self._add_message(record, kind, event)
 
@@ -152,6 +163,13 @@ class _Sorting:
             batch.deltas.append(DeltaRow(record, event, verdict is Verdict.IN_FORCE))
         else:
             batch.void += 1
+
+    def _add_marker(self, record: Record, event: MarkerMoved) -> None:
+        """Adds a marker, also of a blocked person: only a removal makes it void."""
+        if self.memberships.find_void(record.key, judged_actor(record.judge)) is Verdict.REMOVED:
+            self.batch.void += 1
+        else:
+            self.batch.markers.append(MarkerRow(record, event))
 
     def _is_first(self, record: Record) -> bool:
         """Returns whether the record's own id is new in this run, and notes it."""

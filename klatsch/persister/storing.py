@@ -8,8 +8,8 @@ from typing import TypeVar
 import psycopg
 
 from klatsch.eventlog.log import Record
-from klatsch.persister import statements
-from klatsch.persister.batch import Batch, ChangeRow, DeadRow, DeltaRow, MessageRow, number_messages
+from klatsch.persister import marker_statements, statements
+from klatsch.persister.batch import Batch, ChangeRow, DeadRow, DeltaRow, MessageRow, Move, number_messages
 from klatsch.persister.folding import fold_changes, insert_mentions
 from klatsch.persister.past import Past
 from klatsch.persister.past_reading import read_past
@@ -18,6 +18,7 @@ from klatsch.persister.statements import Connection, CopiesFound
 Row = TypeVar("Row", MessageRow, ChangeRow, DeltaRow)
 
 _NUL = "22021"  # psycopg refuses a NUL before PostgreSQL could report this state
+_MINUTE = len("2026-11-23T20:00")
 _REMEMBERED_MOST = 200_000
 """The conversations and people whose last seq or existence is cached; beyond, the cache is emptied."""
 
@@ -27,6 +28,8 @@ class _Known:
     """Facts that only this persister changes while its compare-and-sets succeed; dropped whenever one fails."""
 
     seqs: dict[str, int] = field(default_factory=dict)
+    active: dict[str, str] = field(default_factory=dict)
+    """The minute until which each conversation's activity is noted."""
     people: set[str] = field(default_factory=set)
 
 
@@ -118,6 +121,7 @@ class Archive:
     ) -> None:
         connection, epoch = self._connection, self._epoch
         seqs, moves = number_messages(rows, self._known.seqs)
+        active = self._newly_active(moves)
         with connection.transaction():
             with connection.pipeline():
                 moved = [
@@ -132,6 +136,7 @@ class Archive:
                     self._fold(deltas)
                 if batch.intervals:
                     statements.insert_intervals(connection, epoch, batch.intervals)
+                marker_statements.store_markers(connection, epoch, batch, active)
                 if dead:
                     statements.insert_letters(connection, epoch, dead)
                 statements.notify_archived(connection, batch.next_offsets)
@@ -142,6 +147,14 @@ class Archive:
                 statements.check_moved(cursor, count)
         for move in moves:
             self._known.seqs[move.last.event.conversation] = move.seq
+        for conversation, sent_at in active.items():
+            self._known.active[conversation] = sent_at[:_MINUTE]
+
+    def _newly_active(self, moves: Sequence[Move]) -> dict[str, str]:
+        """Returns when the last message was sent, of conversations that had none in the same minute before."""
+        known = self._known.active
+        last = ((move.last.event.conversation, move.last.event.sent_at) for move in moves)
+        return {name: sent_at for name, sent_at in last if known.get(name) != sent_at[:_MINUTE]}
 
     def _insert(self, rows: Sequence[MessageRow]) -> None:
         seqs, _ = number_messages(rows, self._known.seqs)

@@ -7,4 +7,4 @@ from klatsch.core.parent import die_with_parent
 from klatsch.wsgi import application as wsgi
 
 die_with_parent()
-application = Rsgi(wsgi, settings.ENV["KLATSCH_API_THREADS"])
+application = Rsgi(wsgi, settings.ENV["KLATSCH_API_THREADS"], wsgi.finish)

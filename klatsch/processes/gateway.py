@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,7 @@ from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.marking import MarkOp
 from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.recheck import Recheck
@@ -60,6 +62,7 @@ from klatsch.gateway.sending import Sending
 from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.signals.signals import SignalTimes
 from klatsch.gateway.socket import ChatSocket
+from klatsch.messaging.marking import FLUSH_EVERY_S, Marking
 from klatsch.processes import wiring
 from klatsch.processes.gateway_signals import GatewaySignals, build_signals
 from klatsch.processes.gateway_start import Start, plan_start
@@ -124,7 +127,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
     signals = build_signals(parts.hub, parts.feed, lookups, times)
     feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(
-        _config(parts, signals, wiring.ports(reporting, tail, progress, rates)),
+        _config(parts, signals, wiring.ports(reporting, tail, progress, rates, parts.marking)),
         lambda: drain(parts.opening, parts.hub, parts.marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.
@@ -136,6 +139,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
     ticking = [
         run_in_background(_every(_TICK_S, parts.sending.tick), "tick", fail),
         run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.marks.push_all), "marks", fail),
+        run_in_background(_every(FLUSH_EVERY_S, lambda: parts.marking.flush(time.monotonic())), "markers", fail),
         run_in_background(parts.recheck.run(), "recheck", fail),
         run_in_background(_prune(tail, parts.feed), "prune", fail),
         *([signals.start(fail)] if signals else []),
@@ -150,6 +154,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
             await signals.stop()
         await asyncio.to_thread(watch.stop)
         await asyncio.to_thread(tail.stop)
+        parts.marking.drain(time.monotonic())
         await asyncio.to_thread(writer.close, _CLOSE_S)
         await asyncio.to_thread(reporting.close, _CLOSE_S)
         database.close()
@@ -171,6 +176,8 @@ class GatewayParts:
     recheck: Recheck
     sending: Sending
     changing: Changing
+    marking: Marking
+    mark_op: MarkOp
     arrivals: Arrivals
     resuming: Resuming
     tokens: Tokens
@@ -190,6 +197,7 @@ def build_gateway(
     env = settings.ENV
     hub, pending = Hub(), Pending()
     ring = Ring(epoch.partitions, env["KLATSCH_RING_SECONDS"], wiring.clock_ms())
+    marking = wiring.marking(writer)
     feed = Feed(
         epoch=epoch.epoch,
         offsets=start.begin,
@@ -199,6 +207,7 @@ def build_gateway(
         recent_bytes=env["KLATSCH_RING_BYTES"],
         recent_from=start.recent,
         settled=start.settled,
+        markers=marking,
     )
     REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends, wiring.clock_ms))
     for standing in start.standings:
@@ -252,6 +261,8 @@ def build_gateway(
         recheck=recheck,
         sending=sending,
         changing=changing,
+        marking=marking,
+        mark_op=MarkOp(hub=hub, feed=feed, marking=marking, lookups=lookups),
         arrivals=arrivals,
         resuming=resuming,
         tokens=tokens,
@@ -298,6 +309,7 @@ def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -
         sending=parts.sending,
         changing=parts.changing,
         requests=requests,
+        marking=parts.mark_op,
         allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
         signals=signals.requests if signals else None,
     )

@@ -22,6 +22,7 @@ from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, TopicPlan
+from klatsch.messaging.marking import Flushing, Marking
 from klatsch.postgres.connections import connect
 
 
@@ -55,6 +56,8 @@ def signals_topics() -> KafkaTopics:
 GROUP_CHANGES_PER_SECOND = 20
 """Changes of one person through one process: each is a transaction, and a push to every connected member."""
 _WAITS_SHARE = 4
+_FINISH_S = 2.0
+"""The time for an ending api process to send the last markers."""
 _POSTGRES_17 = 170_000
 _TRANSACTION_MS = 10_000
 """The longest transaction. A stopped persister's must not block the persister that takes over its partitions."""
@@ -117,16 +120,23 @@ def make_ports(lost: Callable[[LogError], None]) -> Ports:
     epoch = known_log()
     tail, progress = log_tail(epoch.partitions), archive_progress()
     log = log_writer(tail, epoch.partitions, failed=lost)
-    watch = topic_watch(epoch, lost)
+    watch, markers = topic_watch(epoch, lost), marking(log)
+    flushing = Flushing(markers)
+
+    def finish() -> None:
+        flushing.stop()
+        markers.drain(time.monotonic())
+        log.close(_FINISH_S)
 
     def close() -> None:
+        flushing.stop()
         log.refuse()
         watch.stop()
         log.close(0)
         tail.stop()
         progress.close()
 
-    return dataclasses.replace(ports(log, tail, progress, rates()), close=close)
+    return dataclasses.replace(ports(log, tail, progress, rates(), markers), close=close, finish=finish)
 
 
 def archive_progress() -> ArchiveProgress:
@@ -151,7 +161,12 @@ def request_rates() -> Buckets:
     return Buckets(settings.ENV["KLATSCH_REQUESTS_PER_SECOND"])
 
 
-def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets) -> Ports:
+def marking(log: KafkaWriter) -> Marking:
+    """Returns the markers of this process."""
+    return Marking(log, shown_most=settings.ENV["KLATSCH_READ_RECEIPTS_MEMBERS"])
+
+
+def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets, marking: Marking) -> Ports:
     """Returns the ports of REST endpoints, from parts that the process has already."""
     topics = log_topics()
 
@@ -166,5 +181,6 @@ def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: B
         rates=rates,
         changes=Buckets(GROUP_CHANGES_PER_SECOND),
         waits=archive_waits(),
+        marking=marking,
         check_log=check_log,
     )

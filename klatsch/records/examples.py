@@ -8,6 +8,7 @@ import msgspec
 from klatsch.core.ids import direct_conversation_id, message_id
 from klatsch.records.changes import MessageDeleted, MessageEdited, MessagePinned, ReactionChanged
 from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, Check, make_header
+from klatsch.records.markers import MarkerMoved, marker_header
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged, credential_digest
@@ -37,6 +38,10 @@ CHANGED: Final = MessageChanged(
     **msgspec.structs.asdict(POSTED) | {"content": "Hi!", "position": POSITION, "edited_at": NOW}
 )
 CHANGED_HEADER: Final = make_header(WHOLE_MESSAGE, _ID, ANA.bytes)
+MARKED: Final = MarkerMoved(
+    conversation=str(_CONVERSATION), user="bob", user_id=str(BOB), delivered=POSITION, read=POSITION
+)
+MARKED_HEADER: Final = marker_header(MARKED, own_only=False)
 _CHANGED_MESSAGE: Final[dict[str, Any]] = {"id": POSTED.id, "conversation": POSTED.conversation}
 _BY_ANA: Final[dict[str, Any]] = {"by": "ana", "by_id": str(ANA)}
 EDITED: Final = MessageEdited(**_CHANGED_MESSAGE, **_BY_ANA, content="Hi!", mentions=[], edited_at=NOW)

@@ -13,6 +13,7 @@ EDITED: Final = 3
 DELETED: Final = 4
 REACTION: Final = 5
 PINNED: Final = 6
+MARKER: Final = 7
 """First bytes: a kind's number."""
 
 ID: Final = slice(1, 17)

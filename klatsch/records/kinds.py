@@ -31,6 +31,7 @@ from klatsch.records.header import (
     DIGEST,
     EDITED,
     ID,
+    MARKER,
     NEW_MESSAGE,
     PINNED,
     REACTION,
@@ -38,6 +39,7 @@ from klatsch.records.header import (
     WHOLE_MESSAGE,
 )
 from klatsch.records.keys import CONVERSATION, CONVERSATION_KEY_LENGTH, MEMBERS, PERSON, KeyForm
+from klatsch.records.markers import DELIVERED, READ, MarkerMoved, place_bytes
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged
@@ -53,6 +55,8 @@ class Judging(Enum):
     """Like ONCE, and judged by `records.verdicts` with earlier changes of the same message."""
     IN_FORCE = auto()
     """Void when its actor was removed before."""
+    MARKER = auto()
+    """Void when its actor was removed before. Of a person's markers in a conversation, the highest positions count."""
     STANDINGS = auto()
     """Changes a conversation's members. A person's highest version counts."""
     CREDENTIALS = auto()
@@ -66,6 +70,8 @@ class Storing(Enum):
     """Stores a new message, with the next number of its conversation."""
     CHANGE = auto()
     """Folds an edit, a deletion, a reaction or a pin into its message."""
+    MARKER = auto()
+    """Moves the person's marker in the conversation."""
     STANDINGS = auto()
     """Stores a row for each membership in the record."""
     NOTHING = auto()
@@ -318,6 +324,24 @@ MESSAGE_PINNED: Final = _change(
     digest_of=lambda event: digest_pin(on=event.on),
     push="A message was pinned, or unpinned. Apply it if its `pos` is after your copy's `changed`.",
 )
+MARKER_MOVED: Final = RecordKind(
+    struct=MarkerMoved,
+    title="A person has received or read messages",
+    example=examples.MARKED,
+    key=CONVERSATION,
+    header=Header(
+        MARKER,
+        {
+            "user": (ACTOR, _bytes_of("user_id")),
+            "read": (READ, lambda event: place_bytes(event.read, 16)),
+            "delivered": (DELIVERED, lambda event: place_bytes(event.delivered, 15)),
+        },
+    ),
+    example_header=examples.MARKED_HEADER,
+    judging=Judging.MARKER,
+    push=Push("A person has received or read a conversation up to these positions. For each, the highest counts."),
+    storing=Storing.MARKER,
+)
 MEMBERS_CHANGED: Final = RecordKind(
     struct=MembersChanged,
     title="Members have changed",
@@ -343,6 +367,7 @@ KINDS: Final = Kinds(
     MESSAGE_DELETED,
     REACTION_CHANGED,
     MESSAGE_PINNED,
+    MARKER_MOVED,
     MEMBERS_CHANGED,
     USER_CHANGED,
 )

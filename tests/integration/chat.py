@@ -16,6 +16,7 @@ from klatsch.core.caps import AtOnce
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.messaging.marking import Marking
 from klatsch.records.kinds import KINDS, MESSAGE
 from klatsch.records.messages import MessagePosted
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
@@ -38,6 +39,7 @@ class Chat:
         self.rates = Buckets(0)
         self.changes = Buckets(0)
         self.waits = AtOnce(0, cap="waits", refusal=Unavailable, detail="Several of your requests wait.")
+        self.marking = Marking(self.writer, shown_most=20)
         self.archiving = True
         self.archived = False
         self.asked_for: list[str] = []
@@ -55,7 +57,16 @@ class Chat:
     def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Somebody's request under /api/v1/; headers as `idempotency_key`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
-        ports = Ports(self.writer, MemoryTail(self.log), self, lambda: NOW_MS, self.rates, self.changes, self.waits)
+        ports = Ports(
+            self.writer,
+            MemoryTail(self.log),
+            self,
+            lambda: NOW_MS,
+            self.rates,
+            self.changes,
+            self.waits,
+            self.marking,
+        )
         return Client().generic(
             method,
             path if path.startswith("http") else f"/api/v1/{path}",

@@ -16,6 +16,7 @@ from klatsch.core.caps import AtOnce
 from klatsch.core.errors import NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
+from klatsch.messaging.marking import Marking
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,7 @@ def ports(check_log: Any = None) -> Ports:
         rates=Buckets(0),
         changes=Buckets(0),
         waits=AtOnce(0, cap="waits", refusal=Unavailable, detail=""),
+        marking=Marking(MemoryWriter(log), shown_most=20),
         check_log=check_log,
     )
 

@@ -62,7 +62,7 @@ def _name_of(frame: Any, kinds: Kinds) -> str:
 
 
 def _answer_name(body: Any) -> str:
-    marks = {"position": "send_ok", "online": "presence_ok", "user": "hello_ok"}
+    marks = {"position": "send_ok", "read": "mark_ok", "online": "presence_ok", "user": "hello_ok"}
     return next((name for field, name in marks.items() if field in body), "open_ok")
 
 

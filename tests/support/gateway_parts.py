@@ -31,6 +31,7 @@ from klatsch.gateway.http.sync import Sync
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.marking import MarkOp
 from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.outbox import Outbox
@@ -40,6 +41,7 @@ from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.signals.requests import SignalRequests
 from klatsch.messaging.lookup import Earlier
+from klatsch.messaging.marking import Marking
 from klatsch.records.people import credential_digest
 from tests.support.records import NOW_MS, Somebody
 
@@ -150,6 +152,7 @@ class Parts:
         self.hub, self.pending = Hub(), Pending()
         self.database = CannedDatabase()
         self.progress = CannedProgress()
+        self.marking = Marking(self.writer, shown_most=20)
         self.feed = Feed(
             epoch=1,
             offsets={0: 0},
@@ -157,10 +160,12 @@ class Parts:
             pending=self.pending,
             ring=Ring(1, 150),
             recent_bytes=recent_bytes,
+            markers=self.marking,
         )
         self.lag = Lag(self.feed, MemoryTail(self.log).ends)
         self.on_loop: list[Callable[[], None]] = []
         self.lookups = Lookups(self.database, self.writer, MemoryTail(self.log), self.progress, 1.0)
+        self.mark_op = MarkOp(hub=self.hub, feed=self.feed, marking=self.marking, lookups=self.lookups)
         self.sending = Sending(
             hub=self.hub,
             pending=self.pending,
@@ -221,6 +226,7 @@ class Parts:
             sending=self.sending,
             changing=self.changing,
             requests=self.requests,
+            marking=self.mark_op,
             allowances=self.allowances,
             signals=self.signals,
         )

@@ -1,7 +1,7 @@
 """People, conversations and the records of what is said in them, made as the product makes them; for all tests."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from klatsch.eventlog.partitions import partition_of
 from klatsch.records.decoding import decode
 from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
 from klatsch.records.keys import MEMBERS, PERSON
+from klatsch.records.markers import MarkerMoved, marker_header
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged, credential_digest
@@ -121,6 +122,13 @@ def added(person: Somebody, version: int = 1, *, conversation: UUID = TEA) -> En
 
 def removed(person: Somebody, version: int = 2, *, conversation: UUID = TEA) -> Entry:
     return members(standing(person, version, active=False), conversation=conversation)
+
+
+def marked(person: Somebody, *, conversation: UUID = TEA, own_only: bool = False, **says: str | None) -> Entry:
+    """The entry that tells how far `person` has got: `read`, `delivered`, `unread_from`."""
+    fields: dict[str, Any] = says
+    event = MarkerMoved(conversation=str(conversation), user=person.name, user_id=person.user_id, **fields)
+    return Entry(event.conversation.encode(), encode(event), marker_header(event, own_only=own_only))
 
 
 def ended(person: Somebody, *credentials: str) -> Entry:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.recent import RECORD_BYTES, Recent
+from tests.support.records import ANA, BOB, added, in_group, marked, message, records_of
 
 KEYS = (b"tea", b"coffee", b"milk")
 
@@ -99,3 +100,48 @@ def test_beyond_its_bound_the_oldest_goes_and_it_says_so() -> None:
     assert recent.begins[0] > 900
     assert recent.size <= 64_000 * 17 / 16 + 1_500
     assert found(recent, recent.begins)[b"tea"][0] == (0, recent.begins[0])
+
+
+def test_of_a_persons_markers_in_a_conversation_only_the_highest_is_held() -> None:
+    recent = Recent([0], 2**20)
+    first, second, third = records_of(
+        marked(BOB, read="1:0:1"), marked(BOB, read="1:0:2", delivered="1:0:2"), marked(ANA, read="1:0:1")
+    )
+    for record in (first, second, third):
+        assert recent.add_marker(record.key, record)
+    [(_, held)] = recent.since({first.key}, [0])
+    assert held == [second, third]
+
+
+def test_a_marker_that_is_higher_nowhere_is_not_held() -> None:
+    recent = Recent([0], 2**20)
+    high, low, other = records_of(
+        marked(BOB, read="1:0:2", delivered="1:0:1"), marked(BOB, read="1:0:1"), marked(BOB, delivered="1:0:2")
+    )
+    assert [recent.add_marker(record.key, record) for record in (high, low, other)] == [True, False, True]
+    [(_, held)] = recent.since({high.key}, [0])
+    assert held == [high, other]
+
+
+def test_a_marker_is_known_to_be_lower_than_one_of_an_older_part() -> None:
+    recent = Recent([0], 16)
+    high, low = records_of(marked(BOB, read="1:0:2"), marked(BOB, read="1:0:1"))
+    assert recent.add_marker(high.key, high)
+    recent.turn([1])
+    assert not recent.add_marker(low.key, low)
+
+
+def test_many_markers_of_one_person_take_the_memory_of_one() -> None:
+    recent = Recent([0], 2**20)
+    records = records_of(*(marked(BOB, read=f"1:0:{offset}") for offset in range(10, 99)))
+    sizes = {recent.size for record in records if recent.add_marker(record.key, record)}
+    assert len(sizes) == 1
+
+
+def test_the_last_message_is_found_among_other_records() -> None:
+    recent = Recent([0], 2**20)
+    assert recent.last_message(b"x") is None
+    said, other = records_of(message(in_group(ANA)), added(BOB))
+    recent.add(said.key, said)
+    recent.add(said.key, other)
+    assert recent.last_message(said.key) == said

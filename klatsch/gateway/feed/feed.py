@@ -5,7 +5,7 @@ It runs on the event loop, a batch at a time, without database access. It skips 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -30,16 +30,27 @@ from klatsch.records.header import judged_actor, judged_digest, judged_id
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.keys import PERSON
 from klatsch.records.kinds import KINDS, Judging, Kinds, RecordKind
+from klatsch.records.markers import Moved, is_own_only, is_possible, moves
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.verdicts import STANDS
 
 _log = structlog.get_logger(__name__)
+_REMEMBERED_UNDECODED = frozenset({Judging.ONCE, Judging.MARKER})
+
+
+class MarkerListener(Protocol):
+    """Learns of markers, and of people's choice whether others see theirs."""
+
+    def learn(self, record: Record) -> None: ...
+
+    def learn_receipts(self, user_id: str, *, is_shown: bool) -> None: ...
 
 
 class Feed:
     """A gateway's view of the log: everything before `offsets`, judged like every other gateway does.
 
-    Before `recent_from` it cannot know every copy yet, so that nothing from there is replayed.
+    Before `recent_from` it cannot know every copy yet, so that nothing from there is replayed. `markers` is told
+    of each marker that is not ignored.
     """
 
     def __init__(
@@ -54,6 +65,7 @@ class Feed:
         recent_from: Mapping[int, int] | None = None,
         settled: Settled | None = None,
         kinds: Kinds = KINDS,
+        markers: MarkerListener | None = None,
     ) -> None:
         self.epoch = epoch
         self.offsets = [offsets[partition] for partition in range(len(offsets))]
@@ -66,11 +78,13 @@ class Feed:
         self._changes = Changes(ring, self.memberships, settled or Settled())
         self.tally = Tally()
         self._places = [f"{epoch}:{partition}:" for partition in range(len(offsets))]
+        self._markers = markers
         self._kinds = kinds
         self._judges = {
             Judging.ONCE: self._apply_once,
             Judging.CHANGE: self._apply_change,
             Judging.IN_FORCE: self._apply_in_force,
+            Judging.MARKER: self._apply_marker,
             Judging.STANDINGS: self._apply_standings,
             Judging.CREDENTIALS: self._apply_credentials,
         }
@@ -183,6 +197,33 @@ class Feed:
         if audience is not None:
             _push_to(audience, self._frame(record, kind))
 
+    def _apply_marker(self, record: Record, kind: RecordKind) -> None:
+        """Pushes a marker unless it is lower than a known one. A blocked person's goes to their own connections only.
+
+        It is remembered undecoded where nobody listens: a replay checks it.
+        """
+        why = self.memberships.find_void(record.key, judged_actor(record.judge))
+        if why is Verdict.REMOVED or not is_possible(record, self.epoch):
+            self.tally.void += 1
+            return
+        audience: Collection[ConnectedPerson] = self._hub.audiences.get(record.key, ())
+        key = record.key
+        if why is not None or is_own_only(record.judge):
+            user_id = uuid_text(judged_actor(record.judge))
+            person = self._hub.people.get(user_id)
+            key, audience = PERSON.of(user_id), () if person is None else (person,)
+        if audience and not is_sound(record, kind, self._kinds):
+            self._skip(record)
+            return
+        if not moves(Moved.of(record.judge)):
+            self.recent.add(key, record)
+        elif not self.recent.add_marker(key, record):
+            return
+        if self._markers is not None:
+            self._markers.learn(record)
+        if audience:
+            _push_to(audience, self._frame(record, kind))
+
     def _push(
         self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson], waiters: tuple[Waiter, ...]
     ) -> None:
@@ -252,6 +293,8 @@ class Feed:
             return
         if event.what == "deactivated":
             self._hub.part(event.user)
+        if event.read_receipts is not None and self._markers is not None:
+            self._markers.learn_receipts(event.user_id, is_shown=event.read_receipts)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
     def _decode(self, record: Record, kind: RecordKind) -> Any:
@@ -292,7 +335,7 @@ class Feed:
         told: list[bytes] = []
         for record in records:
             kind = self._kinds.find(record)
-            if kind is not None and (kind.judging is not Judging.ONCE or is_sound(record, kind, self._kinds)):
+            if kind is not None and (kind.judging not in _REMEMBERED_UNDECODED or is_sound(record, kind, self._kinds)):
                 told.append(self._frame(record, kind))
         return told
 

@@ -4,10 +4,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 
 from klatsch.eventlog.log import Record
+from klatsch.gateway.feed.held_markers import HeldMarkers, whose_marker
+from klatsch.records.header import NEW_MESSAGE
+from klatsch.records.markers import Moved
 
 _PARTS = 16
+_MESSAGE = NEW_MESSAGE.to_bytes(1, "big")
 RECORD_BYTES = 500
 """The measured size of a record besides its value: key, headers, numbers, and its place in a list and a dictionary."""
 
@@ -18,6 +23,7 @@ class _Part:
 
     begins: list[int]
     records: dict[bytes, list[Record]] = field(default_factory=dict)
+    markers: HeldMarkers = field(default_factory=HeldMarkers)
     size: int = 0
 
 
@@ -54,6 +60,27 @@ class Recent:
             found.append(record)
         newest.size += len(record.value) + RECORD_BYTES
 
+    def add_marker(self, key: bytes, record: Record) -> bool:
+        """Adds a marker under the key whose listeners get it; returns False for one that is not higher anywhere."""
+        whose, moved = whose_marker(record), Moved.of(record.judge)
+        read, delivered = True, True
+        for part in self._parts:
+            for held in part.markers.of_person(key, whose):
+                known = Moved.of(held.judge)
+                read, delivered = read and moved.read > known.read, delivered and moved.delivered > known.delivered
+        if not read and not delivered:
+            return False
+        self._newest.size += self._newest.markers.put(key, record) * (len(record.value) + RECORD_BYTES)
+        return True
+
+    def last_message(self, key: bytes) -> Record | None:
+        """Returns the conversation's last message, if it is held."""
+        for part in reversed(self._parts):
+            for record in reversed(part.records.get(key, ())):
+                if record.judge[:1] == _MESSAGE:
+                    return record
+        return None
+
     def find(self, key: bytes, partition: int, offset: int) -> Record | None:
         """Returns the record at that place, if it is held under `key`."""
         for part in self._parts:
@@ -77,17 +104,19 @@ class Recent:
         return {partition for partition, (offset, begin) in enumerate(pairs) if offset < begin}
 
     def since(self, keys: AbstractSet[bytes], offsets: Sequence[int]) -> Iterator[tuple[bytes, list[Record]]]:
-        """Yields, for each of the keys that has any, its records from `offsets` on, in the log's order.
+        """Yields, for each of the keys that has any, its records from `offsets` on, and markers among them.
 
         The cost depends on the records under these keys, not on the number of keys: a person may have 50,000.
         """
         parts = self._from(offsets)
-        held: set[bytes] = set().union(*(part.records.keys() & keys for part in parts))
+        held: set[bytes] = set().union(
+            *(part.records.keys() & keys for part in parts), *(part.markers.keys() & keys for part in parts)
+        )
         for key in sorted(held):
             found = [
                 record
                 for part in parts
-                for record in part.records.get(key, ())
+                for record in chain(part.records.get(key, ()), part.markers.of(key))
                 if record.offset >= offsets[record.partition]
             ]
             if found:

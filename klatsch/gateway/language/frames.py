@@ -79,6 +79,20 @@ class ChangeOk(msgspec.Struct, frozen=True):
     ok: Changed
 
 
+class MarkedUpTo(msgspec.Struct, frozen=True):
+    """Your marker as it is now; lower positions change nothing."""
+
+    delivered: PositionText | None
+    read: PositionText | None
+
+
+class MarkOk(msgspec.Struct, frozen=True):
+    """The answer to `mark`. Your other devices are told within a second."""
+
+    re: FrameId
+    ok: MarkedUpTo
+
+
 class WrongField(msgspec.Struct, frozen=True):
     """A problem with one field of a body."""
 

@@ -45,6 +45,16 @@ class Send(ClientFrame, frozen=True, tag="send"):
     d: SendBody
 
 
+class MarkBody(msgspec.Struct, frozen=True):
+    conversation: str
+    delivered: str | None = None
+    read: str | None = None
+
+
+class MarkFrame(ClientFrame, frozen=True, tag="mark"):
+    d: MarkBody
+
+
 class EditBody(msgspec.Struct, frozen=True):
     message: str
     position: str
@@ -204,6 +214,14 @@ OPS: Final[tuple[Op, ...]] = (
         title="Pin a message",
         answer="change_ok",
         example=_CHANGED | {"on": True},
+    ),
+    Op(
+        MarkFrame,
+        handler="on_mark",
+        message="mark_up_to",
+        title="Mark as received or read",
+        answer="mark_ok",
+        example={"conversation": _CONVERSATION, "read": _PLACE},
     ),
     Op(
         OpenFrame,

@@ -73,6 +73,7 @@ _ANSWERS_AND_OPS: Final[tuple[Spoken, ...]] = (
     _spoken("change_ok", "Changed", frames.ChangeOk, protocol.ok_sent(3, _CHANGE_ID, "1:3:91840", duplicate=False)),
     _spoken("open_ok", "Opened", frames.OpenOk, protocol.ok(7, {})),
     _spoken("presence_ok", "Shown", frames.PresenceOk, protocol.ok(9, {"online": ["bob"], "offline": []})),
+    _spoken("mark_ok", "Marked", frames.MarkOk, protocol.ok(3, {"delivered": POSITION, "read": POSITION})),
     _spoken("err", "Refused", frames.Err, protocol.err(2, _REFUSAL)),
 )
 _SIGNS: Final[tuple[Spoken, ...]] = (

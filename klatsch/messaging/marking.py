@@ -1,0 +1,227 @@
+"""Marks: how far people have received and read, gathered in a process and appended now and then (D19).
+
+A person who reads marks every message, and a marker covers all before it. One record a second for a person and a
+conversation therefore tells as much as one for each mark; in large conversations one in ten seconds does.
+"""
+
+import heapq
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from klatsch.archive.markers import LARGE_FROM, StoredMarker
+from klatsch.core.errors import Unavailable
+from klatsch.core.metrics import MARKERS, MARKS
+from klatsch.eventlog.log import LogError, LogWriter, Record, Report
+from klatsch.eventlog.places import Position
+from klatsch.messaging.marks import Mark, Marked, Whose, clamp, flag_told, highest, marker_entry, parsed
+from klatsch.records.markers import MarkerMoved, marked_by
+
+INTERVAL_S: Final = 1.0
+INTERVAL_LARGE_S: Final = 10.0
+"""The time between two records of a person and a conversation, and that in a conversation of more than LARGE_FROM."""
+KEPT_MOST: Final = 100_000
+"""The markers that a process holds, about 60 MB. Beyond, the oldest is appended if need be, and read again later."""
+FLUSH_EVERY_S: Final = 0.25
+_AGAIN_S: Final = 1.0
+"""The pause before a marker that the log did not take is appended again."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A marker, and what of it is not in the log yet. It is due at `due_s`, None if nothing is missing."""
+
+    whose: Whose
+    now: Marked
+    last: Position | None
+    member_count: int
+    is_shown: bool
+    appended_s: float = float("-inf")
+    due_s: float | None = None
+    moved: bool = False
+    cleared: bool = False
+
+
+class Marking:
+    """The markers of a process, from any thread. A crash loses those of the last interval: clients repeat them.
+
+    `shown_most` is the number of members up to which others are told how far a person has read. `flush` appends what
+    is due, and `drain` everything.
+    """
+
+    def __init__(self, log: LogWriter, *, shown_most: int, kept_most: int = KEPT_MOST) -> None:
+        self._log = log
+        self._shown_most = shown_most
+        self._kept_most = kept_most
+        self._lock = threading.RLock()  # a writer may report while it appends
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._due: list[tuple[float, bytes]] = []
+        self._hidden: OrderedDict[str, bool] = OrderedDict()
+
+    def find(self, whose: Whose) -> Marked | None:
+        """Returns the marker if it is held; None means that the archive has to be asked."""
+        with self._lock:
+            kept = self._kept.get(whose.name)
+            return None if kept is None else kept.now
+
+    def last_known(self, whose: Whose) -> Position | None:
+        """Returns the place of the last message, as far as it was known when the marker was last read."""
+        with self._lock:
+            kept = self._kept.get(whose.name)
+            return None if kept is None else kept.last
+
+    def load(self, whose: Whose, stored: StoredMarker) -> None:
+        """Takes a marker from the archive, unless a higher one is held; raises Unavailable at the bound."""
+        with self._lock:
+            kept = self._kept.get(whose.name)
+            if kept is None:
+                now = Marked(stored.delivered, stored.read, stored.unread_from)
+                self._make_room()
+                self._kept[whose.name] = _Kept(whose, now, stored.last, stored.member_count, stored.is_shown)
+                return
+            kept.last, kept.member_count, kept.is_shown = stored.last, stored.member_count, stored.is_shown
+            now = highest(kept.now, stored.delivered, stored.read)
+            # A flag too many costs a record that changes nothing. A flag too few would stay after it was read.
+            kept.now = Marked(now.delivered, now.read, now.unread_from or stored.unread_from)
+            self._kept.move_to_end(whose.name)
+
+    def mark(
+        self, whose: Whose, mark: Mark, *, last: Position | None, member_count: int | None, now_s: float
+    ) -> Marked:
+        """Moves a held marker and returns it as it is then; lower positions change nothing. Never blocks.
+
+        `last` is the place of the conversation's last message; `member_count` is None where the archive's counts.
+        A `read` takes the flag "unread from here" away.
+        """
+        MARKS.inc()
+        with self._lock:
+            kept = self._kept[whose.name]
+            self._kept.move_to_end(whose.name)
+            kept.member_count = kept.member_count if member_count is None else member_count
+            before = kept.now
+            now = highest(before, clamp(mark.delivered, last), clamp(mark.read, last))
+            rises = now.read != before.read
+            if mark.read is not None and now.unread_from is not None:
+                now = Marked(now.delivered, now.read)
+                kept.cleared = not rises
+            kept.moved |= rises or now.delivered != before.delivered
+            kept.now = now
+            if (kept.moved or kept.cleared) and kept.due_s is None:
+                self._schedule(kept, max(now_s, kept.appended_s + self._interval_s(kept)), now_s)
+            return now
+
+    def learn(self, record: Record) -> None:
+        """Takes a marker that was read from the log, of a person whose marker is held: another device moved it."""
+        name = marked_by(record.judge) + record.key
+        if name not in self._kept:
+            return
+        event = msgspec.json.decode(record.value, type=MarkerMoved)
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is not None:
+                before = kept.now
+                now = highest(before, parsed(event.delivered), parsed(event.read))
+                flag = None if now.read != before.read else before.unread_from
+                kept.now = Marked(now.delivered, now.read, flag_told(event.unread_from, flag))
+
+    def learn_receipts(self, user_id: str, *, is_shown: bool) -> None:
+        """Takes a person's choice whether others see how far they have read, as their record tells it."""
+        with self._lock:
+            self._hidden[user_id] = not is_shown
+            self._hidden.move_to_end(user_id)
+            if len(self._hidden) > self._kept_most:
+                self._hidden.popitem(last=False)
+
+    def flush(self, now_s: float) -> None:
+        """Appends the markers that are due; call it a few times a second."""
+        with self._lock:
+            while self._due and self._due[0][0] <= now_s:
+                _, name = heapq.heappop(self._due)
+                kept = self._kept.get(name)
+                if kept is not None and kept.due_s is not None and kept.due_s <= now_s:
+                    self._append(kept, now_s)
+
+    def drain(self, now_s: float) -> None:
+        """Appends every marker that is not in the log yet."""
+        with self._lock:
+            for kept in self._kept.values():
+                if kept.due_s is not None:
+                    self._append(kept, now_s)
+
+    def _interval_s(self, kept: _Kept) -> float:
+        return INTERVAL_LARGE_S if kept.member_count > LARGE_FROM else INTERVAL_S
+
+    def _schedule(self, kept: _Kept, due_s: float, now_s: float) -> None:
+        kept.due_s = due_s
+        if due_s <= now_s:
+            self._append(kept, now_s)
+        else:
+            heapq.heappush(self._due, (due_s, kept.whose.name))
+
+    def _append(self, kept: _Kept, now_s: float) -> None:
+        """Appends what is not in the log yet; where the log does not take it, again a second later."""
+        moved, cleared = kept.moved, kept.cleared
+        kept.due_s, kept.appended_s, kept.moved, kept.cleared = None, now_s, False, False
+        try:
+            if moved:
+                self._write(kept, Mark(kept.now.delivered, kept.now.read), UNSET, self._is_hidden(kept))
+            if cleared:
+                self._write(kept, Mark(), None, own_only=True)
+        except LogError:
+            kept.moved, kept.cleared = moved, cleared
+            self._schedule(kept, now_s + _AGAIN_S, now_s)
+
+    def _is_hidden(self, kept: _Kept) -> bool:
+        hidden = self._hidden.get(kept.whose.user_id, not kept.is_shown)
+        return hidden or kept.member_count > self._shown_most
+
+    def _write(self, kept: _Kept, mark: Mark, unread_from: UnsetType | None, own_only: bool) -> None:  # noqa: FBT001
+        entry = marker_entry(kept.whose, mark, unread_from=unread_from, own_only=own_only)
+        name = kept.whose.name
+        self._log.append(entry, lambda report: self._reported(name, report))
+        MARKERS.inc()
+
+    def _reported(self, name: bytes, report: Report) -> None:
+        """Takes the writer's report, on its thread: a marker that may not be in the log is appended again."""
+        if report.error is None:
+            return
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is not None and kept.due_s is None:
+                kept.moved = True
+                self._schedule(kept, kept.appended_s + _AGAIN_S, kept.appended_s)
+
+    def _make_room(self) -> None:
+        """Forgets the marker that was moved longest ago, after appending what the log does not have of it."""
+        if len(self._kept) < self._kept_most:
+            return
+        name, kept = next(iter(self._kept.items()))
+        if kept.due_s is not None:
+            self._append(kept, kept.due_s)
+        if kept.due_s is not None:
+            raise Unavailable("Too many markers wait for the log. Try again later.", retry_after=1)
+        del self._kept[name]
+
+
+class Flushing:
+    """Flushes markers from a thread of its own, in a process without an event loop for it."""
+
+    def __init__(self, marking: Marking) -> None:
+        self._marking = marking
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="markers", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(FLUSH_EVERY_S):
+            self._marking.flush(time.monotonic())
+
+    def stop(self) -> None:
+        """Ends the thread. What is not in the log stays with the markers."""
+        self._stopping.set()
+        self._thread.join()
