@@ -49,7 +49,11 @@ def test_a_text_that_may_be_empty_is_one_text_whose_pattern_takes_it(document: d
     profile = document["components"]["schemas"]["ProfileChangeRequest"]["properties"]
     queries = [p["schema"] for _, op in operations(document) for p in op.get("parameters", ()) if p["in"] == "query"]
     texts = [schema for schema in [*profile.values(), *queries] if schema.get("type") == "string"]
-    assert {name: schema["type"] for name, schema in profile.items()} == {"display_name": "string", "about": "string"}
+    assert {name: schema["type"] for name, schema in profile.items()} == {
+        "display_name": "string",
+        "about": "string",
+        "read_receipts": "boolean",
+    }
     assert not any("oneOf" in schema for schema in queries)
     assert len(texts) > 10
     for schema in texts:
