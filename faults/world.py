@@ -29,6 +29,7 @@ from tests.support.system import System
 _SETTINGS = {
     "KLATSCH_ALLOWED_HOSTS": "127.0.0.1",
     "KLATSCH_INSECURE_COOKIES": "1",
+    "KLATSCH_INVITE_STRANGERS": "0",
     "KLATSCH_REGISTRATIONS_PER_HOUR": "1000",
     # Shorter than in production, so that minutes hold many faults.
     "KLATSCH_ANSWER_DEADLINE_MS": "3000",

@@ -7,7 +7,19 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
-from klatsch.api import auth, blocks, changes, conversations, messages, muting, passwords, profiles, tokens, users
+from klatsch.api import (
+    auth,
+    blocks,
+    changes,
+    conversations,
+    invitations,
+    messages,
+    muting,
+    passwords,
+    profiles,
+    tokens,
+    users,
+)
 from klatsch.api.async_docs import async_docs, async_schema
 from klatsch.api.documents import Schema
 from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
@@ -25,6 +37,7 @@ _V1: list[Any] = [
     *tokens.urlpatterns,
     *users.urlpatterns,
     *conversations.urlpatterns,
+    *invitations.urlpatterns,
     *muting.urlpatterns,
     *blocks.urlpatterns,
     *messages.urlpatterns,

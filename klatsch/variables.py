@@ -208,6 +208,12 @@ _SENDS = (
         1_000,
     ),
     Variable(
+        "KLATSCH_INVITE_STRANGERS",
+        bool,
+        True,
+        "Invite people to groups who have never written to the person who adds them, instead of adding them.",
+    ),
+    Variable(
         "KLATSCH_RING_SECONDS",
         int,
         150,

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from klatsch.api.authentication import person_of
 from klatsch.api.bodies import BoundedList, TextField, read_body, read_query
 from klatsch.api.histories import HistoryQuery, bytes_response, page_of_bytes, wait_for_archive
-from klatsch.api.members import MemberSerializer, changing_groups
+from klatsch.api.members import MemberBody, MemberSerializer, changing_groups
 from klatsch.api.members import urlpatterns as member_patterns
 from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import cut, read_window
@@ -24,16 +24,23 @@ from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.archive.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
 from klatsch.conversations import groups
-from klatsch.conversations.groups import MEMBERS_MOST
+from klatsch.conversations.group_rows import MEMBERS_MOST
+from klatsch.conversations.invitation_queries import list_invited
 from klatsch.conversations.queries import count_members
-from klatsch.conversations.rights import TITLE_MOST
-from klatsch.core.text import LINE
+from klatsch.conversations.rights import DESCRIPTION_MOST, TITLE_MOST
+from klatsch.core.text import LINE, TEXT_OR_NOTHING
+from klatsch.messaging.acquaintances import find_acquaintances
 
 
 class ConversationSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(("direct", "group"))
     title = serializers.CharField(help_text="Empty for a direct conversation.")
+    description = serializers.CharField(help_text="Text of one or more lines. Empty for a direct conversation.")
+    version = serializers.IntegerField(
+        help_text="Grows with every change of a group. A push of a lower `version` has an outdated title, description "
+        "and `member_count`."
+    )
     updated_at = serializers.DateTimeField(help_text="Time of the last message.")
     member_count = serializers.IntegerField()
     members = MemberSerializer(many=True, help_text=f"The first {MEMBERS_SHOWN} members. `…/members` lists all.")
@@ -49,11 +56,30 @@ class Title(TextField):
     """A group's title."""
 
 
-class TitleBody(serializers.Serializer[Any]):
-    title = Title(help_text="One line of 1 to 200 characters.")
+@extend_schema_field({"type": "string", "maxLength": DESCRIPTION_MOST, "pattern": TEXT_OR_NOTHING})
+class Description(TextField):
+    """A group's description."""
 
 
-class GroupBody(TitleBody):
+_TITLE = "One line of 1 to 200 characters. Only owners may change it."
+_DESCRIPTION = "Text of one or more lines, of at most 500 characters, or nothing. Owners and admins may change it."
+
+
+class GroupChangeSerializer(serializers.Serializer[Any]):
+    title = Title(required=False, help_text=_TITLE)
+    description = Description(required=False, allow_blank=True, help_text=_DESCRIPTION)
+
+
+class NewGroupSerializer(ConversationSerializer):
+    invited = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Usernames of the people who were invited instead of added, as they have never written to you.",
+    )
+
+
+class GroupBody(serializers.Serializer[Any]):
+    title = Title(help_text=_TITLE)
+    description = Description(default="", allow_blank=True, help_text=_DESCRIPTION)
     members = BoundedList(
         child=TextField(),
         max_length=MEMBERS_MOST - 1,
@@ -92,9 +118,10 @@ class Conversations(APIView):
     @operation(
         "create_group",
         "Create a group",
-        "Creates a group that you own. A direct conversation begins with its first message instead.",
+        "Creates a group that you own. Members who have never sent you a direct message are invited instead of added; "
+        "`invited` names them. A direct conversation begins with its first message instead.",
         request=GroupBody,
-        answers={201: ConversationSerializer},
+        answers={201: NewGroupSerializer},
         refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request) -> HttpResponse:
@@ -104,11 +131,14 @@ class Conversations(APIView):
             group_id = groups.create_group(
                 owner=(person.id, person.username),
                 title=body["title"],
+                description=body["description"],
                 usernames=body["members"],
                 log=ports_of(request).log,
+                acquaintances=find_acquaintances,
             )
         view = get_conversation(user_id=person.id, conversation_id=group_id)
-        return bytes_response(view, 201, {"Location": f"{request.path}/{group_id}"})
+        made = msgspec.structs.asdict(view) | {"invited": list_invited(group_id)}
+        return bytes_response(made, 201, {"Location": f"{request.path}/{group_id}"})
 
 
 class ConversationById(APIView):
@@ -123,19 +153,22 @@ class ConversationById(APIView):
         return bytes_response(get_conversation(user_id=person_of(request).id, conversation_id=conversation_id))
 
     @operation(
-        "rename_group",
-        "Rename a group",
-        "Renames the group. Only owners may.",
-        request=TitleBody,
+        "update_group",
+        "Change a group",
+        "Changes the group's title (for owners), its description (for owners and admins), or both. What the body does "
+        "not name stays as it is.",
+        request=GroupChangeSerializer,
         answers={200: ConversationSerializer},
         refusals=(400, 401, 403, 404, 429),
     )
     def patch(self, request: Request, conversation_id: UUID) -> HttpResponse:
         with changing_groups(request, count_members(conversation_id)):
-            groups.rename_group(
+            change = read_body(request, GroupChangeSerializer)
+            groups.update_group(
                 actor_id=person_of(request).id,
                 conversation_id=conversation_id,
-                title=read_body(request, TitleBody)["title"],
+                title=change.get("title"),
+                description=change.get("description"),
                 log=ports_of(request).log,
             )
         return self.get(request, conversation_id)
@@ -143,7 +176,8 @@ class ConversationById(APIView):
     @operation(
         "dissolve_group",
         "Delete a group",
-        "Removes all members. Only owners may. To leave the group, remove yourself from its members instead.",
+        "Removes all members and withdraws all invitations. Only owners may. To leave the group, remove yourself "
+        "from its members instead.",
         answers={204: None},
         refusals=(401, 403, 404, 429),
     )
@@ -155,8 +189,30 @@ class ConversationById(APIView):
         return Response(status=204)
 
 
+class GroupTransfer(APIView):
+    @operation(
+        "transfer_group",
+        "Transfer a group",
+        "Makes a member an owner and yourself an admin, in one step. Only owners may.",
+        request=MemberBody,
+        answers={200: ConversationSerializer},
+        refusals=(400, 401, 403, 404, 429),
+    )
+    def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
+        person_id = person_of(request).id
+        with changing_groups(request, count_members(conversation_id)):
+            groups.transfer_group(
+                actor_id=person_id,
+                conversation_id=conversation_id,
+                username=read_body(request, MemberBody)["username"],
+                log=ports_of(request).log,
+            )
+        return bytes_response(get_conversation(user_id=person_id, conversation_id=conversation_id))
+
+
 urlpatterns: list[Any] = [
     path("conversations", Conversations.as_view()),
     path("conversations/<uuid:conversation_id>", ConversationById.as_view()),
+    path("conversations/<uuid:conversation_id>/transfer", GroupTransfer.as_view()),
     *member_patterns,
 ]

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample
 from klatsch.archive.message_view import view_of_posted
 from klatsch.core.errors import FieldError
 from klatsch.core.problems import CONTENT_TYPE, Problem
-from klatsch.records.examples import NOW, POSITION, POSTED
+from klatsch.records.examples import INVITED, NOW, POSITION, POSTED
 
 _ANA: Final = {"id": "0a000000-0000-4000-8000-00000000000a", "username": "ana"}
 _BOB: Final = {"id": "0b000000-0000-4000-8000-00000000000b", "username": "bob"}
@@ -31,6 +31,20 @@ _MEMBERS: Final = [
     {"user": "ana", "user_id": _ANA["id"], "role": "owner"},
     {"user": "bob", "user_id": _BOB["id"], "role": "member"},
 ]
+_DESCRIPTION: Final = "Every day at four."
+_GROUP: Final = {
+    "id": _MESSAGE["conversation"],
+    "kind": "group",
+    "title": "Tea",
+    "description": _DESCRIPTION,
+    "version": 1,
+    "updated_at": NOW,
+    "member_count": 2,
+    "members": _MEMBERS,
+    "last_message": _MESSAGE,
+    "muted_until": None,
+    "unread": None,
+}
 _CREATED: Final = {"created_at": NOW, "last_used_at": NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
 
 EXAMPLES: Final[Mapping[str, Any]] = {
@@ -49,19 +63,12 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "Session": {"id": "9f86d081884c7d65", **_CREATED, "current": True},
     "Person": _BOB,
     "Card": {**_BOB, "display_name": "Bob", "about": ""},
-    "TitleBody": {"title": "Tea"},
-    "GroupBody": {"title": "Tea", "members": ["bob"]},
-    "Conversation": {
-        "id": _MESSAGE["conversation"],
-        "kind": "group",
-        "title": "Tea",
-        "updated_at": NOW,
-        "member_count": 2,
-        "members": _MEMBERS,
-        "last_message": _MESSAGE,
-        "muted_until": None,
-        "unread": None,
-    },
+    "GroupChange": {"title": "Tea", "description": _DESCRIPTION},
+    "GroupBody": {"title": "Tea", "description": _DESCRIPTION, "members": ["bob", "cid"]},
+    "Conversation": _GROUP,
+    "NewGroup": _GROUP | {"last_message": None, "invited": ["cid"]},
+    "InvitationBody": {"conversation": _GROUP["id"], "username": "ana"},
+    "Invitation": {name: value for name, value in msgspec.to_builtins(INVITED).items() if name not in {"t", "v"}},
     "Block": {"user": "bob", "user_id": _BOB["id"], "blocked_at": NOW},
     "MuteBody": {"until": _LATER},
     "Mute": {"muted_until": _LATER},
@@ -99,7 +106,7 @@ def answer_examples(answers: Mapping[int, Any]) -> Iterator[OpenApiExample]:
     for status, shape in answers.items():
         if shape is not None:
             value = example_of(shape)
-            if status == HTTPStatus.ACCEPTED:  # not archived yet, so without a seq
+            if status == HTTPStatus.ACCEPTED and "seq" in value:  # a message that is not archived yet
                 value = {**value, "seq": None}
             yield OpenApiExample(f"answer {status}", value, response_only=True, status_codes=[str(status)])
 

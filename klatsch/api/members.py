@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -22,6 +22,8 @@ from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
 from klatsch.conversations.caps import check_changes
 from klatsch.conversations.queries import ROLES, MemberView, check_member, count_members, list_members
+from klatsch.messaging.acquaintances import find_acquaintances
+from klatsch.records.invitations import InvitationState
 
 
 class MemberSerializer(serializers.Serializer[Any]):
@@ -32,6 +34,23 @@ class MemberSerializer(serializers.Serializer[Any]):
 
 class FullMemberSerializer(MemberSerializer):
     joined_at = serializers.DateTimeField()
+
+
+class InvitationSerializer(serializers.Serializer[Any]):
+    """An invitation to a group. Title, description and number of members are empty unless it is open."""
+
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    member_count = serializers.IntegerField()
+    user = serializers.CharField(help_text="The invited person's username.")
+    user_id = serializers.UUIDField()
+    invited_by = serializers.CharField(help_text="The username of the person who invited.")
+    state = serializers.ChoiceField(get_args(InvitationState))
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    version = serializers.IntegerField(help_text="Grows with every change of the invitation.")
 
 
 class MemberBody(serializers.Serializer[Any]):
@@ -83,20 +102,22 @@ class Members(APIView):
         "add_member",
         "Add a member",
         "Adds a person to a group. Owners and admins may. New members can read the whole history. Existing members "
-        "keep their role.",
+        "keep their role. A person who has never sent you a direct message is invited instead: the answer is 202 with "
+        "the invitation.",
         request=MemberBody,
-        answers={201: FullMemberSerializer},
+        answers={201: FullMemberSerializer, 202: InvitationSerializer},
         refusals=(400, 401, 403, 404, 409, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         with changing_groups(request, count_members(conversation_id)):
-            member = groups.add_member(
+            added = groups.add_member(
                 actor_id=person_of(request).id,
                 conversation_id=conversation_id,
                 username=read_body(request, MemberBody)["username"],
                 log=ports_of(request).log,
+                acquaintances=find_acquaintances,
             )
-        return bytes_response(member, 201)
+        return bytes_response(added, 201 if isinstance(added, MemberView) else 202)
 
 
 class MemberByName(APIView):

@@ -15,6 +15,7 @@ import msgspec
 from django.db import connection
 
 from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
+from klatsch.records.invitations import Invitation
 
 PAGE_BYTES: Final = 131_072
 """The approximate size of a page's messages: more than a socket takes at once, so that few reads suffice."""
@@ -55,13 +56,15 @@ class Found:
     """The found changes. `offsets` is the archive's progress by partition, read before everything else.
 
     `asked` are the conversations with changes, as far as the archive has them complete. `counts` holds their numbers
-    of messages. Of the conversations in `too_many`, more has changed than the limit, and nothing is told.
+    of messages. Of the conversations in `too_many`, more has changed than the limit, and nothing is told. `invitations`
+    are those of the person, as they are now; the caller adds them.
     """
 
     offsets: dict[int, int]
     asked: list[Asked] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     too_many: set[str] = field(default_factory=set)
+    invitations: list[Invitation] = field(default_factory=list)
 
 
 class Place(NamedTuple):

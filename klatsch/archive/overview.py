@@ -28,6 +28,8 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     id: str
     kind: str
     title: str
+    description: str
+    version: int
     updated_at: str
     member_count: int
     members: msgspec.Raw
@@ -39,7 +41,8 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
 # In milliseconds, like a page's key: a key that is less exact than the order would skip rows.
 _UPDATED = "coalesce(state.last_sent_at, date_trunc('milliseconds', c.created_at))"
 _MINE: Final = f"""
-    SELECT c.id, c.kind, c.title, {_UPDATED} AS updated_at, state.last_message, mine.muted_until
+    SELECT c.id, c.kind, c.title, c.description, c.version, c.member_count,
+           {_UPDATED} AS updated_at, state.last_message, mine.muted_until
     FROM conversations_member mine
     JOIN conversations_conversation c ON c.id = mine.conversation_id
     LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
@@ -51,9 +54,9 @@ _MINE: Final = f"""
 def _views(which: str, order: str = "") -> str:
     """Returns the statement that shows the conversations that another statement finds."""
     return f"""
-    SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title,
+    SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title, v.description, v.version,
            to_char(v.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-           (SELECT count(*) FROM conversations_member WHERE conversation_id = v.id AND active),
+           v.member_count,
            (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role))
             FROM (SELECT user_id, role FROM conversations_member
                   WHERE conversation_id = v.id AND active ORDER BY id LIMIT {MEMBERS_SHOWN}) shown

@@ -1,12 +1,8 @@
 """Conversations and their members, read-only for staff: every change needs its record, which only services queue."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
 
-from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.models import Conversation, Invitation, Member
 from klatsch.read_only_admin import ReadOnlyAdmin
 
 
@@ -17,15 +13,6 @@ class ConversationAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "title", "members__user__username")
     ordering = ("-created_at",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
-        active = Count("members", filter=Q(members__active=True))
-        return super().get_queryset(request).annotate(active_members=active)  # type: ignore[no-any-return]  # its stub is generic
-
-    @admin.display(description="members", ordering="active_members")
-    def member_count(self, conversation: Any) -> int:
-        count: int = conversation.active_members
-        return count
-
 
 @admin.register(Member)
 class MemberAdmin(ReadOnlyAdmin):
@@ -34,3 +21,12 @@ class MemberAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "conversation", "blocked_by")
     search_fields = ("=conversation__id", "user__username")
     ordering = ("-joined_at",)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ("user", "conversation", "inviter", "state", "version", "created_at", "changed_at")
+    list_filter = ("state", "created_at")
+    list_select_related = ("user", "conversation", "inviter")
+    search_fields = ("=conversation__id", "user__username", "inviter__username")
+    ordering = ("-created_at",)

@@ -1,4 +1,4 @@
-"""Caps on a person's conversations, and the rate limit on changes to groups.
+"""Caps on a person's conversations, blocks and invitations, and the rate limit on changes to groups.
 
 The person's row is locked while memberships are counted, so that no concurrent change exceeds the cap.
 """
@@ -14,6 +14,13 @@ from klatsch.core.bucket import Buckets, tokens_for
 from klatsch.core.errors import LimitReached, RateLimited
 from klatsch.core.metrics import CAPPED
 
+INVITED_BY_MOST: Final = 1_000
+"""The open invitations that one person has sent."""
+INVITED_MOST: Final = 200
+"""The open invitations that one person has received. Past it nobody can invite them before they answer some."""
+INVITED_PAIR_MOST: Final = 10
+"""The open invitations of one person to another. A single person can therefore not use up the cap above."""
+
 OWN_SHARE: Final = 5
 """A fifth of the cap is reserved for conversations that the person begins: others cannot fill it by adding them."""
 
@@ -28,15 +35,25 @@ _FULL: Final = """
 _BLOCKS: Final = "SELECT count(*) FROM conversations_member WHERE blocked_by_id = %s"
 
 
-def check_room(*, beginner: UUID | None, added: Collection[UUID] = ()) -> None:
+_INVITED_BY: Final = "SELECT count(*) FROM conversations_invitation WHERE inviter_id = %s AND state = 'open'"
+_INVITED: Final = """
+    SELECT u.username FROM accounts_user u
+    WHERE u.id = ANY(%s) AND (
+        (SELECT count(*) FROM conversations_invitation i WHERE i.user_id = u.id AND i.state = 'open') >= %s
+        OR (SELECT count(*) FROM conversations_invitation i
+            WHERE i.inviter_id = %s AND i.user_id = u.id AND i.state = 'open') >= %s)
+    ORDER BY u.username LIMIT 1"""
+
+
+def check_room(*, beginner: UUID | None, added: Collection[UUID] = (), invited: Collection[UUID] = ()) -> None:
     """Raises LimitReached when `beginner` or one of the `added` people is in too many conversations already.
 
-    Locks the rows of all of them.
+    Locks the rows of all of them, and those of the `invited`, whom `check_invitations` counts afterwards.
     """
     most: int = settings.ENV["KLATSCH_CONVERSATIONS_PER_PERSON"]
     own = () if beginner is None else (beginner,)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [[*own, *added]])
+        cursor.execute(_LOCK, [[*own, *added, *invited]])
         if most and _find_full(cursor, own, most):
             raise _reached(f"You are in {most} conversations, which is the limit. Leave one first.")
         if most and (full := _find_full(cursor, added, most - most // OWN_SHARE)):
@@ -53,6 +70,23 @@ def check_block_room(person_id: UUID) -> None:
     if count >= most:
         CAPPED.labels("blocks").inc()
         raise LimitReached(f"You have blocked {most} people, which is the limit. Unblock somebody first.")
+
+
+def check_invitations(*, inviter: UUID, invited: Collection[UUID]) -> None:
+    """Raises LimitReached when these invitations would exceed the inviter's cap, or that of one of the `invited`.
+
+    Locks the rows of all of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [[inviter, *invited]])
+        cursor.execute(_INVITED_BY, [inviter])
+        [sent] = cursor.fetchone()
+        cursor.execute(_INVITED, [list(invited), INVITED_MOST, inviter, INVITED_PAIR_MOST])
+        full = cursor.fetchone()
+    if sent + len(invited) > INVITED_BY_MOST or full:
+        CAPPED.labels("invitations").inc()
+        whose = f"{full[0]} has" if full else "You have sent"
+        raise LimitReached(f"{whose} too many open invitations. Some must be answered or withdrawn first.")
 
 
 def check_changes(changes: Buckets, person_id: UUID, people: int, now_s: float) -> None:

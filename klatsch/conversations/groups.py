@@ -3,80 +3,131 @@
 An addition holds from its commit. A removal holds from its record, so it is answered when the record is in the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, When
-from django.db.models.functions import Lower
-from django.utils import timezone
 
-from klatsch.accounts.queries import Person, find_people
+from klatsch.conversations.blocks import check_not_blocked
 from klatsch.conversations.caps import check_room
-from klatsch.conversations.models import Conversation, Member
-from klatsch.conversations.queries import (
-    MemberView,
-    check_username,
-    no_such_conversation,
-    no_such_person,
-    place_of,
+from klatsch.conversations.group_rows import (
+    admit,
+    change_member,
+    check_room_in,
+    find_member,
+    find_named,
+    has_other_member,
+    has_other_owner,
+    lock_group,
+    record_change,
 )
-from klatsch.conversations.rights import check_may_add, check_may_remove, check_owns, check_role, check_title
+from klatsch.conversations.invitations import close_invitations, open_invitations
+from klatsch.conversations.models import Conversation, Invitation, Member
+from klatsch.conversations.queries import MemberView, no_such_person, place_of
+from klatsch.conversations.rights import (
+    check_description,
+    check_may_add,
+    check_may_describe,
+    check_may_remove,
+    check_owns,
+    check_role,
+    check_title,
+)
 from klatsch.conversations.services import promise_members
-from klatsch.core.errors import BadRequest, Conflict, Forbidden
+from klatsch.core.errors import BadRequest, Conflict
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
+from klatsch.records.invitations import Invitation as InvitationView
 
-MEMBERS_MOST: Final = 2_000
-"""The most people in one group. A change of it is one transaction, with one record for every 200 people."""
+Acquaintances = Callable[[UUID, Collection[UUID]], set[UUID]]
+"""Returns those of some people whom a person may add to groups. All others are invited instead."""
 
-_OWNER, _ADMIN, _MEMBER = Member.Role.OWNER, Member.Role.ADMIN, Member.Role.MEMBER
+_ROWS_AT_ONCE: Final = 1_000
+_OWNER, _ADMIN = Member.Role.OWNER, Member.Role.ADMIN
 
 
-def create_group(*, owner: tuple[UUID, str], title: str, usernames: Sequence[str], log: LogWriter) -> UUID:
-    """Creates a group of its owner and other people, and returns its id.
+def everybody(_adder: UUID, people: Collection[UUID]) -> set[UUID]:
+    """Returns all of them: nobody is invited, everybody is added."""
+    return set(people)
 
-    Raises BadRequest, and NotFound or LimitReached naming the person.
+
+def create_group(
+    *,
+    owner: tuple[UUID, str],
+    title: str,
+    usernames: Sequence[str],
+    log: LogWriter,
+    description: str = "",
+    acquaintances: Acquaintances = everybody,
+) -> UUID:
+    """Creates a group of its owner and other people, and returns its id. Invites those who are no acquaintances.
+
+    Raises BadRequest, and NotFound, Blocked or LimitReached naming the person.
     """
     check_title(title)
-    people = [person for person in _find_people(usernames) if person.id != owner[0]]
+    check_description(description)
+    people = [person for person in find_named(usernames) if person.id != owner[0]]
+    check_not_blocked(person_id=owner[0], people=people)
+    known = acquaintances(owner[0], [person.id for person in people])
+    added = [person for person in people if person.id in known]
+    invited = [person for person in people if person.id not in known]
     with transaction.atomic(durable=True):
-        check_room(beginner=owner[0], added=[person.id for person in people])
-        group = Conversation.objects.create(kind=Conversation.Kind.GROUP, title=title, member_count=1 + len(people))
+        check_room(beginner=owner[0], added=[one.id for one in added], invited=[one.id for one in invited])
+        group = Conversation.objects.create(
+            kind=Conversation.Kind.GROUP, title=title, description=description, member_count=1 + len(added)
+        )
         members = [(Member(conversation=group, user_id=owner[0], role=_OWNER), owner[1])]
-        members += [(Member(conversation=group, user_id=person.id), person.username) for person in people]
-        Member.objects.bulk_create(member for member, _ in members)
+        members += [(Member(conversation=group, user_id=person.id), person.username) for person in added]
+        Member.objects.bulk_create([member for member, _ in members], batch_size=_ROWS_AT_ONCE)
         promise_members(group, members)
+        open_invitations(group, owner, invited)
     outbox.relay_if_possible(lambda: log, place=place_of(group.pk))
     return group.pk
 
 
-def rename_group(*, actor_id: UUID, conversation_id: UUID, title: str, log: LogWriter) -> None:
-    """Changes a group's title. Only owners may."""
-    check_title(title)
+def update_group(
+    *, actor_id: UUID, conversation_id: UUID, log: LogWriter, title: str | None = None, description: str | None = None
+) -> None:
+    """Changes a group's title (owners may) or description (owners and admins may). None leaves one as it is."""
+    if title is not None:
+        check_title(title)
+    if description is not None:
+        check_description(description)
     with transaction.atomic(durable=True):
-        group, actor = _lock_group(conversation_id, actor_id)
-        check_owns(actor.role)
-        group.title = title
-        group.save(update_fields=["title"])
-        promise_members(group, ())
+        group, actor = lock_group(conversation_id, actor_id)
+        if title is not None:
+            check_owns(actor.role)
+        check_may_describe(actor.role)
+        before = (group.title, group.description)
+        group.title = group.title if title is None else title
+        group.description = group.description if description is None else description
+        if before != (group.title, group.description):
+            record_change(group)
     outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
 
 
-def add_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> MemberView:
-    """Adds a person to a group. They can read the whole history; an existing member keeps their role."""
+def add_member(
+    *, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter, acquaintances: Acquaintances = everybody
+) -> MemberView | InvitationView:
+    """Adds a person to a group, or invites a person who is no acquaintance of the actor.
+
+    An added person can read the whole history. An existing member keeps their role.
+    """
     with transaction.atomic(durable=True):
-        group, actor = _lock_group(conversation_id, actor_id)
+        group, actor = lock_group(conversation_id, actor_id)
         check_may_add(actor.role)
-        [person] = _find_people([username])
+        [person] = find_named([username])
         member = Member.objects.filter(conversation=group, user_id=person.id).first()
         if member is None or not member.active:
-            _check_room(group)
+            check_not_blocked(person_id=actor_id, people=[person])
+            if person.id not in acquaintances(actor_id, [person.id]):
+                [invitation] = open_invitations(group, (actor_id, actor.user.username), [person])
+                return invitation
+            check_room_in(group)
             check_room(beginner=None, added=[person.id])
-            member = _admit(group, person, member)
-            _count_members(group)
-            promise_members(group, [(member, person.username)])
+            member = admit(group, person, member)
+            close_invitations(group, Invitation.State.ACCEPTED, user_id=person.id)
     outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
     return MemberView(person.username, str(person.id), member.role, member.joined_at)
 
@@ -88,16 +139,17 @@ def remove_member(*, actor_id: UUID, conversation_id: UUID, username: str, log: 
     removal is committed but not yet in the log.
     """
     with transaction.atomic(durable=True):
-        group, actor = _lock_group(conversation_id, actor_id)
-        target = _find_member(group, username)
+        group, actor = lock_group(conversation_id, actor_id)
+        target = find_member(group, username)
         if target.pk == actor.pk:
             _check_may_leave(group, actor)
         else:
             check_may_remove(actor.role, target.role)
         if target.active:
-            _change(target, active=False)
-            _count_members(group)
-            promise_members(group, [(target, target.user.username)])
+            change_member(target, active=False)
+            record_change(group, [(target, target.user.username)], joined=-1)
+            if not group.member_count:
+                close_invitations(group, Invitation.State.WITHDRAWN)
     outbox.relay_records(log, place=place_of(conversation_id))
 
 
@@ -105,122 +157,62 @@ def change_role(*, actor_id: UUID, conversation_id: UUID, username: str, role: s
     """Makes a member an owner, an admin or a plain member. Only owners may, and at least one owner remains."""
     check_role(role)
     with transaction.atomic(durable=True):
-        group, actor = _lock_group(conversation_id, actor_id)
+        group, actor = lock_group(conversation_id, actor_id)
         check_owns(actor.role)
-        target = _find_member(group, username)
-        if not target.active:
-            raise no_such_person(username)
-        if target.role == _OWNER and role != _OWNER and not _other_owners(group, target):
+        target = _find_active(group, username)
+        if target.role == _OWNER and role != _OWNER and not has_other_owner(group, target):
             raise Conflict("A group needs an owner. Make another member an owner first.")
         if target.role != role:
-            _change(target, role=role)
-            promise_members(group, [(target, target.user.username)])
+            change_member(target, role=role)
+            record_change(group, [(target, target.user.username)])
     outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
     return MemberView(target.user.username, str(target.user_id), target.role, target.joined_at)
 
 
-def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> None:
-    """Removes all members, the actor included. Only owners may. Messages stay archived, but nobody can read them."""
+def transfer_group(*, actor_id: UUID, conversation_id: UUID, username: str, log: LogWriter) -> None:
+    """Makes a member an owner and the actor, an owner, an admin: in one transaction and one record."""
     with transaction.atomic(durable=True):
-        group, actor = _lock_group(conversation_id, actor_id)
+        group, actor = lock_group(conversation_id, actor_id)
+        check_owns(actor.role)
+        target = _find_active(group, username)
+        if target.pk == actor.pk:
+            raise BadRequest("You own this group already. Name another member.")
+        if not target.user.is_active:
+            raise no_such_person(username)
+        changed = [(actor, actor.user.username)]
+        change_member(actor, role=_ADMIN)
+        if target.role != _OWNER:
+            change_member(target, role=_OWNER)
+            changed.append((target, target.user.username))
+        record_change(group, changed)
+    outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
+
+
+def dissolve_group(*, actor_id: UUID, conversation_id: UUID, log: LogWriter) -> None:
+    """Removes all members, the actor included, and withdraws all invitations. Only owners may.
+
+    Messages stay archived, but nobody can read them.
+    """
+    with transaction.atomic(durable=True):
+        group, actor = lock_group(conversation_id, actor_id)
         check_owns(actor.role)
         members = list(Member.objects.filter(conversation=group, active=True).select_related("user"))
         for member in members:
             member.active = False
             member.version += 1
-        Member.objects.bulk_update(members, ["active", "version"])
-        _count_members(group)
-        promise_members(group, [(member, member.user.username) for member in members])
+        Member.objects.bulk_update(members, ["active", "version"], batch_size=_ROWS_AT_ONCE)
+        record_change(group, [(member, member.user.username) for member in members], joined=-len(members))
+        close_invitations(group, Invitation.State.WITHDRAWN)
     outbox.relay_records(log, place=place_of(conversation_id))
 
 
-def _lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Member]:
-    """Locks the group until the transaction ends, so that its records follow in the order of its changes."""
-    group = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
-    if group is not None and group.kind == Conversation.Kind.GROUP:
-        _ensure_owner(group)
-    actor = Member.objects.filter(conversation_id=conversation_id, user_id=actor_id, active=True).first()
-    if group is None or actor is None:
-        raise no_such_conversation()
-    if group.kind != Conversation.Kind.GROUP:
-        raise Forbidden("The members of a direct conversation cannot be changed.")
-    return group, actor
-
-
-def _ensure_owner(group: Conversation) -> None:
-    """Makes the longest-standing admin an owner, or else a plain member, when every owner was deactivated.
-
-    A deactivation cannot be refused and does not lock groups. Its groups are therefore repaired before their next
-    change.
-    """
-    members = Member.objects.filter(conversation=group, active=True, user__is_active=True)
-    if members.filter(role=_OWNER).exists():
-        return
-    heir = (
-        members.select_related("user").order_by(Case(When(role=_ADMIN, then=0), default=1), "joined_at", "pk").first()
-    )
-    if heir is not None:
-        _change(heir, role=_OWNER)
-        promise_members(group, [(heir, heir.user.username)])
-
-
 def _check_may_leave(group: Conversation, actor: Member) -> None:
-    if actor.role != _OWNER or _other_owners(group, actor):
-        return
-    if Member.objects.filter(conversation=group, active=True, user__is_active=True).exclude(pk=actor.pk).exists():
+    if actor.role == _OWNER and not has_other_owner(group, actor) and has_other_member(group, actor):
         raise Conflict("You are the last owner. Make another member an owner first, or delete the group.")
 
 
-def _check_room(group: Conversation) -> None:
-    if Member.objects.filter(conversation=group, active=True).count() >= MEMBERS_MOST:
-        raise Conflict(f"A group has at most {MEMBERS_MOST} members.")
-
-
-def _count_members(group: Conversation) -> None:
-    """Counts the members anew: older processes beside this one do not keep the number."""
-    group.member_count = Member.objects.filter(conversation=group, active=True).count()
-    group.save(update_fields=["member_count"])
-
-
-def _other_owners(group: Conversation, owner: Member) -> bool:
-    """Returns whether another person can act as an owner: a deactivated owner cannot."""
-    owners = Member.objects.filter(conversation=group, active=True, role=_OWNER, user__is_active=True)
-    return owners.exclude(pk=owner.pk).exists()
-
-
-def _find_people(usernames: Sequence[str]) -> list[Person]:
-    """Returns the active people of these names, each once, in order; raises NotFound naming the first unknown."""
-    if len(usernames) >= MEMBERS_MOST:
-        raise BadRequest(f"A group has at most {MEMBERS_MOST} members.")
-    for username in usernames:
-        check_username(username)
-    found = {person.username.lower(): person for person in find_people(usernames)}
-    for username in usernames:
-        if username.lower() not in found:
-            raise no_such_person(username)
-    return [found[name] for name in dict.fromkeys(username.lower() for username in usernames)]
-
-
-def _find_member(group: Conversation, username: str) -> Member:
-    """Returns a present or former member of the group; raises NotFound."""
-    check_username(username)
-    members = Member.objects.select_related("user").alias(folded=Lower("user__username"))
-    member = members.filter(conversation=group, folded=username.lower()).first()
-    if member is None:
+def _find_active(group: Conversation, username: str) -> Member:
+    target = find_member(group, username)
+    if not target.active:
         raise no_such_person(username)
-    return member
-
-
-def _admit(group: Conversation, person: Person, former: Member | None) -> Member:
-    if former is None:
-        return Member.objects.create(conversation=group, user_id=person.id)
-    _change(former, active=True, role=_MEMBER, joined_at=timezone.now())
-    return former
-
-
-def _change(member: Member, **values: object) -> None:
-    """Changes a row and its version, by which readers tell newer from older."""
-    for name, value in values.items():
-        setattr(member, name, value)
-    member.version += 1
-    member.save(update_fields=[*values, "version"])
+    return target

@@ -16,9 +16,12 @@ class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=6, choices=Kind)
     title = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
     # Updated whenever members change, with this row locked: every send asks for the number of recipients.
     member_count = models.PositiveIntegerField(db_default=2)
+    # Grows with every change of a group. It orders what records tell of title, description and number of members.
+    version = models.PositiveIntegerField(default=1, db_default=1)
 
     def __str__(self) -> str:
         return self.title or f"{self.kind} {self.pk}"
@@ -52,7 +55,52 @@ class Member(models.Model):
             models.Index(
                 fields=["blocked_by", "user"], condition=models.Q(blocked_by__isnull=False), name="blocks_of_user"
             ),
+            # What a change of a large group, and a view of it, read: its owners, and its first members.
+            models.Index(
+                fields=["conversation"], condition=models.Q(active=True, role="owner"), name="owners_of_group"
+            ),
+            models.Index(fields=["conversation", "id"], condition=models.Q(active=True), name="members_in_order"),
         )
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.conversation_id}"
+
+
+class Invitation(models.Model):
+    """An invitation of a person to a group, the only one of the two. `version` grows with every change of this row.
+
+    An accepted, declined, withdrawn or expired invitation can be opened again.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        DECLINED = "declined"
+        WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="invitations", db_index=False
+    )  # the constraint's index serves it
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="invitations", db_index=False
+    )
+    inviter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["conversation", "user"], name="invitation_once"),)
+        indexes = (
+            models.Index(fields=["user", "-created_at", "-id"], name="invitations_of_user"),
+            models.Index(
+                fields=["inviter", "user"], condition=models.Q(state="open"), name="open_invitations_by_inviter"
+            ),
+            models.Index(fields=["state", "changed_at"], name="invitations_to_sweep"),
+        )
+
+    def __str__(self) -> str:
+        return f"invitation of {self.user_id} to {self.conversation_id}"

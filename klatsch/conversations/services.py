@@ -134,9 +134,9 @@ def insert_direct(
 
 
 def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:
-    """Queues records of these rows (each with its username) and the title. Call it where they change.
+    """Queues records of these rows (each with its username) and of the conversation. Call it where they change.
 
-    Without members, the record tells the title only.
+    Without members, the record tells title and description only.
     """
     standings = [_membership(member, username) for member, username in members]
     for start in range(0, len(standings) or 1, RECORD_MEMBERS_MOST):
@@ -146,6 +146,8 @@ def promise_members(conversation: Conversation, members: Iterable[tuple[Member, 
             title=conversation.title,
             members=standings[start : start + RECORD_MEMBERS_MOST],
             member_count=conversation.member_count,
+            description=conversation.description,
+            version=conversation.version,
         )
         outbox.promise_record(
             key=MEMBERS.of(changed.conversation),

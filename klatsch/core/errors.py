@@ -98,7 +98,7 @@ class NotFound(KlatschError):
 class Gone(KlatschError):
     code = "gone"
     status = 410
-    means = "The message was deleted, for good."
+    means = "The message was deleted for good, or the invitation has ended."
 
 
 class Conflict(KlatschError):

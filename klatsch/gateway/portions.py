@@ -8,6 +8,7 @@ import msgspec
 from klatsch.archive.changes import ChangesPage
 from klatsch.eventlog.log import Record
 from klatsch.gateway.language import protocol
+from klatsch.records.invitations import Invitation
 
 T = TypeVar("T")
 _CHUNK_BYTES: Final = 65_536
@@ -42,3 +43,9 @@ def states_of(page: ChangesPage) -> Iterator[tuple[bytes | None, bytes]]:
     for message in page.messages:
         body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
         yield message.conversation.encode("ascii"), protocol.push_state(body)
+
+
+def invitation_states(invitations: Iterable[Invitation]) -> Iterator[bytes]:
+    """Yields the pushes of invitations as they are now."""
+    for invitation in invitations:
+        yield protocol.push_state(b'{"kind":"invitation",' + msgspec.json.encode(invitation)[1:])

@@ -8,11 +8,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Final, TypeVar
 from uuid import UUID
 
 from klatsch.archive.changes import Asked, ChangesPage, Found, Place, find_changes, read_page
+from klatsch.conversations.invitation_queries import list_states
 from klatsch.core.metrics import RESETS
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.partitions import partition_of
@@ -22,9 +24,10 @@ from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.portions import chunks, size_of, states_of
+from klatsch.gateway.portions import chunks, invitation_states, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.turns import slices
+from klatsch.records.invitations import Invitation
 from klatsch.records.keys import PERSON
 
 T = TypeVar("T")
@@ -128,7 +131,8 @@ class _Replay:
 
     async def _look(self, missing: set[int]) -> bool:
         begins = list(self.parts.feed.recent.begins)
-        found = await self._find(await self._asked(missing, begins), begins)
+        found = await self._find(await self._asked(missing, begins), begins, own=self._is_own(missing))
+        await self._tell_invitations(found.invitations)
         async for some in slices(found.too_many):
             self._lose((name.encode("ascii") for name in some), "too_far_behind")
         for name, messages in found.counts.items():
@@ -179,15 +183,29 @@ class _Replay:
                     asked.append(Asked(key.decode("ascii"), partition, since, begins[partition], left))
         return asked
 
-    async def _find(self, asked: list[Asked], begins: Sequence[int]) -> Found:
-        if not asked:
+    async def _find(self, asked: list[Asked], begins: Sequence[int], *, own: bool) -> Found:
+        """Finds the changes in these conversations and, with `own`, the invitations of the person."""
+        if not asked and not own:
             return Found(dict(enumerate(begins)))
         epoch, limits, user_id = self.parts.feed.epoch, self.parts.limits, UUID(self.person.user_id)
-        return await self._ask(
-            lambda: find_changes(
+
+        def find() -> Found:
+            found = find_changes(
                 user_id=user_id, epoch=epoch, asked=asked, each_most=limits.each_most, most=limits.most
             )
-        )
+            found.invitations = list_states(user_id) if own else []
+            return found
+
+        return await self._ask(find)
+
+    def _is_own(self, partitions: set[int]) -> bool:
+        """Returns whether one of these partitions has the records of the person's own affairs."""
+        return partition_of(PERSON.of(self.person.user_id), len(self.offsets)) in partitions
+
+    async def _tell_invitations(self, invitations: Sequence[Invitation]) -> None:
+        for chunk in chunks(invitation_states(invitations), len):
+            await self._drain()
+            await self.outbox.stream([protocol.wire(push) for push in chunk])
 
     async def _read(self, asked: list[Asked], after: Place) -> ChangesPage:
         epoch, user_id = self.parts.feed.epoch, UUID(self.person.user_id)
@@ -285,6 +303,8 @@ class _Replay:
                 self.offsets[partition] = recent.begins[partition]
             async for some in slices(list(self.person.access)):
                 self._lose((key for key in some if partition_of(key, partitions) in missing), why)
+            if self._is_own(missing):  # no reset names them, so that they are read once more
+                await self._tell_invitations(await self._ask(partial(list_states, UUID(self.person.user_id))))
 
     def _lose(self, keys: Iterable[bytes], why: str) -> None:
         for key in keys:

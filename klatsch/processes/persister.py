@@ -8,6 +8,8 @@ import structlog
 from django.conf import settings
 from prometheus_client import REGISTRY
 
+from klatsch.conversations.group_rows import repair_counts
+from klatsch.conversations.invitations import sweep_invitations
 from klatsch.core.failures import end_on_uncaught
 from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaTail
 from klatsch.eventlog.log import LogError
@@ -20,6 +22,8 @@ from klatsch.processes import wiring
 _log = structlog.get_logger(__name__)
 _DRAIN_S = 5.0
 _SCRAPE_S = 2.0
+_HOURLY = (sweep_invitations,)
+_DAILY = (repair_counts,)
 
 
 def run(*, metrics_host: str, metrics_port: int) -> None:
@@ -34,7 +38,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     epoch = wiring.known_log()
     tail = wiring.log_tail(epoch.partitions)
     writer = wiring.log_writer(tail, epoch.partitions)
-    relay = threading.Thread(target=run_relay, args=(writer, stopping), name="relay", daemon=True)
+    relay = threading.Thread(target=run_relay, args=(writer, stopping, _HOURLY, _DAILY), name="relay", daemon=True)
     relay.start()
     worker = Worker(
         lambda: wiring.connect_archive("persister"), epoch.epoch, stopping, wiring.clock_ms, lambda: _oldest(tail)

@@ -8,6 +8,7 @@ import msgspec
 from klatsch.core.ids import direct_conversation_id, message_id
 from klatsch.records.changes import MessageDeleted, MessageEdited, MessagePinned, ReactionChanged
 from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, Check, make_header
+from klatsch.records.invitations import InvitationChanged
 from klatsch.records.markers import MarkerMoved, marker_header
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
@@ -62,6 +63,22 @@ MEMBERS: Final = MembersChanged(
     title="Tea",
     members=[Membership(user="bob", user_id=str(BOB), active=True, role="member", version=1)],
     member_count=3,
+    description="Every day at four.",
+    version=4,
+)
+INVITED: Final = InvitationChanged(
+    id="1a000000-0000-4000-8000-000000000001",
+    conversation=MEMBERS.conversation,
+    title=MEMBERS.title,
+    description="Every day at four.",
+    member_count=3,
+    user="ana",
+    user_id=str(ANA),
+    invited_by="bob",
+    state="open",
+    created_at=NOW,
+    expires_at="2026-12-23T20:00:00.000Z",
+    version=1,
 )
 ENDED: Final = UserChanged(user="ana", user_id=str(ANA), what="ended", credentials=[credential_digest("a session")])
 TYPING: Final = TypingSignal(conversation=str(_CONVERSATION), user="bob", user_id=str(BOB), on=True)

@@ -38,7 +38,8 @@ from klatsch.records.header import (
     TARGET,
     WHOLE_MESSAGE,
 )
-from klatsch.records.keys import CONVERSATION, CONVERSATION_KEY_LENGTH, MEMBERS, PERSON, KeyForm
+from klatsch.records.invitations import InvitationChanged
+from klatsch.records.keys import CONVERSATION, CONVERSATION_KEY_LENGTH, INVITATIONS, MEMBERS, PERSON, KeyForm
 from klatsch.records.markers import DELIVERED, READ, MarkerMoved, place_bytes
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
@@ -61,6 +62,8 @@ class Judging(Enum):
     """Changes a conversation's members. A person's highest version counts."""
     CREDENTIALS = auto()
     """Ends a person's credentials. PostgreSQL knew before the log did."""
+    PERSONAL = auto()
+    """Concerns one person, the only one who gets it. PostgreSQL knew before the log did."""
 
 
 class Storing(Enum):
@@ -359,6 +362,15 @@ USER_CHANGED: Final = RecordKind(
     judging=Judging.CREDENTIALS,
     storing=Storing.NOTHING,
 )
+INVITATION_CHANGED: Final = RecordKind(
+    struct=InvitationChanged,
+    title="An invitation is new or has ended",
+    example=examples.INVITED,
+    key=INVITATIONS,
+    judging=Judging.PERSONAL,
+    push=Push("You are invited to a group, or an invitation of yours has ended. The highest version counts."),
+    storing=Storing.NOTHING,
+)
 
 KINDS: Final = Kinds(
     MESSAGE,
@@ -370,4 +382,5 @@ KINDS: Final = Kinds(
     MARKER_MOVED,
     MEMBERS_CHANGED,
     USER_CHANGED,
+    INVITATION_CHANGED,
 )

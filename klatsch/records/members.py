@@ -27,7 +27,8 @@ class Membership(msgspec.Struct, frozen=True):
 class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
     """A change of a conversation's members. People whom it does not name stay as they are.
 
-    `member_count` is the number of members after the change; older records have none.
+    `member_count` is the number of members after the change. `version` grows with every change of a group: title,
+    description and `member_count` of a lower one are outdated. Older records lack these three fields.
     """
 
     conversation: Uuid
@@ -35,4 +36,6 @@ class MembersChanged(msgspec.Struct, frozen=True, tag_field="t", tag="members"):
     title: str
     members: list[Membership]
     member_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    description: str | None = None
+    version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] | None = None
     v: Literal[1] = 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from klatsch.conversations.groups import MEMBERS_MOST
+from klatsch.conversations.group_rows import MEMBERS_MOST
 from tests.integration.chat import Chat, read_pages
 from tests.integration.people import problem
 
@@ -33,8 +33,10 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
 
     assert made.status_code == 201
     view = made.json()
+    assert view.pop("invited") == []
     assert view.keys() == {
-        "id", "kind", "title", "members", "member_count", "last_message", "muted_until", "unread", "updated_at",
+        "id", "kind", "title", "description", "version", "members", "member_count", "last_message", "muted_until",
+        "unread", "updated_at",
     }  # fmt: skip
     assert (view["kind"], view["title"], view["unread"], view["last_message"]) == ("group", "Tea ☕", None, None)
     assert [(member["user"], member["role"]) for member in view["members"]] == [("ana", "owner"), ("bob", "member")]
@@ -52,7 +54,9 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
         ({"title": "x" * 201}, "title"),
         ({"title": "Tea", "members": "bob"}, "members"),
         ({"title": "Tea", "members": [7]}, "members.0"),
-        ({"title": "Tea", "members": [1] * 2_000}, "members"),
+        ({"title": "Tea", "members": [1] * MEMBERS_MOST}, "members"),
+        ({"title": "Tea", "description": "x" * 501}, "description"),
+        ({"title": "Tea", "description": " \n "}, "description"),
     ],
 )
 def test_what_is_wrong_with_a_group_is_said_by_field(chat: Chat, body: Any, field: str) -> None:
@@ -95,6 +99,44 @@ def test_the_owner_renames_the_group_and_others_may_not(chat: Chat, tea: str) ->
     assert (renamed.status_code, renamed.json()["title"]) == (200, "Coffee")
     assert problem(chat.ask("bob", "PATCH", f"conversations/{tea}", {"title": "Mine"})) == (403, "forbidden")
     assert problem(chat.ask("zoe", "PATCH", f"conversations/{tea}", {"title": "Mine"})) == (404, "not_found")
+
+
+def test_owners_and_admins_describe_the_group_and_what_is_not_named_stays(chat: Chat, tea: str) -> None:
+    path = f"conversations/{tea}"
+    assert problem(chat.ask("bob", "PATCH", path, {"description": "Mine"})) == (403, "forbidden")
+    chat.ask("ana", "PATCH", f"{path}/members/bob", {"role": "admin"})
+
+    described = chat.ask("bob", "PATCH", path, {"description": "Every day\nat four"})
+    assert (described.status_code, described.json()["description"]) == (200, "Every day\nat four")
+    assert described.json()["title"] == "Tea"
+    assert problem(chat.ask("bob", "PATCH", path, {"title": "Mine", "description": "Mine"})) == (403, "forbidden")
+    both = chat.ask("ana", "PATCH", path, {"title": "Coffee", "description": ""}).json()
+    assert (both["title"], both["description"]) == ("Coffee", "")
+    assert both["version"] == described.json()["version"] + 1
+    assert chat.ask("ana", "PATCH", path, {}).json() == both
+
+
+@pytest.mark.parametrize("description", ["x" * 501, " \n ", "a\0b", "a\x07b", 7])
+def test_a_description_is_empty_or_visible_text_of_at_most_500_characters(
+    chat: Chat, tea: str, description: Any
+) -> None:
+    answer = chat.ask("ana", "PATCH", f"conversations/{tea}", {"description": description})
+
+    assert problem(answer) == (400, "bad_request")
+    assert [error["field"] for error in answer.json()["errors"]] == ["description"]
+
+
+def test_a_group_is_transferred_by_its_owner_to_a_member(chat: Chat, tea: str) -> None:
+    path = f"conversations/{tea}/transfer"
+    assert problem(chat.ask("bob", "POST", path, {"username": "bob"})) == (403, "forbidden")
+    assert problem(chat.ask("zoe", "POST", path, {"username": "zoe"})) == (404, "not_found")
+    assert problem(chat.ask("ana", "POST", path, {"username": "zoe"})) == (404, "not_found")
+    assert problem(chat.ask("ana", "POST", path, {"username": "ana"})) == (400, "bad_request")
+
+    transferred = chat.ask("ana", "POST", path, {"username": "BOB"})
+    assert transferred.status_code == 200
+    assert members_of(chat, tea) == {"ana": "admin", "bob": "owner"}
+    assert problem(chat.ask("ana", "POST", path, {"username": "bob"})) == (403, "forbidden")
 
 
 def test_the_owner_dissolves_the_group_for_everybody(chat: Chat, tea: str) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from uuid import UUID
 
+import msgspec
 import pytest
 from django.db import connection
 
 from klatsch.accounts.models import User
-from klatsch.conversations import groups, queries
+from klatsch.conversations import group_rows, groups, queries
+from klatsch.conversations.group_rows import MEMBERS_MOST, repair_counts
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
@@ -49,7 +51,7 @@ class Group:
         groups.remove_member(actor_id=self[actor].pk, conversation_id=self.id, username=name, log=self.log)
 
     def rename(self, actor: str, title: str) -> None:
-        groups.rename_group(actor_id=self[actor].pk, conversation_id=self.id, title=title, log=self.log)
+        groups.update_group(actor_id=self[actor].pk, conversation_id=self.id, title=title, log=self.log)
 
     def dissolve(self, actor: str) -> None:
         groups.dissolve_group(actor_id=self[actor].pk, conversation_id=self.id, log=self.log)
@@ -144,7 +146,7 @@ def test_strangers_and_removed_people_get_the_same_answer_as_for_a_group_that_do
     details = set()
     for actor, conversation_id in (("zoe", group.id), ("mia", group.id), ("olga", UUID(int=1))):
         with pytest.raises(NotFound) as refusal:
-            groups.rename_group(actor_id=group[actor].pk, conversation_id=conversation_id, title="Mine", log=group.log)
+            groups.update_group(actor_id=group[actor].pk, conversation_id=conversation_id, title="Mine", log=group.log)
         details.add(refusal.value.detail)
 
     assert len(details) == 1
@@ -217,7 +219,13 @@ def test_a_new_title_is_told_without_naming_members(group: Group) -> None:
     group.rename("olga", "Coffee")
 
     assert group.records()[-1] == MembersChanged(
-        conversation=str(group.id), kind="group", title="Coffee", members=[], member_count=6
+        conversation=str(group.id),
+        kind="group",
+        title="Coffee",
+        members=[],
+        member_count=6,
+        description="",
+        version=5,
     )
 
 
@@ -283,6 +291,68 @@ def test_a_change_that_fails_promises_no_record(group: Group) -> None:
         assert cursor.fetchone() == (0,)
 
     assert len(group.records()) == before
+
+
+def test_a_description_is_told_to_everybody_and_emptied_again(group: Group) -> None:
+    for description in ("Every day\nat four", ""):
+        groups.update_group(actor_id=group["adam"].pk, conversation_id=group.id, description=description, log=group.log)
+        assert (group.records()[-1].title, group.records()[-1].description) == ("Tea", description)
+        assert group.records()[-1].members == []
+
+
+def test_the_version_of_a_group_grows_with_every_record_of_it(group: Group) -> None:
+    group.rename("olga", "Coffee")
+    group.remove("olga", "mia")
+    group.add("olga", "mia")
+
+    assert [record.version for record in group.records()] == [1, 2, 3, 4, 5, 6, 7]
+    assert Conversation.objects.get(pk=group.id).version == 7
+
+
+def test_a_record_of_before_without_description_and_version_is_still_read() -> None:
+    old = msgspec.convert(
+        {"t": "members", "conversation": str(UUID(int=1)), "kind": "group", "title": "Tea", "members": [], "v": 1},
+        MembersChanged,
+    )
+    assert (old.description, old.version, old.member_count) == (None, None, None)
+
+
+def test_a_transfer_is_one_record_of_both(group: Group) -> None:
+    before = len(group.records())
+    groups.transfer_group(actor_id=group["olga"].pk, conversation_id=group.id, username="mia", log=group.log)
+
+    [record] = group.records()[before:]
+    assert [(one.user, one.role, one.version) for one in record.members] == [("olga", "admin", 2), ("mia", "owner", 2)]
+
+
+def test_a_group_is_transferred_to_nobody_who_was_removed_or_deactivated(group: Group) -> None:
+    group.remove("olga", "mia")
+    deactivate(group["max"])
+    for name in ("mia", "max"):
+        with pytest.raises(NotFound):
+            groups.transfer_group(actor_id=group["olga"].pk, conversation_id=group.id, username=name, log=group.log)
+    assert group.member("olga").role == "owner"
+
+
+def test_a_number_of_members_that_an_old_process_left_wrong_is_counted_anew(group: Group) -> None:
+    Conversation.objects.filter(pk=group.id).update(member_count=1)
+    group.remove("olga", "max")
+    assert Conversation.objects.get(pk=group.id).member_count == 5
+
+    Conversation.objects.filter(pk=group.id).update(member_count=MEMBERS_MOST)
+    group.add("olga", "max")
+    assert Conversation.objects.get(pk=group.id).member_count == 6
+
+    Conversation.objects.filter(pk=group.id).update(member_count=9)
+    assert repair_counts() == 1
+    assert Conversation.objects.get(pk=group.id).member_count == 6
+    assert repair_counts() == 0
+
+
+def test_a_full_group_takes_nobody_more(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_rows, "MEMBERS_MOST", 6)
+    with pytest.raises(Conflict):
+        group.add("olga", "zoe")
 
 
 def deactivate(person: User) -> None:

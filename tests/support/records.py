@@ -14,7 +14,8 @@ from klatsch.eventlog.memory import MemoryLog
 from klatsch.eventlog.partitions import partition_of
 from klatsch.records.decoding import decode
 from klatsch.records.header import NEW_MESSAGE, WHOLE_MESSAGE, make_header
-from klatsch.records.keys import MEMBERS, PERSON
+from klatsch.records.invitations import InvitationChanged, InvitationState
+from klatsch.records.keys import INVITATIONS, MEMBERS, PERSON
 from klatsch.records.markers import MarkerMoved, marker_header
 from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
@@ -129,6 +130,25 @@ def marked(person: Somebody, *, conversation: UUID = TEA, own_only: bool = False
     fields: dict[str, Any] = says
     event = MarkerMoved(conversation=str(conversation), user=person.name, user_id=person.user_id, **fields)
     return Entry(event.conversation.encode(), encode(event), marker_header(event, own_only=own_only))
+
+
+def invited(person: Somebody, version: int = 1, *, state: InvitationState = "open", inviter: Somebody = BOB) -> Entry:
+    """The entry that tells of an invitation to TEA."""
+    event = InvitationChanged(
+        id=str(UUID(int=person.id.int ^ TEA.int)),
+        conversation=str(TEA),
+        title="Tea",
+        description="",
+        member_count=2,
+        user=person.name,
+        user_id=person.user_id,
+        invited_by=inviter.name,
+        state=state,
+        created_at=timestamp(NOW_MS),
+        expires_at=timestamp(NOW_MS + 1),
+        version=version,
+    )
+    return Entry(INVITATIONS.of(event.user_id), encode(event), place=PERSON.of(event.user_id))
 
 
 def ended(person: Somebody, *credentials: str) -> Entry:

@@ -34,6 +34,7 @@ os.environ |= {
     "KLATSCH_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     "KLATSCH_ORIGINS": "http://localhost:8000,http://testserver",
     "KLATSCH_INSECURE_COOKIES": "1",
+    "KLATSCH_INVITE_STRANGERS": "0",  # most tests need groups of people who have never met
     "KLATSCH_LOG_LEVEL": "WARNING",
 }
 

@@ -246,7 +246,7 @@ async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_lo
     for number in range(40):
         say(parts, message(in_group(BOB), f"text {number}"))
     await client.sign_in()
-    parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3
+    parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3 + [[]]
     await client.catch_up()
     frames = client.read()
 

@@ -87,6 +87,7 @@ class Feed:
             Judging.MARKER: self._apply_marker,
             Judging.STANDINGS: self._apply_standings,
             Judging.CREDENTIALS: self._apply_credentials,
+            Judging.PERSONAL: self._apply_personal,
         }
 
     def apply(self, records: Sequence[Record]) -> None:
@@ -296,6 +297,15 @@ class Feed:
         if event.read_receipts is not None and self._markers is not None:
             self._markers.learn_receipts(event.user_id, is_shown=event.read_receipts)
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
+
+    def _apply_personal(self, record: Record, kind: RecordKind) -> None:
+        event = self._decode(record, kind)
+        if event is None:
+            return
+        self.recent.add(PERSON.of(event.user_id), record)
+        person = self._hub.people.get(event.user_id)
+        if person is not None:
+            _push_to((person,), self._frame(record, kind))
 
     def _decode(self, record: Record, kind: RecordKind) -> Any:
         """Returns the record's value if the persister would accept a record of that kind; else None."""

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from klatsch.archive.message_view import Counts, MessageView, Names, Reactions, ReplyPreview
 from klatsch.core.errors import ERRORS, NotAuthenticated
 from klatsch.eventlog.places import PositionText, ResumeTokenText
+from klatsch.records.invitations import Invitation
 from klatsch.records.members import Role
 from klatsch.records.values import Time, Uuid
 
@@ -171,10 +172,14 @@ class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="member
     members: list[ArchivedMember]
 
 
-class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
-    """A replay from the archive: the current state of a message or of members, to upsert. It has no `pos`."""
+class ArchivedInvitation(Invitation, frozen=True, kw_only=True, tag_field="kind", tag="invitation"):
+    """An invitation of yours as it is now. Of two with one id, the higher version counts."""
 
-    d: ArchivedMessage | ArchivedMembers
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """A replay: the current state of a message, of members or of an invitation, to upsert. It has no `pos`."""
+
+    d: ArchivedMessage | ArchivedMembers | ArchivedInvitation
 
 
 class TypingBody(msgspec.Struct, frozen=True):

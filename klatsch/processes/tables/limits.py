@@ -6,9 +6,10 @@ from klatsch.accounts.texts import USERNAME_CHARACTERS_MOST
 from klatsch.api.pages import ROWS_MOST
 from klatsch.api.users import PEOPLE_MOST
 from klatsch.archive.overview import MEMBERS_SHOWN
-from klatsch.conversations.caps import OWN_SHARE
-from klatsch.conversations.groups import MEMBERS_MOST
-from klatsch.conversations.rights import TITLE_MOST
+from klatsch.conversations.caps import INVITED_BY_MOST, INVITED_MOST, INVITED_PAIR_MOST, OWN_SHARE
+from klatsch.conversations.group_rows import MEMBERS_MOST
+from klatsch.conversations.invitation_queries import INVITATION_DAYS
+from klatsch.conversations.rights import DESCRIPTION_MOST, TITLE_MOST
 from klatsch.conversations.services import RECORD_MEMBERS_MOST
 from klatsch.core.bucket import PEOPLE_A_TOKEN
 from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, HEAD_S, REQUESTS_A_THREAD
@@ -60,6 +61,7 @@ def _texts() -> tuple[tuple[str, str], ...]:
             f"within {FRESH_WINDOW_MS // 1000} s of the server's clock",
         ),
         ("title of a group", f"1 to {TITLE_MOST} characters, one line"),
+        ("description of a group", f"{DESCRIPTION_MOST} characters, one or more lines; may be empty"),
         (
             "username",
             (
@@ -162,6 +164,14 @@ def _people() -> tuple[tuple[str, str], ...]:
 def _groups() -> tuple[tuple[str, str], ...]:
     return (
         ("members of a group", f"{MEMBERS_MOST:,}"),
+        (
+            "open invitations",
+            (
+                f"{INVITED_BY_MOST:,} that a person has sent, {INVITED_MOST} that a person has received, "
+                f"{INVITED_PAIR_MOST} of one person to another; else 409 `limit_reached`"
+            ),
+        ),
+        ("an invitation without an answer", f"expires after {INVITATION_DAYS} days"),
         ("members that a conversation shows", f"the first {MEMBERS_SHOWN}; `…/members` lists all"),
         ("people of one push `members`", f"{RECORD_MEMBERS_MOST}; a larger change comes in several"),
         (

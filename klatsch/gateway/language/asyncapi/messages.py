@@ -82,7 +82,7 @@ _SIGNS: Final[tuple[Spoken, ...]] = (
     Spoken(
         "state",
         "server",
-        "Current state of a message or of members",
+        "Current state of a message, of members or of an invitation",
         frames.State,
         {"t": "state", "d": _STATE},
     ),

@@ -1,0 +1,213 @@
+"""Invitations to groups: of people whom nobody may add without asking them (decisions/0037).
+
+An invitation is one row for a group and a person. Each change raises its version and queues a record, which the invited
+person alone gets. The group's row is locked first, so that invitations and memberships change in one order.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from klatsch.accounts.queries import Person
+from klatsch.conversations.blocks import check_not_blocked
+from klatsch.conversations.caps import check_invitations, check_room
+from klatsch.conversations.group_rows import admit, check_room_in, find_named, lock_conversation, lock_group
+from klatsch.conversations.invitation_queries import INVITATION_DAYS, invitation_of, no_such_invitation
+from klatsch.conversations.models import Conversation, Invitation, Member
+from klatsch.conversations.queries import place_of
+from klatsch.conversations.rights import check_may_add
+from klatsch.core.errors import Conflict, Gone
+from klatsch.eventlog import outbox
+from klatsch.eventlog.log import LogWriter
+from klatsch.records import invitations as records
+from klatsch.records.keys import INVITATIONS, PERSON
+from klatsch.records.values import encode
+
+SWEPT_AT_ONCE: Final = 500
+_State = Invitation.State
+
+
+def invite_person(*, actor_id: UUID, conversation_id: UUID, username: str) -> records.Invitation:
+    """Invites a person to a group, known to the actor or not. Owners and admins may. An open invitation stays as it is.
+
+    Raises NotFound, Forbidden, Blocked, LimitReached, and Conflict when the person is a member or has declined.
+    """
+    with transaction.atomic(durable=True):
+        group, actor = lock_group(conversation_id, actor_id)
+        check_may_add(actor.role)
+        [person] = find_named([username])
+        check_not_blocked(person_id=actor_id, people=[person])
+        if Member.objects.filter(conversation=group, user_id=person.id, active=True).exists():
+            raise Conflict(f"{person.username} is a member of this group already.")
+        [invitation] = open_invitations(group, (actor_id, actor.user.username), [person])
+    return invitation
+
+
+def accept_invitation(*, person: tuple[UUID, str], invitation_id: UUID, log: LogWriter) -> records.Invitation:
+    """Makes an invited person a member of the group. Repeating it is harmless, even when they were added otherwise.
+
+    Raises NotFound, Gone when the invitation has ended, Conflict when they declined it or the group is full, and
+    LimitReached when they are in too many conversations.
+    """
+    with transaction.atomic(durable=True):
+        group, invitation = _lock_invitation(invitation_id, person[0])
+        member = Member.objects.filter(conversation=group, user_id=person[0]).first()
+        if member is None or not member.active:
+            _check_open(group, invitation)
+            check_room_in(group)
+            check_room(beginner=person[0])
+            admit(group, Person(*person), member)
+        if invitation.state == _State.OPEN:
+            _close([invitation], group, _State.ACCEPTED)
+    outbox.relay_if_possible(lambda: log, place=place_of(group.pk))
+    return invitation_of(invitation, group)
+
+
+def decline_invitation(*, person_id: UUID, invitation_id: UUID) -> records.Invitation:
+    """Declines an invitation. Repeating it is harmless. Raises NotFound, Gone, and Conflict when it was accepted."""
+    with transaction.atomic(durable=True):
+        group, invitation = _lock_invitation(invitation_id, person_id)
+        if invitation.state == _State.ACCEPTED:
+            raise Conflict("You have accepted this invitation. Leave the group instead.")
+        if invitation.state != _State.DECLINED:
+            _check_open(group, invitation)
+            _close([invitation], group, _State.DECLINED)
+    return invitation_of(invitation, group)
+
+
+def withdraw_invitation(*, actor_id: UUID, invitation_id: UUID) -> None:
+    """Withdraws an open invitation: the inviter, and the group's owners and admins may. Repeating it is harmless.
+
+    Raises NotFound for everybody else, and Conflict when the invitation was accepted.
+    """
+    with transaction.atomic(durable=True):
+        group, invitation = _lock_invitation(invitation_id, None)
+        managers = Member.objects.filter(conversation=group, active=True, role__in=["owner", "admin"])
+        if invitation.inviter_id != actor_id and not managers.filter(user_id=actor_id).exists():
+            raise no_such_invitation()
+        if invitation.state == _State.ACCEPTED:
+            raise Conflict("This invitation was accepted. Remove the member instead.")
+        if invitation.state == _State.OPEN:
+            _close([invitation], group, _State.WITHDRAWN)
+
+
+def open_invitations(
+    group: Conversation, inviter: tuple[UUID, str], people: Sequence[Person]
+) -> list[records.Invitation]:
+    """Invites these people, in the present transaction, to a group whose row is locked or new.
+
+    Returns the invitations in the order of `people`; those that are open stay as they are. Raises LimitReached, and
+    Conflict when somebody has declined.
+    """
+    if not people:
+        return []
+    names, ids = {person.id: person for person in people}, [person.id for person in people]
+    there = {one.user_id: one for one in _with_names().filter(conversation=group, user_id__in=ids)}
+    wanted = [one for one in ids if one not in there or not _is_open(there[one])]
+    for invitation in there.values():
+        if invitation.state == _State.DECLINED and not _is_over(invitation):
+            raise Conflict(f"{names[invitation.user_id].username} has declined an invitation to this group.")
+    if wanted:
+        check_invitations(inviter=inviter[0], invited=wanted)
+    now = _now()
+    for user_id in wanted:
+        invitation = there.setdefault(user_id, Invitation(conversation=group, user_id=user_id, version=0))
+        invitation.state, invitation.inviter_id = _State.OPEN, inviter[0]
+        invitation.version, invitation.created_at, invitation.changed_at = invitation.version + 1, now, now
+    changed = [there[user_id] for user_id in wanted]
+    Invitation.objects.bulk_create([one for one in changed if one.version == 1])
+    Invitation.objects.bulk_update(
+        [one for one in changed if one.version > 1], ["state", "inviter", "version", "created_at", "changed_at"]
+    )
+    views = {
+        user_id: invitation_of(
+            one, group, (names[user_id].username, inviter[1] if user_id in wanted else one.inviter.username)
+        )
+        for user_id, one in there.items()
+    }
+    _promise_records(views[user_id] for user_id in wanted)
+    return [views[user_id] for user_id in ids]
+
+
+def close_invitations(group: Conversation, state: str, *, user_id: UUID | None = None) -> None:
+    """Ends the open invitations to a locked group, of one person or of all, in the present transaction."""
+    invitations = _with_names().filter(conversation=group, state=_State.OPEN)
+    _close(list(invitations if user_id is None else invitations.filter(user_id=user_id)), group, state)
+
+
+def sweep_invitations() -> int:
+    """Ends invitations that nobody answered in time, forgets old ones that have ended, and returns how many it ended.
+
+    Takes at most `SWEPT_AT_ONCE` of each, and leaves rows that somebody else is changing to the next sweep.
+    """
+    since = timezone.now() - timedelta(days=INVITATION_DAYS)
+    with transaction.atomic(durable=True):
+        old = _with_names().select_related("conversation").select_for_update(of=("self",), skip_locked=True)
+        over = list(old.filter(state=_State.OPEN, changed_at__lt=since)[:SWEPT_AT_ONCE])
+        for invitation in over:
+            _close([invitation], invitation.conversation, _State.EXPIRED)
+    ended = Invitation.objects.exclude(state=_State.OPEN).filter(changed_at__lt=since)
+    Invitation.objects.filter(pk__in=ended.values("pk")[:SWEPT_AT_ONCE]).delete()
+    return len(over)
+
+
+def _lock_invitation(invitation_id: UUID, person_id: UUID | None) -> tuple[Conversation, Invitation]:
+    """Locks the group and then the invitation; raises NotFound when it does not exist or is not the named person's."""
+    wanted = _with_names().filter(pk=invitation_id)
+    if person_id is not None:
+        wanted = wanted.filter(user_id=person_id)
+    conversation_id = wanted.values_list("conversation_id", flat=True).first()
+    group = None if conversation_id is None else lock_conversation(conversation_id)
+    invitation = None if group is None else wanted.select_for_update(of=("self",)).first()
+    if group is None or invitation is None:
+        raise no_such_invitation()
+    return group, invitation
+
+
+def _with_names() -> "QuerySet[Invitation]":
+    return Invitation.objects.select_related("user", "inviter")
+
+
+def _check_open(group: Conversation, invitation: Invitation) -> None:
+    if invitation.state == _State.DECLINED:
+        raise Conflict("You have declined this invitation.")
+    if not _is_open(invitation) or not group.member_count:
+        raise Gone("This invitation has ended.")
+
+
+def _is_open(invitation: Invitation) -> bool:
+    return invitation.state == _State.OPEN and not _is_over(invitation)
+
+
+def _is_over(invitation: Invitation) -> bool:
+    return invitation.changed_at < timezone.now() - timedelta(days=INVITATION_DAYS)
+
+
+def _close(invitations: Sequence[Invitation], group: Conversation, state: str) -> None:
+    """Ends these locked invitations to one group, and queues their records."""
+    if not invitations:
+        return
+    now = _now()
+    for invitation in invitations:
+        invitation.state, invitation.changed_at = state, now
+        invitation.version += 1
+    Invitation.objects.bulk_update(invitations, ["state", "changed_at", "version"])
+    _promise_records(invitation_of(invitation, group) for invitation in invitations)
+
+
+def _promise_records(invitations: Iterable[records.Invitation]) -> None:
+    for invitation in invitations:
+        record = records.InvitationChanged(**msgspec.structs.asdict(invitation))
+        outbox.promise_record(key=INVITATIONS.of(record.user_id), value=encode(record), place=PERSON.of(record.user_id))
+
+
+def _now() -> datetime:
+    """Returns the time in milliseconds, like a page's key: a key that is less exact than the order would skip rows."""
+    now = timezone.now()
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
