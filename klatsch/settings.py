@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "klatsch.conversations",
     "klatsch.archive",
     "klatsch.persister",
+    "klatsch.moderation",
     "klatsch.web",
 ]
 

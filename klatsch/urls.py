@@ -23,6 +23,7 @@ from klatsch.api import (
 from klatsch.api.async_docs import async_docs, async_schema
 from klatsch.api.documents import Schema
 from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
+from klatsch.moderation import rest as moderation
 from klatsch.web import pages
 
 handler400 = "klatsch.api.errors.bad_request"
@@ -41,6 +42,7 @@ _V1: list[Any] = [
     *muting.urlpatterns,
     *blocks.urlpatterns,
     *messages.urlpatterns,
+    *moderation.urlpatterns,
     *changes.urlpatterns,
 ]
 

@@ -198,6 +198,7 @@ _SENDS = (
         0,
         10**6,
     ),
+    Variable("KLATSCH_REPORTS_PER_HOUR", int, 30, "Reports of messages by one person (1/h).", 1, 10**6),
     Variable("KLATSCH_BLOCKS_PER_PERSON", int, 1_000, "People whom a person may block.", 1, 10**5),
     Variable(
         "KLATSCH_READ_RECEIPTS_MEMBERS",

@@ -38,12 +38,12 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     list_display = ("username", "email", "is_active", "is_staff", "date_joined", "last_login")
     list_filter = ("is_active", "awaits_email", "is_staff", "is_superuser", "date_joined")
     search_fields = ("username", "email")
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "suspended_at")
     fieldsets = (
         (None, {"fields": ("username", "email", "password")}),
         ("Profile", {"fields": ("display_name", "about")}),
         ("Rights", {"fields": ("is_active", "awaits_email", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        ("Dates", {"fields": ("last_login", "date_joined", "suspended_at")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "email", "usable_password", "password1", "password2")}),
@@ -64,7 +64,11 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             lock_person(obj.pk)
             # Saves only the fields that the form changed. Other fields were read before the lock, and the password may
             # be new.
-            obj.save(update_fields=set(form.changed_data) - _MANY_TO_MANY)
+            changed = set(form.changed_data) - _MANY_TO_MANY
+            if obj.is_active:
+                obj.suspended_at = None
+                changed.add("suspended_at")
+            obj.save(update_fields=changed)
             if "is_active" in form.changed_data and not obj.is_active:
                 revocation.promise_deactivated(obj)
 

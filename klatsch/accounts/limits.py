@@ -109,6 +109,11 @@ def count_reset(http: HttpRequest, email: str) -> None:
     )
 
 
+def count_report(person_id: UUID) -> None:
+    """Raises RateLimited after too many reports of messages by this person."""
+    _count([Try("report", _digest(str(person_id)), settings.ENV["KLATSCH_REPORTS_PER_HOUR"])], _HOUR_S)
+
+
 def client_network(http: HttpRequest) -> str:
     """Returns the request's client network: of the socket's peer, or as our own proxies (KLATSCH_TRUSTED_PROXIES) name
     it.

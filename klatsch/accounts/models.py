@@ -41,6 +41,7 @@ class User(AbstractUser):
     # Why a person is not active yet. A deactivated person does not await confirmation, so that no old link reactivates
     # them.
     awaits_email = models.BooleanField(default=False)
+    suspended_at = models.DateTimeField(null=True, editable=False)  # set while inactive by a moderator's decision
     first_name = None  # type: ignore[assignment]  # Django's documented way to drop an inherited field
     last_name = None  # type: ignore[assignment]  # dropped like first_name
 

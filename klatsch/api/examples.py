@@ -46,6 +46,7 @@ _GROUP: Final = {
     "unread": None,
 }
 _CREATED: Final = {"created_at": NOW, "last_used_at": NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
+_REPORT: Final = {"reason": "spam", "detail": "The tenth time today."}
 
 EXAMPLES: Final[Mapping[str, Any]] = {
     "Registration": {"username": "ana", "email": "ana@example.org", "password": _PASSWORD},
@@ -70,6 +71,8 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "InvitationBody": {"conversation": _GROUP["id"], "username": "ana"},
     "Invitation": {name: value for name, value in msgspec.to_builtins(INVITED).items() if name not in {"t", "v"}},
     "Block": {"user": "bob", "user_id": _BOB["id"], "blocked_at": NOW},
+    "ReportBody": _REPORT,
+    "Report": {"message": _MESSAGE["id"], **_REPORT},
     "MuteBody": {"until": _LATER},
     "Mute": {"muted_until": _LATER},
     "MemberBody": {"username": "bob"},

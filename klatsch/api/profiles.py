@@ -37,16 +37,17 @@ class _Visible(RegexValidator):
 
 
 _LINE = _Visible(LINE_OR_NOTHING, is_line, "Use one line of text with at least one visible character.")
-_TEXT = _Visible(
+TEXT = _Visible(
     TEXT_OR_NOTHING, is_text, "Use text without control characters and with at least one visible character."
 )
+"""Text of several lines with a visible character, or the empty text."""
 
 
 class ProfileChangeSerializer(serializers.Serializer[Any]):
     display_name = TextField(
         max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_LINE]
     )
-    about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_TEXT])
+    about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False, validators=[TEXT])
     read_receipts = serializers.BooleanField(
         required=False, help_text="With false, only your own devices are told how far you have read from now on."
     )

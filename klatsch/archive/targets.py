@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -88,6 +89,27 @@ def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
         cursor.execute(_FACTS, [messages, people])
         rows = [Facts(*row) for row in cursor.fetchall()]
     return {Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id)): facts for facts in rows}
+
+
+MODERATION: Final = UUID(int=0)
+"""The actor of moderators' deletions: never a member, so never removed, demoted or blocked. It names no moderator."""
+_FACTS_OF_ANY: Final = """
+    SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
+        (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
+        m.changed_epoch, m.changed_offset, NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[]
+    FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
+    WHERE m.id = %s"""
+
+
+def read_facts_of_any(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
+    """Returns the facts of those messages that exist, for MODERATION, without edits, pins and reactions."""
+    found: dict[Wanted, Facts] = {}
+    with connection.cursor() as cursor:
+        for one in wanted:
+            cursor.execute(_FACTS_OF_ANY, [str(MODERATION), uuid_text(one.message_id)])
+            if (row := cursor.fetchone()) is not None:
+                found[one] = Facts(*row)
+    return found
 
 
 class Own(NamedTuple):

@@ -1,6 +1,7 @@
 """apply_change: a blocking change of a message. The log's report gives its position, the archive its fate (D8, D18)."""
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,7 @@ import msgspec
 
 from klatsch.archive.histories import find_message
 from klatsch.archive.message_view import MessageView
-from klatsch.archive.targets import Facts, Fate, Wanted, find_fate, find_own, read_facts
+from klatsch.archive.targets import MODERATION, Facts, Fate, Wanted, find_fate, find_own, read_facts, read_facts_of_any
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotArchivedYet, NotFound, Unavailable
 from klatsch.core.ids import is_fresh, uuid_bytes
@@ -36,6 +37,7 @@ from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 from klatsch.records.judge import Verdict
 
 _LOOKS: Final = 2
+_Read = Callable[[Collection[Wanted]], dict[Wanted, Facts]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def apply_change(
     """
     epoch = route.progress.epoch
     at_ms = clock()
-    facts = _check(route, wanted)
+    facts = find_target(route, wanted)
     if not is_fresh(client_id, at_ms) and _is_known(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
@@ -83,7 +85,34 @@ def apply_change(
     return Applied(_expected(_read(facts), wish, str(position), timestamp(at_ms)), archived=False)
 
 
-def _check(route: Route, wanted: Wanted) -> Facts:
+def delete_as_moderator(*, route: Route, message_id: bytes, clock: Clock) -> None:
+    """Deletes any message, like its author could; blocks for at most about the deadlines of the route.
+
+    The record names no moderator. On return it is in the log. Repeating it is harmless. Raises NotFound, Unknown,
+    NotArchivedYet, Unavailable.
+    """
+    epoch = route.progress.epoch
+    at_ms = clock()
+    facts = find_target(route, Wanted(message_id, MODERATION.bytes), read_facts_of_any)
+    if facts.deleted:
+        return
+    slot = ReportSlot()
+    change_message(
+        log=route.log,
+        facts=facts,
+        wish=Delete(),
+        client_id=facts.message_id,  # so that two moderators make one change
+        epoch=epoch,
+        checked_at_ms=at_ms,
+        now_ms=clock(),
+        report=slot.take,
+        trace=current_trace(),
+    )
+    position = wait_for_report(slot, route.report_s, epoch)
+    route.progress.wait_for(position.partition, position.offset, route.archive_s)
+
+
+def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts:
     """Returns the message as it was when the archive had all that the log held at the call.
 
     Raises NotFound, NotArchivedYet, Unavailable.
@@ -96,7 +125,7 @@ def _check(route: Route, wanted: Wanted) -> Facts:
     waited: set[int] = set()
     with route.waits.enter(str(wanted.user_id)):
         for _ in range(_LOOKS + 1):
-            facts = read_facts([wanted]).get(wanted)
+            facts = read([wanted]).get(wanted)
             # A message that is not there may be too new for the archive, in any partition.
             needed = set(ends) if facts is None else {partition_of(facts.key, len(ends))}
             if needed <= waited:
@@ -151,6 +180,8 @@ def _refusal(fate: Fate, facts: Facts, wish: Wish) -> KlatschError:
 
 def _reason(now: Facts, wish: Wish) -> Verdict:
     """Returns the likely verdict on a change that does not count, by what is true now."""
+    if now.blocked:
+        return Verdict.BLOCKED
     if now.deleted:
         return Verdict.GONE
     if needs_role(wish, now) and now.role == "member":

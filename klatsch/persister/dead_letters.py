@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from klatsch.archive.models import DeadLetter, MembershipInterval
-from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
 from klatsch.eventlog.places import Position
@@ -52,7 +52,7 @@ def retry_dead_letter(pk: int) -> Retried:
     """Stores a dead letter's message at its own position, and queues a change record that tells so.
 
     Harmless when repeated. Raises NotFound, InvalidContent with the reason when it still cannot be stored, Conflict
-    when another message has its id by now, and NotAMember when its sender had been removed by then.
+    when another message has its id by now, and NotAMember or Blocked when its sender was not allowed to send it.
     """
     with transaction.atomic():
         letter = DeadLetter.objects.select_for_update().filter(pk=pk).first()
@@ -79,7 +79,7 @@ def _decode(letter: DeadLetter) -> MessageRow:
 
 
 def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
-    """Raises NotAMember for a message that was void when it was appended."""
+    """Raises NotAMember or Blocked for a message that was void when it was appended."""
     standing = (
         MembershipInterval.objects.filter(
             conversation_id=event.conversation, user_id=event.sender_id, epoch=letter.epoch, offset__lt=letter.offset
@@ -89,6 +89,8 @@ def _check_in_force(letter: DeadLetter, event: MessagePosted) -> None:
     )
     if standing is not None and not standing.active:
         raise NotAMember("Its sender had been removed from the conversation before it was appended.")
+    if standing is not None and standing.blocked:
+        raise Blocked("The other person had blocked its sender before it was appended.")
 
 
 def _store(letter: DeadLetter, row: MessageRow) -> None:

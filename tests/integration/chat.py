@@ -54,10 +54,10 @@ class Chat:
         user_id: UUID = self.people[username][0].pk
         return user_id
 
-    def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Somebody's request under /api/v1/; headers as `idempotency_key`."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
-        ports = Ports(
+    @property
+    def ports(self) -> Ports:
+        """What a request needs beside the database."""
+        return Ports(
             self.writer,
             MemoryTail(self.log),
             self,
@@ -67,13 +67,17 @@ class Chat:
             self.waits,
             self.marking,
         )
+
+    def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Somebody's request under /api/v1/; headers as `idempotency_key`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
         return Client().generic(
             method,
             path if path.startswith("http") else f"/api/v1/{path}",
             "" if body is None else body if isinstance(body, (str, bytes)) else json.dumps(body),
             content_type="application/json",
             headers=named,
-            **{"klatsch.ports": ports},  # type: ignore[arg-type]  # a WSGI environ may hold anything
+            **{"klatsch.ports": self.ports},  # type: ignore[arg-type]  # a WSGI environ may hold anything
         )
 
     def make_group(self, owner: str, *members: str) -> str:

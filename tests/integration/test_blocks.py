@@ -236,3 +236,18 @@ def test_who_has_blocked_somebody_is_found_in_one_statement(chat: Chat, django_a
     check_not_blocked(person_id=ana, people=[Person(bob, "bob")])
     with pytest.raises(Blocked, match="ana"):
         check_not_blocked(person_id=bob, people=[Person(zoe, "zoe"), Person(ana, "ana")])
+
+
+def test_a_blocked_person_changes_nothing_there_and_nothing_is_appended(chat: Chat) -> None:
+    own = write(chat, "bob", "ana").json()["id"]
+    theirs = write(chat, "ana", "bob").json()["id"]
+    block(chat, "ana", "bob")
+    size = sum(map(len, chat.log.records))
+    for method, path, body in (
+        ("PATCH", f"messages/{own}", {"content": "hi!"}),
+        ("DELETE", f"messages/{own}", None),
+        ("PUT", f"messages/{theirs}/reactions/👍", None),
+        ("PUT", f"messages/{theirs}/pin", None),
+    ):
+        assert problem(chat.ask("bob", method, path, body)) == (403, "blocked")
+    assert sum(map(len, chat.log.records)) == size

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from klatsch.accounts.models import User
 from klatsch.archive.models import ConversationState, DeadLetter, MembershipInterval, Message
 from klatsch.conversations.models import Conversation
-from klatsch.core.errors import Conflict, InvalidContent, NotAMember, NotFound
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, NotFound
 from klatsch.core.ids import direct_conversation_id, message_id, uuid_text
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.persister.dead_letters import retry_dead_letter
@@ -110,13 +110,19 @@ def test_what_still_cannot_be_stored_stays_a_dead_letter_with_nothing_promised(p
     assert (Message.objects.count(), ConversationState.objects.count(), OutboxEntry.objects.count()) == (0, 0, 0)
 
 
-def test_what_was_void_when_it_was_appended_stays_void(people: tuple[User, User]) -> None:
+@pytest.mark.parametrize(
+    ("standing", "error"),
+    [({"active": False}, NotAMember), ({"active": True, "blocked": True}, Blocked)],
+)
+def test_what_was_void_when_it_was_appended_stays_void(
+    people: tuple[User, User], standing: dict[str, bool], error: type[KlatschError]
+) -> None:
     letter = dead_letter(people)
     conversation = mend(people)
     MembershipInterval.objects.create(
-        conversation_id=conversation.pk, user_id=people[0].pk, version=2, active=False, epoch=1, partition=3, offset=5
+        conversation_id=conversation.pk, user_id=people[0].pk, version=2, epoch=1, partition=3, offset=5, **standing
     )
-    with pytest.raises(NotAMember):
+    with pytest.raises(error):
         retry_dead_letter(letter.pk)
 
 

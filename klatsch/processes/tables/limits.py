@@ -24,6 +24,7 @@ from klatsch.gateway.signals.typing import EVERY_S, PER_SECOND
 from klatsch.gateway.signals.typing import MEMBERS_MOST as TYPING_MEMBERS_MOST
 from klatsch.gateway.signals.watching import PUSH_EVERY_S, SHOWN_MOST
 from klatsch.gateway.socket import FRAGMENTS_MOST
+from klatsch.moderation.reporting import OPEN_MOST
 from klatsch.processes.tables.markdown import table
 from klatsch.processes.wiring import GROUP_CHANGES_PER_SECOND
 from klatsch.records.messages import CONTENT_MOST
@@ -153,6 +154,10 @@ def _people() -> tuple[tuple[str, str], ...]:
             ),
         ),
         ("people whom a person blocks", f"{_setting('KLATSCH_BLOCKS_PER_PERSON')}, else 409 `limit_reached`"),
+        (
+            "reports of messages by a person",
+            f"{_setting('KLATSCH_REPORTS_PER_HOUR', ' an hour')}, else 429; {OPEN_MOST} open, else 409 `limit_reached`",
+        ),
         ("old `client_id`s of a person that are looked up at once", f"{AT_ONCE_MOST}, else `unavailable`"),
         (
             "requests of a person that wait for the archive, or change a group, at once",
