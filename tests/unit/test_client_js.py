@@ -18,7 +18,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_test_of_the_javascript_client_passes() -> None:
     files = sorted(file.name for file in _FOLDER.glob("*.test.mjs"))
-    done = _run("--test", "--test-reporter=tap", "--test-timeout=20000", *files)
+    done = _run("--test", "--test-reporter=tap", "--test-timeout=40000", *files)
     failed = re.findall(r"^\s*not ok \d+ - (.+)$", done.stdout, re.MULTILINE)
     assert not failed, "\n".join([*failed, done.stdout, done.stderr])
     assert done.returncode == 0, done.stdout + done.stderr

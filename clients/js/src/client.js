@@ -13,22 +13,32 @@
  * `POST /api/v1/auth/ticket` for each socket.
  */
 
+import { Archive } from './archive.js';
 import { Connection } from './connection.js';
+import { DELTAS } from './deltas.js';
 import { ChatError } from './errors.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
 import { baseOf, checkToken, Rest } from './rest.js';
 import { Sends } from './sends.js';
+import { SHOWN, Signals } from './signals.js';
 
+export { applyDelta } from './deltas.js';
 export { ChatError } from './errors.js';
 export { comparePositions } from './known.js';
+export { View } from './view.js';
 
-const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'typing', 'reset', 'mark']);
+const PASSED_ON = new Set([
+  ...DELTAS, 'message', 'message_changed', 'state', 'members', 'marker', 'typing', 'presence', 'reset', 'mark',
+]);
 
 /**
- * A push of the server's as it came, or one of four of this module's:
+ * A push of the server's as it came, or one of this module's:
  * `sent`: a send's draft with `id`, `position` and `changed`, in the place of the `message` that the sender does not get;
- * `refused`: a send's draft with `code` and `detail`;
+ * `message_edited`, `message_deleted`, `reaction`, `pinned`, `marker`: also of one's own, in the place of those that the sender
+ * does not get (of one's own edit, `mentions` and `edited_at` are a guess); `applyDelta(message, event)` gives the message with it;
+ * `refused`: the draft of a send, a change or a mark, with `code`, `detail`, and `changed` where another edit came before;
+ * `presence` with `whole`: of all whom one watches;
  * `state` with `kind: 'message'`: also what is loaded after a `reset`; put it in the place of what has its id;
  * `loaded`: a conversation of a `reset` has come, to its beginning if `whole`.
  * @typedef {{t: string, d?: any, pos?: string, resume?: string}} ChatEvent
@@ -38,10 +48,14 @@ const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'ty
  * @typedef {object} State
  * @property {1} v
  * @property {import('./known.js').SavedKnown} known
- * @property {import('./sends.js').SavedSend[]} sends
+ * @property {import('./drafts.js').SavedSend[]} sends
  * @property {import('./loads.js').Load[]} loads
  * @property {ChatEvent[]} refused
+ * @property {Record<string, any[]>} [late]
  */
+
+/** @typedef {{id: string, position: string, conversation?: string}} Target a message, or what `send` has answered */
+/** @typedef {import('./view.js').View} View */
 
 /**
  * @typedef {object} Options
@@ -49,6 +63,7 @@ const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'ty
  * @property {string} [token]
  * @property {() => Promise<string | null>} [ticket]
  * @property {State} [state] what `save` answered
+ * @property {View} [view] kept up to date with the events that are given
  * @property {number} [window] sends that may wait for their answer at once; 1 keeps their order whatever fails
  * @property {number} [queue] events that may wait for the application
  * @property {number} [pages] of 100 messages, the newest of each conversation, that are loaded after a `reset`
@@ -66,6 +81,7 @@ const PASSED_ON = new Set(['message', 'message_changed', 'state', 'members', 'ty
 export class Chat {
   #queueMost;
   #isFull = false;
+  #isWhole = false; // whether this connection has sent its first mark
 
   /** @type {ChatEvent[]} */
   #queue;
@@ -81,9 +97,13 @@ export class Chat {
   #rest;
   #loads;
   #connection;
+  #signals = new Signals();
+
+  /** @type {View | undefined} */
+  #view;
 
   /** @param {Options} options */
-  constructor({ url, token, ticket, state, window = 64, queue = 1_000, pages = Infinity, ...platform }) {
+  constructor({ url, token, ticket, state, view, window = 64, queue = 1_000, pages = Infinity, ...platform }) {
     if (state && state.v !== 1) throw new TypeError('This state was saved by another version.');
     const base = baseOf(url);
     checkToken(token);
@@ -105,7 +125,12 @@ export class Chat {
     this.#sends = new Sends(window, state?.sends);
     const rest = (this.#rest = new Rest(base, token, fetch, warn));
     const ended = (/** @type {ChatError} */ error) => this.#end(error);
-    this.#loads = new Loads(rest, { pages, news: () => this.#news(), ended }, state?.loads);
+    this.#loads = new Loads(rest, { pages, news: () => this.#news(), ended }, state?.loads, state?.late);
+    /** What one may read of the archive. */
+    this.archive = new Archive(rest, view);
+    this.#view = view;
+    const now = () => new Date(this.#sends.ids.now()).toISOString();
+    view?.bind({ user: () => this.user, now, drafts: () => this.#sends.pending() });
     const address = new URL('ws', base);
     address.protocol = base.protocol.replace('http', 'ws');
     this.#connection = new Connection(address, WebSocket, {
@@ -123,12 +148,110 @@ export class Chat {
   /**
    * Sends, and again under the same name until it is answered; rejects with a ChatError where it never can be `ok`.
    * After `close` it rejects with the code `closed`, and `save` still has what was begun.
-   * @param {import('./sends.js').Draft} draft
+   * @param {import('./drafts.js').Draft} draft
    * @returns {Promise<import('./sends.js').Sent>}
    */
   async send(draft) {
+    return this.#begin(draft);
+  }
+
+  /**
+   * Gives one's own message another text. Like a send it goes again under one name until it is answered. Rejects with the code
+   * `gone` for a deleted message, and with `conflict` where another edit has come since `base`, the `changed` that the editor saw.
+   * @param {Target} message
+   * @param {string} content
+   * @param {{base?: string, client_id?: string}} [options]
+   */
+  async edit(message, content, { base, client_id } = {}) {
+    return this.#change('edit', message, { content, base, client_id });
+  }
+
+  /**
+   * Deletes a message, for good: one's own, or as an owner or admin of a group.
+   * @param {Target} message
+   * @param {{client_id?: string}} [options]
+   */
+  async delete(message, options) {
+    return this.#change('delete', message, { ...options });
+  }
+
+  /**
+   * Adds one's reaction to a message, or takes it back.
+   * @param {Target} message
+   * @param {string} emoji
+   * @param {boolean} [on]
+   * @param {{client_id?: string}} [options]
+   */
+  async react(message, emoji, on = true, options = undefined) {
+    return this.#change('react', message, { emoji, on, ...options });
+  }
+
+  /**
+   * Pins a message in its conversation, or takes its pin off.
+   * @param {Target} message
+   * @param {boolean} [on]
+   * @param {{client_id?: string}} [options]
+   */
+  async pin(message, on = true, options = undefined) {
+    return this.#change('pin', message, { on, ...options });
+  }
+
+  /**
+   * Marks a conversation as read and received up to positions: once a second at most, with the highest of what was marked, and
+   * again until the server has it. A refusal is an event.
+   * @param {string} conversation
+   * @param {{read?: string, delivered?: string}} upTo
+   */
+  mark(conversation, upTo) {
+    this.#begin({ op: 'mark', conversation, ...upTo });
+  }
+
+  /**
+   * Says which conversations one looks at, 3 at most: who types there is told. Holds through lost connections.
+   * @param {string[]} conversations
+   */
+  open(conversations) {
+    this.#signals.want('open', { conversations: [...conversations] });
+    this.#pump();
+  }
+
+  /**
+   * Says of whom one wants to know whether they are online, 200 at most. Holds through lost connections.
+   * @param {string[]} users
+   */
+  presence(users) {
+    this.#signals.want('presence', { users: [...users] });
+    this.#pump();
+  }
+
+  /**
+   * Says that one types, or does not any more; call it as often as you like. It is never said later.
+   * @param {string} conversation
+   * @param {boolean} [on]
+   */
+  typing(conversation, on = true) {
+    if (!this.#connection.isOpen) return;
+    this.#signals.type(conversation, on, performance.now());
+    this.#pump();
+  }
+
+  /**
+   * @param {import('./deltas.js').ChangeOp} op
+   * @param {Target} message
+   * @param {any} more
+   */
+  #change(op, { id, position, conversation }, more) {
+    return this.#begin({ op, message: id, position, conversation, ...more });
+  }
+
+  /**
+   * @param {any} draft
+   * @returns {Promise<import('./sends.js').Sent>}
+   */
+  #begin(draft) {
     if (this.#error) throw this.#error;
     const sent = this.#sends.add(draft);
+    this.#view?.changed();
     if (this.#isFull && !this.#connection.isOpen) this.#connection.restart();
     this.#pump();
     return sent;
@@ -155,7 +278,7 @@ export class Chat {
   save() {
     const refused = this.#queue.filter(({ t }) => t === 'refused');
     const [known, sends, loads] = [this.#known.save(), this.#sends.save(), this.#loads.save()];
-    return structuredClone({ v: 1, known, sends, loads, refused });
+    return structuredClone({ v: 1, known, sends, loads, refused, late: this.#loads.saveLate() });
   }
 
   /** Ends the socket and the events; `save` has what is unfinished. */
@@ -172,19 +295,21 @@ export class Chat {
     this.#rest.close();
     this.#connection.close();
     this.#sends.end(error);
+    this.#view?.loseConnection();
     this.onstatus('closed', error.close, error.message);
     this.#news();
   }
 
   /** What was not taken stands at or behind the token that is shown, and comes again: but refusals, and before any token. */
   #resume() {
-    if (this.#known.token !== null && !this.#isFull) this.#queue = this.#queue.filter(({ t }) => t === 'refused');
+    if (this.#known.token !== null && !this.#isFull) this.#keep(({ t }) => t === 'refused');
     return this.#known.token;
   }
 
   /** @param {any} ok */
   #greeted({ user, now, limits }) {
-    this.user = user;
+    this.#isWhole = false;
+    this.user = this.#sends.user = user;
     this.#sends.ids.correct(now);
     Object.assign(this.#sends.limits, limits);
     this.onstatus('open');
@@ -193,11 +318,14 @@ export class Chat {
 
   /** @param {any} frame */
   #frame(frame) {
-    if ('re' in frame) {
+    if (SHOWN.has(frame.re)) this.#answerShown(frame);
+    else if ('re' in frame) {
       const outcome = this.#sends.answer(frame, performance.now());
-      if (outcome) this.#tell(outcome);
+      if (outcome && DELTAS.has(outcome.t) && !this.#isWhole) this.#sends.settle(outcome); // the replay tells it
+      else if (outcome) this.#tell(outcome);
       this.#pump();
     } else if (PASSED_ON.has(frame.t)) {
+      if (frame.t === 'mark') this.#isWhole = true;
       const isMessage = frame.t === 'message' || (frame.t === 'state' && frame.d.kind === 'message');
       if (isMessage && frame.d.sender === this.user) this.#sends.shown(frame.d);
       this.#tell(frame);
@@ -205,12 +333,22 @@ export class Chat {
     }
   }
 
+  /** @param {any} frame the answer to `open` or `presence` */
+  #answerShown(frame) {
+    this.#signals.answer(frame, performance.now());
+    if (frame.err && !frame.err.temporary) this.onwarning(`${frame.re} was refused: ${frame.err.code}: ${frame.err.detail}`);
+    if (frame.ok && frame.re === 'presence') this.#tell({ t: 'presence', d: { ...frame.ok, whole: true } });
+    this.#pump();
+  }
+
   /**
    * @param {number | undefined} code
    * @param {string} reason
    */
   #lost(code, reason) {
-    this.#sends.lost();
+    this.#sends.lost(performance.now());
+    this.#signals.lost();
+    this.#view?.loseConnection();
     clearTimeout(this.#pumping);
     if (!this.#error) this.onstatus('lost', code, reason);
   }
@@ -219,12 +357,14 @@ export class Chat {
   #pump() {
     clearTimeout(this.#pumping);
     if (!this.#connection.isOpen || this.#known.token === null) return;
-    const wait = this.#sends.pausedUntil - performance.now();
-    if (wait > 0) this.#pumping = setTimeout(() => this.#pump(), wait);
-    for (const next of this.#sends.due(performance.now())) {
+    const now = performance.now();
+    for (const frame of this.#signals.due(now)) this.#connection.write(frame);
+    for (const next of this.#sends.due(now)) {
       if (typeof next === 'string') this.#connection.write(next);
       else this.#tell(next);
     }
+    const wait = Math.min(...[this.#sends.pausedUntil, this.#sends.nextDue, this.#signals.nextDue].filter((at) => at > now));
+    if (wait < Infinity) this.#pumping = setTimeout(() => this.#pump(), wait - now);
     if (this.#isFull && this.#sends.isEmpty) this.#connection.pause();
   }
 
@@ -244,13 +384,20 @@ export class Chat {
   /** Drops what waits and was given before: a replay may begin with more of that than the queue holds. */
   #makeRoom() {
     const isTrue = !this.#queue.some(({ t }) => t === 'reset'); // after which what was given counts for nothing
-    if (isTrue) this.#queue = this.#queue.filter((event) => !this.#known.has(event));
+    if (isTrue) this.#keep((event) => !this.#known.has(event));
     return this.#queue.length < this.#queueMost;
+  }
+
+  /** @param {(event: ChatEvent) => boolean} isWanted */
+  #keep(isWanted) {
+    for (const event of this.#queue) if (!isWanted(event)) this.#sends.settle(event);
+    this.#queue = this.#queue.filter(isWanted);
   }
 
   /** @param {ChatEvent} event */
   #overflow(event) {
     this.#isFull = true;
+    this.#sends.settle(event);
     if (event.t === 'refused') this.#queue.push(event); // the window bounds these; nothing else says it again
     if (this.#sends.isEmpty) this.#connection.pause();
   }
@@ -258,7 +405,15 @@ export class Chat {
   /** The next event that brings something new, noted as given; null where there is none now. */
   #take() {
     if (this.#error?.code === 'closed') return null;
-    for (let event; (event = this.#loads.take() ?? this.#queue.shift()); ) if (this.#give(event)) return event;
+    for (;;) {
+      const loaded = this.#loads.take();
+      const event = loaded ?? this.#shift();
+      if (!event) break;
+      if (!this.#give(event, loaded !== null)) continue;
+      this.#view?.apply(event);
+      return event;
+    }
+    if (this.#queue.length > 0) return null; // a change for which there is no room while its conversation is loaded
     if (this.#isFull) {
       this.#isFull = false;
       this.#connection.restart();
@@ -266,18 +421,37 @@ export class Chat {
     return null;
   }
 
+  /** @returns {ChatEvent | undefined} the next one of the queue */
+  #shift() {
+    const [event] = this.#queue;
+    if (!event || (this.#isEarly(event) && !this.#known.has(event) && !this.#loads.keep(/** @type {any} */ (event)))) return;
+    this.#sends.settle(event);
+    return this.#queue.shift();
+  }
+
+  /**
+   * Whether this is a change in a conversation that is loaded anew: a page that was written before it may still come. So it does not
+   * count as given, and comes again behind that page.
+   * @param {ChatEvent} event
+   */
+  #isEarly({ t, d }) {
+    return DELTAS.has(t) && this.#loads.has(d.conversation);
+  }
+
   /**
    * @param {ChatEvent} event
+   * @param {boolean} isLoaded whether it is of a page, or was kept for it: then a mark may have come since
    * @returns {boolean} whether it brings something new
    */
-  #give(event) {
+  #give(event, isLoaded) {
+    if (isLoaded && DELTAS.has(event.t)) return true;
     if (event.t === 'refused' || event.t === 'loaded') return true;
     if (event.t === 'mark') this.#known.mark(event.resume ?? '', { forget: this.#loads.isEmpty });
     else if (event.t === 'reset') {
       this.#known.reset(event.d.conversations);
       this.#loads.add(event.d);
     } else if (this.#known.has(event)) return false;
-    else this.#known.give(event);
+    else if (!this.#isEarly(event)) this.#known.give(event);
     return true;
   }
 }

@@ -3,8 +3,8 @@ export class ChatError extends Error {
   /**
    * @param {string} code
    * @param {string} [detail]
-   * @param {{temporary?: boolean, retry_after?: number, close?: number, isKlatschs?: boolean}} [more] `retry_after` is in
-   *   seconds; `isKlatschs` says that the server has refused a request, and not a proxy before it
+   * @param {{temporary?: boolean, retry_after?: number, close?: number, isKlatschs?: boolean, changed?: string}} [more]
+   *   `retry_after` is in seconds; `changed` is the position of the edit that a refused edit had not seen; `isKlatschs` says that the server has refused a request, and not a proxy before it
    */
   constructor(code, detail, more = {}) {
     super(detail || code);
@@ -13,6 +13,7 @@ export class ChatError extends Error {
     this.temporary = more.temporary ?? false;
     this.retry_after = more.retry_after;
     this.close = more.close;
+    this.changed = more.changed;
     this.isKlatschs = more.isKlatschs ?? false;
   }
 }

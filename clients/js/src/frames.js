@@ -1,5 +1,7 @@
 /** Frames and rows of the server, checked for what the rest of this module counts on before anything does. No I/O. */
 
+import { SHOWN } from './signals.js';
+
 const POSITION = /^\d{1,19}:\d{1,19}:\d{1,19}$/;
 const TOKEN = /^\d{1,19}\.[^.:]*(\.\d{1,19}:\d{1,19})*$/;
 
@@ -9,6 +11,10 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 const isText = (value) => typeof value === 'string';
 /** @param {any} value */
 const isPosition = (value) => isText(value) && POSITION.test(value);
+/** @param {any} value */
+const isPlace = (value) => value === undefined || value === null || isPosition(value);
+/** @param {any} value */
+const isTexts = (value) => Array.isArray(value) && value.every(isText);
 /** @param {any} value */
 const isToken = (value) => isText(value) && TOKEN.test(value);
 /** @param {any} value */
@@ -25,14 +31,30 @@ export function isMessage(message) {
     (client_id === undefined || isText(client_id));
 }
 
+/** @param {any} frame */
+const isDelta = ({ pos, d }) => isPosition(pos) && isText(d.id) && isText(d.conversation);
+/** @param {any} d */
+const isMarker = (d) => isText(d.conversation) && isText(d.user) && isPlace(d.delivered) && isPlace(d.read);
+/** @param {any} d */
+const isMembers = (d) => isText(d.conversation) && Array.isArray(d.members) && d.members.every(isObject);
+
+/** @type {Record<string, (d: any) => boolean>} */
+const STATES = { message: isMessage, members: isMembers, marker: isMarker };
+
 /** @type {Record<string, (frame: any) => boolean>} What each push that is passed on has at least. */
 const PUSHES = {
   message: ({ d }) => isMessage(d),
   message_changed: ({ d }) => isMessage(d),
-  state: ({ d }) => isText(d.kind) && (d.kind !== 'message' || isMessage(d)),
-  members: ({ d }) => isText(d.conversation) && Array.isArray(d.members),
+  state: ({ d }) => isText(d.kind) && (!Object.hasOwn(STATES, d.kind) || STATES[d.kind](d)),
+  members: ({ d }) => isMembers(d),
+  message_edited: (frame) => isDelta(frame) && isText(frame.d.content) && isTexts(frame.d.mentions),
+  message_deleted: (frame) => isDelta(frame),
+  reaction: (frame) => isDelta(frame) && isText(frame.d.emoji) && isText(frame.d.user) && typeof frame.d.on === 'boolean',
+  pinned: (frame) => isDelta(frame) && typeof frame.d.on === 'boolean',
+  marker: ({ d }) => isMarker(d),
   typing: ({ d }) => isObject(d),
-  reset: ({ d }) => Array.isArray(d.conversations) && d.conversations.every(isText) && isToken(d.at_least),
+  presence: ({ d }) => isTexts(d.online) && isTexts(d.offline),
+  reset: ({ d }) => isTexts(d.conversations) && isToken(d.at_least),
   mark: ({ resume }) => isToken(resume),
 };
 
@@ -40,9 +62,12 @@ const PUSHES = {
  * @param {any} frame
  * @returns {boolean}
  */
-function isAnswer({ ok, err }) {
-  if (ok === undefined) return isObject(err) && isText(err.code) && isSeconds(err.retry_after);
-  return isObject(ok) && isText(ok.id) && isPosition(ok.position);
+function isAnswer({ re, ok, err }) {
+  if (ok === undefined) return isObject(err) && isText(err.code) && isSeconds(err.retry_after) && isPlace(err.changed);
+  if (!isObject(ok)) return false;
+  if (SHOWN.has(re)) return re !== 'presence' || (isTexts(ok.online) && isTexts(ok.offline));
+  if ('delivered' in ok || 'read' in ok) return isPlace(ok.delivered) && isPlace(ok.read);
+  return isText(ok.id) && isPosition(ok.position);
 }
 
 /**

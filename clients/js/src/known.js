@@ -7,6 +7,8 @@
  * older than a change that was given since. After a `reset` what was given before counts for nothing in its conversations.
  */
 
+import { DELTAS } from './deltas.js';
+
 /**
  * Orders positions of one partition by epoch, then offset; offsets may exceed 2^53.
  * @param {string} one
@@ -19,6 +21,16 @@ export function comparePositions(one, other) {
   if (epoch !== otherEpoch) return Number(epoch) - Number(otherEpoch);
   const difference = BigInt(offset) - BigInt(otherOffset);
   return difference < 0n ? -1 : Number(difference > 0n);
+}
+
+/**
+ * The higher one; null where there is none.
+ * @param {string | null | undefined} one
+ * @param {string | null | undefined} other
+ */
+export function higherPosition(one, other) {
+  if (one && other) return comparePositions(one, other) < 0 ? other : one;
+  return one ?? other ?? null;
 }
 
 /** @param {string} token `<epoch>.<user hash>.<partition>:<offset>.…`, offsets being the next ones to read */
@@ -149,6 +161,8 @@ export class Known {
  * @param {any} frame
  */
 function subject({ t, pos, d }) {
+  if (DELTAS.has(t)) return { key: d.id, changed: pos, conversation: d.conversation };
+  if (t === 'marker') return { key: '', changed: pos, conversation: d.conversation }; // told again, it does no harm
   const isMessage = t === 'message' || t === 'message_changed' || t === 'sent' || (t === 'state' && d.kind === 'message');
   if (isMessage) return { key: d.id, changed: d.changed ?? d.position, conversation: d.conversation };
   return { key: pos ?? '', changed: pos, conversation: d?.conversation };

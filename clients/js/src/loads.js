@@ -4,17 +4,19 @@
  */
 
 import { ChatError } from './errors.js';
+import { comparePositions } from './known.js';
 import { inWords } from './rest.js';
 
 const WAIT_MS = 1_000;
 const WAIT_MOST_MS = 30_000;
+const LATE_MOST = 1_000;
 const NOT_ONES_OWN = new Set(['not_found', 'forbidden', 'not_a_member']);
 
 /**
  * @typedef {{conversation: string, at_least: string, next: string | null, pages: number}} Load `next` is the next page's query,
  *   `pages` are taken already
  */
-/** @typedef {{load: Load, messages: any[], next: string | null}} Page */
+/** @typedef {{load: Load, events: any[], next: string | null}} Page */
 
 export class Loads {
   /** @type {Map<string, Load>} By conversation. */
@@ -22,6 +24,8 @@ export class Loads {
 
   /** @type {Page | null} */
   #page = null;
+  /** @type {Record<string, any[]>} Changes that came before the page with their message, by its id. */
+  #late = {};
   #isFetching = false;
   #isOver = false;
 
@@ -29,18 +33,40 @@ export class Loads {
    * @param {import('./rest.js').Rest} rest
    * @param {{pages: number, news: () => void, ended: (error: ChatError) => void}} options at most so many pages of each
    * @param {Load[]} [saved]
+   * @param {Record<string, any[]>} [late]
    */
-  constructor(rest, { pages, news, ended }, saved = []) {
+  constructor(rest, { pages, news, ended }, saved = [], late = {}) {
     this.rest = rest;
     this.pages = pages;
     this.news = news;
     this.ended = ended;
+    this.#late = structuredClone(late);
     for (const load of saved) this.#loads.set(load.conversation, { ...load });
     this.#fetch();
   }
 
   get isEmpty() {
     return this.#loads.size === 0;
+  }
+
+  /**
+   * Whether a page with messages of that conversation may still come.
+   * @param {string | undefined} conversation undefined where it is not known
+   */
+  has(conversation) {
+    return conversation === undefined ? !this.isEmpty : this.#loads.has(conversation);
+  }
+
+  /**
+   * Keeps a change until the page with its message comes: that page may have been written before the change, or after it.
+   * @param {any} delta
+   * @returns {boolean} false where there is no room
+   */
+  keep(delta) {
+    const count = Object.values(this.#late).reduce((sum, deltas) => sum + deltas.length, 0);
+    if (count >= LATE_MOST) return false;
+    (this.#late[delta.d.id] ??= []).push(delta);
+    return true;
   }
 
   /**
@@ -56,25 +82,42 @@ export class Loads {
   }
 
   /**
-   * The next event that is there: a message's `state`, or `loaded`, `whole` unless there are more pages than are wanted.
+   * The next event that is there: a message's `state`, what was kept of its changes, or `loaded`, `whole` unless there are more pages than are wanted.
    * @returns {{t: string, d: any} | null}
    */
   take() {
     if (!this.#page) return null;
-    const { load, messages, next } = this.#page;
-    const message = messages.shift();
-    if (message) return { t: 'state', d: { kind: 'message', ...message } };
+    const { load, events, next } = this.#page;
+    const event = events.shift();
+    if (event) return event.t === 'state' ? this.#withLate(event, events) : event;
     this.#page = null;
     load.next = next;
     load.pages += 1;
     const isDone = next === null || load.pages >= this.pages;
     if (isDone) this.#loads.delete(load.conversation);
+    if (this.isEmpty) this.#late = {}; // of messages that are on no page that is wanted
     this.#fetch();
     return isDone ? { t: 'loaded', d: { conversation: load.conversation, whole: next === null } } : null;
   }
 
+  /**
+   * @param {any} state
+   * @param {any[]} events where the changes go that the state does not hold
+   */
+  #withLate(state, events) {
+    const late = this.#late[state.d.id] ?? [];
+    delete this.#late[state.d.id];
+    const { changed, position } = state.d;
+    events.unshift(...late.filter(({ pos }) => comparePositions(pos, changed ?? position) > 0));
+    return state;
+  }
+
   close() {
     this.#isOver = true;
+  }
+
+  saveLate() {
+    return this.#late;
   }
 
   /** @returns {Load[]} */
@@ -90,7 +133,8 @@ export class Loads {
       try {
         const page = await this.#fetchPage(load);
         failures = 0;
-        if (this.#loads.get(load.conversation) === load) this.#page = { load, ...page };
+        const events = page.messages.map((message) => ({ t: 'state', d: { kind: 'message', ...message } }));
+        if (this.#loads.get(load.conversation) === load) this.#page = { load, events, next: page.next };
       } catch (error) {
         if (error instanceof ChatError && !error.temporary) return this.ended(error);
         const isUsual = error instanceof ChatError && error.isKlatschs;

@@ -60,11 +60,31 @@ export class Rest {
     // The query alone: a proxy may show the server another name or path, and the token goes nowhere else.
     const search = next === null ? `?${query}` : new URL(next, this.base).search;
     const page = await this.#request(`conversations/${encodeURIComponent(conversation)}/messages${search}`);
-    if (!Array.isArray(page?.results)) throw notKlatsch(this.base);
-    const messages = page.results.filter(isMessage);
-    const dropped = page.results.length - messages.length;
+    const { rows, next: following } = this.#pageOf(page);
+    const messages = rows.filter(isMessage);
+    const dropped = rows.length - messages.length;
     if (dropped > 0) this.warn(`${dropped} messages of ${conversation} cannot be read and were dropped.`);
-    return { messages, next: page.next ? new URL(page.next, this.base).search : null };
+    return { messages, next: following };
+  }
+
+  /**
+   * A page of a list, and the query of the next one.
+   * @param {string} path below api/v1
+   * @param {import('./archive.js').Paging} [paging]
+   * @returns {Promise<import('./archive.js').Page>}
+   */
+  async page(path, { after, limit = PAGE_MESSAGES, at_least } = {}) {
+    const query = new URLSearchParams({ limit: String(limit), ...(at_least === undefined ? {} : { at_least }) });
+    return this.#pageOf(await this.#request(`${path}${after ?? `?${query}`}`));
+  }
+
+  /**
+   * @param {any} body
+   * @returns {import('./archive.js').Page}
+   */
+  #pageOf(body) {
+    if (!Array.isArray(body?.results)) throw notKlatsch(this.base);
+    return { rows: body.results, next: body.next ? new URL(body.next, this.base).search : null };
   }
 
   /**

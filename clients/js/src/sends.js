@@ -1,50 +1,27 @@
-/** The sends that are not finished, in their order: which may go now, and what their answers mean. No I/O. */
+/** The sends, changes and marks that are not finished, in their order: which may go now, and what their answers mean. No I/O. */
 
+import { deltaOf } from './deltas.js';
+import { check, copyOf, frameOf, targetOf } from './drafts.js';
 import { ChatError } from './errors.js';
+import { ClientIds } from './ids.js';
+import { higherPosition } from './known.js';
 
 const UNFINISHED_MOST = 10_000;
-const FRESH_MS = 60_000; // the server takes the fast way for names that are not further from its clock
-const COUNT_MOST = 4095;
 const FIRST_FRAME = 2; // 1 is `hello`
 const PAUSE_MS = 500;
 const PAUSE_MOST_MS = 15_000;
+const MARK_EVERY_MS = 1_000; // the server keeps the last one of a second anyway
+const REPEAT_MS = 60_000; // a server may lose a mark that it has answered, if it ends before it has written it
 
-/** @typedef {{content: string, to?: string, conversation?: string, reply_to?: string | null, client_id?: string}} Draft */
-/** @typedef {Draft & {client_id: string}} SavedSend */
-/** @typedef {Draft & {client_id: string | undefined}} Named a draft that is named when it is first written or saved */
+/** @typedef {import('./drafts.js').SavedSend} SavedSend */
+/** @typedef {import('./drafts.js').Marking} Marking */
+/** @typedef {import('./drafts.js').Named} Named */
 /** @typedef {{client_id: string, id: string, position: string, duplicate: boolean}} Sent */
 /** @typedef {{draft: Named, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void}} Send */
-/** @typedef {{t: 'sent' | 'refused', pos?: string, d: any}} Outcome what the application is told: the draft with its answer */
-
 /**
- * Names for messages: UUIDv7 by the server's clock, which the monotonic clock carries on from the last `hello`: a wall clock
- * that is wrong, or jumps later, changes nothing. Each is above the one before, unless that one was made by a clock that was
- * more than a minute ahead.
+ * What the application is told: the draft with its answer, or one's own change as others are pushed it.
+ * @typedef {{t: string, pos?: string, d: any}} Outcome
  */
-export class ClientIds {
-  /** @type {number | null} The server's time less `performance.now()`. */
-  #offsetMs = null;
-  #lastMs = 0;
-  #count = 0;
-
-  /** @param {string} now the server's time */
-  correct(now) {
-    this.#offsetMs = Date.parse(now) - performance.now();
-  }
-
-  next() {
-    const now = this.#offsetMs === null ? Date.now() : Math.floor(performance.now() + this.#offsetMs);
-    if (now > this.#lastMs || this.#lastMs - now > FRESH_MS) [this.#lastMs, this.#count] = [now, 0];
-    else if (this.#count < COUNT_MOST) this.#count += 1;
-    else [this.#lastMs, this.#count] = [this.#lastMs + 1, 0];
-    const random = crypto.getRandomValues(new Uint8Array(8)); // not randomUUID: pages over plain HTTP have none
-    random[0] = (random[0] & 0x3f) | 0x80;
-    const tail = [...random].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    const time = this.#lastMs.toString(16).padStart(12, '0');
-    const count = this.#count.toString(16).padStart(3, '0');
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${tail.slice(0, 4)}-${tail.slice(4)}`;
-  }
-}
 
 export class Sends {
   /** @type {Set<Send>} In their order. */
@@ -58,6 +35,15 @@ export class Sends {
   #nextFrame = FIRST_FRAME;
   #refusals = 0;
 
+  /** @type {Map<string, Send>} The mark of each conversation that may still be raised. */
+  #marks = new Map();
+
+  /** @type {Map<string, {draft: Marking, at: number}>} Marks that were answered, by conversation. */
+  #marked = new Map();
+
+  /** @type {Map<Outcome, Named>} Changes that are done and were not given yet. */
+  #settling = new Map();
+
   /**
    * @param {number} window how many may wait for their answer at once; 1 keeps the order whatever fails
    * @param {SavedSend[]} [saved]
@@ -68,6 +54,8 @@ export class Sends {
     this.ids = new ClientIds();
     /** Until when nothing goes, in milliseconds of `performance.now()`. */
     this.pausedUntil = 0;
+    /** @type {string | null} Who one is, for what is told of one's own changes. */
+    this.user = null;
     for (const draft of saved) this.add(draft);
   }
 
@@ -76,54 +64,95 @@ export class Sends {
   }
 
   /**
-   * Takes a send up; the same client_id again is the same send.
-   * @param {Draft} draft
+   * What has no answer yet, or one whose event was not given yet, in its order.
+   * @returns {Named[]}
+   */
+  pending() {
+    return [...this.#settling.values(), ...[...this.#unfinished].map(({ draft }) => draft)];
+  }
+
+  /**
+   * Takes a send, a change or a mark up; the same client_id again is the same.
+   * @param {SavedSend} draft
    * @returns {Promise<Sent>}
    */
   add(draft) {
-    checkDraft(draft);
+    check(draft);
+    if ('op' in draft && draft.op === 'mark') return this.#addMark(draft);
     const known = this.#named.get(draft.client_id ?? '');
     if (known) return known.promise;
     if (this.#unfinished.size >= UNFINISHED_MOST) {
       throw new ChatError('rate_limited', `${UNFINISHED_MOST} sends are unfinished.`, { temporary: true });
     }
-    const { content, to, conversation, reply_to, client_id } = draft;
-    const send = /** @type {Send} */ ({ draft: { client_id, to, conversation, content, reply_to } });
+    const send = this.#begin(copyOf(draft));
+    if (draft.client_id !== undefined) this.#named.set(draft.client_id, send);
+    return send.promise;
+  }
+
+  /**
+   * What waits to be marked there is written as one.
+   * @param {Marking} marking
+   */
+  #addMark({ conversation, delivered, read }) {
+    const waiting = this.#marks.get(conversation);
+    const draft = {
+      op: 'mark',
+      conversation,
+      delivered: higherPosition(waiting?.draft.delivered, delivered) ?? undefined,
+      read: higherPosition(waiting?.draft.read, read) ?? undefined,
+    };
+    if (waiting && waiting.draft.delivered === draft.delivered && waiting.draft.read === draft.read) return waiting.promise;
+    if (!waiting || [...this.#asked.values()].includes(waiting)) {
+      const send = this.#begin(draft);
+      this.#marks.set(conversation, send);
+      return send.promise;
+    }
+    Object.assign(waiting.draft, draft);
+    return waiting.promise;
+  }
+
+  /** @param {Named} draft */
+  #begin(draft) {
+    const send = /** @type {Send} */ ({ draft });
     send.promise = new Promise((resolve, reject) => Object.assign(send, { resolve, reject }));
     send.promise.catch(() => {}); // nobody may be waiting, as after a restore
     this.#unfinished.add(send);
-    if (client_id !== undefined) this.#named.set(client_id, send);
-    return send.promise;
+    return send;
   }
 
   /**
    * The draft with its name, which it keeps from here on. A name that was made earlier would be by a clock that the server has
    * not corrected yet, or stale when it is written at last; one that was made after a save would be another after a restore.
    * @param {Send} send
-   * @returns {SavedSend}
+   * @returns {any}
    */
   #name(send) {
     const { draft } = send;
-    if (draft.client_id === undefined) {
+    if (draft.client_id === undefined && draft.op !== 'mark') {
       draft.client_id = this.ids.next();
       this.#named.set(draft.client_id, send);
     }
-    return /** @type {SavedSend} */ (draft);
+    return draft;
   }
 
   /**
-   * The frames to write now, oldest first; an outcome instead of a frame that would end the connection.
+   * The frames to write now, oldest first; an outcome instead of a frame that would end the connection. Changes of one message
+   * wait for each other: the last one wins, and so a new try must not overtake it. So do marks of one conversation.
    * @param {number} now
    * @returns {Generator<string | Outcome>}
    */
   *due(now) {
     if (now < this.pausedUntil) return;
     const asked = new Set(this.#asked.values());
+    const targets = new Set();
     for (const send of this.#unfinished) {
       if (this.#asked.size >= Math.min(this.window, this.limits.unanswered)) return;
-      if (asked.has(send)) continue;
+      const target = targetOf(send.draft);
+      const mayGo = !asked.has(send) && !targets.has(target) && !(this.restsUntil(send.draft) > now);
+      if (target !== null) targets.add(target);
+      if (!mayGo) continue;
       const number = this.#nextFrame++;
-      const frame = JSON.stringify({ id: number, op: 'send', d: this.#name(send) });
+      const frame = frameOf(number, this.#name(send));
       if (new TextEncoder().encode(frame).length > this.limits.frame) {
         yield this.refuse(send, new ChatError('too_long', `A frame has ${this.limits.frame} bytes at most.`));
       } else {
@@ -131,6 +160,21 @@ export class Sends {
         yield frame;
       }
     }
+  }
+
+  /**
+   * Until when a mark may not go.
+   * @param {Named} draft
+   */
+  restsUntil({ op, conversation }) {
+    const marked = op === 'mark' ? this.#marked.get(conversation) : undefined;
+    return marked ? marked.at + MARK_EVERY_MS : 0;
+  }
+
+  /** When some mark may go that rests. */
+  get nextDue() {
+    const marks = [...this.#marks.values()].filter((send) => this.#unfinished.has(send));
+    return Math.min(Infinity, ...marks.map(({ draft }) => this.restsUntil(draft)));
   }
 
   /**
@@ -143,16 +187,41 @@ export class Sends {
     const send = this.#asked.get(re);
     this.#asked.delete(re);
     if (!send || !this.#unfinished.has(send)) return null; // a push has told it already
-    if (ok) {
-      const draft = this.#name(send);
-      this.#finish(send).resolve({ client_id: draft.client_id, ...ok });
-      return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
-    }
+    if (ok) return this.#done(send, ok, now);
     if (err.temporary || err.code === 'unknown') {
       this.#pause(err.retry_after, now);
       return null;
     }
-    return this.refuse(send, new ChatError(err.code, err.detail));
+    return this.refuse(send, new ChatError(err.code, err.detail, { changed: err.changed }));
+  }
+
+  /**
+   * @param {Send} send
+   * @param {any} ok
+   * @param {number} now
+   * @returns {Outcome | null} null where the answer is none of that
+   */
+  #done(send, ok, now) {
+    const draft = this.#name(send);
+    if ((draft.op === 'mark') === (ok.position !== undefined)) return null;
+    this.#finish(send).resolve({ client_id: draft.client_id, ...ok });
+    if (draft.op === 'mark') {
+      const { conversation } = draft;
+      this.#marked.set(conversation, { draft, at: now });
+      return { t: 'marker', d: { conversation, user: this.user, delivered: ok.delivered ?? null, read: ok.read ?? null } };
+    }
+    if (draft.op === undefined) return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
+    const delta = deltaOf(draft, ok.position, { user: this.user, now: new Date(this.ids.now()).toISOString() });
+    this.#settling.set(delta, draft);
+    return delta;
+  }
+
+  /**
+   * An event that `answer` made is given, or will not be: a push says the same later.
+   * @param {Outcome} event
+   */
+  settle(event) {
+    this.#settling.delete(event);
   }
 
   /**
@@ -174,12 +243,20 @@ export class Sends {
    */
   refuse(send, error) {
     this.#finish(send).reject(error);
-    return { t: 'refused', d: { ...send.draft, code: error.code, detail: error.message } };
+    const changed = error.changed === undefined ? {} : { changed: error.changed };
+    return { t: 'refused', d: { ...send.draft, code: error.code, detail: error.message, ...changed } };
   }
 
-  /** The connection is lost: what waits for an answer goes again on the next one, under the same name. */
-  lost() {
+  /**
+   * The connection is lost: what waits for an answer goes again on the next one, under the same name, and so does what was
+   * marked a moment ago.
+   * @param {number} now
+   */
+  lost(now) {
     this.#asked.clear();
+    const marked = [...this.#marked.values()];
+    this.#marked.clear();
+    for (const { draft, at } of marked) if (now - at < REPEAT_MS) this.#addMark(draft);
   }
 
   /**
@@ -202,6 +279,7 @@ export class Sends {
   #finish(send) {
     this.#unfinished.delete(send);
     this.#named.delete(send.draft.client_id ?? '');
+    if (this.#marks.get(send.draft.conversation) === send) this.#marks.delete(send.draft.conversation);
     this.#refusals = 0;
     return send;
   }
@@ -217,20 +295,4 @@ export class Sends {
     const milliseconds = seconds == null ? Math.random() * most : seconds * 1000;
     this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
   }
-}
-
-/**
- * Refuses what the server would call malformed: ten of those in a row would end the connection.
- * @param {Draft} draft
- */
-function checkDraft({ content, to, conversation, reply_to, client_id }) {
-  const texts = [content, to ?? conversation, reply_to ?? '', client_id ?? '0'];
-  if (texts.some((text) => typeof text !== 'string') || (to == null) === (conversation == null)) {
-    throw new ChatError('bad_request', 'A send has a content, and either a conversation or whom it is to, as texts.');
-  }
-  if (client_id !== undefined && !/^[A-Za-z0-9_-]{1,64}$/.test(client_id)) {
-    throw new ChatError('bad_request', 'A client_id is 1 to 64 of A-Z a-z 0-9 _ -.');
-  }
-  // @ts-ignore - isWellFormed is of 2024
-  if (!texts.every((text) => text.isWellFormed())) throw new ChatError('invalid_content', 'A lone surrogate is no text.');
 }

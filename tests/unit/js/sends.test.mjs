@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { ClientIds } from '../../../clients/js/src/sends.js';
+import { ClientIds } from '../../../clients/js/src/ids.js';
 import { CONVERSATION, mark, NOW_MS, pass, push, settle, Stage } from './fake.mjs';
 
 function send(stage, content, more = {}) {

@@ -1,0 +1,78 @@
+/**
+ * What one may read of the archive, over REST: pages of `{rows, next}`. `after: page.next` asks for the next one; null at the end.
+ * What cannot be had rejects with a ChatError, whose `temporary` says that it may be had later.
+ */
+
+import { isMessage } from './frames.js';
+
+/** @typedef {{after?: string | null, limit?: number, at_least?: string}} Paging `at_least` waits for a position or a resume token */
+/** @typedef {{rows: any[], next: string | null}} Page */
+
+export class Archive {
+  /**
+   * @param {import('./rest.js').Rest} rest
+   * @param {import('./view.js').View | undefined} view
+   */
+  constructor(rest, view) {
+    this.rest = rest;
+    this.view = view;
+  }
+
+  /**
+   * A conversation's messages, newest first. They come into the chat's view too.
+   * @param {string} conversation
+   * @param {Paging} [paging]
+   */
+  async history(conversation, paging) {
+    return this.#show(await this.rest.page(`conversations/${encodeURIComponent(conversation)}/messages`, paging));
+  }
+
+  /**
+   * The pinned messages of a conversation. They come into the chat's view too.
+   * @param {string} conversation
+   * @param {Paging} [paging]
+   */
+  async pins(conversation, paging) {
+    return this.#show(await this.rest.page(`conversations/${encodeURIComponent(conversation)}/pins`, paging));
+  }
+
+  /**
+   * The texts that a message has had, the present one included.
+   * @param {string} message its id
+   * @param {Paging} [paging]
+   */
+  versions(message, paging) {
+    return this.rest.page(`messages/${encodeURIComponent(message)}/versions`, paging);
+  }
+
+  /**
+   * The messages that mention one, newest first.
+   * @param {Paging} [paging]
+   */
+  mentions(paging) {
+    return this.rest.page('mentions', paging);
+  }
+
+  /**
+   * How far its members have received and read a conversation, as far as they let others know.
+   * @param {string} conversation
+   * @param {Paging} [paging]
+   */
+  markers(conversation, paging) {
+    return this.rest.page(`conversations/${encodeURIComponent(conversation)}/markers`, paging);
+  }
+
+  /**
+   * One's conversations with what is `unread` in each, and its `mentions`: the last active one first.
+   * @param {Paging} [paging]
+   */
+  conversations(paging) {
+    return this.rest.page('conversations', paging);
+  }
+
+  /** @param {Page} page */
+  #show(page) {
+    this.view?.add(page.rows.filter(isMessage));
+    return page;
+  }
+}

@@ -1,0 +1,329 @@
+/** What an application shows: messages, markers, who types and who is online, with one's own pending changes. */
+
+import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
+import { comparePositions, higherPosition } from './known.js';
+
+const EARLY_MOST = 1_000;
+const PREVIEW_CHARACTERS = 200;
+const TYPING_MS = 8_000; // for so long somebody types who has not said so again
+
+/** @typedef {{delivered: string | null, read: string | null}} Marker */
+/**
+ * @typedef {object} Bound what a view asks its chat for
+ * @property {() => string | null} user
+ * @property {() => string} now the server's time
+ * @property {() => Iterable<any>} drafts what has no answer yet, or one that was not given yet
+ */
+
+/**
+ * The server's state, as far as it has come, and over it what one has changed and the server has not answered yet. A pending
+ * change is seen at once, and no more when it is refused. It is computed anew whenever one looks, so what others change meanwhile
+ * shows through it: `pending` of a message lists the changes.
+ *
+ * Give it to one Chat as the option `view`: it is kept up to date with the events that are given.
+ */
+export class View {
+  /** @type {Map<string, Map<string, any>>} By conversation and id. */
+  #conversations = new Map();
+
+  /** @type {Map<string, string>} The conversation of each message that is here. */
+  #where = new Map();
+
+  /** @type {Map<string, any[]>} Changes of messages that are not here: a page with them may be on its way. */
+  #early = new Map();
+
+  /** @type {Map<string, string>} The conversation with each person. */
+  #directs = new Map();
+
+  /** @type {Map<string, Map<string, Marker>>} By conversation and user. */
+  #markers = new Map();
+
+  /** @type {Map<string, Map<string, ReturnType<typeof setTimeout>>>} By conversation and user, until it ends by itself. */
+  #typing = new Map();
+
+  /** @type {Map<string, boolean>} */
+  #online = new Map();
+
+  /** @type {Bound} */
+  #chat = { user: () => null, now: () => '', drafts: () => [] };
+
+  /** @param {{most?: number, onchange?: (conversation: string | null) => void}} [options] `most` messages are held; those that came first go */
+  constructor({ most = 50_000, onchange = () => {} } = {}) {
+    this.most = most;
+    /** Told in which conversation something is different; null where it may be any. */
+    this.onchange = onchange;
+  }
+
+  /** @param {Bound} chat */
+  bind(chat) {
+    this.#chat = chat;
+  }
+
+  /**
+   * A message as it is to be shown.
+   * @param {string} id
+   * @returns {any} undefined for one that is not here
+   */
+  message(id) {
+    const message = this.#get(id);
+    return message && this.#shown(message, this.#changes().get(id));
+  }
+
+  /**
+   * All of a conversation that are here, in its order.
+   * @param {string} conversation
+   * @returns {any[]}
+   */
+  messages(conversation) {
+    const changes = this.#changes();
+    const messages = [...(this.#conversations.get(conversation)?.values() ?? [])];
+    messages.sort((one, other) => comparePositions(one.position, other.position));
+    return messages.map((message) => this.#shown(message, changes.get(message.id)));
+  }
+
+  /**
+   * The conversation with a person, once a message of it has come.
+   * @param {string} username
+   */
+  direct(username) {
+    return this.#directs.get(username);
+  }
+
+  /**
+   * How far each person has received and read it, by username; of oneself also what is still to be marked.
+   * @param {string} conversation
+   * @returns {Record<string, Marker>}
+   */
+  markers(conversation) {
+    const markers = Object.fromEntries(this.#markers.get(conversation) ?? []);
+    const user = this.#chat.user() ?? '';
+    for (const draft of this.#chat.drafts()) {
+      if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = joined(markers[user], draft);
+    }
+    return markers;
+  }
+
+  /**
+   * Those who type there now.
+   * @param {string} conversation
+   */
+  typing(conversation) {
+    return [...(this.#typing.get(conversation)?.keys() ?? [])];
+  }
+
+  /**
+   * Whether a person that one watches is online.
+   * @param {string} username
+   * @returns {boolean | undefined} undefined while that is not known
+   */
+  isOnline(username) {
+    return this.#online.get(username);
+  }
+
+  /**
+   * Takes messages of a history: each counts unless a later change of it is here.
+   * @param {any[]} messages
+   */
+  add(messages) {
+    for (const message of messages) this.#put(message);
+    this.onchange(null);
+  }
+
+  /**
+   * Takes an event of the chat's.
+   * @param {{t: string, d?: any, pos?: string}} event
+   */
+  apply(event) {
+    const { t, d } = event;
+    let conversation = d?.conversation ?? null;
+    if (DELTAS.has(t)) conversation = this.#change(/** @type {any} */ (event));
+    else if (t === 'sent') conversation = this.#put(this.#messageOf(d));
+    else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
+    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#mark(d);
+    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#leave(d);
+    else if (t === 'typing') this.#type(d);
+    else if (t === 'presence') this.#show(d);
+    else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
+    else if (t !== 'refused') return;
+    this.onchange(conversation);
+  }
+
+  /** Something that is pending is different. */
+  changed() {
+    this.onchange(null);
+  }
+
+  /** Nobody is known to type or to be online. */
+  loseConnection() {
+    for (const timers of this.#typing.values()) for (const timer of timers.values()) clearTimeout(timer);
+    this.#typing.clear();
+    this.#online.clear();
+    this.onchange(null);
+  }
+
+  /** @param {string} id */
+  #get(id) {
+    return this.#conversations.get(this.#where.get(id) ?? '')?.get(id);
+  }
+
+  /** One's own pending changes, by message. */
+  #changes() {
+    /** @type {Map<string, any[]>} */
+    const changes = new Map();
+    for (const draft of this.#chat.drafts()) {
+      if (draft.message === undefined) continue;
+      const others = changes.get(draft.message);
+      if (others) others.push(draft);
+      else changes.set(draft.message, [draft]);
+    }
+    return changes;
+  }
+
+  /**
+   * @param {any} given
+   * @returns {string} the conversation in which it is now
+   */
+  #put({ kind: _kind, ...given }) {
+    let message = { ...given, changed: given.changed ?? given.position };
+    const known = this.#get(message.id);
+    if (known) {
+      if (comparePositions(message.changed, known.changed) < 0) return known.conversation;
+      message.seq ??= known.seq;
+    }
+    for (const delta of this.#early.get(message.id) ?? []) {
+      if (comparePositions(delta.pos, message.changed) > 0) message = applyDelta(message, delta);
+    }
+    this.#early.delete(message.id);
+    if (known && known.conversation !== message.conversation) this.#forget(known.id);
+    this.#learnDirect(message);
+    this.#where.set(message.id, message.conversation);
+    let messages = this.#conversations.get(message.conversation);
+    if (!messages) this.#conversations.set(message.conversation, (messages = new Map()));
+    messages.set(message.id, message);
+    if (this.#where.size > this.most) this.#forget(/** @type {string} */ (this.#where.keys().next().value));
+    return message.conversation;
+  }
+
+  /**
+   * @param {import('./deltas.js').Delta} delta
+   * @returns {string | null} the conversation of its message
+   */
+  #change(delta) {
+    const message = this.#get(delta.d.id);
+    if (!message) {
+      const others = this.#early.get(delta.d.id);
+      if (others) others.push(delta);
+      else this.#early.set(delta.d.id, [delta]);
+      if (this.#early.size > EARLY_MOST) this.#early.delete(/** @type {string} */ (this.#early.keys().next().value));
+      return null;
+    }
+    if (comparePositions(delta.pos, message.changed) > 0) {
+      this.#conversations.get(message.conversation)?.set(message.id, applyDelta(message, delta));
+    }
+    return message.conversation;
+  }
+
+  /** @param {string} id */
+  #forget(id) {
+    const conversation = this.#where.get(id) ?? '';
+    const messages = this.#conversations.get(conversation);
+    this.#where.delete(id);
+    messages?.delete(id);
+    if (messages?.size === 0) this.#conversations.delete(conversation);
+  }
+
+  /** @param {string} conversation */
+  #forgetAll(conversation) {
+    for (const id of [...(this.#conversations.get(conversation)?.keys() ?? [])]) this.#forget(id);
+  }
+
+  /**
+   * Notes whose conversation it is, and puts into it what one has sent to that person before it was known.
+   * @param {any} message
+   */
+  #learnDirect({ receiver, conversation, sender }) {
+    if (!receiver || !conversation) return;
+    const other = sender === this.#chat.user() ? receiver : sender;
+    if (this.#directs.get(other) === conversation) return;
+    this.#directs.set(other, conversation);
+    const sent = [...(this.#conversations.get('')?.values() ?? [])].filter((message) => message.receiver === other);
+    for (const message of sent) this.#put({ ...message, conversation });
+  }
+
+  /** @param {any} sent */
+  #messageOf({ id, client_id, to, conversation, content, reply_to, position }) {
+    const known = conversation ?? this.#directs.get(to) ?? '';
+    const receiver = to ?? [...this.#directs].find(([, place]) => place === known)?.[0] ?? null;
+    return {
+      id, client_id, conversation: known, sender: this.#chat.user(), receiver, content, sent_at: this.#chat.now(), position,
+      changed: position, edited_at: null, deleted: false, reply_to: reply_to ?? null, reactions: {}, reaction_counts: {},
+      mentions: guessMentions(content), pinned_at: null,
+    };
+  }
+
+  /**
+   * @param {any} message
+   * @param {any[]} [changes]
+   */
+  #shown(message, changes = []) {
+    let shown = message;
+    const original = message.reply_to && this.#get(message.reply_to);
+    if (original) {
+      const { id, sender, content, deleted = false } = original;
+      shown = { ...shown, reply_preview: { id, sender, content: [...content].slice(0, PREVIEW_CHARACTERS).join(''), deleted } };
+    }
+    if (message.deleted || changes.length === 0) return shown;
+    const by = { user: this.#chat.user(), now: this.#chat.now() };
+    for (const change of changes) shown = applyDelta(shown, deltaOf(change, message.changed, by));
+    return { ...shown, pending: changes };
+  }
+
+  /** @param {any} marker */
+  #mark({ conversation, user, delivered, read }) {
+    let markers = this.#markers.get(conversation);
+    if (!markers) this.#markers.set(conversation, (markers = new Map()));
+    markers.set(user, joined(markers.get(user), { delivered, read }));
+  }
+
+  /**
+   * Forgets a conversation to which one does not belong any more.
+   * @param {any} members
+   */
+  #leave({ conversation, members }) {
+    const user = this.#chat.user();
+    if (!members.some((/** @type {any} */ member) => member.user === user && !member.active)) return;
+    this.#forgetAll(conversation);
+    this.#markers.delete(conversation);
+  }
+
+  /** @param {{conversation: string, user: string, on?: boolean}} typing */
+  #type({ conversation, user, on = true }) {
+    let timers = this.#typing.get(conversation);
+    if (!timers) this.#typing.set(conversation, (timers = new Map()));
+    clearTimeout(timers.get(user));
+    timers.delete(user);
+    if (on) {
+      const timer = setTimeout(() => (this.#type({ conversation, user, on: false }), this.onchange(conversation)), TYPING_MS);
+      if (typeof timer === 'object') timer.unref?.(); // in Node, where it would keep the process
+      timers.set(user, timer);
+    }
+    if (timers.size === 0) this.#typing.delete(conversation);
+  }
+
+  /** @param {{online: string[], offline: string[], whole?: boolean}} presence */
+  #show({ online, offline, whole }) {
+    if (whole) this.#online.clear();
+    for (const name of online) this.#online.set(name, true);
+    for (const name of offline) this.#online.set(name, false);
+  }
+}
+
+/**
+ * The higher one of each position.
+ * @param {Marker | undefined} one
+ * @param {{delivered?: string | null, read?: string | null}} other
+ * @returns {Marker}
+ */
+function joined(one, { delivered, read }) {
+  return { delivered: higherPosition(one?.delivered, delivered), read: higherPosition(one?.read, read) };
+}
