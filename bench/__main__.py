@@ -1,4 +1,4 @@
-"""Measures a running Klatsch: rates and latencies of pairs, or 5,000 connections that return at once."""
+"""Measures a running Klatsch: rates and latencies of pairs, or thousands of connections that return at once."""
 
 import argparse
 import os
@@ -6,13 +6,14 @@ import sys
 
 from bench.changes import add_changes
 from bench.run_pairs import add_pairs
+from bench.signals.scenario import add_signals
 from bench.storm.scenario import add_storm
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     scenarios = parser.add_subparsers(dest="scenario", required=True, title="scenarios")
-    for add in (add_pairs, add_storm, add_changes):
+    for add in (add_pairs, add_storm, add_changes, add_signals):
         scenario = add(scenarios)
         scenario.add_argument("--host", default="127.0.0.1", help="the running gateway (default: %(default)s)")
         scenario.add_argument(

@@ -63,7 +63,7 @@ class Worker:
             client = Client(*pair, [self._plan.running], jitter_s=self._plan.jitter_s)
             await client.open()
             client.say()
-            await _until(lambda: not client.unanswered)
+            await until(lambda: not client.unanswered)
             client.leave()
 
         await _some_at_a_time([lambda pair=pair: greet(pair) for pair in self._plan.pairs])  # type: ignore[misc]  # mypy cannot infer the default's type
@@ -87,12 +87,12 @@ class Worker:
         speakers = [client for client in self._clients if not client.record.idle]
         for client in speakers:
             client.say()
-        await _until(lambda: sum(bool(client.unanswered) for client in speakers) <= 0.9 * len(speakers))
+        await until(lambda: sum(bool(client.unanswered) for client in speakers) <= 0.9 * len(speakers))
 
     async def come_back(self, deadline_s: float) -> float:
         """Returns, when all clients of the lost gateway are resumed, this process's CPU seconds meanwhile."""
         began = _cpu_s()
-        await _until(lambda: all(c.record.lost_at is not None and c.is_ready for c in self._clients), deadline_s)
+        await until(lambda: all(c.record.lost_at is not None and c.is_ready for c in self._clients), deadline_s)
         return _cpu_s() - began
 
     async def say_each(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
 
     async def be_answered(self, deadline_s: float) -> None:
         """Returns when no send waits for its answer."""
-        await _until(lambda: not any(client.unanswered for client in self._clients), deadline_s)
+        await until(lambda: not any(client.unanswered for client in self._clients), deadline_s)
 
     async def count_shown(self) -> int:
         """Returns the number of messages of others that clients were shown, each once."""
@@ -126,10 +126,11 @@ async def _some_at_a_time(work: Sequence[Callable[[], Any]]) -> None:
     await asyncio.gather(*(go_on() for _ in range(_OPENING_AT_ONCE)))
 
 
-async def _until(condition: Callable[[], bool], deadline_s: float = 30.0) -> bool:
-    until = time.monotonic() + deadline_s
+async def until(condition: Callable[[], bool], deadline_s: float = 30.0) -> bool:
+    """Returns whether the condition has come to hold within the time."""
+    deadline = time.monotonic() + deadline_s
     while not condition():
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_LOOK_S)
     return True
@@ -140,8 +141,9 @@ def _cpu_s() -> float:
     return float(used.user + used.system)
 
 
-async def _serve(pipe: Connection, plan: Plan) -> None:
-    worker = Worker(plan)
+async def serve(pipe: Connection, make: Callable[[], object]) -> None:
+    """Calls the methods that come over the pipe by name, until the word `end`."""
+    worker = make()
     while True:
         name, arguments = await asyncio.to_thread(pipe.recv)
         if name == "end":
@@ -152,18 +154,18 @@ async def _serve(pipe: Connection, plan: Plan) -> None:
 def work(pipe: Connection, plan: Plan) -> None:
     """Runs the commands that come, until it is told to end."""
     allow_open_files(2 * len(plan.pairs) + _SPARE_FILES)
-    uvloop.run(_serve(pipe, plan))
+    uvloop.run(serve(pipe, lambda: Worker(plan)))
 
 
 class Crew:
     """The workers of a run, seen from outside: all run each command at the same time."""
 
-    def __init__(self, plans: Sequence[Plan]) -> None:
+    def __init__(self, plans: Sequence[Any], target: Callable[[Connection, Any], None] = work) -> None:
         context = multiprocessing.get_context("spawn")
         self._workers = []
         for plan in plans:
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, plan), daemon=True)
+            process = context.Process(target=target, args=(theirs, plan), daemon=True)
             process.start()
             theirs.close()
             self._workers.append((process, ours))

@@ -1,0 +1,1 @@
+"""Many people who show each other lose their gateway, and come back to one that knows nobody."""
