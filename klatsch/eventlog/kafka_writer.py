@@ -39,8 +39,8 @@ class _Producing:
 class KafkaWriter:
     """Appends to a topic with `acks=all`, idempotently, reporting each entry at most once. Create it after any fork.
 
-    `producer` are other settings of the driver than these, for a topic that may lose records, and `role` is the name
-    of the writer in metrics and log lines.
+    `producer` are other settings of the driver than these, for a topic that may lose records: there, a record that
+    times out is no reason for a new producer. `role` is the name of the writer in metrics and log lines.
 
     With `reports="errors"` only failures are reported: a gateway learns of success by reading the log back. `failed`
     is called once when librdkafka can no longer continue; the process should then stop. Once a record has timed out, a
@@ -69,6 +69,7 @@ class KafkaWriter:
             | LOGGED
         )
         self._role = role
+        self._is_durable = producer is None
         self._watch = watch
         self._refusing = False
         self._stopping = threading.Event()
@@ -133,7 +134,7 @@ class KafkaWriter:
             current.pulse.enter()
             current.producer.poll(_POLL_S)
             current.pulse.leave()
-            if current.timed_out:
+            if current.timed_out and self._is_durable:
                 self._renew(current, "a record timed out")
         if current.is_replaced:
             current.producer.purge()

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from klatsch.embedded.kafka import EmbeddedKafka
 from tests.e2e.client import Client
 from tests.e2e.talk import Open, Talk
 from tests.support.process import GatewayProcess, QuickGateway, wait_until
@@ -178,3 +179,21 @@ async def test_a_server_without_signals_refuses_all_three(system: System, connec
 
     assert [answer["err"]["code"] for answer in refused] == ["forbidden"] * 3
     assert not gateway.events("signals_away")
+
+
+async def test_after_an_outage_of_the_brokers_signals_go_on(talk: Talk, own_kafka: EmbeddedKafka) -> None:
+    await opened(talk.reader, talk.conversation)
+    await type_in(talk.writer, talk.conversation)
+    await talk.reader.until(lambda: talk.reader.history.pushes("typing"), "a signal")
+    before = len(talk.reader.history.pushes("typing"))
+    await asyncio.to_thread(own_kafka.kill)
+    await type_in(talk.writer, talk.conversation, on=False)
+    await asyncio.to_thread(own_kafka.start)
+    await asyncio.to_thread(own_kafka.wait_ready)
+    assert (await talk.say("hello again")).ok
+    async with asyncio.timeout(60):
+        while len(talk.reader.history.pushes("typing")) == before:
+            await type_in(talk.writer, talk.conversation)
+            await asyncio.sleep(1)
+
+    assert talk.reader.closed is None

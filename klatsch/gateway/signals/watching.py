@@ -50,12 +50,15 @@ class Watching:
         """The number of people that all connections show together."""
 
     def show(self, listener: Listener, people: Iterable[Visible]) -> list[WatchedPerson]:
-        """Makes the connection show these people and no others; returns them. Raises Unavailable at the bound."""
-        self.forget(listener)
+        """Makes the connection show these people and no others; returns them.
+
+        Raises Unavailable at the bound: the connection then shows those of before.
+        """
         wanted = {person.user_id: person for person in people}
-        if self.shown + len(wanted) > self._shown_most:
+        if self.shown - len(listener.shown) + len(wanted) > self._shown_most:
             CAPPED.labels("presence").inc()
             raise Unavailable("This gateway shows too many people already. Try again later.", retry_after=30)
+        self.forget(listener)
         for one in wanted.values():
             watched = self._people.get(one.user_id)
             if watched is None:
