@@ -33,13 +33,21 @@ class CrowdPlan:
 
 @dataclass(slots=True)
 class Shown:
-    """What one client was told since its gateway was lost: when, and how many names."""
+    """What one client was told since its gateway was lost: when, and how many names.
+
+    A client that is busy reads late, and then several pushes at once. So only pushes for the time since it asked count
+    as too often, not the time between two.
+    """
 
     times: list[float] = field(default_factory=list)
     names: int = 0
     answered_s: float = 0.0
     asked_s: float = 0.0
     refused: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_told_too_often(self) -> bool:
+        return bool(self.times) and len(self.times) > self.times[-1] - self.asked_s
 
 
 class Watcher:
@@ -82,7 +90,7 @@ class Watcher:
         self._ask(socket)
 
     def _ask(self, socket: Socket) -> None:
-        self.shown.asked_s = self.shown.asked_s or time.monotonic()
+        self.shown.asked_s = time.monotonic()
         socket.send(self._asking)
 
     def _take(self, socket: Socket, payload: bytes, marked: "asyncio.Future[None]") -> None:

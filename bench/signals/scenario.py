@@ -6,7 +6,6 @@ The same is done without signals first, so that the cost of the return itself is
 """
 
 import argparse
-import itertools
 import os
 import subprocess
 import sys
@@ -31,8 +30,6 @@ _SPARE_FILES = 300
 _QUIET_S = 10.0
 _AFTER_S = 10.0
 _RETURN_S = 180.0
-_SECOND_S = 0.99
-"""Two pushes this far apart are a second apart: clients stamp them when they read them."""
 
 
 def add_signals(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -109,6 +106,7 @@ def _return_once(
     for phase in (quiet, coming, after):
         phase.answers_s = sorted(took for sent, took in talk.answers if phase.begin_s <= sent < phase.end_s)
     print(f"\n{'with' if signals == '1' else 'without'} signals: {len(shown):,} connections, {sum(left)} not back")
+    print(f"  tried again: {_again(shown)}")
     _show_phases((quiet, coming, after), talk.refused)
     return _show_told(shown) if signals == "1" else 0
 
@@ -129,19 +127,20 @@ def _show_phases(phases: Sequence[Phase], refused: int) -> None:
         print(f"  {refused} sends were refused")
 
 
+def _again(shown: Sequence[Shown]) -> str:
+    refused: Counter[str] = sum((one.refused for one in shown), Counter())
+    return ", ".join(f"{count} × {code}" for code, count in refused.most_common()) or "none"
+
+
 def _show_told(shown: Sequence[Shown]) -> int:
     """Prints what connections were told; returns how many were told more than once in a second."""
     pushes = sorted(len(one.times) for one in shown)
-    gaps = [later - earlier for one in shown for earlier, later in itertools.pairwise(one.times)]
-    often = sum(any(b - a < _SECOND_S for a, b in itertools.pairwise(one.times)) for one in shown)
-    refused: Counter[str] = sum((one.refused for one in shown), Counter())
+    often = sum(one.is_told_too_often for one in shown)
     waited = sorted(one.answered_s - one.asked_s for one in shown if one.answered_s)
     print(
         f"  pushes of presence to a connection: p50 {at(pushes, 50)}, most {pushes[-1]}; "
         f"{sum(one.names for one in shown):,} names in {sum(pushes):,} pushes\n"
-        f"  shortest time between two pushes to one: {min(gaps, default=0):.2f} s; {often} were told more than once a "
-        f"second (0 wanted)\n"
-        f"  `presence` answered after p50 {at(waited, 50):.2f} s, p99 {at(waited, 99):.2f} s; "
-        f"{', '.join(f'{count} × {code}' for code, count in refused.most_common()) or 'none'} asked again"
+        f"  {often} were told more than once a second (0 wanted)\n"
+        f"  `presence` answered after p50 {at(waited, 50):.2f} s, p99 {at(waited, 99):.2f} s"
     )
     return often

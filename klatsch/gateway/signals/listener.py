@@ -8,9 +8,10 @@ from klatsch.gateway.outbox import Outbox
 
 @dataclass(slots=True, eq=False)
 class WatchedPerson:
-    """A person whom connections here show, as `online` as they are told."""
+    """A person whom connections here show, as `online` as they are told. `actor` is the id in 16 bytes."""
 
     user_id: str
+    actor: bytes
     username: str
     online: bool
     listeners: "set[Listener]" = field(default_factory=set)

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from klatsch.core.bucket import Buckets
+from klatsch.core.ids import uuid_bytes
 from klatsch.core.metrics import SIGNALS_APPENDED, SIGNALS_DROPPED, SIGNALS_PUSHED
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.hub import ConnectedPerson, Hub
@@ -91,7 +92,7 @@ class Typing:
 
     def _is_void(self, signal: TypingSignal, key: bytes) -> bool:
         """Returns whether the person was removed or blocked here, or the conversation has grown too large."""
-        void = self._judge.find_void(key, bytes.fromhex(signal.user_id.replace("-", "")))
+        void = self._judge.find_void(key, uuid_bytes(signal.user_id))
         return void is not None or self._is_large(key, 0)
 
     def _is_large(self, key: bytes, member_count: int) -> bool:

@@ -19,30 +19,31 @@ class Judge(Protocol):
     def find_void(self, key: bytes, actor: bytes) -> Verdict | None: ...
 
 
-def may_see(viewer: ConnectedPerson, user_id: str, shared: bytes, judge: Judge) -> bool:
-    """Returns whether the viewer may see the presence of that person, with whom they shared that conversation before.
+def may_see(viewer: ConnectedPerson, actors: tuple[bytes, bytes], shared: bytes, judge: Judge) -> bool:
+    """Returns whether the viewer may see the presence of a person, with whom they shared that conversation before.
 
-    The place for every later rule: this is asked whenever a presence is about to be told.
+    `actors` are the ids (16 bytes) of the viewer and of that person. The place for every later rule: this is asked
+    whenever a presence is about to be told.
     """
     if shared == MYSELF:
-        return viewer.user_id == user_id
+        return actors[0] == actors[1]
     if shared not in viewer.access:
         return False
-    return all(
-        judge.find_void(shared, bytes.fromhex(one.replace("-", ""))) is None for one in (user_id, viewer.user_id)
-    )
+    return judge.find_void(shared, actors[0]) is None and judge.find_void(shared, actors[1]) is None
 
 
 def find_shared(viewer: ConnectedPerson, person: ConnectedPerson) -> bytes | None:
     """Returns a conversation that two connected people share, as far as a short look into memory tells.
 
-    None where they cannot write to each other in their direct conversation: one may have blocked the other, and
-    PostgreSQL knows.
+    None where they may be unable to write to each other: one may have blocked the other, and PostgreSQL knows.
     """
-    direct = str(direct_conversation_id(UUID(viewer.user_id), UUID(person.user_id))).encode("ascii")
-    if direct in viewer.access:
-        return direct if direct in viewer.writable else None
-    fewer, more = sorted((viewer.access, person.access), key=len)
-    if len(fewer) > _SCANNED_MOST:
+    if len(viewer.writable) < len(viewer.access):
+        direct = str(direct_conversation_id(UUID(viewer.user_id), UUID(person.user_id))).encode("ascii")
+        if direct in viewer.access and direct not in viewer.writable:
+            return None
+    few, many = viewer.access, person.access
+    if len(few) > len(many):
+        few, many = many, few
+    if len(few) > _SCANNED_MOST:
         return None
-    return next((key for key in fewer if key in more), None)
+    return next((key for key in few if key in many), None)

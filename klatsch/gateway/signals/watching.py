@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from klatsch.core.errors import Unavailable
+from klatsch.core.ids import uuid_bytes
 from klatsch.core.metrics import CAPPED, PEOPLE_WATCHED, SIGNALS_DROPPED, SIGNALS_PUSHED
 from klatsch.gateway.language import protocol
 from klatsch.gateway.signals.listener import Listener, WatchedPerson
@@ -63,7 +64,9 @@ class Watching:
             watched = self._people.get(one.user_id)
             if watched is None:
                 online = self._is_online(one.user_id)
-                watched = self._people[one.user_id] = WatchedPerson(one.user_id, one.username, online)
+                watched = self._people[one.user_id] = WatchedPerson(
+                    one.user_id, uuid_bytes(one.user_id), one.username, online
+                )
             watched.listeners.add(listener)
             listener.shown[watched] = one.shared
         self.shown += len(wanted)
@@ -118,9 +121,10 @@ class Watching:
             return False
         online: list[str] = []
         offline: list[str] = []
+        viewer, me, shown = listener.person, uuid_bytes(listener.person.user_id), listener.shown
         for person in listener.pending:
-            is_seen = may_see(listener.person, person.user_id, listener.shown[person], self._judge)
-            (online if is_seen and person.online else offline).append(person.username)
+            is_told = person.online and may_see(viewer, (me, person.actor), shown[person], self._judge)
+            (online if is_told else offline).append(person.username)
         if not listener.tell(protocol.wire(protocol.push_presence(online, offline))):
             SIGNALS_DROPPED.labels("busy").inc()
             self._due[listener] = None
