@@ -52,6 +52,11 @@ class Seeds:
             "add_member": lambda case: case.body.update(username=self.bob.username),
             "change_role": self._fill_member,
             "remove_member": self._fill_member,
+            "transfer_group": self._fill_transfer,
+            "invite_user": lambda case: case.body.update(conversation=self.group, username=self._person().username),
+            "withdraw_invitation": lambda case: case.path_parameters.update(invitation_id=self._invite(self.bob)),
+            "accept_invitation": lambda case: case.path_parameters.update(invitation_id=self._invite(self.ana)),
+            "decline_invitation": lambda case: case.path_parameters.update(invitation_id=self._invite(self.ana)),
         }
 
     def fill(self, operation: str, case: Any) -> None:
@@ -96,6 +101,18 @@ class Seeds:
         group = self._new_group(self.bob.username)
         case.path_parameters.update(conversation_id=group, username=self.bob.username)
 
+    def _fill_transfer(self, case: Any) -> None:
+        case.path_parameters.update(conversation_id=self._new_group(self.bob.username))
+        case.body.update(username=self.bob.username)
+
+    def _invite(self, person: User) -> str:
+        """Of Ana by Bob, or the other way round: to a group of its own."""
+        inviter = self.bob if person is self.ana else self.ana
+        token = create_token(person=inviter).token
+        group = self._ask("POST", "conversations", {"title": "Tea", "members": []}, token)["id"]
+        body = {"conversation": group, "username": person.username}
+        return str(self._ask("POST", "invitations", body, token)["id"])
+
     def _new_name(self) -> str:
         return f"fuzz{self._run}n{next(self._numbers)}"
 
@@ -121,8 +138,8 @@ class Seeds:
     def _new_group(self, *members: str) -> str:
         return str(self._ask("POST", "conversations", {"title": "Tea", "members": members})["id"])
 
-    def _ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token}"}
+    def _ask(self, method: str, path: str, body: Any, token: str = "") -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {token or self._token}"}
         answer = requests.request(method, f"{self._v1}/{path}", json=body, headers=headers, timeout=_DEADLINE_S)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
