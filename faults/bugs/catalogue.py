@@ -58,4 +58,14 @@ BUGS = (
     Bug("answers_come_early", "`ok` when the broker has it, judged by nobody: a copy is answered as a message",
         ("network cut", "kafka killed"), frozenset({"I3"})),
 )  # fmt: skip
+OF_CHANGES = {
+    "late_edit_revives": "a gateway lets an edit pass that comes after the message's deletion: the text is back",
+    "copy_undoes_edit": "a gateway does not know copies of changes: a late copy of an edit undoes the next one",
+    "demoted_admin_deletes": "the role is checked and judged by what it was: a demoted admin goes on to delete",
+    "fresh_feed_judges_otherwise": "a gateway that has just started ignores the archive's verdicts",
+    "wrong_clock_check": "a change counts however long ago it was checked, by whatever clock",
+}
+"""Bugs of changes, by name. tests/unit/test_changes_agree.py plants and finds them, in a world in memory: it takes
+minutes of the log's time, or two records within milliseconds, for most of them to show.
+"""
 BY_NAME = {bug.name: bug for bug in BUGS}

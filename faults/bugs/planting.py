@@ -7,13 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, Record, Report
 from klatsch.eventlog.places import offsets_text
-from klatsch.gateway import replay
+from klatsch.gateway import changing, replay
+from klatsch.gateway.feed import changes as feed_changes
 from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.feed.changes import Settled
 from klatsch.gateway.feed.recent import Recent
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
@@ -22,13 +26,17 @@ from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.socket import ChatSocket
+from klatsch.messaging import applying
 from klatsch.messaging import sending as services
 from klatsch.persister import statements
 from klatsch.persister.storing import Archive
 from klatsch.processes import wiring
-from klatsch.records.header import judged_actor, judged_id
+from klatsch.records import verdicts
+from klatsch.records.header import NEW_MESSAGE, judged_actor, judged_id
 from klatsch.records.judge import Memberships
 
+replaced: list[tuple[Any, str, Any]] = []
+"""What was replaced: owner, name and the original, so that a test can put it back."""
 _ONE_IN = 40
 _PAUSE_S = 0.05
 
@@ -213,9 +221,49 @@ def answers_come_early() -> None:
     _replace(Sending, "lost", answer)
 
 
+def late_edit_revives() -> None:
+    judge = verdicts.judge_change
+
+    def forgiving(record: Record, target: verdicts.Target, memberships: Memberships) -> Any:
+        as_if = verdicts.Target(deleted=False, edited=target.edited, reactions=target.reactions, pinned=target.pinned)
+        return judge(record, as_if, memberships)
+
+    _replace(feed_changes, "judge_change", forgiving)
+
+
+def copy_undoes_edit() -> None:
+    find = Ring.find
+
+    def find_message(self: Any, record: Record) -> int | None:
+        known: int | None = find(self, record) if record.judge[0] == NEW_MESSAGE else None
+        return known
+
+    _replace(Ring, "find", find_message)
+
+
+def demoted_admin_deletes() -> None:
+    """Lets gateways check by the role that a person had, so that there is something to judge."""
+    _replace(Memberships, "is_demoted", _nobody_is)
+    for module in (changing, applying):
+        check = module.check_facts
+
+        def check_as_admin(wish: Any, facts: Any, *, check: Any = check, **rest: Any) -> None:
+            check(wish, msgspec.structs.replace(facts, role="admin"), **rest)
+
+        _replace(module, "check_facts", check_as_admin)
+
+
+def fresh_feed_judges_otherwise() -> None:
+    _replace(Settled, "find", _nobody_is)
+
+
+def wrong_clock_check() -> None:
+    _replace(verdicts, "CHECK_MOST_MS", sys.maxsize)
+
+
 def _replace(owner: object, name: str, by: object) -> None:
     """Replaces an attribute; fails when it does not exist, as such a bug would replace nothing."""
-    assert hasattr(owner, name)
+    replaced.append((owner, name, getattr(owner, name)))
     setattr(owner, name, by)
 
 

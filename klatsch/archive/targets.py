@@ -134,7 +134,7 @@ def find_own(own_id: bytes) -> Own | None:
 
 
 class Fate(NamedTuple):
-    """The archive's progress in a partition, with whether a record there was refused, and the change of an own id."""
+    """The archive's progress in a partition, whether a record there was refused, and the digest under an own id."""
 
     next_offset: int
     is_dead_letter: bool
@@ -146,7 +146,8 @@ _FATE: Final = """
                      WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
            EXISTS (SELECT FROM messaging_deadletter
                    WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
-           (SELECT digest FROM messaging_change WHERE id = %(id)s)"""
+           coalesce((SELECT digest FROM messaging_change WHERE id = %(id)s),
+                    (SELECT digest FROM messaging_message WHERE id = %(id)s))"""
 
 
 def find_fate(*, own_id: bytes, position: Position) -> Fate:

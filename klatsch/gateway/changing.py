@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from klatsch.archive.progress import ReachableProgress
 from klatsch.archive.targets import Facts, Wanted, find_own, read_facts
 from klatsch.core.clock import Clock
-from klatsch.core.errors import BadRequest, Conflict, FieldError, NotArchivedYet, NotFound
+from klatsch.core.errors import BadRequest, Conflict, FieldError, KlatschError, NotArchivedYet, NotFound
 from klatsch.core.ids import is_fresh, is_uuid, uuid_bytes, uuid_text
 from klatsch.core.metrics import ANSWERED
 from klatsch.eventlog.log import LogWriter
@@ -80,7 +80,12 @@ class Changing:
         facts = checked.facts
         if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
             return
-        check_facts(wish, facts, now_ms=self._clock(), edit_window_s=self._edit_window_s)
+        try:
+            check_facts(wish, facts, now_ms=self._clock(), edit_window_s=self._edit_window_s)
+        except KlatschError:  # perhaps because of this very change: a retry after `unknown`
+            if await self._answer_earlier(facts, wish, outbox, frame):
+                return
+            raise
         if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
             wish = with_mentions(wish, await self._database.run_together(find_mentions, naming) or ())
         sent = change_message(
@@ -123,7 +128,7 @@ class Changing:
             raise NotArchivedYet("The archive has not reached this message yet. Try again.", retry_after=1)
 
     async def _answer_earlier(self, facts: Facts, wish: Wish, outbox: Outbox, frame: ChangeFrame) -> bool:
-        """Answers with the stored change of an old client_id, if there is one; returns whether it did."""
+        """Answers with the stored change of that client_id, if there is one; returns whether it did."""
         own_id = identify_change(facts, frame.d.client_id)
         own = await self._database.run(lambda: find_own(own_id))
         if own is None:

@@ -25,6 +25,7 @@ from klatsch.messaging.changing import (
     check_facts,
     digest_of,
     identify_change,
+    is_overtaken,
     naming_in,
     needs_role,
     with_mentions,
@@ -63,7 +64,12 @@ def apply_change(
     facts = find_target(route, wanted)
     if not is_fresh(client_id, at_ms) and _is_known(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
-    check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
+    try:
+        check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
+    except KlatschError:  # perhaps because of this very change: a retry after `unknown`
+        if _is_known(facts, wish, client_id):
+            return Applied(_read(facts), archived=True)
+        raise
     if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
         wish = with_mentions(wish, find_mentions([naming])[naming])
     slot = ReportSlot()
@@ -141,7 +147,7 @@ def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts
 
 
 def _is_known(facts: Facts, wish: Wish, client_id: str) -> bool:
-    """Returns whether the archive has the change of an old client_id; raises Conflict for another body."""
+    """Returns whether the archive has the change of that client_id; raises Conflict for another body."""
     own = find_own(identify_change(facts, client_id))
     if own is not None and own.digest != digest_of(wish):
         raise Conflict("This client_id has been used for something else.")
@@ -186,7 +192,7 @@ def _reason(now: Facts, wish: Wish) -> Verdict:
         return Verdict.GONE
     if needs_role(wish, now) and now.role == "member":
         return Verdict.DEMOTED
-    return Verdict.CONFLICT if isinstance(wish, Edit) and wish.base is not None else Verdict.LATE
+    return Verdict.CONFLICT if isinstance(wish, Edit) and is_overtaken(wish, now) else Verdict.LATE
 
 
 def _read(facts: Facts) -> MessageView:

@@ -203,11 +203,16 @@ def _check_edit(wish: Edit, facts: Facts, now_ms: int, edit_window_s: int) -> No
         raise Forbidden("You can edit only your own messages.")
     if edit_window_s and now_ms - facts.sent_at_ms > edit_window_s * 1_000:
         raise Forbidden(f"Messages can be edited for {edit_window_s} seconds after they were sent.")
-    if wish.base is None or facts.edited_epoch is None or facts.edited_offset is None:
-        return
-    base = _parse_base(wish.base)
-    if (facts.edited_epoch, facts.edited_offset) > (base.epoch, base.offset):
+    if is_overtaken(wish, facts):
         raise Conflict("The message was edited meanwhile.", changed=facts.changed)
+
+
+def is_overtaken(wish: Edit, facts: Facts) -> bool:
+    """Returns whether the message has an edit that the editor had not seen."""
+    if wish.base is None or facts.edited_epoch is None or facts.edited_offset is None:
+        return False
+    base = _parse_base(wish.base)
+    return (facts.edited_epoch, facts.edited_offset) > (base.epoch, base.offset)
 
 
 def _check_reaction(wish: React, facts: Facts) -> None:
@@ -223,12 +228,18 @@ def _parse_base(base: str) -> Position:
     try:
         return Position.parse(base)
     except ValueError as error:
-        field = FieldError("base", "invalid", "Use the `changed` of the message that you have.")
-        raise BadRequest("base must be a position.", fields=(field,)) from error
+        raise _bad_base() from error
+
+
+def _bad_base() -> BadRequest:
+    field = FieldError("base", "invalid", "Use the `changed` of the message that you have.")
+    return BadRequest("base must be a position of a version of this message.", fields=(field,))
 
 
 def _base_offset(base: str | None, epoch: int) -> int | None:
     if base is None:
         return None
     position = Position.parse(base)
+    if position.epoch > epoch:  # it would be judged by what a feed happens to remember
+        raise _bad_base()
     return position.offset if position.epoch == epoch else -1

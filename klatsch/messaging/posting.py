@@ -10,7 +10,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.errors import Conflict, InvalidContent, KlatschError
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.places import Position
-from klatsch.messaging.lookup import Earlier, find_earlier
+from klatsch.messaging.lookup import Earlier, find_earlier, refuse_name_of_change
 from klatsch.messaging.mentions import find_mentions_of
 from klatsch.messaging.outcomes import counted, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
@@ -75,6 +75,8 @@ def _read_archived(route: Route, access: Access, sent: SentMessage, position: Po
         return None
     try:
         verdict = find_verdict(message_id=sent.id, position=position)
+        if verdict.message is None and verdict.next_offset > position.offset:
+            refuse_name_of_change(sent.id)
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise

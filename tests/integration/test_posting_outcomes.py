@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from klatsch.archive.models import DeadLetter
+from klatsch.archive.models import Change, DeadLetter
 from klatsch.conversations.access import Access
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.caps import AtOnce
@@ -170,6 +170,29 @@ def test_another_body_under_the_same_client_id_is_a_conflict(route: Route, acces
 
     with pytest.raises(Conflict):
         post(route, access, Draft("something else", draft.client_id))
+
+
+def names_a_change(access: Access, draft: Draft) -> None:
+    """The archive has a change under the name that the draft has."""
+    own = identify(access, draft)
+    Change.objects.create(
+        id=UUID(bytes=own.id), message_id=UUID(int=1), kind=4, actor_id=access.sender_id, epoch=1, partition=0,
+        offset=7_000, digest=b"another body    ", effective=True,
+    )  # fmt: skip
+
+
+def test_the_name_of_a_change_is_a_conflict(route: Route, access: Access, progress: Archive, log: MemoryLog) -> None:
+    draft, old = fresh(), Draft("hi", "monday-1")
+    names_a_change(access, draft)
+    progress.store = lambda partition, offset: archive_up_to(partition, offset + 1)
+    with pytest.raises(Conflict):
+        post(route, access, draft)
+    assert len(messages_of(log)) == 1
+    Change.objects.all().delete()
+    names_a_change(access, old)
+    with pytest.raises(Conflict):
+        post(route, access, old)
+    assert len(messages_of(log)) == 1, "no feed shows what the archive would not keep"
 
 
 def test_a_record_that_the_archive_passed_without_keeping_it_was_void_for_the_one_reason_that_its_kind_has(

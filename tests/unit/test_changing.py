@@ -31,7 +31,7 @@ from klatsch.gateway.language.ops import (
     ReactFrame,
 )
 from klatsch.gateway.outbox import Outbox
-from klatsch.messaging.changing import EMOJIS_MOST, OWN_EMOJIS_MOST, PINS_MOST, Edit, digest_of
+from klatsch.messaging.changing import EMOJIS_MOST, OWN_EMOJIS_MOST, PINS_MOST, Delete, Edit, Wish, digest_of
 from klatsch.records.header import Check
 from tests.support.changes import facts_of
 from tests.support.gateway_parts import CannedProgress, Parts
@@ -180,8 +180,32 @@ async def test_what_may_not_be_is_refused_before_anything_is_appended(
 ) -> None:
     desk = Desk(facts)
     with pytest.raises(error):
-        await desk.change(frame)
+        await desk.change(frame, None)
     assert (desk.appended, desk.outbox.unanswered) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("frame", "facts", "wish"),
+    [
+        (delete(), changed(MINE, deleted=True), Delete()),
+        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4), Edit("hi!")),
+        (edit(base="1:0:3"), changed(MINE, blocked=True), Edit("hi!")),
+    ],
+)
+async def test_a_retry_is_answered_even_if_the_change_itself_forbids_it_now(
+    frame: ChangeFrame, facts: Facts, wish: Wish
+) -> None:
+    desk = Desk(facts)
+    await desk.change(frame, Own("1:0:4", digest_of(wish)))
+    [answer] = desk.peer.read()
+    assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:4", True, 0)
+
+
+async def test_a_version_of_a_later_epoch_is_refused() -> None:
+    desk = Desk(MINE)
+    with pytest.raises(BadRequest, match="base"):
+        await desk.change(edit(base="2:0:3"))
+    assert desk.appended == 0
 
 
 @pytest.mark.parametrize(
@@ -209,7 +233,7 @@ async def test_an_edit_after_the_window_is_refused() -> None:
     desk = Desk(changed(MINE, sent_at_ms=NOW_MS - 60_001))
     desk.parts.changing._edit_window_s = 60
     with pytest.raises(Forbidden, match="60 seconds"):
-        await desk.change(edit())
+        await desk.change(edit(), None)
     await desk.change(delete())
     assert desk.appended == 1, "the window is for edits"
 

@@ -13,7 +13,8 @@ from klatsch.records.verdicts import STANDS, Target, apply_change, judge_change
 class Settled:
     """The archive's verdicts when a feed began: of each partition, on all changes before `offsets`.
 
-    `effects` has the changes in force by partition and offset, with whether they had an effect. All others are void.
+    `effects` has the changes in force by partition and offset, with whether they had an effect. All others are void,
+    for reasons that the archive does not keep: whoever still waits for one is told to try again.
     A feed that begins in the middle of the log could not judge its first changes: what they may conflict with came
     before.
     """
@@ -27,7 +28,7 @@ class Settled:
             return None
         effective = self.effects.pop((record.partition, record.offset), None)
         if effective is None:
-            return Verdict.COPY
+            return Verdict.LATE
         return Verdict.IN_FORCE if effective else Verdict.NO_EFFECT
 
 
