@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from klatsch.core.metrics import DELIVERED, SKIPPED
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.feed.changes import Settled
-from klatsch.gateway.feed.feed import Feed, access_from_record
+from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.feed.pending import Pending, Waiter
+from klatsch.gateway.feed.people_records import access_from_record
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.protocol import unwire
 from klatsch.gateway.outbox import Outbox
 from klatsch.records.header import judged_digest, judged_id
-from klatsch.records.judge import Memberships, StandingAt
+from klatsch.records.judge import StandingAt
 from klatsch.records.keys import MEMBERS
 from klatsch.records.kinds import KINDS, MESSAGE, Kinds
 from klatsch.records.members import MembersChanged
@@ -450,24 +451,14 @@ def decode_or_none(record: Record) -> Any:
         return None
 
 
-def archive_before(records: Sequence[Record]) -> Memberships:
-    """Who is out as the archive knows it there: highest versions, and nothing of what comes later."""
-    memberships = Memberships()
-    for record in records:
-        event = decode_or_none(record)
-        if isinstance(event, MembersChanged) and record.key == MEMBERS.of(event.conversation):
-            for member in event.members:
-                memberships.load(
-                    StandingAt(
-                        event.conversation,
-                        member.user_id,
-                        member.version,
-                        member.active,
-                        record.partition,
-                        record.offset,
-                    )
-                )
-    return memberships
+def archive_before(records: Sequence[Record]) -> list[StandingAt]:
+    """Who is out as the archive knows it there: nothing of what comes later."""
+    return [
+        StandingAt(event.conversation, m.user_id, m.version, m.active, record.partition, record.offset)
+        for record in records
+        if isinstance(event := decode_or_none(record), MembersChanged) and record.key == MEMBERS.of(event.conversation)
+        for m in event.members
+    ]
 
 
 @given(histories)
@@ -481,7 +472,8 @@ def test_two_feeds_that_start_at_different_points_agree(history: list[Said | Mov
     records = play(history)
     start = min(era * ERA, len(records))
     early, late = Gateway(), Gateway({0: start})
-    late.feed.memberships = archive_before(records[:start])
+    for standing_before in archive_before(records[:start]):
+        late.feed.memberships.load(standing_before)
     early.read(records[:start])
     watchers = early.connect(CLEO), late.connect(CLEO)
 

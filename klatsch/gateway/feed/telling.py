@@ -1,0 +1,115 @@
+"""Frames of records in force, and the answers to their senders (D4, D10)."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final
+
+import structlog
+
+from klatsch.core.errors import Conflict
+from klatsch.core.ids import uuid_text
+from klatsch.core.metrics import SKIPPED
+from klatsch.core.tracing import trace_fields
+from klatsch.eventlog.log import Record
+from klatsch.gateway.feed.pending import Waiter
+from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.feed.tally import Tally
+from klatsch.gateway.hub import ConnectedPerson
+from klatsch.gateway.language import protocol
+from klatsch.gateway.outbox import Outbox
+from klatsch.messaging.outcomes import refusal_of
+from klatsch.records.decoding import BadRecord, decode, is_sound
+from klatsch.records.header import judged_id
+from klatsch.records.judge import Verdict
+from klatsch.records.kinds import Judging, Kinds, RecordKind
+
+_log = structlog.get_logger(__name__)
+_REMEMBERED_UNDECODED: Final = frozenset({Judging.ONCE, Judging.MARKER})
+
+
+class Telling:
+    """Turns the records of one feed into frames."""
+
+    def __init__(self, epoch: int, partitions: int, kinds: Kinds) -> None:
+        self.kinds = kinds
+        self._places = [f"{epoch}:{partition}:" for partition in range(partitions)]
+
+    def place(self, record: Record, offset: int) -> str:
+        """Returns the position of another record of the same partition."""
+        return f"{self._places[record.partition]}{offset}"
+
+    def frame(self, record: Record, kind: RecordKind) -> bytes:
+        """Returns the frame of a record in force."""
+        return protocol.wire(kind.frame(self.place(record, record.offset), record.value))
+
+    def frames(self, records: Iterable[Record]) -> list[bytes]:
+        """Returns a replay's frames for records in memory, without those that the persister refuses."""
+        told: list[bytes] = []
+        for record in records:
+            kind = self.kinds.find(record)
+            if kind is not None and (kind.judging not in _REMEMBERED_UNDECODED or is_sound(record, kind, self.kinds)):
+                told.append(self.frame(record, kind))
+        return told
+
+    def decode(self, record: Record, kind: RecordKind) -> Any:
+        """Returns the record's value if the persister would accept a record of that kind; else None."""
+        try:
+            event = decode(record, self.kinds)
+        except BadRecord:
+            event = None
+        if not isinstance(event, kind.struct):
+            self.skip(record)
+            return None
+        return event
+
+    def skip(self, record: Record) -> None:
+        """Counts and logs a skipped record. The reason may quote the record, so only the dead letter holds it."""
+        SKIPPED.inc()
+        _log.warning("record_skipped", position=self.place(record, record.offset), **trace_fields(record.trace))
+
+
+class Answering:
+    """Answers the senders of records that were read back. `last_edit` finds the edit that another edit missed."""
+
+    def __init__(self, telling: Telling, ring: Ring, tally: Tally, last_edit: Callable[[Record], int | None]) -> None:
+        self._telling = telling
+        self._ring = ring
+        self._tally = tally
+        self._last_edit = last_edit
+
+    def answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
+        """Answers `ok` with the position of the first record of that id, or `conflict` for another body."""
+        tally = self._tally
+        for waiter in waiters:
+            own_id = judged_id(record.judge)
+            tally.answered_since_s.append(waiter.since_s)
+            if self._ring.same_body(record, waiter.digest):
+                place = self._telling.place(record, first)
+                answer = protocol.ok_sent(waiter.re, uuid_text(own_id), place, duplicate=duplicate)
+                tally.ok += not duplicate
+                tally.duplicate += duplicate
+            else:
+                tally.conflict += 1
+                answer = protocol.err(waiter.re, Conflict("This client_id has been used for something else."))
+            waiter.outbox.push(protocol.wire(answer))
+            duplicate = True  # further waiters have sent the same again
+
+    def reject(self, waiters: tuple[Waiter, ...], void: Verdict, record: Record) -> None:
+        """Answers the senders of a void record with its refusal."""
+        if not waiters:
+            return
+        self._tally.rejected += len(waiters)
+        edit = self._last_edit(record) if void is Verdict.CONFLICT else None
+        error = refusal_of(void, changed=None if edit is None else self._telling.place(record, edit))
+        for waiter in waiters:
+            waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
+
+
+def push_to(audience: Iterable[ConnectedPerson], frame: bytes, senders: Collection[Outbox] = ()) -> int:
+    """Pushes to every connection of these people except `senders`; returns the number of pushes."""
+    receivers = 0
+    for person in audience:
+        for outbox in person.outboxes:
+            if outbox not in senders:
+                outbox.push(frame)
+                receivers += 1
+    return receivers
