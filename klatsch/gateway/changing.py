@@ -15,7 +15,7 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import ChangeFrame, DeleteFrame, EditFrame, ReactFrame
+from klatsch.gateway.language.requests import ChangeFrame, DeleteFrame, EditFrame, ReactFrame
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import Sending
 from klatsch.messaging.changing import (

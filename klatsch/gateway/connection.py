@@ -26,9 +26,9 @@ from klatsch.gateway.changing import Changing
 from klatsch.gateway.handshake import NoSubprotocol, read_handshake
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import (
-    OPS,
-    BadFrame,
+from klatsch.gateway.language.ops import OPS, BadFrame, decode_frame
+from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.language.requests import (
     ChangeFrame,
     ClientFrame,
     Hello,
@@ -37,9 +37,7 @@ from klatsch.gateway.language.ops import (
     PresenceFrame,
     Send,
     TypingFrame,
-    decode_frame,
 )
-from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.marking import MarkOp
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending

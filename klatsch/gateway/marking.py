@@ -6,7 +6,7 @@ from klatsch.eventlog.places import Position
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import MarkFrame
+from klatsch.gateway.language.requests import MarkFrame
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.marking import Marking

@@ -14,7 +14,7 @@ from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending, Waiter
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import Send
+from klatsch.gateway.language.requests import Send
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.sending import (

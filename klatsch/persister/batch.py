@@ -12,7 +12,8 @@ from klatsch.records.changes import Change
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships, Verdict
-from klatsch.records.kinds import KINDS, Fold, Judging, Kinds, RecordKind
+from klatsch.records.kind import Fold, Judging, Kinds, RecordKind
+from klatsch.records.kinds import KINDS
 from klatsch.records.markers import MarkerMoved
 from klatsch.records.members import Membership
 from klatsch.records.messages import MessagePosted

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from klatsch.eventlog.log import Record
 from klatsch.records.header import judged_id, judged_target
-from klatsch.records.kinds import KINDS, Judging, Kinds
+from klatsch.records.kind import Judging, Kinds
+from klatsch.records.kinds import KINDS
 from klatsch.records.verdicts import Target
 
 

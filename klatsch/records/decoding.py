@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from klatsch.eventlog.log import Record
-from klatsch.records.kinds import KINDS, Header, Kinds, RecordKind
+from klatsch.records.kind import Header, Kinds, RecordKind
+from klatsch.records.kinds import KINDS
 
 _ID_LENGTH: Final = 36
 _NUL: Final = b"\\u0000"

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from klatsch.records.kinds import KINDS, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import KINDS
 from klatsch.records.signals import SIGNALS
 
 

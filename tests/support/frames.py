@@ -8,7 +8,8 @@ from jsonschema import Draft7Validator
 
 from klatsch.gateway.language.asyncapi.document import async_document
 from klatsch.gateway.language.ops import OPS, BadFrame, decode_frame
-from klatsch.records.kinds import KINDS, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import KINDS
 
 
 def check_received(frame: Any, kinds: Kinds = KINDS) -> None:

@@ -10,7 +10,8 @@ from klatsch.eventlog.log import Entry
 from klatsch.records import examples
 from klatsch.records.header import DIGEST, TARGET, make_header
 from klatsch.records.keys import CONVERSATION
-from klatsch.records.kinds import KINDS, Fold, Header, Judging, Kinds, Push, RecordKind
+from klatsch.records.kind import Fold, Header, Judging, Kinds, Push, RecordKind
+from klatsch.records.kinds import KINDS
 from klatsch.records.messages import MessagePosted, digest
 from klatsch.records.values import Time, Uuid, encode
 from tests.support.records import Somebody

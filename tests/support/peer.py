@@ -10,7 +10,8 @@ from websockets.streams import StreamReader
 
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import nothing
-from klatsch.records.kinds import KINDS, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import KINDS
 from tests.support.frames import check_received
 from tests.support.waiting import until
 

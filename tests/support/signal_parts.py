@@ -9,7 +9,7 @@ from klatsch.conversations.access import Access
 from klatsch.eventlog.log import Entry
 from klatsch.eventlog.memory import MemoryLog
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.ops import (
+from klatsch.gateway.language.requests import (
     OpenBody,
     OpenFrame,
     PresenceFrame,

@@ -19,7 +19,7 @@ from klatsch.core.errors import (
     RateLimited,
 )
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.ops import (
+from klatsch.gateway.language.requests import (
     ChangeFrame,
     DeleteBody,
     DeleteFrame,

@@ -25,7 +25,8 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.records.header import judged_digest, judged_id
 from klatsch.records.judge import StandingAt
 from klatsch.records.keys import MEMBERS
-from klatsch.records.kinds import KINDS, MESSAGE, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import KINDS, MESSAGE
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessagePosted, digest
 from tests.support.peer import Peer

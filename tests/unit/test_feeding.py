@@ -11,7 +11,7 @@ from klatsch.gateway.feed import bridge as feeding_module
 from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
-from klatsch.records.kinds import Judging, RecordKind
+from klatsch.records.kind import Judging, RecordKind
 from tests.support.gateway_parts import Parts
 from tests.support.peer import Peer
 from tests.support.records import ANA, NOW_MS, in_group, message

@@ -11,7 +11,8 @@ from klatsch.persister.batch import sort_records
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.invitations import Invitation, InvitationChanged
 from klatsch.records.judge import Memberships
-from klatsch.records.kinds import INVITATION_CHANGED, KINDS, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import INVITATION_CHANGED, KINDS
 from klatsch.records.values import encode
 from tests.support.gateway_parts import Parts
 from tests.support.records import (

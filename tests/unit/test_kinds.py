@@ -9,7 +9,8 @@ from klatsch.persister.batch import ChangeRow, sort_records
 from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.header import DIGEST, judged_id
 from klatsch.records.judge import Memberships
-from klatsch.records.kinds import KINDS, Fold
+from klatsch.records.kind import Fold
+from klatsch.records.kinds import KINDS
 from klatsch.records.schemas import record_schemas
 from tests.support.documents import asyncapi_errors
 from tests.support.kinds import BYTE, REWRITTEN, WITH_REWRITTEN, rewrite

@@ -9,7 +9,7 @@ from klatsch.archive.markers import StoredMarker
 from klatsch.core.errors import BadRequest, NotFound
 from klatsch.eventlog.places import Position
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.ops import MarkBody, MarkFrame
+from klatsch.gateway.language.requests import MarkBody, MarkFrame
 from klatsch.gateway.outbox import Outbox
 from tests.support.gateway_parts import Parts
 from tests.support.peer import Peer

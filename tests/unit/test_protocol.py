@@ -15,8 +15,9 @@ from websockets.frames import Opcode
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.language import ops, protocol
-from klatsch.gateway.language.ops import OPS, BadFrame, ClientFrame, Hello, HelloBody, Send, SendBody, decode_frame
+from klatsch.gateway.language.ops import OPS, BadFrame, decode_frame
 from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.language.requests import ClientFrame, Hello, HelloBody, Send, SendBody
 from klatsch.records.kinds import MEMBERS_CHANGED, MESSAGE, MESSAGE_CHANGED
 from klatsch.records.values import encode
 from tests.support.peer import parse_frames

@@ -14,8 +14,8 @@ from klatsch.core.ids import message_id, uuid_text
 from klatsch.eventlog.log import Entry
 from klatsch.gateway.feed.pending import Waiter
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.ops import Send, SendBody
 from klatsch.gateway.language.protocol import UNANSWERED_MOST
+from klatsch.gateway.language.requests import Send, SendBody
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.sending import FEED_BEHIND_S

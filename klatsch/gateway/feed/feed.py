@@ -20,7 +20,8 @@ from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.records.decoding import is_sound
 from klatsch.records.header import judged_actor, judged_digest, judged_id
 from klatsch.records.judge import Memberships, Verdict
-from klatsch.records.kinds import KINDS, Judging, Kinds, RecordKind
+from klatsch.records.kind import Judging, Kinds, RecordKind
+from klatsch.records.kinds import KINDS
 from klatsch.records.verdicts import STANDS
 
 

@@ -13,7 +13,7 @@ from klatsch.records.decoding import is_sound
 from klatsch.records.header import judged_actor
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.keys import PERSON
-from klatsch.records.kinds import RecordKind
+from klatsch.records.kind import RecordKind
 from klatsch.records.markers import Moved, is_own_only, is_possible, moves
 
 

@@ -10,7 +10,7 @@ from klatsch.gateway.feed.telling import Telling, push_to
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.records.judge import Memberships
 from klatsch.records.keys import PERSON
-from klatsch.records.kinds import RecordKind
+from klatsch.records.kind import RecordKind
 from klatsch.records.members import MembersChanged, Membership
 
 

@@ -20,7 +20,7 @@ from klatsch.messaging.outcomes import refusal_of
 from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.header import judged_id
 from klatsch.records.judge import Verdict
-from klatsch.records.kinds import Judging, Kinds, RecordKind
+from klatsch.records.kind import Judging, Kinds, RecordKind
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED_UNDECODED: Final = frozenset({Judging.ONCE, Judging.MARKER})

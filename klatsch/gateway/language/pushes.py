@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from klatsch.eventlog.places import PositionText
-from klatsch.records.kinds import RecordKind
+from klatsch.records.kind import RecordKind
 
 
 def push_struct(kind: RecordKind) -> type[msgspec.Struct]:

@@ -8,7 +8,7 @@ from klatsch.conversations.access import Access
 from klatsch.core.errors import Forbidden
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
-from klatsch.gateway.language.ops import OpenFrame, PresenceFrame, TypingFrame
+from klatsch.gateway.language.requests import OpenFrame, PresenceFrame, TypingFrame
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.signals.listener import Listener
 from klatsch.gateway.signals.signals import Signals

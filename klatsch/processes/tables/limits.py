@@ -16,8 +16,8 @@ from klatsch.core.http_limits import BODY_BYTES_MOST, BODY_S, HEAD_BYTES_MOST, H
 from klatsch.core.ids import CLIENT_ID_MOST, FRESH_WINDOW_MS
 from klatsch.core.problems import ERRORS_MOST
 from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
-from klatsch.gateway.language.ops import OPENED_MOST, SHOWN_PEOPLE_MOST
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, HELLO_DEADLINE_S, MALFORMED_MOST, UNANSWERED_MOST
+from klatsch.gateway.language.requests import OPENED_MOST, SHOWN_PEOPLE_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
 from klatsch.gateway.signals.signals import OPS_PER_SECOND
 from klatsch.gateway.signals.typing import EVERY_S, PER_SECOND

@@ -12,7 +12,8 @@ from klatsch.gateway.language.asyncapi.messages import Spoken, frames_of, record
 from klatsch.gateway.language.asyncapi.security import SCHEMES, handshake
 from klatsch.gateway.language.ops import OPS, Op
 from klatsch.gateway.language.protocol import Close
-from klatsch.records.kinds import KINDS, Kinds
+from klatsch.records.kind import Kinds
+from klatsch.records.kinds import KINDS
 
 _DESCRIPTION: Final = """\
 Chat over a WebSocket, and the log that every message goes through. docs/protocol.md says when frames are sent, and what

@@ -13,7 +13,7 @@ from klatsch.gateway.language.ops import OPS, Op
 from klatsch.gateway.language.pushes import push_struct
 from klatsch.records.examples import CHANGED, NOW, POSITION, POSTED, PRESENCE, TYPING
 from klatsch.records.keys import CONVERSATION, GATEWAY, KeyForm
-from klatsch.records.kinds import Kinds
+from klatsch.records.kind import Kinds
 from klatsch.records.signals import PresenceSignal, TypingSignal
 from klatsch.records.values import encode
 
