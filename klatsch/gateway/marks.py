@@ -25,10 +25,11 @@ class Marks:
         for person in people:
             frame = protocol.wire(protocol.push_mark(self._tokens.text(person.user_id, tail)))
             for outbox in person.outboxes:
-                outbox.push(frame)
+                if not outbox.unmarked:
+                    outbox.push(frame)
         self._hub.flush()
 
     def answer_last(self, person: ConnectedPerson, outbox: Outbox) -> None:
         """Writes a last mark at once, except to a connection in a replay, which has no place to resume from yet."""
-        if not outbox.deaf and not outbox.closed:
+        if not (outbox.deaf or outbox.unmarked or outbox.closed):
             outbox.answer(protocol.push_mark(self._tokens.now(person.user_id)))

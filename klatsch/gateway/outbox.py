@@ -38,10 +38,22 @@ class Outbox:
     `push` only queues. The hub flushes each outbox with new frames once per batch of records. The socket calls `flush`
     when it accepts bytes again, so that a stalled peer blocks no other. `credential` is the digest of the connection's
     credential, and ends the connection. `unanswered` counts its sends without an answer. While it is `deaf`, it
-    ignores pushes: what it misses is replayed.
+    ignores pushes: what it misses is replayed. While it is `unmarked`, it gets no mark: a mark says that everything
+    before it was told.
     """
 
-    __slots__ = ("_bytes_most", "_dirty", "_frames", "_size", "_socket", "closed", "credential", "deaf", "unanswered")
+    __slots__ = (
+        "_bytes_most",
+        "_dirty",
+        "_frames",
+        "_size",
+        "_socket",
+        "closed",
+        "credential",
+        "deaf",
+        "unanswered",
+        "unmarked",
+    )
 
     def __init__(self, socket: Socket, dirty: "list[Outbox]", bytes_most: int) -> None:
         self._socket = socket
@@ -53,6 +65,7 @@ class Outbox:
         self.credential = ""
         self.deaf = False
         self.unanswered = 0
+        self.unmarked = False
 
     def push(self, frame: bytes) -> None:
         """Queues one WebSocket frame (see `protocol.wire`) until the next flush, within the bound."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -71,20 +71,35 @@ class Replays:
         """
         await _Replay(self, person, outbox, list(offsets), enough).run()
 
-    def begin(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
-        """Makes the connection hear pushes live, and tells it which conversations to reload."""
-        outbox.deaf = False
-        self.end(person, outbox, reset, self.feed.offsets)
+    async def begin(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
+        """Makes the connection hear pushes live, and tells it which conversations to reload; then its mark.
 
-    def end(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]) -> None:
+        It hears pushes from the call on, before anything is awaited.
+        """
+        outbox.deaf, outbox.unmarked = False, True
+        await self._tell_resets(person, outbox, reset)
+        outbox.unmarked = False
+        outbox.answer(protocol.push_mark(self.tokens.now(person.user_id)))
+
+    async def end(
+        self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]
+    ) -> None:
         """Tells the conversations to reload, and the mark of that place."""
-        here = self.tokens.now(person.user_id)
-        for why in sorted(set(reset.values())):
-            names = [key.decode("ascii") for key, reason in reset.items() if reason == why and key in person.access]
-            RESETS.labels(why).inc(len(names))
-            for frame in protocol.push_resets(names, why, here):
-                outbox.answer(frame)
+        await self._tell_resets(person, outbox, reset)
         outbox.answer(protocol.push_mark(self.tokens.of(person.user_id, offsets)))
+
+    async def _tell_resets(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
+        """Tells the conversations to reload, one frame in each turn of the loop, as the peer takes them.
+
+        Each frame has the place of its moment, so that a reload includes what was pushed before that frame.
+        """
+        for why in sorted(set(reset.values())):
+            found = (key.decode("ascii") for key, reason in reset.items() if reason == why and key in person.access)
+            while not outbox.closed and (names := list(islice(found, protocol.RESET_MOST))):
+                RESETS.labels(why).inc(len(names))
+                outbox.answer(protocol.push_reset(names, why, self.tokens.now(person.user_id)))
+                await asyncio.sleep(0)
+                await outbox.stream([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +131,7 @@ class _Replay:
             if await self._tell_recent():
                 return
         if not self.outbox.closed:
-            self.parts.end(self.person, self.outbox, self.lost, self.offsets)
+            await self.parts.end(self.person, self.outbox, self.lost, self.offsets)
 
     # Telling from the archive, for partitions that memory does not reach back in. Each function returns whether the
     # replay continues.
@@ -227,7 +242,7 @@ class _Replay:
             if window.whole and self.outbox.takes(window.size):
                 # No await lies between reading the feed's memory and this, so that no record falls in between.
                 self.outbox.tell(self._frame(window.records))
-                self.parts.begin(self.person, self.outbox, self.lost)
+                await self.parts.begin(self.person, self.outbox, self.lost)
                 return True
             if not await self._tell_window(window):
                 return False

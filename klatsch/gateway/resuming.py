@@ -47,9 +47,9 @@ class Resuming:
         if token is not None:
             await self._replays.run(person, outbox, token.offsets, enough)
         elif resume is not None:
-            self._replays.begin(person, outbox, dict.fromkeys(person.access, self._tokens.why_useless(resume)))
+            await self._replays.begin(person, outbox, dict.fromkeys(person.access, self._tokens.why_useless(resume)))
         else:
-            self._replays.begin(person, outbox, {})
+            await self._replays.begin(person, outbox, {})
 
     async def _usable(self, text: str, person: ConnectedPerson) -> ResumeToken | None:
         """Returns the token once this feed has reached it: another gateway may be a moment ahead (D7)."""

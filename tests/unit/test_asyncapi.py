@@ -113,7 +113,7 @@ def test_what_the_server_says_is_as_the_document_says() -> None:
         MESSAGE_CHANGED.frame("1:0:8", change_of(said, "", position="1:0:7").value),
         MEMBERS_CHANGED.frame("1:0:7", added(BOB).value),
         protocol.push_mark(TOKEN),
-        *protocol.push_resets([said.conversation], "archive_behind", TOKEN),
+        protocol.push_reset([said.conversation], "archive_behind", TOKEN),
     ):
         check_received(json.loads(frame))
 

@@ -296,7 +296,7 @@ def test_an_error_says_when_to_come_again_and_which_fields_are_wrong() -> None:
 
 def test_marks_and_resets_are_those_of_the_protocol() -> None:
     assert json.loads(protocol.push_mark("1.ab.0:1")) == {"t": "mark", "resume": "1.ab.0:1"}
-    [reset] = protocol.push_resets(["c"], "too_far_behind", "1.ab.0:1")
+    reset = protocol.push_reset(["c"], "too_far_behind", "1.ab.0:1")
     assert json.loads(reset) == {
         "t": "reset",
         "d": {"conversations": ["c"], "why": "too_far_behind", "at_least": "1.ab.0:1"},

@@ -14,7 +14,7 @@ from klatsch.archive.changes import Found
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway import replay
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.language.protocol import RESET_MOST, Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import SLICE, in_turns, slices
 from tests.support.gateway_parts import Parts, standing_of
@@ -192,6 +192,55 @@ async def test_a_resume_beyond_memory_looks_for_partitions_in_slices(
     )
     assert done[0] >= MANY
     assert largest_step(turns) <= SLICE + 1  # and the partition of the person's own affairs
+
+
+async def test_resets_of_many_conversations_are_told_in_turns_and_no_mark_comes_before_the_last() -> None:
+    """All resets of a useless token held the loop for 50 ms with 50,000 conversations."""
+    parts = Parts()
+    outbox, peer = outbox_of(parts)
+    groups = [UUID(int=number) for number in range(3 * RESET_MOST)]
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in groups]]
+    person = await parts.join(ANA, outbox)
+    async with watched(lambda: peer.taken.count(b'{"t":"reset"')) as turns:
+        telling = asyncio.ensure_future(parts.resuming.resume(person, outbox, "useless", lambda _: None))
+        for _ in range(100):
+            if peer.writes:
+                break
+            await asyncio.sleep(0)
+        parts.log.append(message(in_group(ANA, groups[-1]), "between two resets"))
+        parts.read_log()
+        parts.marks.push_all()
+        parts.marks.answer_last(person, outbox)
+        await telling
+    frames = peer.read()
+
+    assert largest_step(turns) == 1
+    assert [frame["t"] for frame in frames] == ["reset", "message", "reset", "reset", "mark"]
+    assert [frame["d"]["at_least"].split(".")[-1] for frame in frames if frame["t"] == "reset"] == ["0:0", "0:1", "0:1"]
+    assert [name for frame in frames if frame["t"] == "reset" for name in frame["d"]["conversations"]] == [
+        str(group) for group in groups
+    ]
+
+
+async def test_resets_wait_for_a_peer_that_takes_nothing() -> None:
+    """More than an outbox holds is told to a slow peer, which was closed as slow, for ever again."""
+    parts = Parts()
+    outbox, peer = outbox_of(parts)
+    peer.stalls_after = 1
+    groups = [UUID(int=number) for number in range(30 * RESET_MOST)]
+    parts.database.answers = [[standing_of(in_group(ANA, group)) for group in groups]]
+    person = await parts.join(ANA, outbox)
+    telling = asyncio.ensure_future(parts.resuming.resume(person, outbox, "useless", lambda _: None))
+    told = 0
+    while not telling.done():
+        await until(lambda: peer.paused or telling.done())
+        told += sum(len(frame["d"]["conversations"]) for frame in peer.read() if frame["t"] == "reset")
+        peer.paused = False
+        outbox.flush()
+    await telling
+
+    assert peer.closed == []
+    assert told == len(groups)
 
 
 async def forgetful() -> Parts:

@@ -142,13 +142,10 @@ def push_presence(online: list[str], offline: list[str]) -> bytes:
     return b'{"t":"presence","d":{"online":%b,"offline":%b}}' % (_encode(online), _encode(offline))
 
 
-_RESET_MOST: Final = 1_000
+RESET_MOST: Final = 1_000
 """The conversations in one frame: 39 kB."""
 
 
-def push_resets(conversations: list[str], why: str, at_least: str) -> list[bytes]:
-    """Returns as many frames as it takes to name all conversations."""
-    return [
-        _encode(Reset(ResetBody(conversations[first : first + _RESET_MOST], why, at_least)))  # type: ignore[arg-type]  # as for `code` above
-        for first in range(0, len(conversations) or 1, _RESET_MOST)
-    ]
+def push_reset(conversations: list[str], why: str, at_least: str) -> bytes:
+    """Returns the frame of at most `RESET_MOST` conversations."""
+    return _encode(Reset(ResetBody(conversations, why, at_least)))  # type: ignore[arg-type]  # as for `code` above

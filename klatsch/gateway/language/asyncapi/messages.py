@@ -44,7 +44,7 @@ _WELCOME: Final = {
 }
 _REFUSAL: Final = RateLimited("You are sending too fast. Try again later.", retry_after=1.5)
 _CHANGE_ID: Final = "8b1c6c0e-61a5-5d3c-9a55-1f8a3cb0f7aa"
-[_RESET] = protocol.push_resets([POSTED.conversation], "too_far_behind", _TOKEN)
+_RESET: Final = protocol.push_reset([POSTED.conversation], "too_far_behind", _TOKEN)
 _NOT_SHOWN: Final = {"t", "v", "receiver_id", "mention_ids"}
 _STATE: Final = {
     "kind": "message",
