@@ -22,23 +22,36 @@ from klatsch.core.keyset import Keyset
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
 
-# LATERAL probes an index once for a direct conversation's other member, and reads no member of a group.
-_STANDINGS = """
-    SELECT mine.user_id, c.id, c.kind, mine.active, mine.version, peer.id, peer.username,
+# LATERAL probes an index once for a direct conversation's other member, and reads no member of a group. Ids are texts:
+# PostgreSQL writes them without the interpreter, and a gateway needs texts.
+_COLUMNS = """c.id::text, c.kind, mine.active, mine.version, peer.id::text, peer.username,
            coalesce(peer.is_active, true), c.member_count,
            EXISTS (SELECT FROM eventlog_outboxentry o
                    WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL),
-           mine.blocked_by_id IS NOT NULL, coalesce(other.blocked, false)
-    FROM conversations_member mine
+           mine.blocked_by_id IS NOT NULL, coalesce(other.blocked, false)"""
+_JOINED = """
     JOIN conversations_conversation c ON c.id = mine.conversation_id
     LEFT JOIN LATERAL (SELECT user_id, blocked_by_id IS NOT NULL AS blocked FROM conversations_member theirs
                        WHERE c.kind = 'direct' AND theirs.conversation_id = c.id AND theirs.user_id <> mine.user_id
                        LIMIT 1) other ON true
-    LEFT JOIN accounts_user peer ON peer.id = other.user_id
-    WHERE mine.user_id = ANY(%s)"""
-_ROWS_AT_ONCE = 500
+    LEFT JOIN accounts_user peer ON peer.id = other.user_id"""
+_STANDINGS = f"""
+    SELECT who.number, {_COLUMNS}
+    FROM unnest(%(people)s::uuid[]) WITH ORDINALITY who (id, number)
+    CROSS JOIN LATERAL (SELECT * FROM conversations_member m
+                        WHERE m.user_id = who.id AND m.conversation_id > %(after)s
+                        ORDER BY m.conversation_id LIMIT %(limit)s) mine {_JOINED}
+    ORDER BY who.number, mine.conversation_id"""
+_STANDING = f"""
+    SELECT {_COLUMNS} FROM conversations_member mine {_JOINED}
+    WHERE mine.user_id = %s AND mine.conversation_id = %s"""
+_FIRST = 100
+"""The memberships of each person in a statement for many people. Few people have more."""
+_PAGE = 1000
+"""The memberships of a person in a statement of their own."""
+_ROWS_AT_ONCE = 250
 """The rows that become Python objects in one go. Meanwhile a gateway's event loop waits for the interpreter."""
-_STANDING = _STANDINGS + " AND mine.conversation_id = %s"
+_BEFORE_ALL = UUID(int=0)
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
 _COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
 _PERSON = "SELECT id, username, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
@@ -65,11 +78,11 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     by the peer, or `blocking` the peer.
     """
 
-    conversation_id: UUID
+    conversation_id: str
     kind: str
     active: bool
     version: int
-    peer_id: UUID | None
+    peer_id: str | None
     peer_username: str | None
     peer_active: bool
     member_count: int
@@ -90,14 +103,25 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
     def access(self, user_id: UUID, username: str) -> Access:
         """Returns the right to write. The caller has checked that the membership is `active` and not `waiting`."""
-        peer = (self.peer_id, self.peer_username) if self.peer_id and self.peer_username else None
-        return Access.of(
+        return Access(
             conversation=self.conversation_id,
             kind=self.kind,
-            sender=(user_id, username),
-            receiver=peer,
+            sender=username,
+            sender_id=str(user_id),
+            receiver=self.peer_username,
+            receiver_id=self.peer_id,
+            key=self.conversation_id.encode("ascii"),
+            conversation_bytes=bytes.fromhex(self.conversation_id.replace("-", "")),
+            sender_bytes=user_id.bytes,
             member_count=self.member_count,
         )
+
+
+class StandingsPage(msgspec.Struct, frozen=True):
+    """Some of a person's memberships by conversation. `after` is where the next page begins, None after the last."""
+
+    standings: list[Standing]
+    after: UUID | None
 
 
 class MemberView(msgspec.Struct, frozen=True):
@@ -109,23 +133,40 @@ class MemberView(msgspec.Struct, frozen=True):
     joined_at: datetime
 
 
-def load_people(user_ids: Collection[UUID]) -> dict[UUID, list[Standing]]:
-    """Returns, by person, every present or past membership in one statement. A gateway merges them by version."""
-    people: dict[UUID, list[Standing]] = {user_id: [] for user_id in user_ids}
+def load_people(user_ids: Collection[UUID]) -> dict[UUID, StandingsPage]:
+    """Returns, by person, the first page of present and past memberships, in one statement.
+
+    A gateway merges them by version. `load_page` returns the others, of one person at a time: a statement for many
+    people is long only when there are many people.
+    """
+    return _load(list(user_ids), _BEFORE_ALL, _FIRST)
+
+
+def load_page(user_id: UUID, after: UUID) -> StandingsPage:
+    """Returns the next page of a person's memberships."""
+    return _load([user_id], after, _PAGE)[user_id]
+
+
+def _load(user_ids: list[UUID], after: UUID, limit: int) -> dict[UUID, StandingsPage]:
+    people: list[list[Standing]] = [[] for _ in user_ids]
     with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS, [list(user_ids)])
+        cursor.execute(_STANDINGS, {"people": user_ids, "after": after, "limit": limit})
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-            for user_id, *standing in rows:
-                people[user_id].append(Standing(*standing))
-    return people
+            for number, *standing in rows:
+                people[number - 1].append(Standing(*standing))
+    return {user_id: _page(standings, limit) for user_id, standings in zip(user_ids, people, strict=True)}
+
+
+def _page(standings: list[Standing], limit: int) -> StandingsPage:
+    return StandingsPage(standings, UUID(standings[-1].conversation_id) if len(standings) == limit else None)
 
 
 def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Standing:
     """Returns a membership once its record is in the log; raises NotFound, Unavailable."""
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, [[user_id], conversation_id])
+        cursor.execute(_STANDING, [user_id, conversation_id])
         row = cursor.fetchone()
-    if row is None or not (standing := Standing(*row[1:])).active:
+    if row is None or not (standing := Standing(*row)).active:
         raise no_such_conversation()
     if standing.waiting:
         outbox.relay_records(log, place=place_of(conversation_id))

@@ -23,6 +23,8 @@ _GRACE_S = 3.0
 """The driver's own time-outs come first. A call that takes this much longer never returns."""
 _SILENT_S = 10.0
 """A client that got no answer for this long is replaced, as the client itself may be at fault."""
+_SILENT_MOST_S = 30.0
+"""The log is probably away when further clients get no answer either: each is given longer, up to this."""
 _END = -1
 
 
@@ -37,6 +39,7 @@ class KafkaAsker:
         self._closing = threading.Event()
         self._client = Consumer(self._config)
         self._silent_s: float | None = None
+        self._in_vain = 0
         self._silent: set[int] = set()
 
     def ends(self, deadline_s: float = _ASK_S) -> dict[int, int]:
@@ -66,7 +69,7 @@ class KafkaAsker:
             self._silent_s = None
         elif self._silent_s is None:
             self._silent_s = time.monotonic()
-        elif time.monotonic() - self._silent_s > _SILENT_S:
+        elif time.monotonic() - self._silent_s > min(_SILENT_S * 2 ** min(self._in_vain, 8), _SILENT_MOST_S):
             self._replace(self._client, "it is answered nothing")
         return Told(ends, leaders)
 
@@ -90,6 +93,7 @@ class KafkaAsker:
         answers = self._call(lambda client: client.offsets_for_times(asked, timeout=timeout_s), timeout_s)
         if refused := next((answer.error for answer in answers if answer.error is not None), None):
             raise _unanswered(refused)
+        self._in_vain = 0
         return {answer.partition: answer.offset for answer in answers}
 
     def _leaders(self) -> Mapping[int, int]:
@@ -118,8 +122,10 @@ class KafkaAsker:
             if client is not self._client or self._closing.is_set():
                 return
             self._client, self._silent_s = Consumer(self._config), None
+            self._in_vain += 1
         count_replaced("asker")
-        _log.warning("log_client_replaced", client="asker", why=why)
+        if self._in_vain == 1:  # the next ones are no news until the log answers
+            _log.warning("log_client_replaced", client="asker", why=why)
         threading.Thread(target=self._dismiss, args=(client,), name="log-close", daemon=True).start()
 
     def _dismiss(self, _client: Consumer) -> None:

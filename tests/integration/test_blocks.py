@@ -220,7 +220,7 @@ def test_a_gateway_reads_who_may_not_write_with_the_standings_in_one_statement(
     ana, bob = chat.id_of("ana"), chat.id_of("bob")
     with django_assert_num_queries(1):
         people = load_people([ana, bob])
-    [of_ana], [of_bob] = people[ana], people[bob]
+    [of_ana], [of_bob] = people[ana].standings, people[bob].standings
     assert (of_ana.blocked, of_ana.blocking, of_ana.may_write) == (False, True, False)
     assert (of_bob.blocked, of_bob.blocking, of_bob.may_write) == (True, False, False)
     assert of_ana.version == of_bob.version == 2

@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from klatsch.accounts.models import User
-from klatsch.conversations import groups
-from klatsch.conversations.queries import check_member, get_access, get_direct_id, list_members, load_people
+from klatsch.conversations import groups, queries
+from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.queries import check_member, get_access, get_direct_id, list_members, load_page, load_people
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Forbidden, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id
@@ -108,19 +109,20 @@ def test_all_of_a_persons_standings_are_one_statement(
     groups.remove_member(actor_id=ana.pk, conversation_id=tea, username="bob", log=log)
 
     with django_assert_num_queries(1):
-        standings = {standing.conversation_id: standing for standing in load_people([bob.pk])[bob.pk]}
+        standings = {standing.conversation_id: standing for standing in load_people([bob.pk])[bob.pk].standings}
 
-    assert set(standings) == {direct, tea}
-    assert (standings[direct].active, standings[direct].version, standings[direct].kind) == (True, 1, "direct")
-    assert (standings[direct].peer_id, standings[direct].peer_username) == (ana.pk, "ana")
-    assert (standings[tea].active, standings[tea].version, standings[tea].peer_id) == (False, 2, None)
-    access = standings[direct].access(bob.pk, "bob")
+    assert set(standings) == {str(direct), str(tea)}
+    of_direct, of_tea = standings[str(direct)], standings[str(tea)]
+    assert (of_direct.active, of_direct.version, of_direct.kind) == (True, 1, "direct")
+    assert (of_direct.peer_id, of_direct.peer_username) == (str(ana.pk), "ana")
+    assert (of_tea.active, of_tea.version, of_tea.peer_id) == (False, 2, None)
+    access = of_direct.access(bob.pk, "bob")
     assert access == get_access(sender_id=bob.pk, sender_username="bob", conversation_id=direct, log=log)
 
 
 def test_what_waits_for_the_log_is_said_to_wait(bob: User, direct: UUID) -> None:
     OutboxEntry.objects.update(relayed_at=None)
-    assert [standing.waiting for standing in load_people([bob.pk])[bob.pk]] == [True]
+    assert [standing.waiting for standing in load_people([bob.pk])[bob.pk].standings] == [True]
 
 
 def test_many_peoples_standings_are_one_statement_and_each_gets_their_own(
@@ -130,10 +132,31 @@ def test_many_peoples_standings_are_one_statement_and_each_gets_their_own(
     with django_assert_num_queries(1):
         people = load_people([ana.pk, bob.pk, stranger])
     assert people.keys() == {ana.pk, bob.pk, stranger}
-    assert {s.conversation_id for s in people[ana.pk]} == {s.conversation_id for s in people[bob.pk]} == {direct, tea}
-    [of_ana] = [standing for standing in people[ana.pk] if standing.conversation_id == direct]
-    assert of_ana.peer_username == "bob"
-    assert people[stranger] == []
+    of_ana, of_bob, of_stranger = (people[user].standings for user in (ana.pk, bob.pk, stranger))
+    assert {s.conversation_id for s in of_ana} == {s.conversation_id for s in of_bob} == {str(direct), str(tea)}
+    [peer] = [standing.peer_username for standing in of_ana if standing.conversation_id == str(direct)]
+    assert (peer, of_stranger, people[ana.pk].after) == ("bob", [], None)
+
+
+def test_memberships_of_a_person_with_many_come_page_by_page_and_others_share_the_first_statement(
+    ana: User, bob: User, direct: UUID, django_assert_num_queries: CountsQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_FIRST", 2)
+    monkeypatch.setattr(queries, "_PAGE", 3)
+    more = Conversation.objects.bulk_create([Conversation(kind="group", title=str(number)) for number in range(7)])
+    Member.objects.bulk_create([Member(conversation=group, user=ana) for group in more])
+    with django_assert_num_queries(1):
+        people = load_people([ana.pk, bob.pk])
+    page = people[ana.pk]
+    pages = [[standing.conversation_id for standing in page.standings]]
+    while page.after is not None:
+        with django_assert_num_queries(1):
+            page = load_page(ana.pk, page.after)
+        pages.append([standing.conversation_id for standing in page.standings])
+
+    assert [len(page) for page in pages] == [2, 3, 3, 0]
+    assert [name for page in pages for name in page] == sorted(str(c) for c in [direct, *(group.pk for group in more)])
+    assert ([s.conversation_id for s in people[bob.pk].standings], people[bob.pk].after) == ([str(direct)], None)
 
 
 def test_the_conversation_with_a_person_is_found_by_name_before_it_was_made(ana: User, bob: User) -> None:

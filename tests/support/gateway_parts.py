@@ -5,12 +5,12 @@ import contextlib
 import time
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
-from klatsch.conversations.queries import Standing
+from klatsch.conversations.queries import Standing, StandingsPage
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import RateLimited
@@ -75,7 +75,10 @@ class Costs(Buckets):
 
 
 class CannedDatabase(DatabaseThreads):
-    """Gives the next of `answers` (or raises it) in place of asking; a coroutine function is awaited first."""
+    """Gives the next of `answers` (or raises it) in place of asking; a coroutine function is awaited first.
+
+    A list of memberships is the only page of them.
+    """
 
     def __init__(self) -> None:
         super().__init__(threads=1, waiting_most=1, deadline_s=1)
@@ -94,7 +97,7 @@ class CannedDatabase(DatabaseThreads):
 
     async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
         found: V | None = await self.run(lambda: ask([key]).get(key))
-        return found
+        return cast("V", StandingsPage(found, None)) if isinstance(found, list) else found
 
 
 class CannedProgress:
@@ -130,11 +133,11 @@ def standing_of(
 ) -> Standing:
     """What PostgreSQL says of somebody's place in a conversation; in a direct one with a peer."""
     return Standing(
-        conversation_id=UUID(bytes=access.conversation_bytes),
+        conversation_id=access.conversation,
         kind=access.kind,
         active=active,
         version=version,
-        peer_id=peer[0],
+        peer_id=None if peer[0] is None else str(peer[0]),
         peer_username=peer[1],
         peer_active=peer_active,
         member_count=access.member_count,

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from klatsch.archive.changes import Found
+from klatsch.conversations.queries import StandingsPage
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway import replay
 from klatsch.gateway.hub import ConnectedPerson
@@ -106,6 +107,36 @@ async def test_what_is_told_between_two_slices_of_a_hello_stands() -> None:
     person = await hello
 
     assert person.access.keys() == {in_group(ANA, group).key for group in GROUPS[1:-1]}
+
+
+async def test_a_hello_reads_page_by_page_and_gives_way_within_each() -> None:
+    parts = Parts()
+    outbox, _ = outbox_of(parts)
+    standings = [standing_of(in_group(ANA, group)) for group in GROUPS]
+    parts.database.answers = [
+        StandingsPage(standings[:100], GROUPS[99]),
+        StandingsPage(standings[100:1100], GROUPS[1099]),
+        StandingsPage(standings[1100:], None),
+    ]
+    async with watched(lambda: len(parts.hub.audiences)) as turns:
+        person = await parts.join(ANA, outbox)
+
+    assert (len(person.access), person.loaded, parts.database.answers) == (MANY, True, [])
+    assert largest_step(turns) <= SLICE
+
+
+async def test_a_connection_reads_no_further_page_once_another_of_its_person_is_loaded() -> None:
+    parts = Parts()
+    standings = [standing_of(in_group(ANA, group)) for group in GROUPS]
+
+    async def meanwhile() -> StandingsPage:
+        await parts.join(ANA, outbox_of(parts)[0])
+        return StandingsPage(standings[:1], GROUPS[0])
+
+    parts.database.answers = [meanwhile, standings, AssertionError("a page is read of somebody who is loaded")]
+    person = await parts.join(ANA, outbox_of(parts)[0])
+
+    assert (len(person.access), person.loaded, len(parts.database.answers)) == (MANY, True, 1)
 
 
 async def test_two_connections_of_one_person_that_come_at_once_are_both_loaded() -> None:

@@ -1,5 +1,6 @@
 """The log's watch, and the asker that it believes: both go on when a call does not return."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from klatsch.eventlog import kafka_asker
 from klatsch.eventlog.deadline import call_within
@@ -27,6 +30,7 @@ class FakeClient:
 
     made: list["FakeClient"]
     hung = threading.Event()
+    away = False
 
     def __init__(self, _config: object) -> None:
         self.made.append(self)
@@ -34,6 +38,8 @@ class FakeClient:
     def offsets_for_times(self, asked: list[Any], timeout: float) -> list[Any]:
         if self.made[0] is self and self.hung.is_set():
             threading.Event().wait()
+        if FakeClient.away:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         return [SimpleNamespace(partition=place.partition, offset=place.partition * 10, error=None) for place in asked]
 
     def list_topics(self, topic: str, timeout: float) -> Any:
@@ -46,7 +52,7 @@ class FakeClient:
 
 @pytest.fixture
 def asker(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaAsker]:
-    FakeClient.made, FakeClient.hung = [], threading.Event()
+    FakeClient.made, FakeClient.hung, FakeClient.away = [], threading.Event(), False
     monkeypatch.setattr(kafka_asker, "Consumer", FakeClient)
     monkeypatch.setattr(kafka_asker, "_GRACE_S", 0.05)
     asker = KafkaAsker(KafkaConnection("nowhere:1"), "topic", 3)
@@ -64,6 +70,37 @@ def test_an_asker_that_does_not_return_is_replaced_and_who_asked_is_told_so_in_t
     assert len(FakeClient.made) == 2
     assert asked_anew() == before + 1
     assert asker.ends() == {0: 0, 1: 10, 2: 20}
+
+
+def test_while_the_log_is_away_an_asker_is_replaced_ever_more_rarely_and_logged_once(
+    asker: KafkaAsker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(kafka_asker, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+    def ask_for(seconds: int) -> list[float]:
+        """Asks each second; returns when clients were replaced."""
+        nonlocal now_s
+        replaced: list[float] = []
+        for _ in range(seconds):
+            made = len(FakeClient.made)
+            asker.ask()
+            replaced += [now_s] * (len(FakeClient.made) - made)
+            now_s += 1.0
+        return replaced
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            FakeClient.away = True
+            replaced = ask_for(150)
+            pauses = [after - before for before, after in itertools.pairwise(replaced)]
+            FakeClient.away = False
+            ask_for(1)
+            assert 4 <= len(replaced) <= 6
+            assert pauses == sorted(pauses)
+            assert 25 <= pauses[-1] <= 35
+
+    assert [line["event"] for line in logs] == ["log_client_replaced", "log_client_replaced"]
 
 
 def test_a_round_tells_the_ends_of_partitions_that_have_a_leader_which_is_there(asker: KafkaAsker) -> None:
