@@ -10,7 +10,7 @@ from uuid import UUID
 
 from klatsch.accounts.services import SignedIn
 from klatsch.conversations.access import Access
-from klatsch.conversations.queries import Standing, StandingsPage
+from klatsch.conversations.queries import Standing, StandingsPage, load_people
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import RateLimited
@@ -97,7 +97,8 @@ class CannedDatabase(DatabaseThreads):
 
     async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
         found: V | None = await self.run(lambda: ask([key]).get(key))
-        return cast("V", StandingsPage(found, None)) if isinstance(found, list) else found
+        is_page = ask == load_people and isinstance(found, list)
+        return cast("V", StandingsPage(found, None)) if is_page else found
 
 
 class CannedProgress:
