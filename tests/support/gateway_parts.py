@@ -97,8 +97,9 @@ class CannedDatabase(DatabaseThreads):
 
     async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
         found: V | None = await self.run(lambda: ask([key]).get(key))
-        is_page = ask == load_people and isinstance(found, list)
-        return cast("V", StandingsPage(found, None)) if is_page else found
+        if ask == load_people and isinstance(found, list):
+            return cast("V", StandingsPage(found, None))
+        return found
 
 
 class CannedProgress:
