@@ -66,9 +66,15 @@ async def _check(
         assert told["unfinished"] == 0, person
         for message_id, content, position in told["answered"]:
             assert (by_id[message_id].content, by_id[message_id].position) == (content, position)
+        assert told["changes"] > 0, person
+        expected = [
+            [m["id"], m["content"], m["deleted"], m["reactions"], m["reaction_counts"], bool(m["pinned_at"]), None]
+            for m in history
+        ]
+        assert told["shown"] == expected, person
         said = [row.content for row in rows if row.content.endswith(f" of {person.username}")]
         assert len(said) == len(set(said)) == told["sends"], person
-    assert len(rows) == sum(told["sends"] for told in views.values())
+    assert len(rows) == sum(told["sends"] + told["extras"] for told in views.values())
     return rows
 
 

@@ -220,8 +220,8 @@ async def test_what_one_shows_is_said_again_and_who_is_there_is_forgotten_with_t
         asked.append(frames)
         await peer.write({"re": "open", "ok": {}})
         await peer.write({"re": "presence", "ok": {"online": ["bob"], "offline": []}})
-        await peer.write({"t": "typing", "d": {"conversation": "one", "user": "bob", "on": True}})
         await peer.push(peer.number)
+        await peer.write({"t": "typing", "d": {"conversation": "one", "user": "bob", "on": True}})
         if peer.number == 1:
             await peer.socket.close(4301)
         await peer.stay()

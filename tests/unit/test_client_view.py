@@ -205,6 +205,9 @@ def test_typing_ends_by_itself_when_it_is_said_and_with_the_connection(shown: Sh
     shown.view.apply(Typing("one", "carol", on=False))
     assert shown.view.typing("one") == []
     shown.view.apply(Typing("one", "bob"))
+    shown.view.apply(_message(2))
+    assert shown.view.typing("one") == [], "what was typed has come"
+    shown.view.apply(Typing("one", "bob"))
     shown.view.apply(Presence(("bob",), ("carol",), whole=True))
     assert [shown.view.is_online(name) for name in ("bob", "carol", "dan")] == [True, False, None]
     shown.view.apply(Presence((), ("bob",)))

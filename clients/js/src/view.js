@@ -145,6 +145,7 @@ export class View {
     else if (t === 'presence') this.#show(d);
     else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
     else if (t !== 'refused') return;
+    if (t === 'message') this.#type({ conversation, user: d.sender, on: false });
     this.onchange(conversation);
   }
 

@@ -103,6 +103,7 @@ class View:
         match event:
             case Message() as message:
                 conversation = self._put(message)
+                self._typing.pop((conversation, message.sender), None)
             case Changed(message):
                 conversation = self._put(message)
             case Edited() | Deleted() | Reacted() | Pinned() as delta:

@@ -248,6 +248,9 @@ test('what one shows is said again on the next connection, who is there is forgo
   assert.deepEqual([view.typing(CONVERSATION), view.isOnline('bob'), view.isOnline('carol'), view.isOnline('dan')], [['bob'], true, false, undefined]);
   await pass(8_000);
   assert.deepEqual(view.typing(CONVERSATION), []);
+  socket.say({ t: 'typing', d: { conversation: CONVERSATION, user: 'bob', on: true } }, push(7));
+  await settle();
+  assert.deepEqual(view.typing(CONVERSATION), [], 'what was typed has come');
   socket.say({ t: 'presence', d: { online: [], offline: ['bob'] } });
   await settle();
   assert.equal(view.isOnline('bob'), false);
