@@ -158,6 +158,8 @@ async def test_the_example_sends_what_is_typed_shows_what_comes_and_goes_on_afte
             await program.until(lambda: f"{ana.username}: {typed}\n" in program.printed, "what was typed was sent")
             await rest(gateway_b, bob).send(ana.username, wanted)
             await program.until(lambda: f"{bob.username}: {wanted}" in program.printed, "what was written to ana")
+            await program.tell(f"/edit {typed}!")
+            await program.until(lambda: f"{ana.username} has edited: {typed}!" in program.printed, "the edit")
             assert await program.end_of_input() == 0
         return program.printed
 
@@ -167,7 +169,7 @@ async def test_the_example_sends_what_is_typed_shows_what_comes_and_goes_on_afte
     assert "(open)" in first
     assert "Are you there?" in second
     history = await rest(gateway_a, ana).history(f"users/{bob.username}/messages")
-    assert [m["content"] for m in history] == ["Hello, Bob", "Hello, Ana", "Are you there?", "Now I am", "Good"]
+    assert [m["content"] for m in history] == ["Hello, Bob!", "Hello, Ana", "Are you there?", "Now I am!", "Good"]
 
 
 def test_a_gateway_serves_the_client_as_javascript(gateway_a: GatewayProcess) -> None:
