@@ -10,11 +10,11 @@ from faults.truth import Message, Truth
 
 def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     """Checks I1: an acknowledged message is in force in the log, and in the archive."""
-    archived = {row.id for row in evidence.archive}
+    archived = {row.id for row in evidence.archive} | {row.id for row in evidence.changes}
     for client, events in evidence.histories.items():
         for event in events:
             if isinstance(event, Answered):
-                if event.id not in truth.messages:
+                if event.id not in truth.messages and event.id not in truth.changes:
                     yield Contradiction("I1", "lost", f"{client}: acknowledged, and not in the log: {event}")
                 elif event.id not in archived:
                     yield Contradiction("I1", "lost", f"{client}: acknowledged, and not archived: {event}")
@@ -30,12 +30,12 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[C
             sent[event.client_id] = event
         elif isinstance(event, Unanswered):
             uncertain.add(event.client_id)
-        elif isinstance(event, Refused) and not event.temporary:
+        elif isinstance(event, Refused) and not event.temporary and event.client_id in sent:
             refused[event.client_id] = event
         elif isinstance(event, Answered):
             uncertain.add(event.client_id)
-            message, asked = truth.messages.get(event.id), sent[event.client_id]
-            if message is not None and not _is_of(message, asked):
+            message, asked = truth.messages.get(event.id), sent.get(event.client_id)
+            if message is not None and asked is not None and not _is_of(message, asked):
                 yield Contradiction("I3", "mixed up", f"{client}: acknowledged as something else: {asked}, {message}")
     in_force = {message.client_id for message in truth.messages.values()} if refused else set()
     for client_id in refused.keys() & in_force - uncertain:
@@ -50,7 +50,7 @@ def _is_of(message: Message, asked: Invoked) -> bool:
 def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
     """Checks I3: answers, pushes, states and histories agree on the position and the text of an id."""
     for where, message_id, position, text in _claims(events):
-        message = truth.messages.get(message_id)
+        message = truth.messages.get(message_id) or truth.changes.get(message_id)
         if message is None:
             if where != "answered" and message_id not in truth.voided:
                 yield Contradiction(
@@ -59,8 +59,13 @@ def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Co
         elif truth.position(message) != position:
             said = f"{client}: {where} {message_id} at {position}, which is at {truth.position(message)}"
             yield Contradiction("I3", "mixed up", said)
-        elif text not in {"", message.hash}:
+        elif isinstance(message, Message) and text not in {"", *_texts(truth, message)}:
             yield Contradiction("I3", "mixed up", f"{client}: {where} with another text: {message_id} at {position}")
+
+
+def _texts(truth: Truth, message: Message) -> set[str]:
+    """Returns the texts that the message has or had."""
+    return {state.hash for state in truth.states[message.id].values()}
 
 
 def _claims(events: Sequence[Event]) -> Iterator[tuple[str, str, str, str]]:

@@ -4,9 +4,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from faults.contradiction import Contradiction
-from faults.evidence import Row
+from faults.evidence import ChangeRow, Row
 from faults.history import place
 from faults.truth import Truth
+
+
+def changes_in_archive(rows: Sequence[ChangeRow], truth: Truth) -> Iterator[Contradiction]:
+    """Checks I2 and I3 of changes: those that count are archived once, at their position, and nothing else is."""
+    for row in rows:
+        change = truth.changes.get(row.id)
+        if change is None:
+            yield Contradiction("I2", "mixed up", f"an archived change that does not count in the log: {row}")
+        elif (truth.position(change), change.effective) != (row.position, row.effective):
+            yield Contradiction("I3", "mixed up", f"archived as something else than {change}: {row}")
+    for own_id in sorted(truth.changes.keys() - {row.id for row in rows}):
+        yield Contradiction("I2", "lost", f"a change that counts, and is not archived: {truth.changes[own_id]}")
 
 
 def in_archive(rows: Sequence[Row], truth: Truth) -> Iterator[Contradiction]:
@@ -34,13 +46,20 @@ def _as_it_is(row: Row, truth: Truth) -> Iterator[Contradiction]:
         yield Contradiction("I2", "mixed up", f"archived, and not in force in the log: {row}")
     elif truth.position(message) != row.position:
         yield Contradiction("I3", "mixed up", f"archived elsewhere than at {truth.position(message)}: {row}")
-    elif (message.hash, message.client_id, message.sender_id, message.conversation) != (
+    elif row.state and (place(row.changed)[2], row.state) != _last(truth, row.id):
+        yield Contradiction("I2", "mixed up", f"archived otherwise than {_last(truth, row.id)}: {row}")
+    elif (truth.last_state(row.id)[1].hash, message.client_id, message.sender_id, message.conversation) != (
         row.hash,
         row.client_id,
         row.sender_id,
         row.conversation,
     ):
         yield Contradiction("I3", "mixed up", f"archived as something else than {message}: {row}")
+
+
+def _last(truth: Truth, message_id: str) -> tuple[int, str]:
+    offset, state = truth.last_state(message_id)
+    return offset, state.text()
 
 
 def _numbered(rows: Sequence[Row]) -> Iterator[Contradiction]:

@@ -11,12 +11,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from faults.answers import in_answers, lost, misplaced
-from faults.archived import in_archive
+from faults.archived import changes_in_archive, in_archive
+from faults.changed import in_changes
 from faults.changes import Changes
 from faults.contradiction import Contradiction
 from faults.evidence import Evidence
 from faults.gaps import Audience, left_out
-from faults.history import Answered, Event, Invoked, Loaded, place
+from faults.history import Answered, Event, Invoked, Loaded, Wanted, place
 from faults.strangers import to_strangers
 from faults.streams import follow
 from faults.truth import Truth, judge_log
@@ -50,11 +51,13 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     for one, other in truth.named_twice():
         yield Contradiction("I3", "doubled", f"one client_id, two messages: {one}, {other}")
     yield from in_archive(evidence.archive, truth)
+    yield from changes_in_archive(evidence.changes, truth)
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():
         yield from in_answers(client, events, truth)
         yield from misplaced(client, events, truth)
         yield from _in_histories(client, events)
+        yield from in_changes(client, evidence.about.people[client.partition("#")[0]], events, truth)
         user_id = evidence.about.people[client.partition("#")[0]]
         streams, found = follow(client, events, truth)
         yield from found
@@ -86,12 +89,11 @@ def _in_real_time(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     for client, events in evidence.histories.items():
         first_invoked: dict[str, float] = {}
         for event in events:
-            if isinstance(event, Invoked):
+            if isinstance(event, Invoked | Wanted):
                 first_invoked.setdefault(event.client_id, event.at)
-            elif isinstance(event, Answered) and event.id in truth.messages:
-                conversation = truth.messages[event.id].conversation
-                send = _Send(first_invoked[event.client_id], event.at, truth.messages[event.id].offset, client)
-                by_conversation.setdefault(conversation, []).append(send)
+            elif isinstance(event, Answered) and (it := truth.messages.get(event.id) or truth.changes.get(event.id)):
+                send = _Send(first_invoked[event.client_id], event.at, it.offset, client)
+                by_conversation.setdefault(it.conversation, []).append(send)
     for conversation, sends in by_conversation.items():
         yield from _against_time(conversation, sends)
 

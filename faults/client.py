@@ -16,12 +16,14 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.typing import Subprotocol
 
 from faults import history
+from faults.folding import CHANGES, body_of, state_of
 from faults.history import History, Token, hash_of, place
 from faults.person import Person
 from faults.proxy import HOST, Link, Proxy
 from faults.reloading import Reloading
 from faults.rest import Rest
-from faults.sends import Send, Sends
+from faults.sends import Change, Send, Sends
+from faults.view import View
 
 _OPEN_S = 4.0
 SILENCE_S = 6.0
@@ -44,7 +46,8 @@ class Client:
         self.home = home
         self.history = written
         self.sends = Sends()
-        self.reloading = Reloading(person, written, rest)
+        self.view = View(person.username)
+        self.reloading = Reloading(person, written, rest, self.view)
         self.advances = random.random() < _HALF  # its token by the pushes that it gets, as it may
         self.is_patient = False  # waits for ever on a connection on which nothing comes
         self.connection = 0
@@ -146,6 +149,8 @@ class Client:
             self._reset(frame["d"])
         elif kind == "state":
             self._state(frame["d"])
+        elif kind in CHANGES:
+            self._delta(frame)
         elif kind is not None:
             conversation = frame.get("d", {}).get("conversation", "")
             self.history.write(history.Pushed(_now(), self.connection, kind, frame.get("pos", ""), conversation))
@@ -160,6 +165,7 @@ class Client:
             self.history.write(
                 history.Answered(now, self.connection, send.client_id, ok["id"], ok["position"], ok["duplicate"])
             )
+            self.view.answered(send, ok)
             self.acknowledged += 1
             self.acknowledged_at = now
             if not ok["duplicate"]:
@@ -185,8 +191,23 @@ class Client:
                 hash_of(body["content"]),
             )
         )  # fmt: skip
+        self.view.insert(body)
+        self._advance(frame["pos"])
+
+    def _delta(self, frame: dict[str, Any]) -> None:
+        what, body = frame["t"], frame["d"]
+        self.counts["changes pushed"] += 1
+        self.history.write(
+            history.Delta(
+                _now(), self.connection, frame["pos"], body["conversation"], body["id"], what, body_of(what, body)
+            )
+        )
+        self.view.apply(frame)
+        self._advance(frame["pos"])
+
+    def _advance(self, position: str) -> None:
         if self.advances and self.is_ready and self.token is not None:
-            _, partition, offset = place(frame["pos"])
+            _, partition, offset = place(position)
             self.token = _advanced(self.token, partition, offset + 1)
 
     def _state(self, body: dict[str, Any]) -> None:
@@ -200,8 +221,11 @@ class Client:
                     body["conversation"],
                     body["id"],
                     hash_of(body["content"]),
+                    body["changed"],
+                    state_of(body).text(),
                 )
             )
+            self.view.take(body)
 
     def _mark(self, token: str) -> None:
         self.history.write(history.Marked(_now(), self.connection, token))
@@ -213,6 +237,8 @@ class Client:
         self.history.write(
             history.WasReset(_now(), self.connection, body["conversations"], body["why"], body["at_least"])
         )
+        for conversation in body["conversations"]:
+            self.view.loading.setdefault(conversation, [])
         self.reloading.want(body["conversations"], body["at_least"])
 
     def go_home(self) -> None:
@@ -227,10 +253,20 @@ class Client:
         assert socket is not None
         now = _now()
         frame = self.sends.begin(send, now)
-        self.history.write(history.Invoked(now, self.connection, send.client_id, send.conversation, send.hash))
-        body = {"conversation": send.conversation, "client_id": send.client_id, "content": send.content}
+        if isinstance(send, Change):
+            self.history.write(
+                history.Wanted(
+                    now, self.connection, send.client_id, send.conversation, send.target, send.what, send.body
+                )
+            )
+            op, body = send.op, {"message": send.target, "client_id": send.client_id, **send.fields}
+        else:
+            self.history.write(history.Invoked(now, self.connection, send.client_id, send.conversation, send.hash))
+            op, body = "send", {
+                "conversation": send.conversation, "client_id": send.client_id, "content": send.content
+            }  # fmt: skip
         with contextlib.suppress(ConnectionClosed):
-            await socket.send(_encode({"id": frame, "op": "send", "d": body}).decode())
+            await socket.send(_encode({"id": frame, "op": op, "d": body}).decode())
 
     async def _sign_in(self) -> None:
         """Signs in again with the password, for people who have one."""

@@ -35,13 +35,18 @@ class Company:
         self._join(said, [one, other])
 
     async def found_group(self, people: Sequence[Person]) -> None:
-        """Creates a group: the first person owns it, and the last may be removed."""
+        """Creates a group: the first person owns it, the second is an admin, and the last may be removed."""
         owner, *others = people
         body = {"title": "faults", "members": [person.username for person in others]}
         made = await self._rest.ask("POST", "conversations", token=owner.token, body=body)
         path = f"conversations/{made['id']}/messages"
         self._join(await self._rest.ask("POST", path, token=owner.token, body=_FIRST), people)
-        self.groups.append(Group(made["id"], owner, others[-1]))
+        admin = others[0]
+        path = f"conversations/{made['id']}/members/{admin.username}"
+        await self._rest.ask("PATCH", path, token=owner.token, body={"role": "admin"})
+        owner.leads.add(made["id"])
+        admin.leads.add(made["id"])
+        self.groups.append(Group(made["id"], owner, others[-1], admin))
 
     def add_client(self, person: Person, device: int, home: int) -> None:
         """Adds a device, whose gateway is `home`."""

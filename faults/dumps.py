@@ -7,13 +7,16 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from faults.evidence import About, LogRecord, Row
+from faults.evidence import About, ChangeRow, LogRecord, Row
+from faults.folding import state_of
 from faults.history import hash_of
 
 _ASK_S = 20.0
+_MESSAGE = "01"
 _ARCHIVE = """
     SELECT id::text, client_id, conversation_id::text, sender_id::text,
-           concat_ws(':', epoch, partition, "offset"), seq, content
+           concat_ws(':', epoch, partition, "offset"), seq, content,
+           concat_ws(':', changed_epoch, partition, changed_offset), deleted, pinned_at, reactions
     FROM messaging_message ORDER BY conversation_id, epoch, "offset" """
 
 
@@ -50,7 +53,11 @@ def _record(message: Message) -> LogRecord:
     if not judge:
         return LogRecord(partition, offset, key, value=value.decode(errors="replace"))
     body = json.loads(value)
-    return LogRecord(partition, offset, key, judge, body["client_id"], hash_of(body["content"]))
+    if judge.startswith(_MESSAGE):
+        return LogRecord(partition, offset, key, judge, body["client_id"], hash_of(body["content"]))
+    if "content" in body:
+        body["hash"] = hash_of(body.pop("content"))
+    return LogRecord(partition, offset, key, judge, value=json.dumps(body), time_ms=message.timestamp()[1])
 
 
 def _judge(message: Message) -> str:
@@ -69,8 +76,19 @@ def dump_archive(database_url: str) -> list[Row]:
 
 
 def _row(*told: Any) -> Row:
-    message_id, client_id, conversation, sender_id, position, seq, content = told
-    return Row(message_id, client_id, conversation, sender_id, position, seq, hash_of(content))
+    message_id, client_id, conversation, sender_id, position, seq, content, changed, deleted, pinned_at, reactions = (
+        told
+    )
+    state = state_of({"content": content, "deleted": deleted, "pinned_at": pinned_at, "reactions": reactions})
+    return Row(message_id, client_id, conversation, sender_id, position, seq, hash_of(content), changed, state.text())
+
+
+def dump_changes(database_url: str) -> list[ChangeRow]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT id::text, concat_ws(':', epoch, partition, \"offset\"), effective FROM messaging_change"
+        )
+        return [ChangeRow(*row) for row in rows]
 
 
 def dump_about(database_url: str) -> About:

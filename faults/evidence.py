@@ -15,7 +15,7 @@ _HISTORY = ".history.jsonl"
 
 
 class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A record of the log. Of a message only what judging needs is kept: its text's hash."""
+    """A record of the log. Of a message or an edit only what judging needs is kept: its text's hash."""
 
     partition: int
     offset: int
@@ -24,6 +24,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     client_id: str = ""
     hash: str = ""
     value: str = ""
+    time_ms: int = 0
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +37,16 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     position: str
     seq: int
     hash: str
+    changed: str = ""
+    state: str = ""
+
+
+class ChangeRow(msgspec.Struct, frozen=True, gc=False):
+    """An archived change, by the own id of its record."""
+
+    id: str
+    position: str
+    effective: bool
 
 
 class About(msgspec.Struct, frozen=True):
@@ -53,19 +64,22 @@ class Evidence:
     log: Sequence[LogRecord]
     archive: Sequence[Row]
     histories: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    changes: Sequence[ChangeRow] = field(default_factory=list)
 
 
-T = TypeVar("T", LogRecord, Row)
+T = TypeVar("T", LogRecord, Row, ChangeRow)
 
 
 def history_file(folder: Path, client: str) -> Path:
     return folder / f"{client}{_HISTORY}"
 
 
-def save_dumps(folder: Path, about: About, log: Iterable[LogRecord], archive: Iterable[Row]) -> None:
+def save_dumps(
+    folder: Path, about: About, log: Iterable[LogRecord], archive: Iterable[Row], changes: Iterable[ChangeRow] = ()
+) -> None:
     """Writes the dumps beside the histories, which the clients have written themselves."""
     (folder / "about.json").write_bytes(msgspec.json.encode(about))
-    for name, rows in (("log", log), ("archive", archive)):
+    for name, rows in (("log", log), ("archive", archive), ("changes", changes)):
         with (folder / f"{name}.jsonl").open("wb") as output:
             output.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
 
@@ -79,6 +93,7 @@ def load_evidence(folder: Path) -> Evidence:
         histories={
             file.name.removesuffix(_HISTORY): read_history(file) for file in sorted(folder.glob(f"*{_HISTORY}"))
         },
+        changes=_read(folder / "changes.jsonl", ChangeRow),
     )
 
 

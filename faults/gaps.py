@@ -31,7 +31,7 @@ def left_out(audience: Audience, truth: Truth, changes: Changes) -> Iterator[Con
             for message in _owed(stream, conversation, audience.user_id, truth, changes):
                 if message.id not in stream.shown and message.id not in own:
                     yield Contradiction("I5", "lost", f"{stream.name}: never shown: {message}")
-        if marked and len(truth.standings[conversation, audience.user_id]) == 1:
+        if marked and truth.is_always_in(conversation, audience.user_id):
             yield from _never_told(audience, marked, conversation, truth)
     yield from _never_loaded(audience, truth)
     yield from _left_out_of_histories(audience, truth)
@@ -77,7 +77,7 @@ def _never_loaded(audience: Audience, truth: Truth) -> Iterator[Contradiction]:
         elif isinstance(event, Loaded):
             waiting.pop(event.conversation, None)
     for conversation, event in waiting.items():
-        if len(truth.standings.get((conversation, audience.user_id), ())) == 1:
+        if truth.is_always_in(conversation, audience.user_id):
             yield Contradiction("I5", "lost", f"{audience.client}: reset and never loaded: {conversation}, {event.at}")
 
 

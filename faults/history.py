@@ -71,6 +71,40 @@ class Pushed(msgspec.Struct, frozen=True, tag_field="e", tag="pushed"):
     hash: str = ""
 
 
+class Wanted(msgspec.Struct, frozen=True, tag_field="e", tag="wanted"):
+    """A change of a message is about to be written: noted before its bytes leave.
+
+    `what` is the name of the push that it causes, and `body` what it says: see `body_of`.
+    """
+
+    at: float
+    connection: int
+    client_id: str
+    conversation: str
+    target: str
+    what: str
+    body: str
+
+
+class Delta(msgspec.Struct, frozen=True, tag_field="e", tag="delta"):
+    """A push that changes the message `target`."""
+
+    at: float
+    connection: int
+    position: str
+    conversation: str
+    target: str
+    what: str
+    body: str
+
+
+class Held(msgspec.Struct, frozen=True, tag_field="e", tag="held"):
+    """The client's view at the end: the state of each message (see `faults.folding`), by conversation and id."""
+
+    at: float
+    messages: dict[str, dict[str, str]]
+
+
 class Stated(msgspec.Struct, frozen=True, tag_field="e", tag="state"):
     """An archived message in a replay: an upsert, never a second showing."""
 
@@ -80,6 +114,8 @@ class Stated(msgspec.Struct, frozen=True, tag_field="e", tag="state"):
     conversation: str
     id: str
     hash: str
+    changed: str = ""
+    state: str = ""
 
 
 class Marked(msgspec.Struct, frozen=True, tag_field="e", tag="mark"):
@@ -107,6 +143,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str
     hash: str
     seq: int
+    changed: str = ""
+    state: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag_field="e", tag="loaded"):
@@ -145,8 +183,8 @@ class Changed(msgspec.Struct, frozen=True, tag_field="e", tag="changed"):
     active: bool
 
 
-Sending = Invoked | Answered | Refused | Unanswered
-Event = Sending | Connected | Pushed | Stated | Marked | WasReset | Loaded | Closed | Changing | Changed
+Sending = Invoked | Wanted | Answered | Refused | Unanswered
+Event = Sending | Connected | Pushed | Delta | Held | Stated | Marked | WasReset | Loaded | Closed | Changing | Changed
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode

@@ -4,6 +4,7 @@ import asyncio
 
 from faults.client import Client
 from faults.injection import Bite, FaultKind, Injection, closes_since, codes_text, until
+from faults.person import Group
 from faults.plan import Planned
 from faults.world import World
 
@@ -47,7 +48,26 @@ async def _removed(injection: Injection) -> Bite:
     return Bite(leaver.name, refused > 0, f"{refused} sends were refused while they were out")
 
 
+async def _demoted(injection: Injection) -> Bite:
+    """Makes an admin a plain member while they delete and pin, and an admin again some seconds later."""
+    world = injection.world
+    group, admin = _led(world, injection.planned)
+    before = admin.counts["forbidden"]
+    injection.felt()
+    await world.change_role(group, "member")
+    await until(lambda: admin.counts["forbidden"] > before, 10)
+    refused = admin.counts["forbidden"] - before
+    await world.change_role(group, "admin")
+    return Bite(admin.name, refused > 0, f"{refused} changes were refused while they were a plain member")
+
+
+def _led(world: World, planned: Planned) -> tuple[Group, Client]:
+    group = world.groups[planned.target % len(world.groups)]
+    return group, world.client_of(group.admin)
+
+
 KINDS = (
+    FaultKind("admin demoted", _demoted, lambda w, p: [_led(w, p)[1]], frozenset({"member"}), 5),
     FaultKind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
     FaultKind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
 )

@@ -6,9 +6,12 @@ import time
 
 from faults.client import Client
 from faults.sends import Send
+from faults.wishes import wish_for
 
 _TICK_S = 0.04
 _BURST = 4
+_CHANGES = 0.5
+"""The part of the bursts after which the client also changes a message."""
 
 
 class Load:
@@ -30,6 +33,16 @@ class Load:
             if self.is_on and now >= next_burst:
                 next_burst = now + random.expovariate(1 / self._each_s)
                 await self.burst(client)
+                await self._change(client)
+
+    async def _change(self, client: Client) -> None:
+        """Changes one of the newest messages, unless an earlier change is unanswered."""
+        if not client.is_ready or client.sends.is_full or client.sends.has_change or random.random() > _CHANGES:
+            return
+        self._said += 1
+        change = wish_for(client, self._said)
+        if change is not None:
+            await client.say(change)
 
     async def burst(self, client: Client) -> None:
         """Sends some new messages at once, within the window."""

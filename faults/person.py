@@ -12,12 +12,15 @@ class Person:
     user_id: str = ""
     password: str = ""
     conversations: list[str] = field(default_factory=list)
+    leads: set[str] = field(default_factory=set)
+    """The groups that the person owns or administers, or did: a demoted admin goes on to try."""
 
 
 @dataclass(slots=True)
 class Group:
-    """A group. `leaver` is removed by the owner and added again."""
+    """A group. `leaver` is removed by the owner and added again, `admin` demoted and promoted."""
 
     conversation: str
     owner: Person
     leaver: Person
+    admin: Person

@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from faults.folding import state_of
 from faults.history import Entry, History, Loaded, Token, hash_of, place
 from faults.person import Person
 from faults.rest import Refusal, Rest
+from faults.view import View
 
 _PAGE = 100
 
@@ -14,12 +17,13 @@ _PAGE = 100
 class Reloading:
     """Loads one conversation after the other. `presented` is the token of the present connection: older is known."""
 
-    def __init__(self, person: Person, written: History, rest: Rest) -> None:
+    def __init__(self, person: Person, written: History, rest: Rest, view: View) -> None:
         self.presented: Token | None = None
         self.partitions: dict[str, int] = {}
         self._person = person
         self._history = written
         self._rest = rest
+        self._view = view
         self._wanted: dict[str, tuple[int, str]] = {}
         self._news = asyncio.Event()
 
@@ -63,13 +67,19 @@ class Reloading:
     async def load(self, conversation: str, since: int, at_least: str) -> None:
         """Loads a history in pages, newest first, until known messages begin."""
         entries: list[Entry] = []
+        messages: list[dict[str, Any]] = []
         path = f"conversations/{conversation}/messages"
         query: str | None = urlencode({"limit": _PAGE, "at_least": at_least})
         while query is not None:
             page = await self._rest.ask("GET", f"{path}?{query}", token=self._person.token)
-            found = [Entry(m["position"], m["id"], hash_of(m["content"]), m["seq"]) for m in page["results"]]
+            messages += page["results"]
+            found = [
+                Entry(m["position"], m["id"], hash_of(m["content"]), m["seq"], m["changed"], state_of(m).text())
+                for m in page["results"]
+            ]
             entries += [entry for entry in found if place(entry.position)[2] >= since]
             query = page["next"] and urlsplit(page["next"]).query  # of whichever gateway answers the next one
             if not found or place(found[-1].position)[2] < since:
                 break
+        self._view.load(conversation, messages)
         self._history.write(Loaded(time.monotonic(), conversation, at_least, since, entries[::-1]))

@@ -12,8 +12,9 @@ from faults import kinds_cluster, kinds_network, kinds_people, kinds_processes, 
 from faults.checker import Verdict, check
 from faults.client import Client
 from faults.draining import NotDrained, drain
-from faults.dumps import dump_about, dump_archive, dump_log
+from faults.dumps import dump_about, dump_archive, dump_changes, dump_log
 from faults.evidence import load_evidence, save_dumps
+from faults.history import Held
 from faults.injection import Bite, FaultKind, Injection, until, until_in_thread
 from faults.ledger import FaultLine, RunLine, append_line, tell
 from faults.load import Load
@@ -169,6 +170,7 @@ class Run:
     async def _judge(self) -> Verdict:
         world = self.world
         for client in world.clients:
+            client.history.write(Held(time.monotonic(), client.view.texts()))
             client.history.close()
         await asyncio.to_thread(self._dump)
         verdict = await asyncio.to_thread(lambda: check(load_evidence(world.evidence)))
@@ -197,7 +199,8 @@ class Run:
         world = self.world
         log = dump_log({"bootstrap.servers": world.kafka.bootstrap_servers}, world.system.log.topic)
         archive = dump_archive(world.system.database_url)
-        save_dumps(world.evidence, dump_about(world.system.database_url), log, archive)
+        changes = dump_changes(world.system.database_url)
+        save_dumps(world.evidence, dump_about(world.system.database_url), log, archive, changes)
 
 
 def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozenset[str]]:

@@ -26,6 +26,17 @@ class Send:
         return hash_of(self.content)
 
 
+@dataclass(slots=True)
+class Change(Send):
+    """A change of the message `target`. `op` and `fields` make its frame; `what` and `body` are of `faults.folding`."""
+
+    target: str = ""
+    op: str = ""
+    fields: dict[str, object] = field(default_factory=dict)
+    what: str = ""
+    body: str = ""
+
+
 class Sends:
     """Tracks `pending` sends by frame id, oldest first. Unanswered ones come back through `again`."""
 
@@ -37,6 +48,11 @@ class Sends:
     @property
     def is_full(self) -> bool:
         return len(self.pending) + len(self.waiting) >= WINDOW
+
+    @property
+    def has_change(self) -> bool:
+        """Returns whether a change is unanswered: it may wait for the archive, and what comes behind it waits too."""
+        return any(isinstance(send, Change) for send in (*self.pending.values(), *self.waiting))
 
     @property
     def is_empty(self) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from faults.changes import Changes
 from faults.contradiction import Contradiction
-from faults.history import Connected, Event, Loaded, Pushed, Stated, place
+from faults.history import Connected, Delta, Event, Loaded, Pushed, Stated, place
 from faults.truth import Truth
 
 
@@ -15,7 +15,7 @@ def to_strangers(
     """Yields each thing shown to a person who was never a member, or was removed and not added again."""
     opened = {event.connection: event.at for event in events if isinstance(event, Connected)}
     for event in events:
-        since = opened[event.connection] if isinstance(event, Pushed | Stated) else 0.0
+        since = opened[event.connection] if isinstance(event, Pushed | Delta | Stated) else 0.0
         for message_id, conversation, offset in _shown(event):
             look = _Look(user_id, conversation, offset, event.at, since)
             if message_id in truth.voided and message_id not in truth.messages:
@@ -39,6 +39,8 @@ def _shown(event: Event) -> Iterator[tuple[str, str, int]]:
     if isinstance(event, Pushed | Stated):
         if event.id:
             yield event.id, event.conversation, place(event.position)[2]
+    elif isinstance(event, Delta):
+        yield event.target, event.conversation, place(event.position)[2]
     elif isinstance(event, Loaded):
         yield from ((entry.id, event.conversation, place(entry.position)[2]) for entry in event.entries)
 

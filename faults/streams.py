@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from faults.contradiction import Contradiction
-from faults.history import Answered, Connected, Event, Marked, Pushed, Stated, Token, WasReset, place
+from faults.history import Answered, Connected, Delta, Event, Marked, Pushed, Stated, Token, WasReset, place
 from faults.truth import Truth
 
 
@@ -51,7 +51,7 @@ def follow(client: str, events: Sequence[Event], truth: Truth) -> tuple[list[Str
         if isinstance(event, Connected):
             token = None if event.token is None else Token.parse(event.token)
             streams[event.connection] = Stream(f"{client}, connection {event.connection}", token)
-        elif isinstance(event, Pushed | Answered | Stated | Marked | WasReset):
+        elif isinstance(event, Pushed | Delta | Answered | Stated | Marked | WasReset):
             found += _take(streams[event.connection], event, truth)
     return list(streams.values()), found
 
@@ -60,6 +60,8 @@ def _take(stream: Stream, event: Event, truth: Truth) -> Iterator[Contradiction]
     if isinstance(event, Pushed):
         if event.id:
             yield from _push(stream, event)
+    elif isinstance(event, Delta):
+        yield from _delta(stream, event, truth)
     elif isinstance(event, Answered):
         yield from _answer(stream, event, truth)
     elif isinstance(event, Marked):
@@ -84,9 +86,25 @@ def _push(stream: Stream, event: Pushed) -> Iterator[Contradiction]:
         stream.ends[partition] = max(stream.ends[partition], offset + 1)
 
 
+def _delta(stream: Stream, event: Delta, truth: Truth) -> Iterator[Contradiction]:
+    _, partition, offset = place(event.position)
+    change = truth.change_at.get((partition, offset))
+    own_id = event.position if change is None else change.id
+    if own_id in stream.pushed or own_id in stream.acknowledged:
+        yield Contradiction("I5", "doubled", f"{stream.name}: shown twice: {event}")
+    elif stream.presented is not None and offset < stream.floor(event.conversation, partition):
+        yield Contradiction("I5", "doubled", f"{stream.name}: shown again, before the presented token: {event}")
+    else:
+        yield from _in_order(stream, event.conversation, offset, str(event))
+    stream.pushed.add(own_id)
+    stream.shown.add(own_id)
+    if stream.marked_at is not None:
+        stream.ends[partition] = max(stream.ends[partition], offset + 1)
+
+
 def _answer(stream: Stream, event: Answered, truth: Truth) -> Iterator[Contradiction]:
     """Checks that a new answer's position is after everything shown here: both come from reading the log in order."""
-    message = truth.messages.get(event.id)
+    message = truth.messages.get(event.id) or truth.changes.get(event.id)
     if message is not None and not event.duplicate:
         if event.id in stream.shown:
             yield Contradiction("I5", "doubled", f"{stream.name}: shown, and then acknowledged as new: {event}")

@@ -1,18 +1,26 @@
 """Judges the log from its beginning by the rules of protocol.md, without Klatsch's code."""
 
 import json
+import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from faults.evidence import LogRecord
+from faults.folding import CHANGES, EDITED, PINNED, REACTION, State, body_of
 
 _MEMBERS = "members:"
 _MESSAGE = "01"
 _ID, _SENDER = slice(2, 34), slice(34, 66)
 _KEY_LENGTH = 36
+_CHANGE_KINDS = dict(zip(("03", "04", "05", "06"), CHANGES, strict=True))
+_TARGET, _CHECK = slice(98, 130), slice(130, 164)
+_NO_BASE = -2
+_SETTINGS = (REACTION, PINNED)
+_BY_ROLE = 1
+_LATE_MS = 60_000
 
 
 class Message(NamedTuple):
@@ -27,12 +35,27 @@ class Message(NamedTuple):
     hash: str
 
 
+class Change(NamedTuple):
+    """A change that counts. `effective` unless the message was so before."""
+
+    partition: int
+    offset: int
+    id: str
+    conversation: str
+    target: str
+    what: str
+    body: str
+    effective: bool
+
+
 class Standing(NamedTuple):
     """A person's membership or absence in a conversation from an offset on; `version` is the record's."""
 
     offset: int
     version: int
     active: bool
+    role: str = ""
+    blocked: bool = False
 
 
 @dataclass(slots=True)
@@ -46,6 +69,11 @@ class Truth:
     standings: dict[tuple[str, str], list[Standing]] = field(default_factory=dict)
     copies: int = 0
     voided: set[str] = field(default_factory=set)
+    changes: dict[str, Change] = field(default_factory=dict)
+    change_at: dict[tuple[int, int], Change] = field(default_factory=dict)
+    states: dict[str, dict[int, State]] = field(default_factory=dict)
+    """The states of each message, by the offset from which it has it."""
+    edits: dict[str, int] = field(default_factory=dict)
 
     def named_twice(self) -> Iterator[tuple[Message, Message]]:
         """Yields pairs of messages that one sender named alike in a conversation."""
@@ -55,7 +83,11 @@ class Truth:
             if first.setdefault(named, message) is not message:
                 yield first[named], message
 
-    def position(self, message: Message) -> str:
+    def last_state(self, message_id: str) -> tuple[int, State]:
+        """Returns the offset of a message's last change, and what it is since."""
+        return next(reversed(self.states[message_id].items()))
+
+    def position(self, message: Message | Change) -> str:
         return f"{self.epoch}:{message.partition}:{message.offset}"
 
     def between(self, conversation: str, begin: int, end: int) -> Sequence[Message]:
@@ -75,6 +107,11 @@ class Truth:
             found = standing
         return found
 
+    def is_always_in(self, conversation: str, user_id: str) -> bool:
+        """Returns whether the person was a member all the time."""
+        standings = self.standings.get((conversation, user_id), ())
+        return bool(standings) and all(standing.active for standing in standings)
+
     def conversations_of(self, user_id: str) -> list[str]:
         return [conversation for conversation, person in self.standings if person == user_id]
 
@@ -91,6 +128,8 @@ def judge_log(epoch: int, records: Iterable[LogRecord]) -> Truth:
             _take_members(truth, record)
         elif len(record.key) == _KEY_LENGTH and record.judge.startswith(_MESSAGE):
             _take_message(truth, record)
+        elif len(record.key) == _KEY_LENGTH and record.judge[:2] in _CHANGE_KINDS:
+            _take_change(truth, record, _CHANGE_KINDS[record.judge[:2]])
     return truth
 
 
@@ -101,20 +140,57 @@ def _take_members(truth: Truth, record: LogRecord) -> None:
     for member in body["members"]:
         known = truth.standings.setdefault((conversation, member["user_id"]), [])
         if not known or member["version"] > known[-1].version:
-            known.append(Standing(record.offset, member["version"], member["active"]))
+            known.append(_standing(record.offset, member))
+
+
+def _standing(offset: int, member: dict[str, Any]) -> Standing:
+    return Standing(offset, member["version"], member["active"], member.get("role", ""), member.get("blocked", False))
 
 
 def _take_message(truth: Truth, record: LogRecord) -> None:
     message_id, sender_id = str(UUID(hex=record.judge[_ID])), str(UUID(hex=record.judge[_SENDER]))
     standing = truth.standing_at(record.key, sender_id, record.offset)
-    if message_id in truth.messages:
+    if message_id in truth.messages or message_id in truth.changes:
         truth.copies += 1
-    elif standing is not None and not standing.active:
+    elif standing is not None and (not standing.active or standing.blocked):
         truth.voided.add(message_id)
     else:
         message = Message(
             record.partition, record.offset, message_id, record.key, sender_id, record.client_id, record.hash
         )
         truth.messages[message_id] = message
+        truth.states[message_id] = {record.offset: State(record.hash)}
         truth.by_conversation.setdefault(record.key, []).append(message)
         truth.partition_of[record.key] = record.partition
+
+
+def _take_change(truth: Truth, record: LogRecord, what: str) -> None:
+    own_id = str(UUID(hex=record.judge[_ID]))
+    if own_id in truth.messages or own_id in truth.changes:
+        truth.copies += 1
+        return
+    target, told = str(UUID(hex=record.judge[_TARGET])), json.loads(record.value)
+    _, state = truth.last_state(target)
+    if _is_void(truth, record, what, target, state):
+        return
+    body = body_of(what, told)
+    after = state.after(what, body)
+    effective = after != state or what not in _SETTINGS
+    change = Change(record.partition, record.offset, own_id, record.key, target, what, body, effective)
+    truth.changes[own_id] = truth.change_at[record.partition, record.offset] = change
+    if effective:
+        truth.states[target][record.offset] = after
+    if what == EDITED:
+        truth.edits[target] = record.offset
+
+
+def _is_void(truth: Truth, record: LogRecord, what: str, target: str, state: State) -> bool:
+    at_ms, base, flags = struct.unpack(">qqB", bytes.fromhex(record.judge[_CHECK]))
+    standing = truth.standing_at(record.key, str(UUID(hex=record.judge[_SENDER])), record.offset)
+    if abs(record.time_ms - at_ms) > _LATE_MS or state.deleted:
+        return True
+    if standing is not None and (not standing.active or standing.blocked):
+        return True
+    if flags & _BY_ROLE and standing is not None and standing.role == "member":
+        return True
+    return what == EDITED and base != _NO_BASE and truth.edits.get(target, -1) > base

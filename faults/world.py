@@ -38,6 +38,7 @@ _SETTINGS = {
     "KLATSCH_STALL_SECONDS": "3",
     "KLATSCH_OUTBOX_BYTES": "262144",
     "KLATSCH_RECHECK_SECONDS": "5",
+    "KLATSCH_ARCHIVE_WAIT_MS": "1000",  # what a client sends behind a change waits as long
 }
 _GROUPS = 4
 _WITH_PASSWORDS = 3
@@ -146,6 +147,11 @@ class World:
         else:
             await self.rest.ask("DELETE", f"{path}/{name}", token=group.owner.token)
         written.write(Changed(time.monotonic(), group.conversation, group.leaver.user_id, active))
+
+    async def change_role(self, group: Group, role: str) -> None:
+        """Changes the role of a group's admin, repeating the request until it succeeds."""
+        path = f"conversations/{group.conversation}/members/{group.admin.username}"
+        await self.rest.ask("PATCH", path, token=group.owner.token, body={"role": role})
 
     def ends(self) -> dict[int, int]:
         """Returns the log's ends in the used partitions; waits for the broker where it is away."""

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID, uuid5
 
 from faults.evidence import About, Evidence, LogRecord, Row
@@ -87,7 +88,7 @@ class Model:
     def truth(self) -> Truth:
         return judge_log(1, [record for partition in self.log for record in partition])
 
-    def _append(self, partition: int, key: str, **rest: str) -> int:
+    def _append(self, partition: int, key: str, **rest: Any) -> int:
         offset = self.ends[partition] + self.random.choice((0, 0, 0, 1))  # offsets are sparse
         self.log[partition].append(LogRecord(partition, offset, key, **rest))
         self.ends[partition] = offset + 1
