@@ -1,6 +1,7 @@
 """Finds which of some people a person shares a conversation with."""
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,6 +23,9 @@ _SHARED = """
     WHERE NOT EXISTS (SELECT FROM conversations_member blocked
                       WHERE blocked.blocked_by_id = u.id AND blocked.user_id = asked.viewer)"""
 
+_PAIRS_AT_ONCE = 500
+"""The people and names of one statement. While its rows become Python objects, a gateway's event loop waits."""
+
 
 class Asked(NamedTuple):
     """A person, and the lower-cased names that they ask about."""
@@ -40,15 +44,14 @@ class Acquaintance(NamedTuple):
 
 
 def find_acquaintances(asked: Collection[Asked]) -> Mapping[Asked, list[Acquaintance]]:
-    """Returns, for many people in one statement, those of the names whose bearers share a conversation with them."""
+    """Returns, for many people together, those of the names whose bearers share a conversation with them."""
     found: dict[Asked, list[Acquaintance]] = {one: [] for one in asked}
     ordered = list(found)
-    rows = [(number, one.viewer, name) for number, one in enumerate(ordered) for name in one.names if is_username(name)]
-    if not rows:
-        return found
-    numbers, viewers, names = (list(column) for column in zip(*rows, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(_SHARED, [numbers, viewers, names])
-        for number, *acquaintance in cursor.fetchall():
-            found[ordered[number]].append(Acquaintance(*acquaintance))
+    pairs = ((number, name) for number, one in enumerate(ordered) for name in one.names if is_username(name))
+    while some := list(islice(pairs, _PAIRS_AT_ONCE)):
+        numbers, names = (list(column) for column in zip(*some, strict=True))
+        with connection.cursor() as cursor:
+            cursor.execute(_SHARED, [numbers, [ordered[number].viewer for number in numbers], names])
+            for number, *acquaintance in cursor.fetchall():
+                found[ordered[number]].append(Acquaintance(*acquaintance))
     return found
