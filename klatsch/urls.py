@@ -12,6 +12,7 @@ from klatsch.api import (
     blocks,
     changes,
     conversations,
+    details,
     invitations,
     messages,
     muting,
@@ -44,6 +45,7 @@ _V1: list[Any] = [
     *messages.urlpatterns,
     *moderation.urlpatterns,
     *changes.urlpatterns,
+    *details.urlpatterns,
 ]
 
 urlpatterns: list[Any] = [

@@ -1,4 +1,4 @@
-"""Changes of messages over REST: edit, delete, react, pin."""
+"""One message over REST: get it, edit it, delete it, react to it, pin it."""
 
 import time
 from typing import Any
@@ -19,6 +19,7 @@ from klatsch.api.message_shapes import AnyText, Content, MessageSerializer
 from klatsch.api.ports import ports_of
 from klatsch.api.routes import route_of
 from klatsch.api.schema import operation
+from klatsch.archive.details import get_message
 from klatsch.archive.targets import Wanted
 from klatsch.core.ids import CLIENT_ID_PATTERN, uuid7
 from klatsch.messaging.applying import apply_change
@@ -48,6 +49,16 @@ class EditBody(serializers.Serializer[Any]):
 
 class MessageById(APIView):
     own_rate = frozenset({"PATCH", "DELETE"})
+
+    @operation(
+        "get_message",
+        "Get a message",
+        "Returns one message of one of your conversations.",
+        answers={200: MessageSerializer},
+        refusals=(401, 404),
+    )
+    def get(self, request: Request, message_id: UUID) -> HttpResponse:
+        return bytes_response(get_message(user_id=person_of(request).id, message_id=message_id))
 
     @operation(
         "edit_message",

@@ -48,6 +48,9 @@ class ConversationSerializer(serializers.Serializer[Any]):
     muted_until = serializers.DateTimeField(
         allow_null=True, help_text="The end of your mute; null if you have not muted the conversation."
     )
+    pinned = serializers.ListField(
+        child=serializers.UUIDField(), help_text="The ids of the pinned messages, the newest pin first."
+    )
     unread = serializers.IntegerField(allow_null=True, help_text="Number of unread messages. Always null for now.")
 
 

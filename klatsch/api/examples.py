@@ -43,6 +43,7 @@ _GROUP: Final = {
     "members": _MEMBERS,
     "last_message": _MESSAGE,
     "muted_until": None,
+    "pinned": [_MESSAGE["id"]],
     "unread": None,
 }
 _CREATED: Final = {"created_at": NOW, "last_used_at": NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
@@ -81,6 +82,8 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "MessageBody": {"content": _MESSAGE["content"], "client_id": _MESSAGE["client_id"]},
     "EditBody": {"content": "Tea at five?", "base": POSITION},
     "Message": _MESSAGE,
+    "Version": {"content": _MESSAGE["content"], "written_at": NOW, "position": POSITION},
+    "Reaction": {"emoji": "👍", "user": "bob", "user_id": _BOB["id"], "position": POSITION},
 }
 
 _TITLE_ERROR: Final = FieldError("title", "required", "This field is required.")

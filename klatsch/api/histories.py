@@ -11,8 +11,10 @@ from rest_framework.request import Request
 
 from klatsch.api.authentication import person_of
 from klatsch.api.bodies import TextField, read_query
+from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import Page, PageQuery, cut, links, read_window
 from klatsch.api.ports import ports_of
+from klatsch.api.schema import paged
 from klatsch.archive.histories import list_messages
 from klatsch.archive.message_view import MessageView
 from klatsch.eventlog.places import EPOCH_MOST, OFFSET_MOST, Position
@@ -25,6 +27,9 @@ class HistoryQuery(PageQuery):
         allow_blank=True,
         help_text="A position or resume token. The request waits briefly until the archive has reached it.",
     )
+
+
+MessagePage = paged(MessageSerializer, "MessagePage")
 
 
 class PositionKey(NamedTuple):

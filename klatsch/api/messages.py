@@ -14,6 +14,7 @@ from klatsch.api.authentication import person_of
 from klatsch.api.bodies import read_body, read_query
 from klatsch.api.histories import (
     HistoryQuery,
+    MessagePage,
     MomentKey,
     bytes_response,
     history_response,
@@ -24,7 +25,7 @@ from klatsch.api.message_shapes import CLIENT_ID_IN_PATH, IDEMPOTENCY_KEY, Messa
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.routes import route_of
-from klatsch.api.schema import NEIGHBOURS, operation, paged
+from klatsch.api.schema import NEIGHBOURS, operation
 from klatsch.archive.histories import list_own_messages
 from klatsch.conversations.access import Access
 from klatsch.conversations.queries import check_member, get_access, get_direct_id
@@ -35,7 +36,6 @@ from klatsch.messaging.outcomes import refusals_counted
 from klatsch.messaging.posting import post_message
 from klatsch.messaging.sending import Draft, check_audience, check_draft, check_rate
 
-MessagePage = paged(MessageSerializer, "MessagePage")
 _SEND = "201 means archived, which is final. 202 means accepted into the log: the archive may still refuse it."
 
 

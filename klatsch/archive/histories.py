@@ -1,7 +1,7 @@
 """Reads archived messages, in pages and one by one. The SQL is handwritten, as these are the most frequent reads.
 
 Every page is a short range scan of an index, whatever the table's size (tests/integration/test_history_plans.py). Only
-`list_own_messages` checks who reads; for the others, callers ask `conversations.queries` before.
+`list_own_messages` and `list_mentions` check who reads; for the others, callers ask `conversations.queries` before.
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
@@ -21,13 +21,15 @@ from klatsch.eventlog.places import Position
 class Verdict:
     """The archive's state of a message and of a position, both at one moment.
 
-    With `next_offset` beyond the position and no `message`, the record was void or, if `is_dead_letter`, refused.
+    With `next_offset` beyond the position and no `message`, the record was void or, if `is_dead_letter`, refused. With
+    `is_change`, the id is that of a change of a message.
     """
 
     next_offset: int
     is_dead_letter: bool
     digest: bytes
     message: MessageView | None
+    is_change: bool = False
 
 
 _HISTORY: Final = Keyset(
@@ -72,12 +74,40 @@ _OWN: Final = Keyset(
     newest_first=True,
 )
 
+PINS_SHOWN: Final = 60
+"""The most pinned messages of a list: more than a conversation may have, as two pins at once may exceed the limit."""
+_PINS: Final = f"""
+    SELECT {MESSAGE_COLUMNS}
+    FROM (SELECT * FROM messaging_message
+          WHERE conversation_id = %s AND pinned_at IS NOT NULL
+          ORDER BY pinned_at DESC LIMIT {PINS_SHOWN}) m
+    {PEOPLE}
+    ORDER BY m.pinned_at DESC, m.epoch DESC, m."offset" DESC"""
+
+_MENTIONS: Final = Keyset(
+    ("sent_at", "message_id"),
+    lambda way: (
+        f"""
+    SELECT {MESSAGE_COLUMNS}
+    FROM (SELECT named.message_id, named.sent_at FROM messaging_mention named
+          WHERE named.user_id = %(user)s AND {way.beyond("named.")} AND EXISTS (
+              SELECT FROM conversations_member mine
+              WHERE mine.conversation_id = named.conversation_id AND mine.user_id = named.user_id AND mine.active)
+          {way.order("named.")} LIMIT %(limit)s) found
+    JOIN messaging_message m ON m.id = found.message_id
+    {PEOPLE}
+    {way.order("found.")}"""
+    ),
+    newest_first=True,
+)
+
 _VERDICT: Final = f"""
     SELECT {MESSAGE_COLUMNS}, m.digest,
            coalesce((SELECT next_offset FROM messaging_logoffset
                      WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
            EXISTS (SELECT FROM messaging_deadletter
-                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s)
+                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
+           EXISTS (SELECT FROM messaging_change WHERE id = %(id)s)
     FROM (SELECT) one LEFT JOIN messaging_message m ON m.id = %(id)s
     LEFT JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id
     """
@@ -105,6 +135,26 @@ def list_own_messages(
     return [view_of(row) for row in rows]
 
 
+def list_mentions(
+    *,
+    user_id: UUID,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[MessageView]:
+    """Returns the messages that mention a person, in conversations that they may read, like `list_own_messages`."""
+    with connection.cursor() as cursor:
+        rows = _MENTIONS.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
+    return [view_of(row) for row in rows]
+
+
+def list_pins(conversation_id: UUID) -> list[MessageView]:
+    """Returns a conversation's pinned messages, the newest pin first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PINS, [conversation_id])
+        return [view_of(row) for row in cursor.fetchall()]
+
+
 _MESSAGE: Final = f"""
     SELECT {MESSAGE_COLUMNS} FROM (SELECT * FROM messaging_message WHERE id = %s) m {PEOPLE}"""
 
@@ -124,7 +174,7 @@ def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
         database.execute(_VERDICT, arguments)
         row = database.fetchone()
     assert row is not None
-    digest, next_offset, is_dead_letter = row[MESSAGE_WIDTH:]
+    digest, next_offset, is_dead_letter, is_change = row[MESSAGE_WIDTH:]
     if digest is None:
-        return Verdict(next_offset, is_dead_letter, b"", None)
+        return Verdict(next_offset, is_dead_letter, b"", None, is_change)
     return Verdict(next_offset, is_dead_letter, bytes(digest), view_of(row))

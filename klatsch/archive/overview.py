@@ -22,7 +22,8 @@ MEMBERS_SHOWN: Final = 20
 class ConversationView(msgspec.Struct, frozen=True, gc=False):
     """A conversation as one of its members sees it. `unread` is None for now.
 
-    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is the time of the last message.
+    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is the time of the last message. `pinned`
+    has the ids of the pinned messages, the newest pin first.
     """
 
     id: str
@@ -35,6 +36,7 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     members: msgspec.Raw
     last_message: MessageView | None
     muted_until: str | None
+    pinned: msgspec.Raw
     unread: int | None = None
 
 
@@ -62,7 +64,10 @@ def _views(which: str, order: str = "") -> str:
                   WHERE conversation_id = v.id AND active ORDER BY id LIMIT {MEMBERS_SHOWN}) shown
             JOIN accounts_user u ON u.id = shown.user_id)::text,
            CASE WHEN v.muted_until > now()
-                THEN to_char(v.muted_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END
+                THEN to_char(v.muted_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END,
+           coalesce((SELECT json_agg(pin.id ORDER BY pin.pinned_at DESC, pin.epoch DESC, pin."offset" DESC)
+                     FROM messaging_message pin
+                     WHERE pin.conversation_id = v.id AND pin.pinned_at IS NOT NULL), '[]')::text
     FROM ({which}) v
     LEFT JOIN messaging_message m ON m.id = v.last_message
     LEFT JOIN accounts_user s ON s.id = m.sender_id
@@ -107,7 +112,7 @@ def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationVie
 
 
 def _view_of(row: tuple[Any, ...]) -> ConversationView:
-    *own, members, muted_until = row[MESSAGE_WIDTH:]
+    *own, members, muted_until, pinned = row[MESSAGE_WIDTH:]
     last_message = None if row[0] is None else view_of(row)
-    values = [*own, msgspec.Raw(members), last_message, muted_until]
+    values = [*own, msgspec.Raw(members), last_message, muted_until, msgspec.Raw(pinned)]
     return ConversationView(*values)

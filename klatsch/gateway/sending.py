@@ -6,7 +6,7 @@ from collections.abc import Callable
 from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets
 from klatsch.core.clock import Clock
-from klatsch.core.errors import BadRequest, RateLimited, Unavailable, Unknown
+from klatsch.core.errors import BadRequest, Gone, RateLimited, Unavailable, Unknown
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
@@ -17,6 +17,7 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.language.requests import Send
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
+from klatsch.gateway.replies import Replies
 from klatsch.messaging.sending import (
     Draft,
     SentMessage,
@@ -43,6 +44,7 @@ class Sending:
         pending: Pending,
         log: LogWriter,
         lookups: Lookups,
+        replies: Replies,
         clock: Clock,
         answer_s: float,
         rates: Buckets,
@@ -53,6 +55,7 @@ class Sending:
         self._pending = pending
         self._log = log
         self._lookups = lookups
+        self._replies = replies
         self._clock = clock
         self._answer_s = answer_s
         self._rates = rates
@@ -72,6 +75,8 @@ class Sending:
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
         if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
+            return
+        if draft.reply_to is not None and await self._answer_reply(person, access, draft, outbox, frame):
             return
         # Frames of a connection are handled one after the other, so that a lookup keeps their order.
         mentions = await self._lookups.find_mentions(access, draft.content) if "@" in draft.content else ()
@@ -129,6 +134,21 @@ class Sending:
         ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(sent.id), position, duplicate=True))
         return True
+
+    async def _answer_reply(
+        self, person: ConnectedPerson, access: Access, draft: Draft, outbox: Outbox, frame: Send
+    ) -> bool:
+        """Checks the original of a reply; returns whether the send is answered.
+
+        A retry is answered as before, even if the original was deleted since.
+        """
+        try:
+            await self._replies.check(access, draft.reply_to or "")
+        except Gone:
+            if not await self._answer_earlier(person, access, draft, outbox, frame):
+                raise
+            return True
+        return False
 
     def lost(self, report: Report) -> None:
         """Reports a failed append, on the writer's thread: the record may or may not be in the log."""

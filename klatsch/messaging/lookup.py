@@ -8,7 +8,6 @@ from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.histories import find_verdict
 from klatsch.archive.message_view import MessageView
 from klatsch.archive.progress import Progress
-from klatsch.archive.targets import find_own
 from klatsch.core.errors import BadRequest, Conflict, FieldError, NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
@@ -59,21 +58,16 @@ def find_last(ends: LogEnds, epoch: int, keys: Collection[bytes]) -> dict[bytes,
 def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
     """Returns the archived message of that id, once the archive has the record at `last`.
 
-    Raises NotArchivedYet, and Conflict where the id is a change's.
+    Raises NotArchivedYet, and Conflict if a change has that id: messages and changes share their names.
     """
     verdict = find_verdict(message_id=message_id, position=last)
     if verdict.message is not None:
         return Earlier(verdict.message, verdict.digest)
+    if verdict.is_change:
+        raise Conflict("This client_id has been used for something else.")
     if verdict.next_offset <= last.offset:
         raise behind()
-    refuse_name_of_change(message_id)
     return None
-
-
-def refuse_name_of_change(message_id: bytes) -> None:
-    """Raises Conflict where a change has the id: messages and changes share their names (D18)."""
-    if find_own(message_id) is not None:
-        raise Conflict("This client_id has been used for something else.")
 
 
 def wait_for_place(*, ends: LogEnds, progress: Progress, at_least: str, wait_s: float) -> None:

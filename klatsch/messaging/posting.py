@@ -6,13 +6,15 @@ import msgspec
 
 from klatsch.archive.histories import Verdict, find_verdict
 from klatsch.archive.message_view import MessageView, view_of_posted
+from klatsch.archive.originals import Original
 from klatsch.conversations.access import Access
-from klatsch.core.errors import Conflict, InvalidContent, KlatschError
+from klatsch.core.errors import Conflict, Gone, InvalidContent, KlatschError
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.places import Position
-from klatsch.messaging.lookup import Earlier, find_earlier, refuse_name_of_change
+from klatsch.messaging.lookup import Earlier, find_earlier
 from klatsch.messaging.mentions import find_mentions_of
 from klatsch.messaging.outcomes import counted, refusal_of
+from klatsch.messaging.replies import check_reply
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
@@ -35,10 +37,13 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
     A retry of the same `client_id` returns the original. Raises Conflict when that has another body, NotAMember or
     Blocked when the sender was removed or blocked before it, and InvalidContent when the archive refused it. Raises
     Unknown when the log did not report in time. Raises what `send_message` and `find_earlier` raise, which have
-    appended nothing. The draft has passed `check_draft`.
+    appended nothing. Raises NotFound or Gone for a message that the draft cannot reply to. The draft has passed
+    `check_draft`.
     """
     epoch = route.progress.epoch  # read now: a failure after the append would come too late
     if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
+        return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
+    if draft.reply_to is not None and (earlier := _check_reply(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     slot = ReportSlot()
     sent = send_message(
@@ -69,14 +74,28 @@ def _find_earlier(route: Route, access: Access, draft: Draft) -> Earlier | None:
         )
 
 
+def _check_reply(route: Route, access: Access, draft: Draft) -> Earlier | None:
+    """Checks the original of a reply; returns the earlier message if this is a retry and the original was deleted."""
+    original = Original(access.conversation, draft.reply_to or "")
+    try:
+        with route.waits.enter(access.sender_id):
+            check_reply(
+                ends=route.ends, progress=route.progress, key=access.key, original=original, wait_s=route.archive_s
+            )
+    except Gone:
+        earlier = _find_earlier(route, access, draft)
+        if earlier is None:
+            raise
+        return earlier
+    return None
+
+
 def _read_archived(route: Route, access: Access, sent: SentMessage, position: Position) -> MessageView | None:
     """Returns the archived message, or None while the archive is behind; raises the archive's refusal."""
     if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
         return None
     try:
         verdict = find_verdict(message_id=sent.id, position=position)
-        if verdict.message is None and verdict.next_offset > position.offset:
-            refuse_name_of_change(sent.id)
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
@@ -96,6 +115,8 @@ def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> Messa
 
 def _refusal(verdict: Verdict, access: Access) -> KlatschError:
     """Returns the reason why a record that the archive has passed is not in it."""
+    if verdict.is_change:
+        return Conflict("This client_id has been used for something else.")
     if verdict.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
     # Nobody is ever removed from a direct conversation, nor blocked in a group.

@@ -57,6 +57,7 @@ from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.replies import Replies
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.serving import Server, listen
@@ -217,6 +218,7 @@ def build_gateway(
         pending=pending,
         log=writer,
         lookups=lookups,
+        replies=Replies(feed, database, progress, env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000),
         clock=wiring.clock_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
         rates=rates,

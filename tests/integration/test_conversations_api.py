@@ -36,7 +36,7 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
     assert view.pop("invited") == []
     assert view.keys() == {
         "id", "kind", "title", "description", "version", "members", "member_count", "last_message", "muted_until",
-        "unread", "updated_at",
+        "pinned", "unread", "updated_at",
     }  # fmt: skip
     assert (view["kind"], view["title"], view["unread"], view["last_message"]) == ("group", "Tea ☕", None, None)
     assert [(member["user"], member["role"]) for member in view["members"]] == [("ana", "owner"), ("bob", "member")]

@@ -1,7 +1,7 @@
 """What a page costs does not grow with the table: the plans over 100,000 messages, half of them in one conversation."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.queries import search_people
-from klatsch.archive.histories import list_messages, list_own_messages
+from klatsch.archive.histories import list_mentions, list_messages, list_own_messages, list_pins
 from klatsch.archive.overview import list_conversations
 from tests.integration.archive_rows import BEGINNING
 from tests.integration.people import make_person
@@ -104,6 +104,31 @@ def test_a_page_of_ones_own_history_reads_a_row_of_each_conversation_and_few_mor
         lambda: list_own_messages(user_id=ana, limit=PAGE, before=after),
     ):
         assert read_rows(read) <= CONVERSATIONS + PAGE * PAGE
+
+
+_MARK: Final = """
+    INSERT INTO messaging_mention (message_id, user_id, conversation_id, seq, sent_at)
+    SELECT id, %(ana)s, conversation_id, seq, sent_at FROM messaging_message WHERE seq %% 2 = 0;
+    UPDATE messaging_message SET pinned_at = sent_at WHERE seq %% 4000 = 0;
+    ANALYZE messaging_mention, messaging_message
+"""
+
+
+def test_a_page_of_mentions_and_the_pins_read_their_own_rows_and_no_others(ana: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK, {"ana": ana})
+    last = list_mentions(user_id=ana, limit=PAGE)[-1]
+    after = (BEGINNING.fromisoformat(last.sent_at), UUID(last.id))
+    for read in (
+        lambda: list_mentions(user_id=ana, limit=PAGE),
+        lambda: list_mentions(user_id=ana, limit=PAGE, after=after),
+        lambda: list_mentions(user_id=ana, limit=PAGE, before=after),
+    ):
+        assert read_rows(read, "messaging_mention") <= PAGE
+        assert read_rows(read) <= PAGE
+    pins = len(list_pins(LARGE))
+    assert pins == MESSAGES // 4_000
+    assert read_rows(lambda: list_pins(LARGE)) == pins
 
 
 def test_a_page_of_conversations_reads_their_last_messages_and_no_others(ana: UUID) -> None:

@@ -37,6 +37,7 @@ from klatsch.gateway.opening import Opening
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.replies import Replies
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.signals.requests import SignalRequests
@@ -108,6 +109,7 @@ class CannedProgress:
     epoch = 1
 
     def __init__(self) -> None:
+        self.reaches = True
         self.comes_on = asyncio.Event()
         self.comes_on.set()
         self.waiting = 0
@@ -116,7 +118,7 @@ class CannedProgress:
         self.waiting += 1
         await self.comes_on.wait()
         self.waiting -= 1
-        return True
+        return self.reaches
 
 
 def signed_in(somebody: Somebody, credential: str = "laptop") -> SignedIn:
@@ -176,6 +178,7 @@ class Parts:
             pending=self.pending,
             log=self.writer,
             lookups=self.lookups,
+            replies=Replies(self.feed, self.database, self.progress, 1.0),
             clock=lambda: NOW_MS,
             answer_s=answer_s,
             rates=Buckets(per_second),

@@ -100,6 +100,19 @@ class Feed:
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
 
+    def has_message(self, key: bytes, partition: int, message_id: bytes) -> bool:
+        """Returns whether the memory has that message in the conversation of `key`, which is of that partition."""
+        offset = self._ring.find_id(partition, message_id)
+        record = None if offset is None else self.recent.find(key, partition, offset)
+        kind = None if record is None else self._kinds.find(record)
+        if record is None or kind is None or kind.judging is not Judging.ONCE:
+            return False
+        return is_sound(record, kind, self._kinds)
+
+    def is_deleted(self, partition: int, message_id: bytes) -> bool:
+        """Returns whether a deletion of that message is remembered."""
+        return self._ring.is_deleted(partition, message_id)
+
     def _apply_once(self, record: Record, kind: RecordKind) -> None:
         judge = record.judge
         audience = self._hub.audiences.get(record.key)

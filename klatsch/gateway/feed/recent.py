@@ -1,10 +1,12 @@
 """The recently pushed records, by conversation: a gateway replays them without I/O (D7)."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.held_markers import HeldMarkers, whose_marker
@@ -13,6 +15,7 @@ from klatsch.records.markers import Moved
 
 _PARTS = 16
 _MESSAGE = NEW_MESSAGE.to_bytes(1, "big")
+_offset_of = attrgetter("offset")
 RECORD_BYTES = 500
 """The measured size of a record besides its value: key, headers, numbers, and its place in a list and a dictionary."""
 
@@ -82,11 +85,15 @@ class Recent:
         return None
 
     def find(self, key: bytes, partition: int, offset: int) -> Record | None:
-        """Returns the record at that place, if it is held under `key`."""
+        """Returns the record at that place, if it is held under `key`, which is that of a conversation.
+
+        A conversation's records are of one partition and in its order.
+        """
         for part in self._parts:
-            for record in part.records.get(key, ()):
-                if record.partition == partition and record.offset == offset:
-                    return record
+            records = part.records.get(key, ())
+            place = bisect_left(records, offset, key=_offset_of)
+            if place < len(records) and records[place].offset == offset and records[place].partition == partition:
+                return records[place]
         return None
 
     def turn(self, offsets: Sequence[int]) -> None:

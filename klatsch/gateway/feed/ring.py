@@ -86,8 +86,7 @@ class Ring:
 
     def find(self, record: Record) -> int | None:
         """Returns the offset of the message with that record's id, if it is remembered."""
-        known = self._lines[record.partition].find(judged_id(record.judge))
-        return None if known is None else known >> _DIGEST_BITS
+        return self.find_id(record.partition, judged_id(record.judge))
 
     def remember(self, record: Record) -> None:
         """Remembers a new message at that record's place."""
@@ -99,6 +98,16 @@ class Ring:
     def find_target(self, record: Record) -> Target | None:
         """Returns what is remembered of the message that a change names."""
         return self._lines[record.partition].find_target(judged_target(record.judge))
+
+    def find_id(self, partition: int, own_id: bytes) -> int | None:
+        """Returns the offset of the message or change of that id, if it is remembered."""
+        known = self._lines[partition].find(own_id)
+        return None if known is None else known >> _DIGEST_BITS
+
+    def is_deleted(self, partition: int, message_id: bytes) -> bool:
+        """Returns whether a deletion of that message is remembered."""
+        target = self._lines[partition].find_target(message_id)
+        return target is not None and target.deleted
 
     def find_changed(self, record: Record) -> Target | None:
         """Returns what is remembered of the message whose id is the record's own."""
