@@ -41,7 +41,8 @@ _MOMENT: Final = """to_char(m.{} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
 PREVIEW_CHARACTERS: Final = 200
 _PREVIEW: Final = f"""(SELECT json_build_object('id', q.id, 'sender', qs.username,
         'content', left(q.content, {PREVIEW_CHARACTERS}), 'deleted', q.deleted)::text
-    FROM messaging_message q JOIN accounts_user qs ON qs.id = q.sender_id WHERE q.id = m.reply_to)"""  # noqa: S608 - a number
+    FROM messaging_message q JOIN accounts_user qs ON qs.id = q.sender_id
+    WHERE q.id = m.reply_to AND q.conversation_id = m.conversation_id)"""  # noqa: S608 - a number
 
 
 class ReplyPreview(msgspec.Struct, frozen=True):

@@ -268,6 +268,14 @@ def test_a_reply_shows_the_beginning_of_its_original_as_it_is_now(shelf: Shelf) 
     assert view(OTHER)["reply_preview"] is None
 
 
+def test_a_reply_to_a_message_of_another_conversation_shows_nothing_of_it(shelf: Shelf) -> None:
+    """As from a process of an older version, which did not check replies."""
+    reply = posted(in_group(BOB, COFFEE), "reply", client_id="reply", reply_to=SAID.id)
+    shelf.put(entry_of(reply))
+    [shown] = list_messages(conversation_id=COFFEE, limit=50)
+    assert (shown.reply_to, bytes(shown.reply_preview)) == (SAID.id, b"null")
+
+
 def _empty() -> None:
     for table in (Message, MessageVersion, Reaction, Mention, Change, ConversationState):
         table.objects.all().delete()

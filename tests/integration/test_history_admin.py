@@ -1,5 +1,7 @@
 """Staff look at conversations and messages, change nothing, and no list costs a statement for each of its rows."""
 
+from uuid import UUID
+
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -7,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
-from klatsch.archive.models import Message
+from klatsch.archive.models import Change, Message
 from klatsch.conversations import groups
 from klatsch.conversations.models import Conversation
 from klatsch.conversations.services import ensure_direct_conversation
@@ -83,3 +85,16 @@ def test_messages_are_found_by_their_id_their_conversation_and_their_sender(staf
     }
 
     assert list(found.values()) == [1, 1, 3, 0, 0]
+
+
+def test_a_messages_page_lists_its_changes(staff: Client, ana: User) -> None:
+    add_rows(ana, range(1))
+    message = Message.objects.get()
+    for offset, kind, effective in ((1, 3, True), (2, 5, False)):
+        Change.objects.create(
+            id=UUID(int=offset), message_id=message.pk, kind=kind, actor_id=ana.pk, epoch=1,
+            partition=message.partition, offset=offset, digest=b"", effective=effective,
+        )  # fmt: skip
+    page = staff.get(f"/admin/messaging/message/{message.pk}/change/").content.decode()
+    place = f"1:{message.partition}:"
+    assert f"{place}2 reaction by ana (no effect)<br>{place}1 edited by ana" in page

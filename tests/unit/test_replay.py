@@ -15,16 +15,19 @@ from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
+from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.gateway_parts import REPLAY, Parts, standing_of
 from tests.support.peer import Peer
 from tests.support.records import (
     ANA,
     BOB,
     COFFEE,
+    NOW_MS,
     TEA,
     Somebody,
     added,
     change_of,
+    entry_of,
     fresh_client_id,
     in_group,
     message,
@@ -131,6 +134,23 @@ async def test_an_edit_made_while_away_is_replayed_where_it_stands() -> None:
 
     assert kinds(frames) == ["ok", "message", "message_changed", "mark"]
     assert (frames[2]["pos"], frames[2]["d"]["content"]) == ("1:0:1", "typo")
+
+
+async def test_changes_made_while_away_are_replayed_from_memory_as_they_were() -> None:
+    parts = Parts()
+    parts.log.clock = lambda: NOW_MS
+    client = Client(parts)
+    await client.come()
+    client.go()
+    said = posted(in_group(BOB), "one", client_id=fresh_client_id())
+    say(parts, entry_of(said), reacted(said, "👍", ANA), edited(said, "two"), pinned(said, BOB), deleted(said))
+    asked = parts.database.asked
+    frames = await client.come()
+
+    assert kinds(frames) == ["ok", "message", "reaction", "message_edited", "pinned", "message_deleted", "mark"]
+    assert frames[1]["d"]["content"] == "one"
+    assert [frame["pos"] for frame in frames[1:-1]] == [f"1:0:{offset}" for offset in range(5)]
+    assert parts.database.asked == asked + 1  # the sign-in's
 
 
 async def test_copies_and_voids_are_not_replayed() -> None:
