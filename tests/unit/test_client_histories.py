@@ -9,10 +9,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from klatsch_client.errors import NotAuthenticated, Stopped, Unavailable
+from klatsch_client.archive import Archive, Version
+from klatsch_client.errors import Gone, NotAuthenticated, Stopped, Unavailable
+from klatsch_client.events import Marker
 from klatsch_client.histories import Histories
+from klatsch_client.positions import Position
 from klatsch_client.reload import PageRequest
 from klatsch_client.rest import Rest
+from klatsch_client.view import View
 
 _REQUEST = PageRequest("one", "limit=100&at_least=1%3A0%3A5")
 
@@ -104,6 +108,64 @@ def test_a_redirect_is_not_followed_since_it_would_take_the_token_along(api: str
     with pytest.raises(Stopped):
         _load(api)
     assert len(_Answering.asked) == 1
+
+
+def _row(offset: int, **more: Any) -> dict[str, Any]:
+    place = {"position": f"1:0:{offset}", "changed": f"1:0:{offset}"}
+    texts = {"client_id": "c", "conversation": "one", "sender": "bob", "content": "hi", "sent_at": ""}
+    return {"id": f"m{offset}", **texts, **place, **more}
+
+
+def _answer(*rows: Any, following: str | None = None) -> None:
+    _Answering.body = json.dumps({"results": rows, "next": following, "previous": None}).encode()
+
+
+def test_the_archive_is_read_page_by_page_and_its_messages_come_into_the_view(api: str) -> None:
+    view = View()
+    archive = Archive(Rest(api, "secret"), view)
+    _answer(
+        _row(9, reactions={"👍": ["bob"]}, pinned_at="now"), following="https://proxy.test/elsewhere?cursor=x&limit=2"
+    )
+    page = asyncio.run(archive.history("one/two", limit=2, at_least=Position(1, 7, 0)))
+    _answer(_row(8, deleted=True, content=""))
+    last = asyncio.run(archive.history("one/two", after=page.next))
+    assert ([message.id for message in page.rows + last.rows], last.next) == (["m9", "m8"], None)
+    assert [message.id for message in view.messages("one")] == ["m8", "m9"]
+    asyncio.run(archive.pins("one"))
+    asyncio.run(archive.mentions())
+    assert [path.removeprefix("/api/v1/") for path, _ in _Answering.asked] == [
+        "conversations/one%2Ftwo/messages?limit=2&at_least=1%3A0%3A7",
+        "conversations/one%2Ftwo/messages?cursor=x&limit=2",
+        "conversations/one/pins?limit=100",
+        "mentions?limit=100",
+    ]
+
+
+def test_versions_markers_and_what_is_unread_are_typed(api: str) -> None:
+    archive = Archive(Rest(api, "secret"), None)
+    _answer({"content": "first", "written_at": "then", "position": "1:0:3"})
+    assert asyncio.run(archive.versions("m1")).rows == [Version("first", "then", Position(1, 3, 0))]
+    _answer({"user": "bob", "user_id": "b", "delivered": "1:0:4", "read": None})
+    assert asyncio.run(archive.markers("one")).rows == [Marker("one", "bob", Position(1, 4, 0), None)]
+    own = {"delivered": "1:0:4", "read": "1:0:3"}
+    counted = {"unread": "1000+", "mentions": 2, "markers": own, "unread_from": "1:0:2", "pinned": ["m1"]}
+    _answer(
+        {"id": "one", "kind": "group", "title": "All", "updated_at": "now", "last_message": _row(4), **counted},
+        {"id": "two", "kind": "direct", "title": "", "updated_at": "now", "last_message": None, "unread": None},
+    )
+    group, direct = asyncio.run(archive.conversations()).rows
+    assert (group.unread, group.mentions, group.read, group.pinned) == ("1000+", 2, Position(1, 3, 0), ("m1",))
+    assert (group.last_message and group.last_message.id, direct.unread, direct.last_message) == ("m4", None, None)
+
+
+def test_what_is_refused_or_no_list_is_an_error_of_the_library(api: str) -> None:
+    archive = Archive(Rest(api, "secret"), None)
+    _Answering.body = b'{"results": 7}'
+    with pytest.raises(Unavailable):
+        asyncio.run(archive.mentions())
+    _Answering.status, _Answering.body = 410, b'{"code": "gone", "detail": "Deleted."}'
+    with pytest.raises(Gone):
+        asyncio.run(archive.versions("m1"))
 
 
 def test_only_http_addresses_are_asked() -> None:

@@ -28,16 +28,15 @@ export class Archive {
   }
 
   /**
-   * The pinned messages of a conversation. They come into the chat's view too.
+   * The pinned messages of a conversation, the newest pin first, in one page. They come into the chat's view too.
    * @param {string} conversation
-   * @param {Paging} [paging]
    */
-  async pins(conversation, paging) {
-    return this.#show(await this.rest.page(`conversations/${encodeURIComponent(conversation)}/pins`, paging));
+  async pins(conversation) {
+    return this.#show(await this.rest.page(`conversations/${encodeURIComponent(conversation)}/pins`));
   }
 
   /**
-   * The texts that a message has had, the present one included.
+   * The texts that a message had and has, the oldest first.
    * @param {string} message its id
    * @param {Paging} [paging]
    */

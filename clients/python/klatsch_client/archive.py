@@ -75,9 +75,9 @@ class Archive:
         self._show(page)
         return page
 
-    async def pins(self, conversation: str, *, after: str | None = None, limit: int = 100) -> Page[Message]:
-        """The pinned messages of a conversation."""
-        page = await self._page(f"conversations/{_part(conversation)}/pins", after, limit, None, Message.read)
+    async def pins(self, conversation: str) -> Page[Message]:
+        """The pinned messages of a conversation, the newest pin first, in one page."""
+        page = await self._page(f"conversations/{_part(conversation)}/pins", None, 100, None, Message.read)
         self._show(page)
         return page
 
@@ -86,7 +86,7 @@ class Archive:
         return await self._page("mentions", after, limit, None, Message.read)
 
     async def versions(self, message_id: str, *, after: str | None = None, limit: int = 100) -> Page[Version]:
-        """The texts that a message has had, the present one included."""
+        """The texts that a message had and has, the oldest first."""
         return await self._page(f"messages/{_part(message_id)}/versions", after, limit, None, _version)
 
     async def markers(self, conversation: str, *, after: str | None = None, limit: int = 100) -> Page[Marker]:

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from klatsch_client.errors import NotAuthenticated, Refused, Stopped, Unavailable
+from klatsch_client.errors import NotAuthenticated, Refused, Stopped, Unavailable, refusal
 
 _TIMEOUT_S = 20.0
 _ANSWER_BYTES_MOST = 16 * 2**20
@@ -64,7 +64,7 @@ def _meaning(error: urllib.error.HTTPError) -> Refused | Unavailable | Stopped:
         return NotAuthenticated("REST does not take the token", error.code)
     problem = _problem(error)
     if isinstance(problem.get("code"), str):
-        return Refused(problem["code"], str(problem.get("detail", "")))
+        return refusal(problem["code"], str(problem.get("detail", "")))
     return Stopped(f"REST does not answer at {error.url}: check `api`", error.code)
 
 
