@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.support.node import CLIENT, NODE, PAGES
 
 _FOLDER = Path(__file__).parent / "js"
-_DEADLINE_S = 60
+_DEADLINE_S = 120
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

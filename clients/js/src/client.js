@@ -19,6 +19,7 @@ import { DELTAS } from './deltas.js';
 import { ChatError } from './errors.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
+import { Queue } from './queue.js';
 import { baseOf, checkToken, Rest } from './rest.js';
 import { Sends } from './sends.js';
 import { SHOWN, Signals } from './signals.js';
@@ -79,12 +80,7 @@ const PASSED_ON = new Set([
  * closed unless a send needs it; when those are taken, it resumes from the last mark among them, and nothing is missed.
  */
 export class Chat {
-  #queueMost;
-  #isFull = false;
   #isWhole = false; // whether this connection has sent its first mark
-
-  /** @type {ChatEvent[]} */
-  #queue;
 
   /** @type {ChatError | null} */
   #error = null;
@@ -96,6 +92,7 @@ export class Chat {
   #sends;
   #rest;
   #loads;
+  #queue;
   #connection;
   #signals = new Signals();
 
@@ -119,8 +116,6 @@ export class Chat {
     /** @type {(text: string) => void} Told of what the server says that cannot be read, and is dropped. */
     this.onwarning = (text) => console.warn(text);
     const warn = (/** @type {string} */ text) => this.onwarning(text);
-    this.#queueMost = queue;
-    this.#queue = structuredClone(state?.refused ?? []);
     this.#known = new Known(state?.known);
     this.#sends = new Sends(window, state?.sends);
     const rest = (this.#rest = new Rest(base, token, fetch, warn));
@@ -131,6 +126,10 @@ export class Chat {
     this.#view = view;
     const now = () => new Date(this.#sends.ids.now()).toISOString();
     view?.bind({ user: () => this.user, now, drafts: () => this.#sends.pending() });
+    const parts = { known: this.#known, loads: this.#loads, sends: this.#sends };
+    this.#queue = new Queue(queue, parts, structuredClone(state?.refused ?? []));
+    this.#queue.filled = () => this.#connection.pause();
+    this.#queue.emptied = () => this.#connection.restart();
     const address = new URL('ws', base);
     address.protocol = base.protocol.replace('http', 'ws');
     this.#connection = new Connection(address, WebSocket, {
@@ -252,7 +251,7 @@ export class Chat {
     if (this.#error) throw this.#error;
     const sent = this.#sends.add(draft);
     this.#view?.changed();
-    if (this.#isFull && !this.#connection.isOpen) this.#connection.restart();
+    if (this.#queue.isFull && !this.#connection.isOpen) this.#connection.restart();
     this.#pump();
     return sent;
   }
@@ -263,7 +262,8 @@ export class Chat {
    */
   async *events() {
     for (;;) {
-      const event = this.#take();
+      const event = this.#error?.code === 'closed' ? null : this.#queue.take();
+      if (event) this.#view?.apply(event);
       if (event) yield event;
       else if (this.#error?.code === 'closed') return;
       else if (this.#error) throw this.#error;
@@ -276,9 +276,8 @@ export class Chat {
    * @returns {State}
    */
   save() {
-    const refused = this.#queue.filter(({ t }) => t === 'refused');
     const [known, sends, loads] = [this.#known.save(), this.#sends.save(), this.#loads.save()];
-    return structuredClone({ v: 1, known, sends, loads, refused, late: this.#loads.saveLate() });
+    return structuredClone({ v: 1, known, sends, loads, refused: this.#queue.save(), late: this.#loads.saveLate() });
   }
 
   /** Ends the socket and the events; `save` has what is unfinished. */
@@ -302,7 +301,7 @@ export class Chat {
 
   /** What was not taken stands at or behind the token that is shown, and comes again: but refusals, and before any token. */
   #resume() {
-    if (this.#known.token !== null && !this.#isFull) this.#keep(({ t }) => t === 'refused');
+    if (this.#known.token !== null) this.#queue.resume();
     return this.#known.token;
   }
 
@@ -365,7 +364,7 @@ export class Chat {
     }
     const wait = Math.min(...[this.#sends.pausedUntil, this.#sends.nextDue, this.#signals.nextDue].filter((at) => at > now));
     if (wait < Infinity) this.#pumping = setTimeout(() => this.#pump(), wait - now);
-    if (this.#isFull && this.#sends.isEmpty) this.#connection.pause();
+    if (this.#queue.isFull && this.#sends.isEmpty) this.#connection.pause();
   }
 
   /** @param {ChatEvent} event */
@@ -374,84 +373,7 @@ export class Chat {
       this.#known.mark(event.resume ?? '', { forget: true }); // the stream begins here
       this.#pump();
     }
-    const last = this.#queue.length - 1;
-    if (event.t === 'mark' && this.#queue[last]?.t === 'mark' && !this.#isFull) this.#queue[last] = event;
-    else if (!this.#isFull && (last + 1 < this.#queueMost || this.#makeRoom())) this.#queue.push(event);
-    else this.#overflow(event);
+    this.#queue.put(event);
     this.#news();
-  }
-
-  /** Drops what waits and was given before: a replay may begin with more of that than the queue holds. */
-  #makeRoom() {
-    const isTrue = !this.#queue.some(({ t }) => t === 'reset'); // after which what was given counts for nothing
-    if (isTrue) this.#keep((event) => !this.#known.has(event));
-    return this.#queue.length < this.#queueMost;
-  }
-
-  /** @param {(event: ChatEvent) => boolean} isWanted */
-  #keep(isWanted) {
-    for (const event of this.#queue) if (!isWanted(event)) this.#sends.settle(event);
-    this.#queue = this.#queue.filter(isWanted);
-  }
-
-  /** @param {ChatEvent} event */
-  #overflow(event) {
-    this.#isFull = true;
-    this.#sends.settle(event);
-    if (event.t === 'refused') this.#queue.push(event); // the window bounds these; nothing else says it again
-    if (this.#sends.isEmpty) this.#connection.pause();
-  }
-
-  /** The next event that brings something new, noted as given; null where there is none now. */
-  #take() {
-    if (this.#error?.code === 'closed') return null;
-    for (;;) {
-      const loaded = this.#loads.take();
-      const event = loaded ?? this.#shift();
-      if (!event) break;
-      if (!this.#give(event, loaded !== null)) continue;
-      this.#view?.apply(event);
-      return event;
-    }
-    if (this.#queue.length > 0) return null; // a change for which there is no room while its conversation is loaded
-    if (this.#isFull) {
-      this.#isFull = false;
-      this.#connection.restart();
-    }
-    return null;
-  }
-
-  /** @returns {ChatEvent | undefined} the next one of the queue */
-  #shift() {
-    const [event] = this.#queue;
-    if (!event || (this.#isEarly(event) && !this.#known.has(event) && !this.#loads.keep(/** @type {any} */ (event)))) return;
-    this.#sends.settle(event);
-    return this.#queue.shift();
-  }
-
-  /**
-   * Whether this is a change in a conversation that is loaded anew: a page that was written before it may still come. So it does not
-   * count as given, and comes again behind that page.
-   * @param {ChatEvent} event
-   */
-  #isEarly({ t, d }) {
-    return DELTAS.has(t) && this.#loads.has(d.conversation);
-  }
-
-  /**
-   * @param {ChatEvent} event
-   * @param {boolean} isLoaded whether it is of a page, or was kept for it: then a mark may have come since
-   * @returns {boolean} whether it brings something new
-   */
-  #give(event, isLoaded) {
-    if (isLoaded && DELTAS.has(event.t)) return true;
-    if (event.t === 'refused' || event.t === 'loaded') return true;
-    if (event.t === 'mark') this.#known.mark(event.resume ?? '', { forget: this.#loads.isEmpty });
-    else if (event.t === 'reset') {
-      this.#known.reset(event.d.conversations);
-      this.#loads.add(event.d);
-    } else if (this.#known.has(event)) return false;
-    else if (!this.#isEarly(event)) this.#known.give(event);
-    return true;
   }
 }
