@@ -30,7 +30,7 @@ export { comparePositions } from './known.js';
 export { View } from './view.js';
 
 const PASSED_ON = new Set([
-  ...DELTAS, 'message', 'message_changed', 'state', 'members', 'marker', 'typing', 'presence', 'reset', 'mark',
+  ...DELTAS, 'message', 'message_changed', 'state', 'members', 'marker', 'invitation', 'typing', 'presence', 'reset', 'mark',
 ]);
 
 /**

@@ -52,6 +52,7 @@ const PUSHES = {
   reaction: (frame) => isDelta(frame) && isText(frame.d.emoji) && isText(frame.d.user) && typeof frame.d.on === 'boolean',
   pinned: (frame) => isDelta(frame) && typeof frame.d.on === 'boolean',
   marker: ({ d }) => isMarker(d),
+  invitation: ({ d }) => isText(d.id) && isText(d.conversation),
   typing: ({ d }) => isObject(d),
   presence: ({ d }) => isTexts(d.online) && isTexts(d.offline),
   reset: ({ d }) => isTexts(d.conversations) && isToken(d.at_least),

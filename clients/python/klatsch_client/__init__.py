@@ -18,7 +18,7 @@ from klatsch_client.errors import (
     TooManyUnmarked,
     Unavailable,
 )
-from klatsch_client.events import Changed, Event, Marker, Member, Members, Presence, Reset, Typing
+from klatsch_client.events import Changed, Event, Invitation, Marker, Member, Members, Presence, Reset, Typing
 from klatsch_client.messages import Message, ReplyPreview
 from klatsch_client.positions import Position
 from klatsch_client.settings import Settings
@@ -43,6 +43,7 @@ __all__ = [
     "Event",
     "Failed",
     "Gone",
+    "Invitation",
     "Marker",
     "Marking",
     "Member",

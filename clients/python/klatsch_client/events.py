@@ -64,6 +64,32 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """An invitation of one's own to a group, new or ended. Of two with one `id`, the higher `version` counts."""
+
+    id: str
+    conversation: str
+    title: str
+    invited_by: str
+    state: str
+    expires_at: str
+    version: int
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> "Invitation":
+        """Reads a push's `d`; raises KeyError, TypeError."""
+        return cls(
+            id=text(body, "id"),
+            conversation=text(body, "conversation"),
+            title=text(body, "title"),
+            invited_by=text(body, "invited_by"),
+            state=text(body, "state"),
+            expires_at=text(body, "expires_at"),
+            version=whole(body, "version"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """The stream could not be proven whole in these conversations.
 
@@ -109,6 +135,7 @@ Event = (
     | Pinned
     | Members
     | Marker
+    | Invitation
     | Reset
     | Typing
     | Presence

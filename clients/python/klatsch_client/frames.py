@@ -1,7 +1,7 @@
 """The frames of `klatsch.v1` as values, and what a close code asks for. No I/O."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from klatsch_client import deltas
 from klatsch_client.deltas import Delta
 from klatsch_client.drafts import Change, Draft, Marking, Unsent, to_data
 from klatsch_client.errors import NotAuthenticated, Stopped
-from klatsch_client.events import Marker, Members, Presence, Reset, Typing
+from klatsch_client.events import Invitation, Marker, Members, Presence, Reset, Typing
 from klatsch_client.messages import Message
 from klatsch_client.positions import Position, Token
 from klatsch_client.reading import flag, number, place_or_none, text, texts, whole
@@ -87,7 +87,7 @@ class Mark:
 class Push:
     """What is to be told in order; `position` is None for what is no record of the log."""
 
-    what: Message | Delta | Members | Marker | Mark | Reset | Typing | Presence
+    what: Message | Delta | Members | Marker | Invitation | Mark | Reset | Typing | Presence
     position: Position | None = None
 
 
@@ -187,16 +187,21 @@ def _rejected(frame: Mapping[str, Any]) -> Rejected:
     )
 
 
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Members | Marker | Invitation]]] = {
+    "members": Members.read,
+    "marker": Marker.parse,
+    "invitation": Invitation.read,
+}
+
+
 def _push(frame: Mapping[str, Any]) -> Push | None:
     kind, position = frame["t"], frame.get("pos")
     at = None if position is None else Position.parse(text(frame, "pos"))
     match kind:
         case "message" | "message_changed":
             return Push(Message.read(frame["d"]), at)
-        case "members":
-            return Push(Members.read(frame["d"]), at)
-        case "marker":
-            return Push(Marker.parse(frame["d"]), at)
+        case "members" | "marker" | "invitation":
+            return Push(_READERS[kind](frame["d"]), at)
         case "state":
             return _state(frame["d"])
         case _ if kind in deltas.KINDS:
@@ -241,6 +246,8 @@ def _state(body: Mapping[str, Any]) -> Push | None:
             return Push(Members.read({**body, "kind": None}))  # its `kind` says what state it is
         case "marker":
             return Push(Marker.parse(body))
+        case "invitation":
+            return Push(Invitation.read(body))
         case _:
             return None
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from klatsch_client.deltas import Delta
-from klatsch_client.events import Changed, Marker, Members
+from klatsch_client.events import Changed, Invitation, Marker, Members
 from klatsch_client.messages import Message
 from klatsch_client.positions import Position, Token
+
+Latest = Marker | Invitation
 
 
 class Known:
@@ -63,15 +65,17 @@ class Known:
         self._note(delta.id, delta.conversation, delta.position, in_order=in_order)
         return delta
 
-    def take_marker(self, marker: Marker, position: Position | None, *, in_order: bool) -> Marker | None:
-        """The marker, if it may be new. It is not remembered by name: told again, it does no harm."""
+    def take_latest(self, what: Latest, position: Position | None, *, in_order: bool) -> Latest | None:
+        """A marker or an invitation, if it may be new. It is not remembered by name: told again, it does no harm."""
         if position is None:
-            return marker
-        if self.covers(marker.conversation, position):
+            return what
+        if not isinstance(what, Marker):  # which may lie in another partition than its conversation
+            return None if self.covered is not None and self.covered.covers(position) else what
+        if self.covers(what.conversation, position):
             return None
         if in_order:
-            self._raise_floor(marker.conversation, position)
-        return marker
+            self._raise_floor(what.conversation, position)
+        return what
 
     def take_members(self, members: Members, position: Position | None, *, in_order: bool) -> Members | None:
         """The change, if it is new. A `state` has no position and is told again: versions make that harmless."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
 from klatsch_client.drafts import Outcome, Sent, from_data, to_data
 from klatsch_client.errors import Stopped
-from klatsch_client.events import Changed, Marker, Members, Presence, Reset, Typing
+from klatsch_client.events import Changed, Invitation, Marker, Members, Presence, Reset, Typing
 from klatsch_client.frames import Mark, Push
 from klatsch_client.known import Known
 from klatsch_client.messages import Message
@@ -73,7 +73,7 @@ class State:
 
     def take(
         self, push: Push, *, in_order: bool
-    ) -> Message | Changed | Delta | Members | Marker | Reset | Typing | Presence | None:
+    ) -> Message | Changed | Delta | Members | Marker | Invitation | Reset | Typing | Presence | None:
         """What is new in a push; `in_order` says that its connection had sent its mark before.
 
         A mark moves the token only here: everything that came before it has been handed over by now.
@@ -84,8 +84,8 @@ class State:
                 return self.known.take_message(what, in_order=in_order and push.position is not None)
             case Edited() | Deleted() | Reacted() | Pinned():
                 return self.known.take_delta(what, in_order=in_order)
-            case Marker():
-                return self.known.take_marker(what, push.position, in_order=in_order)
+            case Marker() | Invitation():
+                return self.known.take_latest(what, push.position, in_order=in_order)
             case Members():
                 return self.known.take_members(what, push.position, in_order=in_order)
             case Mark():
