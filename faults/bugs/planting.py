@@ -13,7 +13,7 @@ from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, Record, Report
-from klatsch.eventlog.places import offsets_text
+from klatsch.eventlog.places import Position, offsets_text
 from klatsch.gateway import changing, replay
 from klatsch.gateway.feed import changes as feed_changes
 from klatsch.gateway.feed.bridge import Feeding
@@ -29,14 +29,15 @@ from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging import applying
 from klatsch.messaging import sending as services
 from klatsch.persister import statements
+from klatsch.persister.marker_statements import LatestMarker
 from klatsch.persister.storing import Archive
 from klatsch.processes import wiring
 from klatsch.records import verdicts
 from klatsch.records.header import NEW_MESSAGE, judged_actor, judged_id
 from klatsch.records.judge import Memberships
 
-replaced: list[tuple[Any, str, Any]] = []
-"""What was replaced: owner, name and the original, so that a test can put it back."""
+_replaced: list[tuple[Any, str, Any]] = []
+"""What was replaced: owner, name and the original."""
 _ONE_IN = 40
 _PAUSE_S = 0.05
 
@@ -261,9 +262,26 @@ def wrong_clock_check() -> None:
     _replace(verdicts, "CHECK_MOST_MS", sys.maxsize)
 
 
+def marker_moves_back() -> None:
+    take = LatestMarker.take
+
+    def take_any(self: Any, row: Any) -> None:
+        take(self, row)
+        if row.event.read is not None:
+            self.read = Position.parse(row.event.read)
+
+    _replace(LatestMarker, "take", take_any)
+
+
+def put_back() -> None:
+    """Undoes all that was planted in this process, for tests."""
+    while _replaced:
+        setattr(*_replaced.pop())
+
+
 def _replace(owner: object, name: str, by: object) -> None:
     """Replaces an attribute; fails when it does not exist, as such a bug would replace nothing."""
-    replaced.append((owner, name, getattr(owner, name)))
+    _replaced.append((owner, name, getattr(owner, name)))
     setattr(owner, name, by)
 
 

@@ -217,8 +217,7 @@ def bug(request: pytest.FixtureRequest) -> Iterator[None]:
     """A planted bug, which is gone afterwards."""
     getattr(planting, request.param)()
     yield
-    while planting.replaced:
-        setattr(*planting.replaced.pop())
+    planting.put_back()
 
 
 @pytest.mark.parametrize("bug", OF_CHANGES, indirect=True)

@@ -3,7 +3,7 @@
 import inspect
 
 from faults.bugs import planting
-from faults.bugs.catalogue import BUGS, OF_CHANGES
+from faults.bugs.catalogue import BUGS, OF_CHANGES, OF_MARKERS
 from faults.run import KINDS
 
 
@@ -19,4 +19,4 @@ def test_each_bug_has_its_function_and_each_function_its_bug() -> None:
         name for name, value in vars(planting).items()
         if inspect.isfunction(value) and value.__module__ == planting.__name__ and not name.startswith("_")
     }  # fmt: skip
-    assert functions == {bug.name for bug in BUGS} | OF_CHANGES.keys()
+    assert functions == {bug.name for bug in BUGS} | OF_CHANGES.keys() | OF_MARKERS.keys() | {"put_back"}
