@@ -1,4 +1,4 @@
-"""What one may read of the archive, page by page: histories, versions, pins, mentions, markers, conversations."""
+"""Reads the archive page by page: histories, versions, pins, mentions, markers and conversations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class Archive:
         return await self._page(f"messages/{_part(message_id)}/versions", after, limit, None, _version)
 
     async def markers(self, conversation: str, *, after: str | None = None, limit: int = 100) -> Page[Marker]:
-        """How far its members have received and read a conversation, as far as they let others know."""
+        """Returns a page of the markers of a conversation's members: of those who let others see them."""
         path = f"conversations/{_part(conversation)}/markers"
         return await self._page(
             path, after, limit, None, lambda row: Marker.parse({"conversation": conversation, **row})

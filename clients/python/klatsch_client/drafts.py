@@ -1,4 +1,4 @@
-"""What a person sends and changes, before its final answer and after. No I/O."""
+"""A person's messages, changes and marks before the server's final answer, and the answers' outcomes. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ class Draft:
 
     @property
     def target(self) -> str | None:
-        """What of several is to be written one after the other, whatever fails: nothing of a send."""
+        """Returns None: messages need not be written one after the other. Drafts with the same target must be."""
         return None
 
 
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """How far one has received and read a conversation, until the server knows."""
+    """A person's own marker of a conversation, until the server has confirmed it."""
 
     conversation: str
     delivered: Position | None = None

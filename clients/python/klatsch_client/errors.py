@@ -1,4 +1,4 @@
-"""What a client raises. A `Refused` concerns one send or change, a `Stopped` the whole client."""
+"""The exceptions that a client raises. A `Refused` concerns one send or change, a `Stopped` the whole client."""
 
 from klatsch_client.positions import Position
 

@@ -1,4 +1,4 @@
-"""What a client tells its application, and the server's frames and rows read as such."""
+"""The events that a client gives to its application, and their parsing from the server's frames and rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,10 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """How far a person has received and read a conversation. Of each position the highest counts; None says nothing."""
+    """A person's marker: the positions in a conversation up to which they have received and read it.
+
+    Of several markers the highest position counts, for each of the two; None leaves it as it is.
+    """
 
     conversation: str
     user: str
@@ -114,7 +117,7 @@ class Typing:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Who of those that one shows is online; nothing durable. With `whole`, of all of them, else what has changed."""
+    """The presence of watched people, not durable. `whole` means all of them; otherwise only what has changed."""
 
     online: tuple[str, ...]
     offline: tuple[str, ...]

@@ -85,7 +85,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What is to be told in order; `position` is None for what is no record of the log."""
+    """A frame that is delivered in order. `position` is None when it belongs to no record of the log."""
 
     what: Message | Delta | Members | Marker | Invitation | Mark | Reset | Typing | Presence
     position: Position | None = None
@@ -136,7 +136,7 @@ def write(frame_id: int, draft: Unsent) -> str:
 
 
 def decode(said: str | bytes) -> Frame | None:
-    """What a frame says; None for an unknown `t`, as unknown fields are not looked at. Raises Garbled."""
+    """Decodes a frame. Returns None for an unknown `t` and ignores unknown fields; raises Garbled."""
     frame: Any = None
     try:
         frame = json.loads(said)

@@ -1,4 +1,4 @@
-"""What has come and was not taken by the application yet: bounded."""
+"""A bounded queue of what the connection has received and the application has not taken yet."""
 
 import asyncio
 from collections import deque

@@ -25,7 +25,7 @@ _log = logging.getLogger("klatsch_client")
 _OPEN_S = 10.0
 _CLOSE_S = 2
 _FRAME_BYTES_MOST: Final = 8 * 2**20
-"""Of a frame from the server: a reset names all of one's conversations."""
+"""The largest frame accepted from the server: a reset names all of a person's conversations."""
 
 
 class _NoRedirects(ClientConnection):
@@ -86,7 +86,7 @@ class Keeper:
             await asyncio.sleep(self._backoff.next_s())
 
     async def _try(self) -> Status:
-        """One connection from its beginning to its end; why it ended, if that can heal."""
+        """Runs one connection to its end. Returns the reason if trying again can help."""
         try:
             return await self._connect()
         except _Refused as answered:

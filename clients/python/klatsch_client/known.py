@@ -1,4 +1,4 @@
-"""What an application has been told already, so that nothing is told twice. No I/O."""
+"""The record of what the application has been told already, so that it is told nothing twice. No I/O."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +36,7 @@ class Known:
         self.ids = {name: Position.parse(text) for name, text in data.get("ids", {}).items()}
 
     def to_data(self) -> dict[str, Any]:
-        """What JSON can hold, for the constructor."""
+        """Returns the constructor's arguments as values that JSON can hold."""
         return {
             "covered": None if self.covered is None else str(self.covered),
             "floors": {name: str(position) for name, position in self.floors.items()},
@@ -44,14 +44,14 @@ class Known:
         }
 
     def covers(self, conversation: str, position: Position) -> bool:
-        """Whether all of the conversation up to there has been told."""
+        """Returns True when the application has been told all of the conversation up to this position."""
         if self.covered is not None and self.covered.covers(position):
             return True
         floor = self.floors.get(conversation)
         return floor is not None and position <= floor
 
     def take_message(self, message: Message, *, in_order: bool) -> Message | Changed | None:
-        """What is new in a push or a `state`; `in_order` says that it is a push behind a mark."""
+        """Returns the event that is new in a push or a `state`, or None. `in_order` means a push after a mark."""
         event = self._judge(message)
         if event is not None:
             self._note(message.id, message.conversation, message.changed, in_order=in_order)
@@ -88,7 +88,10 @@ class Known:
         return members
 
     def take_row(self, message: Message, at_least: Token) -> Message | Changed | None:
-        """What is new in a row of a history that is loaded oldest first and is whole up to `at_least`."""
+        """Returns the event that is new in a history's row, or None.
+
+        The history is loaded oldest first and is complete up to `at_least`.
+        """
         event = self._judge(message)
         if at_least.covers(message.position):
             self._raise_floor(message.conversation, message.position)

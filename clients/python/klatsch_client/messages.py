@@ -29,7 +29,7 @@ class ReplyPreview:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a person wrote, as it is at `changed`. `receiver` is None in groups, `seq` before it is archived.
+    """A message as it stood at `changed`. `receiver` is None in groups, `seq` before it is archived.
 
     `reactions` has usernames by emoji, in the order of time and 50 at most, and `reaction_counts` how many there are.
     Of a deleted message only its place is left. `pending` is not the server's: the changes of one's own that a `View`

@@ -41,13 +41,13 @@ class Token:
         return ".".join([str(self.epoch), self.user, *pairs])
 
     def covers(self, position: Position) -> bool:
-        """Whether the position lies before this token."""
+        """Returns True when the position lies before this token."""
         if position.epoch != self.epoch:
             return position.epoch < self.epoch
         return position.offset < self.offsets.get(position.partition, 0)
 
     def joined(self, other: "Token") -> "Token":
-        """What covers all that either of two tokens of one epoch covers."""
+        """Returns the token that covers everything either of two tokens of one epoch covers."""
         partitions = self.offsets.keys() | other.offsets.keys()
         both = {p: max(self.offsets.get(p, 0), other.offsets.get(p, 0)) for p in partitions}
         return Token(self.epoch, other.user, both)

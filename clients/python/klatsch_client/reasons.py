@@ -1,4 +1,4 @@
-"""Why there is no connection: what an error means, and whether trying again can heal it."""
+"""The meaning of connection errors in words, and the decision whether trying again can help."""
 
 import socket
 import ssl

@@ -99,7 +99,7 @@ class Reload:
             self._finish()
 
     def _finish(self) -> None:
-        """Of this conversation there is no further page."""
+        """Notes that this conversation has no further page."""
         self._left.popleft()
         self._down = self._up = None
 

@@ -1,4 +1,4 @@
-"""How long to wait before trying again: exponential, with full jitter, bounded."""
+"""The pauses before a retry: exponential, with full jitter, bounded."""
 
 import random
 from collections.abc import Callable

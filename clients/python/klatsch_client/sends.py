@@ -1,4 +1,4 @@
-"""What is being sent: in order, at most a window at once, until each has its final answer. No I/O."""
+"""The sending of drafts: in order, at most a window at once, until each has its final answer. No I/O."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _NAME_CHARACTERS: Final = 36
 
 @dataclass(slots=True)
 class _Try:
-    """How a draft stands: `frame` while it waits for an answer that must come before `due_s`, else due then."""
+    """A draft's attempt. With `frame` it waits for an answer until `due_s`; without, it is due at `due_s`."""
 
     number: int
     draft: Unsent
@@ -64,11 +64,11 @@ class Sends:
 
     @property
     def in_flight(self) -> int:
-        """How many wait for an answer."""
+        """Returns the number of drafts that wait for an answer."""
         return len(self._by_frame)
 
     def is_in_flight(self, number: int) -> bool:
-        """Whether the draft of that number waits for an answer."""
+        """Returns True while the draft with this number waits for an answer."""
         one = self._open.get(number)
         return one is not None and one.frame is not None
 
@@ -88,7 +88,7 @@ class Sends:
         self._open.setdefault(number, _Try(number, draft, due_s))
 
     def limited(self, unanswered_most: int, frame_bytes_most: int) -> None:
-        """What the server takes at most."""
+        """Applies the server's limits. The window is the smaller of the server's and the application's."""
         self._window = unanswered_most if self._asked is None else min(self._asked, unanswered_most)
         self._frame_bytes_most = frame_bytes_most
 
@@ -105,11 +105,11 @@ class Sends:
         return taken
 
     def next_due_s(self) -> float | None:
-        """When to ask again: the next retry, or the next answer's deadline."""
+        """Returns the time of the next retry or of the next answer's deadline, or None."""
         return min((one.due_s for one in self._tried()), default=None)
 
     def is_overdue(self, now_s: float) -> bool:
-        """Whether an answer has not come in time: then the connection is to be given up."""
+        """Returns True when an answer has missed its deadline: the caller then closes the connection."""
         return any(one.due_s <= now_s for one in self._by_frame.values())
 
     def take_answer(self, answer: Accepted | MarkedUpTo | Rejected, now_s: float) -> tuple[int, Outcome] | None:
@@ -154,7 +154,7 @@ class Sends:
 
 
 def _outcome(draft: Unsent, answer: Accepted | MarkedUpTo | Rejected) -> Outcome | None:
-    """What an answer means for a draft; None for one that answers something else."""
+    """Returns the outcome of a draft by its answer, or None when the answer does not fit the draft."""
     match draft, answer:
         case _, Rejected():
             return Failed(draft, answer.code, answer.detail, answer.changed)

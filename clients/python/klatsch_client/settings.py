@@ -1,4 +1,4 @@
-"""How a client works, as far as its application may choose."""
+"""The settings of a client that its application may choose."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a client works.
+    """A client's settings.
 
     `window`: at most so many sends are tried at once; None is what the server takes. 1 keeps their order across
     failures: each waits until the one before is final.

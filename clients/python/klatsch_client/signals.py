@@ -1,4 +1,4 @@
-"""What one shows and says that nobody keeps: which conversations are open, whom one watches, that one types. No I/O."""
+"""A client's signals, which are not stored: open conversations, watched people and typing. No I/O."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -7,9 +7,9 @@ from klatsch_client import frames
 from klatsch_client.frames import OPEN, PRESENCE, Rejected, Shown
 
 TYPING_EVERY_S: Final = 3.0
-"""That one goes on typing is not said more often."""
+"""The shortest time between two signals of ongoing typing in one conversation."""
 TYPING_S: Final = 8.0
-"""For so long somebody types who has not said so again."""
+"""The time for which a person counts as typing after their last signal."""
 _PAUSE_S: Final = 1.0
 _NEVER: Final = float("inf")
 
@@ -24,15 +24,15 @@ class Signals:
         self._typed_s: dict[str, float] = {}
 
     def open(self, conversations: Iterable[str]) -> None:
-        """These are open from here on, and no others."""
+        """Opens these conversations from now on, and no others."""
         self._want(OPEN, {"conversations": list(conversations)})
 
     def watch(self, users: Iterable[str]) -> None:
-        """The presence of these is shown from here on, and of no others."""
+        """Watches the presence of these people from now on, and of no others."""
         self._want(PRESENCE, {"users": list(users)})
 
     def type(self, conversation: str, now_s: float, *, on: bool) -> None:
-        """One types there, or has stopped."""
+        """Signals that the person is typing there, or has stopped."""
         if on and now_s < self._typed_s.get(conversation, 0.0):
             return
         self._typed_s = {name: due_s for name, due_s in self._typed_s.items() if due_s > now_s and name != conversation}
@@ -50,7 +50,7 @@ class Signals:
         return [frames.request(op, op, self._bodies[op]) for op in due] + typing
 
     def next_due_s(self) -> float:
-        """When to ask again."""
+        """Returns the time at which a request is next due; infinity when none is."""
         return min(self._due_s.values(), default=_NEVER)
 
     def take_answer(self, answer: Shown | Rejected, now_s: float) -> Rejected | None:
@@ -63,7 +63,7 @@ class Signals:
         return answer
 
     def lose_connection(self) -> None:
-        """What holds for a connection is due on the next one."""
+        """Makes all that holds for one connection due again on the next one, and forgets typing."""
         self._due_s = dict.fromkeys(self._bodies, 0.0)
         self._typing.clear()
         self._typed_s.clear()

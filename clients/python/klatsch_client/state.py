@@ -1,4 +1,4 @@
-"""What survives a restart: how far the application has come, and what it has sent without an answer yet. No I/O."""
+"""The state that survives a restart: the application's progress, and its sends without an answer yet. No I/O."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _VERSION: Final = 1
 
 
 class State:
-    """What the application was given: each event counts from the moment in which it is handed over.
+    """The application's progress: each event counts from the moment in which it is handed over.
 
     So `to_json` is to be called where everything that was handed over has been dealt with: in the loop's body, after
     the event was handled and before the next one is asked for. Written together with what the event did (in one
@@ -46,7 +46,7 @@ class State:
 
     @classmethod
     def from_json(cls, text: str) -> "State":
-        """What `to_json` gave; raises ValueError for anything else."""
+        """Restores the state from the result of `to_json`; raises ValueError for anything else."""
         try:
             data = json.loads(text)
             version = data["v"]
@@ -74,7 +74,7 @@ class State:
     def take(
         self, push: Push, *, in_order: bool
     ) -> Message | Changed | Delta | Members | Marker | Invitation | Reset | Typing | Presence | None:
-        """What is new in a push; `in_order` says that its connection had sent its mark before.
+        """Returns the event that is new in a push, or None. `in_order` means a push after its connection's mark.
 
         A mark moves the token only here: everything that came before it has been handed over by now.
         """

@@ -1,4 +1,4 @@
-"""How a client's connection stands, as far as its application is told. No I/O."""
+"""The status of a client's connection, as its application is told. No I/O."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -69,7 +69,7 @@ class Events:
         return event
 
     def _finish(self, ended: Ended) -> Event | None:
-        """What an answer tells: of a change that is done, the change itself, in its place."""
+        """Returns the event for a final answer, or None. For a change that is done, it is the change itself."""
         is_news = self._state.finish(ended.number, ended.outcome)
         if isinstance(ended.outcome, Done):
             delta = ended.delta

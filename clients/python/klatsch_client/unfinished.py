@@ -1,4 +1,4 @@
-"""What one has sent, changed and marked that has no final answer yet, in order. No I/O."""
+"""The person's messages, changes and marks without a final answer, in order. No I/O."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace

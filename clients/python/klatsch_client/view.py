@@ -1,4 +1,4 @@
-"""What an application shows: messages, markers, who types and who is online, with one's own pending changes. No I/O."""
+"""A view for an application to show: messages, markers, typing and presence, with its own pending changes. No I/O."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -75,7 +75,7 @@ class View:
         return self._directs.get(username)
 
     def markers(self, conversation: str) -> dict[str, Marker]:
-        """How far each person has received and read it, by username; of oneself also what is still to be marked."""
+        """Returns the markers of a conversation by username. The person's own includes marks that are still pending."""
         markers = dict(self._markers.get(conversation, {}))
         for one in self._drafts:
             if isinstance(one, Marking) and one.conversation == conversation:
@@ -89,7 +89,7 @@ class View:
         return [user for (where, user), until_s in self._typing.items() if where == conversation and until_s > now_s]
 
     def is_online(self, username: str) -> bool | None:
-        """Whether a person that one watches is online; None while that is not known."""
+        """Returns True when a watched person is online, False when they are not, None while it is not known."""
         return self._online.get(username)
 
     def add(self, messages: Iterable[Message]) -> None:
