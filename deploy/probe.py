@@ -1,4 +1,4 @@
-"""Whether the process of this container answers 200: `python probe.py /readyz`. Only the standard library: quick."""
+"""Fails unless this container's process answers 200: `python probe.py /readyz`. Starts fast: standard library only."""
 
 import http.client
 import sys

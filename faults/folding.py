@@ -13,7 +13,7 @@ CHANGES = (EDITED, DELETED, REACTION, PINNED)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a client shows of a message. `reactions` are pairs of emoji and username."""
+    """A message's state as a client shows it. `reactions` are pairs of emoji and username."""
 
     hash: str
     deleted: bool = False

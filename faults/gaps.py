@@ -38,7 +38,7 @@ def left_out(audience: Audience, truth: Truth, changes: Changes) -> Iterator[Con
 
 
 def _owed(stream: Stream, conversation: str, user_id: str, truth: Truth, changes: Changes) -> Iterator[Message]:
-    """Of a conversation, what stands between the stream's begin and end while the person belongs to it.
+    """Returns the part of a conversation that stands between the stream's begin and end while the person belongs to it.
 
     A connection that was opened while a removal was already under way owes nothing of the time before that.
     """

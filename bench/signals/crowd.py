@@ -33,7 +33,7 @@ class CrowdPlan:
 
 @dataclass(slots=True)
 class Shown:
-    """What one client was told since its gateway was lost: when, and how many names.
+    """The presence that one client was told since its gateway was lost: times, and the number of names.
 
     A client that is busy reads late, and then several pushes at once. So only pushes for the time since it asked count
     as too often, not the time between two.

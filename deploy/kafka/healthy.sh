@@ -1,5 +1,5 @@
 #!/bin/bash
-# Whether this broker answers ApiVersions, asked in bytes: starting a JVM every few seconds would cost more than Kafka does.
+# Fails unless this broker answers ApiVersions, asked in bytes: starting a JVM every few seconds would cost more than Kafka does.
 set -euo pipefail
 exec 3<>/dev/tcp/127.0.0.1/9092
 # Size 17, ApiVersions (18) v0, correlation 7, client "klatsch".

@@ -55,7 +55,7 @@ class Member(models.Model):
             models.Index(
                 fields=["blocked_by", "user"], condition=models.Q(blocked_by__isnull=False), name="blocks_of_user"
             ),
-            # What a change of a large group, and a view of it, read: its owners, and its first members.
+            # Read by changes and views of a large group: its owners and its first members.
             models.Index(
                 fields=["conversation"], condition=models.Q(active=True, role="owner"), name="owners_of_group"
             ),

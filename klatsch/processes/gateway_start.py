@@ -22,7 +22,7 @@ RECENT_SPANS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where the feed begins, the ends to reach before serving, and the earlier removals.
+    """The offsets at which the feed begins, the ends to reach before serving, and the earlier removals.
 
     From `recent` on the feed knows every copy, so that what it remembers from there can be replayed.
     """

@@ -23,7 +23,7 @@ CONVERSATION: Final = KeyForm(b"", "conversation", "The conversation's id.")
 MEMBERS: Final = KeyForm(b"members:", "conversation", "In the partition of the conversation's id.")
 PERSON: Final = KeyForm(b"user:", "user_id", "A person's own affairs.")
 GATEWAY: Final = KeyForm(b"gateway:", "gateway", "The gateway, by an id of its own that each start makes anew.")
-"""Of the topic of signals."""
+"""The key of records in the topic of signals."""
 INVITATIONS: Final = KeyForm(b"invitations:", "user_id", "In the partition of `user:` and the invited person's id.")
 
 CONVERSATION_KEY_LENGTH: Final = _ID_LENGTH

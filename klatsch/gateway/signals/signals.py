@@ -40,7 +40,7 @@ _EACH_MOST: Final = SIGNAL_PEOPLE_MOST // 2
 
 @dataclass(frozen=True, slots=True)
 class SignalTimes:
-    """How presence ages, in seconds. Every gateway tells of all its people each `publish_all_s`.
+    """The times of presence, in seconds. Every gateway publishes all its people each `publish_all_s`.
 
     A person stays online for `grace_s` after their last connection. A gateway that says nothing more is forgotten, with
     its people, after `kept_s`.

@@ -30,7 +30,7 @@ class Visible:
 
 
 class Watching:
-    """What the connections of one process show. `is_online` says whether any gateway has the person."""
+    """The people whom the connections of one process show. `is_online` returns True if any gateway has the person."""
 
     def __init__(
         self,
