@@ -51,6 +51,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 @schemathesis.hook
 def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
     """Notes what each operation answered."""
+    _seeds.answered(operation_id(case), response.status_code)
     with _answers.open("a") as file:
         file.write(f"{operation_id(case)} {response.status_code}\n")
 
