@@ -20,6 +20,9 @@ _LIMITS = (
     "KLATSCH_REGISTRATIONS_PER_HOUR",
     "KLATSCH_RESETS_PER_HOUR",
     "KLATSCH_CREDENTIALS_PER_PERSON",
+    "KLATSCH_REPORTS_PER_HOUR",
+    "KLATSCH_REQUESTS_PER_SECOND",
+    "KLATSCH_MESSAGES_PER_SECOND",
 )
 """Out of the way: what is refused for being too often does nothing."""
 _METHODS = {"get", "post", "put", "patch", "delete"}
