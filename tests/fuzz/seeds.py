@@ -73,6 +73,8 @@ class Seeds:
             case.query.pop("since", None)
         if isinstance(case.body, dict) and operation in self._named:
             case.body.pop("client_id", None)  # two names would contradict each other, and the same name is a conflict
+            if case.body.pop("reply_to", None) is not None and operation != "send_to_user":
+                case.body["reply_to"] = self._things.message["id"]
             if "client_id" in case.path_parameters:
                 case.path_parameters["client_id"] = self._things.new_name()
         if operation in self._fills:
