@@ -22,8 +22,8 @@ from klatsch.gateway.outbox import Outbox, Socket, nothing
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.turns import slices
 
-_LONG_AT_ONCE: Final = 1
-"""The people with many memberships whose further pages are read at once: the first is served soon, others go on."""
+_LONG_AT_ONCE: Final = 2
+"""The people with many memberships whose further pages are read at once: PostgreSQL and the loop work side by side."""
 
 
 @dataclass(frozen=True, slots=True)
