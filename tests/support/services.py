@@ -27,6 +27,8 @@ if _POSTGRES is not None:
     os.environ["DATABASE_URL"] = _POSTGRES.url
 if _KAFKA is not None:
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = _KAFKA.bootstrap_servers
+# Where bytecode is not kept, each of the hundreds of processes of a run compiles all of Klatsch anew (0.1 to 0.25 s).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ |= {
     # A broker of a test lives for seconds: what Java's second compiler costs (half of the CPU of a start) never pays.
     "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1",
