@@ -6,9 +6,12 @@ from faults.client import Client
 from faults.injection import Bite, FaultKind, Injection, closes_since, codes_text, until
 from faults.person import Group
 from faults.plan import Planned
+from faults.wishes import pin_in
 from faults.world import World
 
 _REVOKED_S = 15.0
+_TRIES = 40
+_EACH_S = 0.25
 
 
 def _victim(world: World, planned: Planned) -> Client:
@@ -55,7 +58,12 @@ async def _demoted(injection: Injection) -> Bite:
     before = admin.counts["forbidden"]
     injection.felt()
     await world.change_role(group, "member")
-    await until(lambda: admin.counts["forbidden"] > before, 10)
+    for _ in range(_TRIES):
+        pin = pin_in(admin, group.conversation)
+        if admin.is_ready and pin is not None and not admin.sends.has_change:
+            await admin.say(pin)
+        if await until(lambda: admin.counts["forbidden"] > before, _EACH_S):
+            break
     refused = admin.counts["forbidden"] - before
     await world.change_role(group, "admin")
     return Bite(admin.name, refused > 0, f"{refused} changes were refused while they were a plain member")

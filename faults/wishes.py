@@ -31,6 +31,15 @@ def wish_for(client: Client, number: int) -> Change | None:
     return change
 
 
+def pin_in(client: Client, conversation: str) -> Change | None:
+    """Returns a pin of the newest message in that conversation that the client knows."""
+    for key, shown in reversed(client.view.messages.items()):
+        if shown.conversation == conversation and not shown.state.deleted:
+            fields: dict[str, object] = {"position": shown.position, "on": True}
+            return Change(conversation, "", target=key, op="pin", fields=fields, what=PINNED, body="on")
+    return None
+
+
 def _fill(change: Change, number: int, mine: str, changed: str) -> None:
     on = random.random() < 0.7  # noqa: PLR2004 - more is added than taken away
     word = "on" if on else "off"
