@@ -16,13 +16,21 @@ from rest_framework.views import APIView
 from klatsch.api.authentication import person_of
 from klatsch.api.bodies import BoundedList, TextField, read_body, read_query
 from klatsch.api.histories import HistoryQuery, bytes_response, page_of_bytes, wait_for_archive
+from klatsch.api.markers import OwnMarkersSerializer
 from klatsch.api.members import MemberBody, MemberSerializer, changing_groups
 from klatsch.api.members import urlpatterns as member_patterns
 from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import cut, read_window
 from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
-from klatsch.archive.overview import MEMBERS_SHOWN, ConversationView, get_conversation, list_conversations
+from klatsch.archive.overview import (
+    MEMBERS_SHOWN,
+    MORE_UNREAD,
+    UNREAD_MOST,
+    ConversationView,
+    get_conversation,
+    list_conversations,
+)
 from klatsch.conversations import groups
 from klatsch.conversations.group_rows import MEMBERS_MOST
 from klatsch.conversations.invitation_queries import list_invited
@@ -30,6 +38,11 @@ from klatsch.conversations.queries import count_members
 from klatsch.conversations.rights import DESCRIPTION_MOST, TITLE_MOST
 from klatsch.core.text import LINE, TEXT_OR_NOTHING
 from klatsch.messaging.acquaintances import find_acquaintances
+
+
+@extend_schema_field({"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "const": MORE_UNREAD}]})
+class UnreadField(serializers.Field[Any, Any, Any, Any]):
+    """A number, or that there are more than are counted."""
 
 
 class ConversationSerializer(serializers.Serializer[Any]):
@@ -51,7 +64,12 @@ class ConversationSerializer(serializers.Serializer[Any]):
     pinned = serializers.ListField(
         child=serializers.UUIDField(), help_text="The ids of the pinned messages, the newest pin first."
     )
-    unread = serializers.IntegerField(allow_null=True, help_text="Number of unread messages. Always null for now.")
+    unread = UnreadField(
+        help_text=f"Messages of others after your marker that are not deleted; `{MORE_UNREAD}` beyond {UNREAD_MOST}."
+    )
+    mentions = serializers.IntegerField(help_text=f"Of these, the ones that mention you, up to {UNREAD_MOST}.")
+    markers = OwnMarkersSerializer(help_text="Your own markers.")
+    unread_from = serializers.CharField(allow_null=True, help_text="You have marked it as unread from this position.")
 
 
 @extend_schema_field({"type": "string", "maxLength": TITLE_MOST, "pattern": LINE})

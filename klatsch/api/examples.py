@@ -31,6 +31,7 @@ _MEMBERS: Final = [
     {"user": "ana", "user_id": _ANA["id"], "role": "owner"},
     {"user": "bob", "user_id": _BOB["id"], "role": "member"},
 ]
+_MARKERS: Final = {"delivered": POSITION, "read": POSITION}
 _DESCRIPTION: Final = "Every day at four."
 _GROUP: Final = {
     "id": _MESSAGE["conversation"],
@@ -44,7 +45,10 @@ _GROUP: Final = {
     "last_message": _MESSAGE,
     "muted_until": None,
     "pinned": [_MESSAGE["id"]],
-    "unread": None,
+    "unread": 3,
+    "mentions": 1,
+    "markers": _MARKERS,
+    "unread_from": None,
 }
 _CREATED: Final = {"created_at": NOW, "last_used_at": NOW, "expires_at": _LATER, "device": "Firefox on Linux"}
 _REPORT: Final = {"reason": "spam", "detail": "The tenth time today."}
@@ -68,12 +72,17 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "GroupChange": {"title": "Tea", "description": _DESCRIPTION},
     "GroupBody": {"title": "Tea", "description": _DESCRIPTION, "members": ["bob", "cid"]},
     "Conversation": _GROUP,
-    "NewGroup": _GROUP | {"last_message": None, "invited": ["cid"]},
+    "NewGroup": _GROUP | {"last_message": None, "unread": 0, "mentions": 0, "invited": ["cid"]},
     "InvitationBody": {"conversation": _GROUP["id"], "username": "ana"},
     "Invitation": {name: value for name, value in msgspec.to_builtins(INVITED).items() if name not in {"t", "v"}},
     "Block": {"user": "bob", "user_id": _BOB["id"], "blocked_at": NOW},
     "ReportBody": _REPORT,
     "Report": {"message": _MESSAGE["id"], **_REPORT},
+    "MarkBody": _MARKERS,
+    "UnreadFromBody": {"position": POSITION},
+    "OwnMarkers": _MARKERS,
+    "OwnMarker": {**_MARKERS, "unread_from": None},
+    "MemberMarker": {"user": "bob", "user_id": _BOB["id"], **_MARKERS},
     "MuteBody": {"until": _LATER},
     "Mute": {"muted_until": _LATER},
     "MemberBody": {"username": "bob"},

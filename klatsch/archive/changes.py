@@ -12,8 +12,10 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import connection
 
+from klatsch.archive.marker_changes import MOVED, MarkerState, marker_of, markers_sql
 from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
 from klatsch.records.invitations import Invitation
 
@@ -80,6 +82,7 @@ class ChangesPage:
 
     messages: list[MessageView] = field(default_factory=list)
     members: dict[str, list[MemberState]] = field(default_factory=dict)
+    markers: list[MarkerState] = field(default_factory=list)
     reached: Place | None = None
 
 
@@ -136,7 +139,8 @@ _INTERVALS: Final = """
 
 _WITH_STANDINGS: Final = f"""
     SELECT asked.place::int FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
-    WHERE EXISTS (SELECT FROM {_INTERVALS})"""
+    WHERE EXISTS (SELECT FROM {_INTERVALS}) OR EXISTS (SELECT FROM {MOVED} moved)"""
+_MARKERS: Final = markers_sql(f"{_ASKED} AS asked({_FIELDS})")
 
 # A membership is told where it first changed: before all messages of that person since.
 _MEMBERS: Final = f"""
@@ -190,11 +194,15 @@ def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place
         standings = cursor.fetchall()
         cursor.execute(_MESSAGES, arguments)
         messages = cursor.fetchall()
-    page.reached = min((end for end in (_end_of(standings), _end_of(messages)) if end is not None), default=None)
+        cursor.execute(_MARKERS, arguments)
+        markers = cursor.fetchall()
+    ends = [end for rows in (standings, messages, markers) if (end := _end_of(rows)) is not None]
+    page.reached = min(ends, default=None)
     for row in standings:
         if row[1] is not None and _is_told(row, page.reached):
             page.members.setdefault(row[0], []).append(MemberState(*row[1:7]))
     page.messages = [view_of(row) for row in messages if _is_told(row, page.reached)]
+    page.markers = [marker_of(row) for row in markers if _is_told(row, page.reached)]
     return page
 
 
@@ -221,4 +229,5 @@ def _arguments(asked: Sequence[Asked], user_id: UUID, epoch: int, after: Place |
         "own": [one.left for one in left],
         "epoch": epoch,
         "user": user_id,
+        "shown_most": settings.ENV["KLATSCH_READ_RECEIPTS_MEMBERS"],
     }

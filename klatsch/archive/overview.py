@@ -1,4 +1,4 @@
-"""A person's conversations with their members and last messages: a page in one statement.
+"""A person's conversations with their members, last messages and unread counts: a page in one statement.
 
 It stands here rather than in `conversations` because it shows messages.
 """
@@ -11,19 +11,34 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from klatsch.archive.activity import page_sql
+from klatsch.archive.markers import place_sql
 from klatsch.archive.message_view import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, view_of
 from klatsch.conversations.queries import no_such_conversation
 from klatsch.core.keyset import Keyset
 
 MEMBERS_SHOWN: Final = 20
 """The members in a conversation's view, the longest-standing first; `…/members` lists all."""
+UNREAD_MOST: Final = 1_000
+"""The highest number of unread messages and mentions that is counted."""
+MORE_UNREAD: Final = f"{UNREAD_MOST}+"
+_LOOKED_AT_MOST: Final = 2 * UNREAD_MOST
+"""The messages after the last read one that are looked at. Beyond, `unread` is MORE_UNREAD, whoever wrote them."""
+
+
+class OwnMarkers(msgspec.Struct, frozen=True, gc=False):
+    """The positions up to which the person has received and read the conversation."""
+
+    delivered: str | None
+    read: str | None
 
 
 class ConversationView(msgspec.Struct, frozen=True, gc=False):
-    """A conversation as one of its members sees it. `unread` is None for now.
+    """A conversation as one of its members sees it.
 
-    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is the time of the last message. `pinned`
-    has the ids of the pinned messages, the newest pin first.
+    `members` has at most MEMBERS_SHOWN of the `member_count`; `updated_at` is the time of the last message. `unread`
+    counts messages of others that are not deleted, up to UNREAD_MOST, and is MORE_UNREAD beyond. `pinned` has
+    the ids of the pinned messages, the newest pin first.
     """
 
     id: str
@@ -37,20 +52,20 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     last_message: MessageView | None
     muted_until: str | None
     pinned: msgspec.Raw
-    unread: int | None = None
+    unread: int | str
+    mentions: int
+    markers: OwnMarkers
+    unread_from: str | None
 
 
-# In milliseconds, like a page's key: a key that is less exact than the order would skip rows.
-_UPDATED = "coalesce(state.last_sent_at, date_trunc('milliseconds', c.created_at))"
-_MINE: Final = f"""
-    SELECT c.id, c.kind, c.title, c.description, c.version, c.member_count,
-           {_UPDATED} AS updated_at, state.last_message, mine.muted_until
-    FROM conversations_member mine
-    JOIN conversations_conversation c ON c.id = mine.conversation_id
-    LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
-    WHERE mine.user_id = %(user)s AND mine.active AND (
-        c.kind = 'group' OR state.conversation_id IS NOT NULL OR NOT EXISTS (  -- made by a block, without a message
-            SELECT FROM conversations_member b WHERE b.conversation_id = c.id AND b.blocked_by_id IS NOT NULL))"""
+# The messages after the last read one are the conversation's last: an index that every message has anyway finds them.
+# An index of its own for what does not count would cost each message more (decisions/0039).
+_OF_OTHERS: Final = """(
+    SELECT count(*) FILTER (WHERE last.sender_id <> %(user)s AND NOT last.deleted AND last.seq > reached.seq)
+    FROM (SELECT o.sender_id, o.deleted, o.seq FROM messaging_message o WHERE o.conversation_id = v.id
+          ORDER BY o.epoch DESC, o."offset" DESC LIMIT reached.after) last)"""
+_MENTIONS: Final = f"""(SELECT count(*) FROM (SELECT FROM messaging_mention n
+    WHERE n.user_id = %(user)s AND n.conversation_id = v.id AND n.seq > reached.seq LIMIT {UNREAD_MOST}) named)"""
 
 
 def _views(which: str, order: str = "") -> str:
@@ -67,22 +82,23 @@ def _views(which: str, order: str = "") -> str:
                 THEN to_char(v.muted_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') END,
            coalesce((SELECT json_agg(pin.id ORDER BY pin.pinned_at DESC, pin.epoch DESC, pin."offset" DESC)
                      FROM messaging_message pin
-                     WHERE pin.conversation_id = v.id AND pin.pinned_at IS NOT NULL), '[]')::text
+                     WHERE pin.conversation_id = v.id AND pin.pinned_at IS NOT NULL), '[]')::text,
+           CASE WHEN reached.after <= 0 THEN 0 WHEN reached.after <= {_LOOKED_AT_MOST} THEN {_OF_OTHERS} END,
+           CASE WHEN reached.after > 0 THEN {_MENTIONS} ELSE 0 END,
+           {place_sql("delivered")}, {place_sql("read")}, {place_sql("unread")}
     FROM ({which}) v
+    LEFT JOIN messaging_marker k ON k.conversation_id = v.id AND k.user_id = %(user)s
+    CROSS JOIN LATERAL (
+        SELECT told.seq, coalesce(v.last_seq, 0) - told.seq AS after
+        FROM (SELECT least(coalesce(k.read_seq, 0), k.unread_seq - 1) AS seq) told) reached
     LEFT JOIN messaging_message m ON m.id = v.last_message
     LEFT JOIN accounts_user s ON s.id = m.sender_id
     LEFT JOIN accounts_user r ON r.id = m.receiver_id
     {order}"""
 
 
-_PAGE: Final = Keyset(
-    ("updated_at", "id"),
-    lambda way: _views(
-        f"SELECT * FROM ({_MINE}) mine WHERE {way.beyond()} {way.order()} LIMIT %(limit)s", way.order("v.")
-    ),
-    newest_first=True,
-)
-_ONE: Final = _views(f"{_MINE} AND c.id = %(id)s")
+_PAGE: Final = Keyset(("updated_at", "id"), lambda way: _views(page_sql(way), way.order("v.")), newest_first=True)
+_ONE: Final = _views(page_sql())
 
 
 def list_conversations(
@@ -94,7 +110,7 @@ def list_conversations(
 ) -> list[ConversationView]:
     """Returns a person's conversations, newest first by (updated_at, id): at most `limit` after or before a place.
 
-    Costs one statement, and one index probe for each conversation that the person is in.
+    Costs one statement. The first page reads only conversations that may be on it, however many the person has.
     """
     with connection.cursor() as cursor:
         rows = _PAGE.read(cursor, {"user": user_id}, limit=limit, after=after, before=before)
@@ -112,7 +128,17 @@ def get_conversation(*, user_id: UUID, conversation_id: UUID) -> ConversationVie
 
 
 def _view_of(row: tuple[Any, ...]) -> ConversationView:
-    *own, members, muted_until, pinned = row[MESSAGE_WIDTH:]
+    *own, members, muted_until, pinned, unread, mentions, delivered, read, unread_from = row[MESSAGE_WIDTH:]
     last_message = None if row[0] is None else view_of(row)
-    values = [*own, msgspec.Raw(members), last_message, muted_until, msgspec.Raw(pinned)]
+    counts = [MORE_UNREAD if unread is None or unread > UNREAD_MOST else unread, mentions]
+    values = [
+        *own,
+        msgspec.Raw(members),
+        last_message,
+        muted_until,
+        msgspec.Raw(pinned),
+        *counts,
+        OwnMarkers(delivered, read),
+        unread_from,
+    ]
     return ConversationView(*values)

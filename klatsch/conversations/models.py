@@ -52,6 +52,7 @@ class Member(models.Model):
         constraints = (models.UniqueConstraint(fields=["conversation", "user"], name="member_once"),)
         indexes = (
             models.Index(fields=["user", "conversation"], name="conversations_of_user"),
+            models.Index(fields=["user", "-joined_at"], condition=models.Q(active=True), name="member_by_joining"),
             models.Index(
                 fields=["blocked_by", "user"], condition=models.Q(blocked_by__isnull=False), name="blocks_of_user"
             ),

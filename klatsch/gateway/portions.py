@@ -36,13 +36,16 @@ def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]
 
 
 def states_of(page: ChangesPage) -> Iterator[tuple[bytes | None, bytes]]:
-    """Yields the pushes of a page: memberships before messages, which only members may get."""
+    """Yields the pushes of a page: memberships before messages and markers, which only members may get."""
     for name, members in page.members.items():
         body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})
         yield None, protocol.push_state(body)
     for message in page.messages:
         body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
         yield message.conversation.encode("ascii"), protocol.push_state(body)
+    for marker in page.markers:
+        body = b'{"kind":"marker",' + msgspec.json.encode(marker)[1:]
+        yield marker.conversation.encode("ascii"), protocol.push_state(body)
 
 
 def invitation_states(invitations: Iterable[Invitation]) -> Iterator[bytes]:

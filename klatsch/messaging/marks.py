@@ -79,7 +79,7 @@ def clamp(position: Position | None, last: Position | None) -> Position | None:
 
 
 def marker_entry(
-    whose: Whose, mark: Mark, *, unread_from: Position | UnsetType | None = UNSET, own_only: bool
+    whose: Whose, mark: Mark, *, unread_from: Position | UnsetType | None = UNSET, own_only: bool, trace: bytes = b""
 ) -> Entry:
     """Returns the entry of a marker's record."""
     event = MarkerMoved(
@@ -90,7 +90,7 @@ def marker_entry(
         read=_text(mark.read),
         unread_from=str(unread_from) if isinstance(unread_from, Position) else unread_from,
     )
-    return Entry(whose.key, encode(event), marker_header(event, own_only=own_only))
+    return Entry(whose.key, encode(event), marker_header(event, own_only=own_only), trace=trace)
 
 
 def highest(now: Marked, delivered: Position | None, read: Position | None) -> Marked:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
+
 from klatsch.accounts.models import User
 from klatsch.archive.models import ConversationState, LogOffset, Message
 from klatsch.conversations.access import Access
@@ -13,6 +15,13 @@ from klatsch.records.messages import digest
 
 BEGINNING = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 PARTITIONS = 12
+
+
+_KEEP_ACTIVE = """
+    INSERT INTO messaging_marker (conversation_id, user_id, active_at)
+    SELECT conversation_id, user_id, %s FROM conversations_member WHERE conversation_id = %s
+    ON CONFLICT (conversation_id, user_id) DO UPDATE
+    SET active_at = greatest(messaging_marker.active_at, excluded.active_at)"""
 
 
 def as_sender(person: User) -> tuple[UUID, str]:
@@ -59,6 +68,8 @@ def archive(
             "last_offset": offset,
         },
     )
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_ACTIVE, [time + timedelta(minutes=1), access.conversation])
     archive_up_to(partition, offset + 1)
     return message
 

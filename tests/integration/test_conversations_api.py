@@ -36,9 +36,9 @@ def test_a_group_is_made_and_found_where_location_says(chat: Chat) -> None:
     assert view.pop("invited") == []
     assert view.keys() == {
         "id", "kind", "title", "description", "version", "members", "member_count", "last_message", "muted_until",
-        "pinned", "unread", "updated_at",
+        "pinned", "unread", "updated_at", "mentions", "markers", "unread_from",
     }  # fmt: skip
-    assert (view["kind"], view["title"], view["unread"], view["last_message"]) == ("group", "Tea ☕", None, None)
+    assert (view["kind"], view["title"], view["unread"], view["last_message"]) == ("group", "Tea ☕", 0, None)
     assert [(member["user"], member["role"]) for member in view["members"]] == [("ana", "owner"), ("bob", "member")]
     for reader in ("ana", "bob"):
         assert chat.ask(reader, "GET", made["Location"].removeprefix("/api/v1/")).json() == view

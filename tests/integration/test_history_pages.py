@@ -163,7 +163,7 @@ def test_conversations_are_listed_by_last_activity_in_one_statement(
 
     assert [view.id for view in views] == [to_bob.conversation, str(tea), str(quiet)]
     direct = views[0]
-    assert (direct.kind, direct.title, direct.member_count, direct.unread) == ("direct", "", 2, None)
+    assert (direct.kind, direct.title, direct.member_count, direct.unread) == ("direct", "", 2, 0)
     assert direct.last_message is not None
     assert (direct.last_message.content, direct.last_message.sender) == ("last", "ana")
     members = msgspec.json.decode(views[1].members)

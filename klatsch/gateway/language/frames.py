@@ -176,10 +176,21 @@ class ArchivedInvitation(Invitation, frozen=True, kw_only=True, tag_field="kind"
     """An invitation of yours as it is now. Of two with one id, the higher version counts."""
 
 
-class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
-    """A replay: the current state of a message, of members or of an invitation, to upsert. It has no `pos`."""
+class ArchivedMarker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker"):
+    """A person's marker as it is now. Of each position, the highest counts; only yours has `unread_from`."""
 
-    d: ArchivedMessage | ArchivedMembers | ArchivedInvitation
+    conversation: Uuid
+    user: str
+    user_id: Uuid
+    delivered: PositionText | None
+    read: PositionText | None
+    unread_from: PositionText | UnsetType | None = UNSET
+
+
+class State(msgspec.Struct, frozen=True, tag_field="t", tag="state"):
+    """A replay: the current state of a message, of members, of an invitation or of a marker, to upsert. No `pos`."""
+
+    d: ArchivedMessage | ArchivedMembers | ArchivedInvitation | ArchivedMarker
 
 
 class TypingBody(msgspec.Struct, frozen=True):
