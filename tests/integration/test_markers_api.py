@@ -63,7 +63,12 @@ def test_it_is_never_less_than_what_is_stored(chat: Chat, tea: str) -> None:
     first, last = positions(chat)
     _, partition, offset = map(int, last.split(":"))
     Marker.objects.filter(conversation_id=tea, user_id=chat.id_of("bob")).update(
-        read_epoch=1, read_partition=partition, read_offset=offset
+        read_epoch=1,
+        read_partition=partition,
+        read_offset=offset,
+        delivered_epoch=1,
+        delivered_partition=partition,
+        delivered_offset=offset,
     )
     assert mark(chat, "bob", tea, read=first).json()["read"] == last
     assert markers(chat) == []
