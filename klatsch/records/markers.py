@@ -53,17 +53,6 @@ class MarkerMoved(msgspec.Struct, frozen=True, tag_field="t", tag="marker", gc=F
             Position.parse(self.unread_from)
 
 
-class Moved(msgspec.Struct, frozen=True, gc=False):
-    """The two positions of a marker's header, each as bytes in the positions' order; zeros say nothing."""
-
-    read: bytes
-    delivered: bytes
-
-    @classmethod
-    def of(cls, judge: bytes) -> "Moved":
-        return cls(judge[_READ_PLACE], judge[_DELIVERED_PLACE])
-
-
 def place_bytes(position: str | None, length: int) -> bytes:
     """Returns a position as the header has it, in so many bytes; a text that is no position equals no header."""
     if position is None:
@@ -95,9 +84,9 @@ def marked_by(judge: bytes) -> bytes:
 
 def is_possible(record: Record, epoch: int) -> bool:
     """Returns whether a marker's positions lie before its record: nobody has received what is not yet written."""
-    here = _PLACE.pack(epoch, record.offset, record.partition)
-    moved = Moved.of(record.judge)
-    return all(place < here and _is_of_partition(place, here) for place in (moved.read, moved.delivered))
+    here, judge = _PLACE.pack(epoch, record.offset, record.partition), record.judge
+    read, delivered = judge[_READ_PLACE], judge[_DELIVERED_PLACE]
+    return read < here > delivered and _is_of_partition(read, here) and _is_of_partition(delivered, here)
 
 
 def _is_of_partition(place: bytes, here: bytes) -> bool:
@@ -105,6 +94,16 @@ def _is_of_partition(place: bytes, here: bytes) -> bool:
     return place[:2] != here[:2] or place[-2:] == here[-2:]
 
 
-def moves(moved: Moved) -> bool:
+def has_read(judge: bytes, other: bytes) -> bool:
+    """Returns whether one header's `read` is not below another's."""
+    return judge[_READ_PLACE] >= other[_READ_PLACE]
+
+
+def has_received(judge: bytes, other: bytes) -> bool:
+    """Returns whether one header's `delivered` is not below another's."""
+    return judge[_DELIVERED_PLACE] >= other[_DELIVERED_PLACE]
+
+
+def moves(judge: bytes) -> bool:
     """Returns whether a header says anything: a record that only sets or clears `unread_from` does not."""
-    return moved.read != _NOWHERE or moved.delivered != _NOWHERE
+    return judge[_READ_PLACE] != _NOWHERE or judge[_DELIVERED_PLACE] != _NOWHERE

@@ -14,7 +14,7 @@ from klatsch.records.header import judged_actor
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.keys import PERSON
 from klatsch.records.kind import RecordKind
-from klatsch.records.markers import Moved, is_own_only, is_possible, moves
+from klatsch.records.markers import is_own_only, is_possible, moves
 
 
 class MarkerListener(Protocol):
@@ -65,7 +65,7 @@ class MarkerRecords:
         if audience and not is_sound(record, kind, self._telling.kinds):
             self._telling.skip(record)
             return
-        if not moves(Moved.of(record.judge)):
+        if not moves(record.judge):
             self._recent.add(key, record)
         elif not self._recent.add_marker(key, record):
             return

@@ -11,7 +11,7 @@ from operator import attrgetter
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.held_markers import HeldMarkers, whose_marker
 from klatsch.records.header import NEW_MESSAGE
-from klatsch.records.markers import Moved
+from klatsch.records.markers import has_read, has_received
 
 _PARTS = 16
 _MESSAGE = NEW_MESSAGE.to_bytes(1, "big")
@@ -65,15 +65,17 @@ class Recent:
 
     def add_marker(self, key: bytes, record: Record) -> bool:
         """Adds a marker under the key whose listeners get it; returns False for one that is not higher anywhere."""
-        whose, moved = whose_marker(record), Moved.of(record.judge)
-        read, delivered = True, True
+        whose = whose_marker(record)
+        is_read = is_delivered = False
         for part in self._parts:
-            for held in part.markers.of_person(key, whose):
-                known = Moved.of(held.judge)
-                read, delivered = read and moved.read > known.read, delivered and moved.delivered > known.delivered
-        if not read and not delivered:
+            people = part.markers.by_key.get(key)
+            if people is not None:
+                for held in people.get(whose, ()):
+                    is_read = is_read or has_read(held.judge, record.judge)
+                    is_delivered = is_delivered or has_received(held.judge, record.judge)
+        if is_read and is_delivered:
             return False
-        self._newest.size += self._newest.markers.put(key, record) * (len(record.value) + RECORD_BYTES)
+        self._newest.size += self._newest.markers.put(key, whose, record) * (len(record.value) + RECORD_BYTES)
         return True
 
     def last_message(self, key: bytes) -> Record | None:
