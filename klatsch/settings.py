@@ -162,6 +162,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "users", "description": "Other people, and direct messages with them."},
         {"name": "conversations", "description": "Conversations, their members and their messages."},
         {"name": "messages", "description": "All your messages."},
+        {"name": "mentions", "description": "Messages that mention you."},
         {"name": "invitations", "description": "Invitations to groups."},
         {"name": "blocks", "description": "People whom you have blocked."},
         {"name": "sync", "description": "Live pushes without a WebSocket."},

@@ -81,7 +81,11 @@ def test_a_message_has_exactly_the_fields_of_the_protocol(to_bob: Access) -> Non
         "edited_at": "2026-11-23T20:00:00.000Z",
         "deleted": False,
         "reply_to": None,
+        "reply_preview": None,
         "reactions": {"👍": ["bob"]},
+        "reaction_counts": {},
+        "mentions": [],
+        "pinned_at": None,
     }
 
 
