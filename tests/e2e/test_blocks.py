@@ -74,44 +74,6 @@ async def test_a_blocked_person_is_refused_everywhere_and_neither_log_nor_archiv
     assert reader.history.contents == ["before", "after"]
 
 
-async def test_a_send_that_was_under_way_when_its_sender_was_blocked_is_answered_blocked_and_void_for_all(
-    system: System,
-    gateway_a: GatewayProcess,
-    gateway_b: GatewayProcess,
-    persister: PersisterProcess,
-    connect: Open,
-    rest: OpenRest,
-    ana: Person,
-    bob: Person,
-) -> None:
-    api = rest(gateway_a, ana)
-    reader, other = await connect(gateway_a, ana), await connect(gateway_b, ana)
-    writer = await connect(gateway_b, bob)
-    said: list[str] = []
-    size = 0
-    for number in range(_TRIES):
-        said.append(f"{number}: unblocked")
-        assert (await writer.send(said[-1], to=ana.username)).ok
-        size = system.log.size()
-        late = await _send_while_being_blocked(gateway_b, api, writer, ana, bob)
-        assert late.code == "blocked"
-        if system.log.size() == size + 2:
-            break  # the block, and the late one after it
-        await change(api, "DELETE", bob)  # the gateway had read of the block before it read the frame
-    else:
-        raise AssertionError("no send was under way when its sender was blocked")
-    await change(api, "DELETE", bob)
-    said.append("after")
-    assert (await writer.send("after", to=ana.username)).ok
-    for client in (reader, other):
-        await client.received("after")
-        assert client.history.contents == said
-    direct = str(reader.history.messages[0]["conversation"])
-    await asyncio.to_thread(system.wait_archived)
-    rows = archived(system, direct)
-    assert [(row.content, row.seq) for row in rows] == [(content, n + 1) for n, content in enumerate(said)]
-
-
 async def _send_while_being_blocked(
     gateway: GatewayProcess, api: Rest, writer: Client, ana: Person, bob: Person
 ) -> Attempt:

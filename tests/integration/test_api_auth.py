@@ -30,7 +30,7 @@ class TestRegister:
         answer = post(browser, f"{V1}/auth/register", ANA)
         assert answer.status_code == 201
         body = answer.json()
-        assert body.keys() == {"id", "username", "email", "date_joined", "display_name", "about"}
+        assert body.keys() == {"id", "username", "email", "date_joined", "display_name", "about", "read_receipts"}
         assert (uuid.UUID(body["id"]), body["username"]) == (User.objects.get().pk, "ana")
         assert "sessionid" not in browser.cookies
 
@@ -182,6 +182,7 @@ class TestMe:
             "username": "ana",
             "email": "ana@example.org",
             "date_joined": None,
+            "read_receipts": True,
             "display_name": "",
             "about": "",
         }

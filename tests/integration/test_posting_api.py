@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db
 
 SHAPE = {
     "id", "client_id", "conversation", "sender", "sender_id", "receiver", "content", "sent_at", "position", "changed",
-    "seq", "edited_at", "deleted", "reply_to", "reactions",
+    "seq", "edited_at", "deleted", "reply_to", "reactions", "pinned_at", "reaction_counts",
+    "mentions", "reply_preview",
 }  # fmt: skip
 
 

@@ -144,7 +144,10 @@ class System:
             connection.rollback()
 
     def wait_blocked(self, statement: str) -> int:
-        """Waits until a persister's statement of that beginning waits for a lock; returns its backend's pid."""
+        """Waits until a persister's statement of that beginning waits for a lock; returns its backend's pid.
+
+        Every statement begins with the empty text.
+        """
         query = (
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
             "AND application_name = 'klatsch-persister' AND wait_event_type = 'Lock' AND ltrim(query, E'\\n ') LIKE %s"
