@@ -130,7 +130,7 @@ class Someone {
     return {
       view: view.map(({ id, client_id, content, position }) => [id, client_id, content, position]),
       answered: [...this.answered].map(([id, { position, content }]) => [id, content, position]),
-      shown: this.shown.messages(view[0].conversation ?? view[1].conversation).map(
+      shown: this.shown.messages(view.find(({ conversation }) => conversation).conversation).map(
         ({ id, content, deleted, reactions, reaction_counts, pinned_at, pending }) =>
           [id, content, deleted ?? false, reactions ?? {}, reaction_counts ?? {}, pinned_at != null, pending ?? null],
       ),
