@@ -12,7 +12,7 @@ from klatsch.archive.message_view import MessageView
 from klatsch.archive.targets import MODERATION, Facts, Fate, Wanted, find_fate, find_own, read_facts, read_facts_of_any
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotArchivedYet, NotFound, Unavailable
-from klatsch.core.ids import is_fresh, uuid_bytes
+from klatsch.core.ids import is_fresh, uuid_bytes, uuid_text
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
@@ -129,7 +129,7 @@ def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts
         raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
     deadline_s = time.monotonic() + route.archive_s
     waited: set[int] = set()
-    with route.waits.enter(str(wanted.user_id)):
+    with route.waits.enter(uuid_text(wanted.user_id)):
         for _ in range(_LOOKS + 1):
             facts = read([wanted]).get(wanted)
             # A message that is not there may be too new for the archive, in any partition.
