@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from klatsch.core.bucket import Buckets, tokens_for
-from klatsch.core.errors import LimitReached, RateLimited
+from klatsch.core.errors import LimitReached
 from klatsch.core.metrics import CAPPED
 
 INVITED_BY_MOST: Final = 1_000
@@ -91,9 +91,8 @@ def check_invitations(*, inviter: UUID, invited: Collection[UUID]) -> None:
 
 def check_changes(changes: Buckets, person_id: UUID, people: int, now_s: float) -> None:
     """Raises RateLimited when a person changes groups too fast. The cost grows with the people who are told of it."""
-    if wait_s := changes.take(str(person_id), now_s, tokens_for(people)):
-        CAPPED.labels("group_changes").inc()
-        raise RateLimited("You are making changes too fast. Try again later.", retry_after=round(wait_s, 3))
+    detail = "You are making changes too fast. Try again later."
+    changes.check(str(person_id), now_s, detail, cost=tokens_for(people), cap="group_changes")
 
 
 def _find_full(cursor: Any, people: Collection[UUID], most: int) -> str | None:

@@ -17,7 +17,7 @@ from klatsch.accounts.queries import Person, is_username
 from klatsch.conversations.access import Access, check_blocks
 from klatsch.conversations.models import Member
 from klatsch.core.errors import BadRequest, Forbidden, NotFound
-from klatsch.core.ids import direct_conversation_id
+from klatsch.core.ids import direct_conversation_id, uuid_bytes
 from klatsch.core.keyset import Keyset
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
@@ -111,7 +111,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
             receiver=self.peer_username,
             receiver_id=self.peer_id,
             key=self.conversation_id.encode("ascii"),
-            conversation_bytes=bytes.fromhex(self.conversation_id.replace("-", "")),
+            conversation_bytes=uuid_bytes(self.conversation_id),
             sender_bytes=user_id.bytes,
             member_count=self.member_count,
         )

@@ -13,9 +13,7 @@ PEOPLE_A_TOKEN = 20
 
 def check_requests(rates: "Buckets", user_id: str, now_s: float) -> None:
     """Raises RateLimited when a person asks more than one process answers, over sockets and REST together (D16)."""
-    if wait_s := rates.take(user_id, now_s):
-        CAPPED.labels("requests").inc()
-        raise RateLimited("You are sending too many requests. Try again later.", retry_after=round(wait_s, 3))
+    rates.check(user_id, now_s, "You are sending too many requests. Try again later.", cap="requests")
 
 
 def tokens_for(people: int) -> int:
@@ -74,6 +72,16 @@ class Buckets:
                     self._sweep(now_s)
                 bucket = self._buckets[who] = TokenBucket(self._per_second, now_s)
             return bucket.take(now_s, cost)
+
+    def check(self, who: str, now_s: float, detail: str, *, cost: float = 1.0, cap: str = "") -> None:
+        """Takes tokens from a person's bucket; raises RateLimited with `detail` when there are too few.
+
+        `cap` is the name under which refusals are counted; without one they are not.
+        """
+        if wait_s := self.take(who, now_s, cost):
+            if cap:
+                CAPPED.labels(cap).inc()
+            raise RateLimited(detail, retry_after=round(wait_s, 3))
 
     def _sweep(self, now_s: float) -> None:
         self._buckets = {who: bucket for who, bucket in self._buckets.items() if not bucket.is_full(now_s)}

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from klatsch.archive.details import no_such_message
 from klatsch.archive.progress import ReachableProgress
 from klatsch.archive.targets import Facts, Wanted, find_own, read_facts
 from klatsch.core.clock import Clock
-from klatsch.core.errors import BadRequest, Conflict, FieldError, KlatschError, NotArchivedYet, NotFound
+from klatsch.core.errors import BadRequest, FieldError, KlatschError, NotArchivedYet
 from klatsch.core.ids import is_fresh, is_uuid, uuid_bytes, uuid_text
 from klatsch.core.metrics import ANSWERED
 from klatsch.eventlog.log import LogWriter
@@ -27,7 +28,7 @@ from klatsch.messaging.changing import (
     change_message,
     check_change,
     check_facts,
-    digest_of,
+    check_own,
     identify_change,
     naming_in,
     with_mentions,
@@ -121,7 +122,7 @@ class Changing:
                 return _Checked(facts, at_ms)
             partition = own
             await self._reach(own, read[own] - 1)
-        raise NotFound("There is no such message, or you may not see it.")
+        raise no_such_message()
 
     async def _reach(self, partition: int, offset: int) -> None:
         if offset >= 0 and not await self._progress.reach(partition, offset, self._wait_s):
@@ -133,8 +134,7 @@ class Changing:
         own = await self._database.run(lambda: find_own(own_id))
         if own is None:
             return False
-        if own.digest != digest_of(wish):
-            raise Conflict("This client_id has been used for something else.")
+        check_own(own, wish)
         ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(own_id), own.position, duplicate=True))
         return True

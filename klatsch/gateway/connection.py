@@ -164,20 +164,20 @@ class ChatConnection(AsyncConsumer):
         REFUSED.labels(error.code).inc()
         self.outbox.answer(protocol.err(re, error))
 
-    async def on_send(self, frame: Send) -> None:
+    def _greeted(self) -> ConnectedPerson:
+        """Returns the connection's person; raises BadRequest before `hello`."""
         if self._person is None:
             raise BadRequest("Send hello first.")
-        await self._sending.send(self._person, self.outbox, frame)
+        return self._person
+
+    async def on_send(self, frame: Send) -> None:
+        await self._sending.send(self._greeted(), self.outbox, frame)
 
     async def on_change(self, frame: ChangeFrame) -> None:
-        if self._person is None:
-            raise BadRequest("Send hello first.")
-        await self._changing.change(self._person, self.outbox, frame)
+        await self._changing.change(self._greeted(), self.outbox, frame)
 
     async def on_mark(self, frame: MarkFrame) -> None:
-        if self._person is None:
-            raise BadRequest("Send hello first.")
-        await self._marking.mark(self._person, self.outbox, frame)
+        await self._marking.mark(self._greeted(), self.outbox, frame)
 
     async def on_open(self, frame: OpenFrame) -> None:
         signals, listener = self._heard()
@@ -194,8 +194,8 @@ class ChatConnection(AsyncConsumer):
     def _heard(self) -> tuple[SignalRequests, Listener]:
         if self._signals is None:
             raise signals_are_off()
-        if self._listener is None:
-            raise BadRequest("Send hello first.")
+        self._greeted()
+        assert self._listener is not None  # it joins with the person
         return self._signals, self._listener
 
     async def on_hello(self, frame: Hello) -> None:

@@ -7,14 +7,24 @@ from typing import Final
 
 import msgspec
 
+from klatsch.archive.details import no_such_message
 from klatsch.archive.histories import find_message
 from klatsch.archive.message_view import MessageView
-from klatsch.archive.targets import MODERATION, Facts, Fate, Wanted, find_fate, find_own, read_facts, read_facts_of_any
+from klatsch.archive.targets import (
+    MODERATION,
+    Facts,
+    Fate,
+    Own,
+    Wanted,
+    find_fate,
+    find_own,
+    read_facts,
+    read_facts_of_any,
+)
 from klatsch.core.clock import Clock, timestamp
-from klatsch.core.errors import Conflict, InvalidContent, KlatschError, NotArchivedYet, NotFound, Unavailable
+from klatsch.core.errors import InvalidContent, KlatschError, NotArchivedYet
 from klatsch.core.ids import is_fresh, uuid_bytes, uuid_text
 from klatsch.core.tracing import current_trace
-from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
 from klatsch.messaging.changing import (
@@ -23,15 +33,16 @@ from klatsch.messaging.changing import (
     Wish,
     change_message,
     check_facts,
-    digest_of,
+    check_own,
     identify_change,
     is_overtaken,
     naming_in,
     needs_role,
     with_mentions,
 )
+from klatsch.messaging.lookup import read_ends
 from klatsch.messaging.mentions import find_mentions
-from klatsch.messaging.outcomes import counted, refusal_of
+from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import SentMessage
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
@@ -62,29 +73,17 @@ def apply_change(
     epoch = route.progress.epoch
     at_ms = clock()
     facts = find_target(route, wanted)
-    if not is_fresh(client_id, at_ms) and _is_known(facts, wish, client_id):
+    if not is_fresh(client_id, at_ms) and _find_applied(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     try:
         check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)
     except KlatschError:  # perhaps because of this very change: a retry after `unknown`
-        if _is_known(facts, wish, client_id):
+        if _find_applied(facts, wish, client_id):
             return Applied(_read(facts), archived=True)
         raise
     if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
         wish = with_mentions(wish, find_mentions([naming])[naming])
-    slot = ReportSlot()
-    sent = change_message(
-        log=route.log,
-        facts=facts,
-        wish=wish,
-        client_id=client_id,
-        epoch=epoch,
-        checked_at_ms=at_ms,
-        now_ms=clock(),
-        report=slot.take,
-        trace=current_trace(),
-    )
-    position = wait_for_report(slot, route.report_s, epoch)
+    sent, position = _append(route, facts, wish, client_id, epoch=epoch, checked_at_ms=at_ms, now_ms=clock())
     message = _read_archived(route, facts, wish, sent, position)
     if message is not None:
         return Applied(message, archived=True)
@@ -102,19 +101,8 @@ def delete_as_moderator(*, route: Route, message_id: bytes, clock: Clock) -> Non
     facts = find_target(route, Wanted(message_id, MODERATION.bytes), read_facts_of_any)
     if facts.deleted:
         return
-    slot = ReportSlot()
-    change_message(
-        log=route.log,
-        facts=facts,
-        wish=Delete(),
-        client_id=facts.message_id,  # so that two moderators make one change
-        epoch=epoch,
-        checked_at_ms=at_ms,
-        now_ms=clock(),
-        report=slot.take,
-        trace=current_trace(),
-    )
-    position = wait_for_report(slot, route.report_s, epoch)
+    name = facts.message_id  # so that two moderators make one change
+    _, position = _append(route, facts, Delete(), name, epoch=epoch, checked_at_ms=at_ms, now_ms=clock())
     route.progress.wait_for(position.partition, position.offset, route.archive_s)
 
 
@@ -123,10 +111,7 @@ def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts
 
     Raises NotFound, NotArchivedYet, Unavailable.
     """
-    try:
-        ends = route.ends.ends()
-    except LogError as error:
-        raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
+    ends = read_ends(route.ends)
     deadline_s = time.monotonic() + route.archive_s
     waited: set[int] = set()
     with route.waits.enter(uuid_text(wanted.user_id)):
@@ -142,16 +127,35 @@ def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts
                     raise NotArchivedYet("The archive has not reached this message yet. Try again.", retry_after=1)
             waited |= needed
     if facts is None:
-        raise NotFound("There is no such message, or you may not see it.")
+        raise no_such_message()
     return facts
 
 
-def _is_known(facts: Facts, wish: Wish, client_id: str) -> bool:
-    """Returns whether the archive has the change of that client_id; raises Conflict for another body."""
+def _find_applied(facts: Facts, wish: Wish, client_id: str) -> Own | None:
+    """Returns the archived change of that client_id, if there is one; raises Conflict for another body."""
     own = find_own(identify_change(facts, client_id))
-    if own is not None and own.digest != digest_of(wish):
-        raise Conflict("This client_id has been used for something else.")
-    return own is not None
+    if own is not None:
+        check_own(own, wish)
+    return own
+
+
+def _append(
+    route: Route, facts: Facts, wish: Wish, client_id: str, *, epoch: int, checked_at_ms: int, now_ms: int
+) -> tuple[SentMessage, Position]:
+    """Appends a change, and returns it with its position once the log has reported it; raises Unavailable, Unknown."""
+    slot = ReportSlot()
+    sent = change_message(
+        log=route.log,
+        facts=facts,
+        wish=wish,
+        client_id=client_id,
+        epoch=epoch,
+        checked_at_ms=checked_at_ms,
+        now_ms=now_ms,
+        report=slot.take,
+        trace=current_trace(),
+    )
+    return sent, wait_for_report(slot, route.report_s, epoch)
 
 
 def _read_archived(route: Route, facts: Facts, wish: Wish, sent: SentMessage, position: Position) -> MessageView | None:
@@ -174,7 +178,7 @@ def _read_archived(route: Route, facts: Facts, wish: Wish, sent: SentMessage, po
 def _refusal(fate: Fate, facts: Facts, wish: Wish) -> KlatschError:
     """Returns the reason why a record that the archive has passed does not count, by what is true now."""
     if fate.digest is not None:
-        return Conflict("This client_id has been used for something else.")
+        return name_in_use()
     if fate.is_dead_letter:
         return InvalidContent("The archive could not store this change; it is kept for an administrator.")
     wanted = Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id))

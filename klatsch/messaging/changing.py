@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import msgspec
 
-from klatsch.archive.targets import Facts
+from klatsch.archive.targets import Facts, Own
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, LimitReached, Unavailable
-from klatsch.core.ids import is_client_id, message_id, uuid_bytes
+from klatsch.core.ids import message_id, uuid_bytes
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
 from klatsch.messaging.mentions import Mention, Naming, naming_of
-from klatsch.messaging.outcomes import refusal_of
-from klatsch.messaging.sending import SentMessage, check_content
+from klatsch.messaging.outcomes import name_in_use, refusal_of
+from klatsch.messaging.sending import SentMessage, check_client_id, check_content
 from klatsch.records.changes import (
     DELETION_DIGEST,
     Change,
@@ -73,11 +73,7 @@ Wish = Edit | Delete | React | Pin
 
 def check_change(wish: Wish, client_id: str) -> None:
     """Raises BadRequest, TooLong or InvalidContent unless the change makes sense in itself."""
-    if not is_client_id(client_id):
-        raise BadRequest(
-            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, ideally a UUIDv7.",
-            fields=(FieldError("client_id", "invalid", "Use 1 to 64 of A-Z a-z 0-9 _ -."),),
-        )
+    check_client_id(client_id)
     if isinstance(wish, Edit):
         check_content(wish.content)
         if wish.base is not None:
@@ -182,6 +178,12 @@ def digest_of(wish: Wish) -> bytes:
     if isinstance(wish, React):
         return digest_reaction(wish.emoji, on=wish.on)
     return digest_pin(on=wish.on) if isinstance(wish, Pin) else DELETION_DIGEST
+
+
+def check_own(own: Own, wish: Wish) -> None:
+    """Raises Conflict unless the record that is stored under a change's name is that change."""
+    if own.digest != digest_of(wish):
+        raise name_in_use()
 
 
 def _record_of(wish: Wish, facts: Facts, now: str) -> tuple[int, Change]:

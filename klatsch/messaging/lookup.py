@@ -8,10 +8,11 @@ from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.histories import find_verdict
 from klatsch.archive.message_view import MessageView
 from klatsch.archive.progress import Progress
-from klatsch.core.errors import BadRequest, Conflict, FieldError, NotArchivedYet, Unavailable
+from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
+from klatsch.messaging.outcomes import name_in_use
 
 
 class LogEnds(Protocol):
@@ -45,12 +46,17 @@ def find_earlier(*, ends: LogEnds, progress: Progress, key: bytes, message_id: b
     return read_earlier(message_id, last)
 
 
-def find_last(ends: LogEnds, epoch: int, keys: Collection[bytes]) -> dict[bytes, Position]:
-    """Returns the last record of each key's partition (with offset -1 when empty); raises Unavailable."""
+def read_ends(ends: LogEnds) -> dict[int, int]:
+    """Returns the offset after each partition's last record; raises Unavailable."""
     try:
-        all_ends = ends.ends()
+        return ends.ends()
     except LogError as error:
         raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
+
+
+def find_last(ends: LogEnds, epoch: int, keys: Collection[bytes]) -> dict[bytes, Position]:
+    """Returns the last record of each key's partition (with offset -1 when empty); raises Unavailable."""
+    all_ends = read_ends(ends)
     places = {key: partition_of(key, len(all_ends)) for key in keys}
     return {key: Position(epoch, partition, all_ends[partition] - 1) for key, partition in places.items()}
 
@@ -64,7 +70,7 @@ def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
     if verdict.message is not None:
         return Earlier(verdict.message, verdict.digest)
     if verdict.is_change:
-        raise Conflict("This client_id has been used for something else.")
+        raise name_in_use()
     if verdict.next_offset <= last.offset:
         raise behind()
     return None

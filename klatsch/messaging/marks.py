@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from klatsch.core.errors import BadRequest, FieldError
+from klatsch.core.ids import uuid_bytes
 from klatsch.eventlog.log import Entry
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
@@ -25,7 +26,7 @@ class Whose(msgspec.Struct, frozen=True, gc=False):
     @property
     def name(self) -> bytes:
         """Returns the bytes by which a marker's record names them too."""
-        return bytes.fromhex(self.user_id.replace("-", "")) + self.key
+        return uuid_bytes(self.user_id) + self.key
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):

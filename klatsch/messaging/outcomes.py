@@ -38,6 +38,11 @@ _REFUSALS: dict[Verdict, tuple[type[KlatschError], str]] = {
 }
 
 
+def name_in_use() -> Conflict:
+    """Returns the answer to a second use of a `client_id`: messages and changes share their names."""
+    return Conflict("This client_id has been used for something else.")
+
+
 def refusal_of(void: Verdict, *, changed: str | None = None) -> KlatschError:
     """Returns the answer to the sender of a void record. `changed` is the position of the message's last edit."""
     refusal, detail = _REFUSALS[void]

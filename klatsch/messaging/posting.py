@@ -13,7 +13,7 @@ from klatsch.core.tracing import current_trace
 from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import Earlier, find_earlier
 from klatsch.messaging.mentions import find_mentions_of
-from klatsch.messaging.outcomes import counted, refusal_of
+from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
 from klatsch.messaging.replies import check_reply
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
@@ -116,7 +116,7 @@ def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> Messa
 def _refusal(verdict: Verdict, access: Access) -> KlatschError:
     """Returns the reason why a record that the archive has passed is not in it."""
     if verdict.is_change:
-        return Conflict("This client_id has been used for something else.")
+        return name_in_use()
     if verdict.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
     # Nobody is ever removed from a direct conversation, nor blocked in a group.

@@ -8,9 +8,8 @@ import msgspec
 from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets, tokens_for
 from klatsch.core.clock import timestamp
-from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited, TooLong, Unavailable
+from klatsch.core.errors import BadRequest, FieldError, InvalidContent, TooLong, Unavailable
 from klatsch.core.ids import is_client_id, is_fresh, is_uuid, message_id, uuid_text
-from klatsch.core.metrics import CAPPED
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.messaging.mentions import Mention
 from klatsch.records.header import NEW_MESSAGE, make_header
@@ -41,30 +40,34 @@ class SentMessage(msgspec.Struct, frozen=True, gc=False):
 
 def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
     """Raises RateLimited when a person sends more than one process accepts, over sockets and REST together (D16)."""
-    if wait_s := rates.take(sender_id, now_s):
-        raise RateLimited("You are sending too fast. Try again later.", retry_after=round(wait_s, 3))
+    rates.check(sender_id, now_s, "You are sending too fast. Try again later.")
 
 
 def check_audience(rates: Buckets, access: Access, member_count: int, now_s: float) -> None:
     """Raises RateLimited when a person sends too much into large groups. `check_rate` has taken the first token."""
     more = tokens_for(member_count) - 1
-    if more and (wait_s := rates.take(access.sender_id, now_s, more)):
-        CAPPED.labels("audience").inc()
-        raise RateLimited("You are sending too fast into a large group. Try again later.", retry_after=round(wait_s, 3))
+    if more:
+        detail = "You are sending too fast into a large group. Try again later."
+        rates.check(access.sender_id, now_s, detail, cost=more, cap="audience")
 
 
 def check_draft(draft: Draft) -> None:
     """Raises BadRequest, TooLong or InvalidContent unless the draft may be stored verbatim."""
-    if not is_client_id(draft.client_id):
-        raise BadRequest(
-            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, ideally a UUIDv7.",
-            fields=(FieldError("client_id", "invalid", "Use 1 to 64 of A-Z a-z 0-9 _ -."),),
-        )
+    check_client_id(draft.client_id)
     check_content(draft.content)
     if draft.reply_to is not None and not is_uuid(draft.reply_to):
         raise BadRequest(
             "reply_to must be the id of a message.",
             fields=(FieldError("reply_to", "invalid", "Use a UUID in lower case."),),
+        )
+
+
+def check_client_id(client_id: str) -> None:
+    """Raises BadRequest unless the text can name a message or a change."""
+    if not is_client_id(client_id):
+        raise BadRequest(
+            "client_id must be 1 to 64 of A-Z a-z 0-9 _ -, ideally a UUIDv7.",
+            fields=(FieldError("client_id", "invalid", "Use 1 to 64 of A-Z a-z 0-9 _ -."),),
         )
 
 

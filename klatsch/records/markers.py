@@ -16,6 +16,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from klatsch.core.ids import uuid_bytes
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.places import Position, PositionText
 from klatsch.records.header import ACTOR, MARKER
@@ -68,7 +69,7 @@ def marker_header(event: MarkerMoved, *, own_only: bool) -> bytes:
     """Returns the header of a marker; with `own_only`, gateways push it to nobody but the person."""
     read = place_bytes(event.read, READ.stop - READ.start)
     delivered = place_bytes(event.delivered, DELIVERED.stop - DELIVERED.start)
-    actor = bytes.fromhex(event.user_id.replace("-", ""))
+    actor = uuid_bytes(event.user_id)
     return MARKER.to_bytes(1, "big") + read + actor + delivered + own_only.to_bytes(1, "big")
 
 

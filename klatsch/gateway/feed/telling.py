@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import structlog
 
-from klatsch.core.errors import Conflict
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import SKIPPED
 from klatsch.core.tracing import trace_fields
@@ -16,7 +15,7 @@ from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
-from klatsch.messaging.outcomes import refusal_of
+from klatsch.messaging.outcomes import name_in_use, refusal_of
 from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.header import judged_id
 from klatsch.records.judge import Verdict
@@ -89,7 +88,7 @@ class Answering:
                 tally.duplicate += duplicate
             else:
                 tally.conflict += 1
-                answer = protocol.err(waiter.re, Conflict("This client_id has been used for something else."))
+                answer = protocol.err(waiter.re, name_in_use())
             waiter.outbox.push(protocol.wire(answer))
             duplicate = True  # further waiters have sent the same again
 

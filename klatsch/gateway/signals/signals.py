@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from klatsch.core.bucket import Buckets
-from klatsch.core.errors import RateLimited
 from klatsch.core.metrics import PEOPLE_ELSEWHERE, SIGNALS_APPENDED, SIGNALS_DROPPED
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.hub import ConnectedPerson, Hub
@@ -104,11 +103,8 @@ class Signals:
 
     def check_rate(self, person: ConnectedPerson) -> None:
         """Raises RateLimited beyond the rate of `open` and `presence` frames."""
-        wait_s = self._ops.take(person.user_id, self._clock())
-        if wait_s:
-            raise RateLimited(
-                "You are opening conversations or showing people too often.", retry_after=round(wait_s, 3)
-            )
+        detail = "You are opening conversations or showing people too often."
+        self._ops.check(person.user_id, self._clock(), detail)
 
     def show(self, listener: Listener, people: Sequence[Visible]) -> tuple[list[str], list[str]]:
         """Makes the connection show these people; returns the names of those online and offline."""
