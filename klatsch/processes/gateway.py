@@ -6,67 +6,46 @@ import gc
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 import uvicorn
 import uvloop
 from django.conf import settings
-from prometheus_client import REGISTRY
 
 from klatsch.accounts.hashing import hashing_slots
 from klatsch.api.checks import Checks
 from klatsch.api.health import Readiness, check_database, check_log, check_migrations
 from klatsch.api.ports import Ports, WithPorts
 from klatsch.api.requests import Handler
-from klatsch.archive.progress import ReachableProgress
 from klatsch.asgi import build_application
-from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import RateLimited
 from klatsch.core.failures import end_on_uncaught, log_loop_failure
 from klatsch.eventlog.kafka_reader import KafkaTail
-from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.allowance import Allowances
-from klatsch.gateway.arrivals import Arrivals
 from klatsch.gateway.background import run_in_background
-from klatsch.gateway.changing import Changing
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.database import DatabaseThreads, with_fresh_connections
 from klatsch.gateway.draining import drain
 from klatsch.gateway.feed.bridge import Feeding
 from klatsch.gateway.feed.feed import Feed
-from klatsch.gateway.feed.gauges import GatewayGauges
-from klatsch.gateway.feed.lag import Lag
-from klatsch.gateway.feed.pending import Pending
-from klatsch.gateway.feed.ring import Ring
-from klatsch.gateway.handshake import SessionCookie
 from klatsch.gateway.http.app import GatewayHttp, Together
 from klatsch.gateway.http.bounded import BoundedHttp
 from klatsch.gateway.http.door import Door
 from klatsch.gateway.http.sync import Sync
-from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST
-from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
-from klatsch.gateway.marking import MarkOp
-from klatsch.gateway.marks import Marks
-from klatsch.gateway.opening import Opening
-from klatsch.gateway.recheck import Recheck
-from klatsch.gateway.replay import ReplayLimits, Replays
-from klatsch.gateway.replies import Replies
-from klatsch.gateway.resuming import Resuming
-from klatsch.gateway.sending import Sending
 from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.signals.signals import SignalTimes
 from klatsch.gateway.socket import ChatSocket
-from klatsch.messaging.marking import FLUSH_EVERY_S, Marking
+from klatsch.messaging.marking import FLUSH_EVERY_S
 from klatsch.processes import wiring
+from klatsch.processes.gateway_parts import GatewayParts, build_gateway
 from klatsch.processes.gateway_signals import GatewaySignals, build_signals
-from klatsch.processes.gateway_start import Start, plan_start
+from klatsch.processes.gateway_start import plan_start
 from klatsch.records.judge import PRUNE_EVERY_S
 
 _log = structlog.get_logger(__name__)
@@ -164,111 +143,6 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         await asyncio.to_thread(wiring.close_pool)
     if failures:
         raise failures[0]
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayParts:
-    """Parts that live as long as the process and serve all of its connections."""
-
-    hub: Hub
-    feed: Feed
-    opening: Opening
-    marks: Marks
-    recheck: Recheck
-    sending: Sending
-    changing: Changing
-    marking: Marking
-    mark_op: MarkOp
-    arrivals: Arrivals
-    resuming: Resuming
-    tokens: Tokens
-
-
-def build_gateway(
-    epoch: Epoch,
-    start: Start,
-    writer: KafkaWriter,
-    tail: KafkaTail,
-    lookups: Lookups,
-    database: DatabaseThreads,
-    progress: ReachableProgress,
-    rates: Buckets,
-    loop: asyncio.AbstractEventLoop,
-) -> GatewayParts:
-    env = settings.ENV
-    hub, pending = Hub(), Pending()
-    ring = Ring(epoch.partitions, env["KLATSCH_RING_SECONDS"], wiring.clock_ms())
-    marking = wiring.marking(writer)
-    feed = Feed(
-        epoch=epoch.epoch,
-        offsets=start.begin,
-        hub=hub,
-        pending=pending,
-        ring=ring,
-        recent_bytes=env["KLATSCH_RING_BYTES"],
-        recent_from=start.recent,
-        settled=start.settled,
-        markers=marking,
-    )
-    REGISTRY.register(GatewayGauges(feed, pending, ring, tail.watch.known_ends, wiring.clock_ms))
-    for standing in start.standings:
-        feed.memberships.load(standing)
-    sending = Sending(
-        hub=hub,
-        pending=pending,
-        log=writer,
-        lookups=lookups,
-        replies=Replies(feed, database, progress, env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000),
-        clock=wiring.clock_ms,
-        answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
-        rates=rates,
-        lag=Lag(feed, tail.watch.known_ends),
-        on_loop=loop.call_soon_threadsafe,
-    )
-    changing = Changing(
-        feed=feed,
-        sending=sending,
-        log=writer,
-        database=database,
-        progress=progress,
-        clock=wiring.clock_ms,
-        wait_s=env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
-        edit_window_s=env["KLATSCH_EDIT_WINDOW_SECONDS"],
-    )
-    recheck = Recheck(
-        database, every_s=env["KLATSCH_RECHECK_SECONDS"], give_up_s=env["KLATSCH_RECHECK_GIVE_UP_MINUTES"] * 60
-    )
-    opening, tokens = Opening(sending.is_behind), Tokens(feed, settings.SECRET_KEY)
-    arrivals = Arrivals(
-        hub=hub,
-        opening=opening,
-        database=database,
-        recheck=recheck,
-        cookie=SessionCookie(settings.SESSION_COOKIE_NAME, env["KLATSCH_ORIGINS"]),
-        outbox_bytes=env["KLATSCH_OUTBOX_BYTES"],
-    )
-    limits = ReplayLimits(env["KLATSCH_REPLAY_CONVERSATION"], env["KLATSCH_REPLAY_ALL"])
-    resuming = Resuming(
-        feed=feed,
-        tokens=tokens,
-        replays=Replays(feed, tokens, database, limits),
-        clock=wiring.clock_ms,
-        mark_s=env["KLATSCH_MARK_SECONDS"],
-    )
-    return GatewayParts(
-        hub=hub,
-        feed=feed,
-        opening=opening,
-        marks=Marks(hub, tokens),
-        recheck=recheck,
-        sending=sending,
-        changing=changing,
-        marking=marking,
-        mark_op=MarkOp(hub=hub, feed=feed, marking=marking, lookups=lookups),
-        arrivals=arrivals,
-        resuming=resuming,
-        tokens=tokens,
-    )
 
 
 def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> uvicorn.Config:
