@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: hashing that costs little, or finds no slot, and a browser."""
+"""Fixtures of the integration tests: an archive, hashing that costs little, or finds no slot, and a browser."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,46 @@ from django.test import Client
 
 from klatsch.accounts import hashing
 from klatsch.accounts.hashing import BCryptAsTyped
-from tests.integration.people import LEAST_ROUNDS
+from klatsch.conversations.models import Conversation, Member
+from klatsch.persister.statements import Connection
+from klatsch.persister.storing import Archive
+from klatsch.processes.wiring import connect_archive
+from tests.integration.people import LEAST_ROUNDS, make_person
+from tests.integration.shelf import EPOCH, Shelf, open_epoch
+from tests.support.records import ANA, BOB, COFFEE, PEOPLE, TEA
+
+
+@pytest.fixture
+def world(transactional_db: None) -> None:
+    """Ana, Bob and Cleo, two groups, and a log of three partitions that nothing was read of."""
+    for somebody in PEOPLE:
+        make_person(somebody.name, id=somebody.id)
+    for group in (TEA, COFFEE):
+        Conversation.objects.create(id=group, kind="group", title="Tea")
+    open_epoch(EPOCH)
+
+
+@pytest.fixture
+def ana_and_bob_in_tea(world: None) -> None:
+    """Two of them are members of a group."""
+    for somebody in (ANA, BOB):
+        Member.objects.create(conversation_id=TEA, user_id=somebody.id)
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    with connect_archive("tests") as connection:
+        yield connection
+
+
+@pytest.fixture
+def archive(connection: Connection) -> Archive:
+    return Archive(connection, EPOCH)
+
+
+@pytest.fixture
+def shelf(archive: Archive) -> Shelf:
+    return Shelf(archive)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The archive on the real PostgreSQL: a batch is stored exactly once, with its offsets, or not at all (D5, D6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,14 +23,13 @@ from klatsch.persister.storing import Archive, Stored
 from klatsch.processes.wiring import connect_archive
 from klatsch.records.judge import Memberships, StandingAt
 from klatsch.records.messages import MessagePosted, digest
-from tests.integration.people import make_person
+from tests.integration.shelf import EPOCH, Shelf, open_epoch
 from tests.support.kinds import WITH_REWRITTEN, rewrite
 from tests.support.records import (
     ANA,
     BOB,
     CLEO,
     COFFEE,
-    PEOPLE,
     TEA,
     Somebody,
     added,
@@ -45,62 +44,7 @@ from tests.support.records import (
     standing,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-EPOCH = 1
-
-
-@pytest.fixture(autouse=True)
-def world(transactional_db: None) -> None:
-    """Ana, Bob and Cleo, two groups, and a log of three partitions that nothing was read of."""
-    for somebody in PEOPLE:
-        make_person(somebody.name, id=somebody.id)
-    for group in (TEA, COFFEE):
-        Conversation.objects.create(id=group, kind="group", title="Tea")
-    open_epoch(EPOCH)
-
-
-def open_epoch(epoch: int) -> None:
-    LogOffset.objects.bulk_create(LogOffset(epoch=epoch, partition=p, next_offset=0) for p in range(3))
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    with connect_archive("tests") as connection:
-        yield connection
-
-
-@pytest.fixture
-def archive(connection: Connection) -> Archive:
-    return Archive(connection, EPOCH)
-
-
-class Shelf:
-    """Puts entries into one partition of a log, and batches of them into the archive."""
-
-    def __init__(self, archive: Archive) -> None:
-        self.archive = archive
-        self.memberships = Memberships()
-        self.next_offset = 0
-
-    def records(self, *entries: Entry) -> list[Record]:
-        first = self.next_offset
-        return [msgspec.structs.replace(r, offset=first + r.offset) for r in records_of(*entries)]
-
-    def put(self, *entries: Entry) -> int:
-        """Stores the entries as the next batch, and returns how many messages were stored."""
-        return self.store(self.records(*entries))
-
-    def store(self, records: Sequence[Record]) -> int:
-        batch = sort_records(records, self.memberships)
-        stored = self.archive.store(batch, {0: self.next_offset})
-        self.next_offset = batch.next_offsets[0]
-        return len(stored.rows)
-
-
-@pytest.fixture
-def shelf(archive: Archive) -> Shelf:
-    return Shelf(archive)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
 
 
 def contents(conversation: UUID = TEA) -> list[tuple[int, str]]:

@@ -1,7 +1,5 @@
 """Edits, deletions, reactions and pins in the archive: each folded once, in the log's order (D18)."""
 
-from collections.abc import Sequence
-from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -18,17 +16,11 @@ from klatsch.archive.models import (
     MessageVersion,
     Reaction,
 )
-from klatsch.conversations.models import Conversation
-from klatsch.eventlog.log import Entry, Record
-from klatsch.persister.batch import sort_records
-from klatsch.persister.past import changes_in
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
-from klatsch.records.judge import Memberships
 from klatsch.records.members import Membership
 from klatsch.records.messages import MessagePosted
-from tests.integration.people import make_person
-from tests.integration.test_archive import EPOCH, connection, open_epoch
+from tests.integration.shelf import EPOCH, OTHER, SAID, Shelf, put_two_messages, view
 from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.records import (
     ANA,
@@ -36,69 +28,21 @@ from tests.support.records import (
     CLEO,
     COFFEE,
     NOW_MS,
-    PEOPLE,
     TEA,
     entry_of,
     in_group,
     members,
     posted,
-    records_of,
     removed,
     standing,
 )
 
-__all__ = ["connection"]
-pytestmark = pytest.mark.django_db(transaction=True)
-
-SAID = posted(in_group(ANA), "hi", client_id="one")
-OTHER = posted(in_group(BOB), "yes", client_id="two")
-
-
-@pytest.fixture(autouse=True)
-def world(transactional_db: None) -> None:
-    for somebody in PEOPLE:
-        make_person(somebody.name, id=somebody.id)
-    for group in (TEA, COFFEE):
-        Conversation.objects.create(id=group, kind="group", title="Tea")
-    open_epoch(EPOCH)
-
-
-class Shelf:
-    """Stores batches of records as a persister does, from the beginning of a log."""
-
-    def __init__(self, archive: Archive) -> None:
-        self.archive = archive
-        self.memberships = Memberships()
-        self.next_offset = 0
-
-    def put(self, *entries: Entry, at_ms: int = NOW_MS) -> list[Record]:
-        first = self.next_offset
-        records = [
-            msgspec.structs.replace(record, offset=first + record.offset, time_ms=at_ms)
-            for record in records_of(*entries)
-        ]
-        self.store(records)
-        return records
-
-    def store(self, records: Sequence[Record]) -> None:
-        changes = changes_in(records)
-        past = self.archive.read_past(changes) if changes else None
-        batch = sort_records(records, self.memberships, past=past)
-        self.archive.store(batch, {0: self.next_offset})
-        self.next_offset = batch.next_offsets[0]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
 
 
 @pytest.fixture
-def shelf(connection: Connection) -> Shelf:
-    shelf = Shelf(Archive(connection, EPOCH))
-    shelf.put(entry_of(SAID), entry_of(OTHER))
-    return shelf
-
-
-def view(message: MessagePosted = SAID) -> dict[str, Any]:
-    [found] = [one for one in list_messages(conversation_id=TEA, limit=50) if one.id == message.id]
-    body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
-    return body
+def shelf(shelf: Shelf) -> Shelf:
+    return put_two_messages(shelf)
 
 
 def versions(message: MessagePosted = SAID) -> list[tuple[int, str]]:

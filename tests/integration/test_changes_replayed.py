@@ -4,16 +4,19 @@ import pytest
 
 from klatsch.archive.changes import Asked, Place, find_changes, read_page
 from klatsch.archive.message_view import MessageView
-from tests.integration.test_archive import EPOCH
-from tests.integration.test_archive_changes import OTHER, SAID, Shelf, connection, shelf, view, world
+from tests.integration.shelf import EPOCH, OTHER, SAID, Shelf, put_two_messages, view
 from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.records import ANA, BOB, CLEO, TEA
 
-__all__ = ["connection", "shelf", "world"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
 
 AWAY = 2
 """The offset from which on the client missed everything: after both messages."""
+
+
+@pytest.fixture
+def shelf(shelf: Shelf) -> Shelf:
+    return put_two_messages(shelf)
 
 
 def replayed(shelf: Shelf) -> list[MessageView]:

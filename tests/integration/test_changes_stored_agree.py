@@ -14,27 +14,21 @@ from klatsch.conversations.models import Conversation
 from klatsch.eventlog.log import Record
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
-from tests.integration.people import make_person
-from tests.integration.test_archive import EPOCH, connection, open_epoch
-from tests.integration.test_archive_changes import Shelf
-from tests.support.records import PEOPLE, TEA
+from tests.integration.shelf import EPOCH, Shelf
+from tests.support.records import TEA
 from tests.unit.changes_archive import POISON
 from tests.unit.changes_model import Message, Reader
 from tests.unit.changes_world import TALK
 from tests.unit.test_changes_agree import STEPS, play
 
-__all__ = ["connection"]
 pytestmark = pytest.mark.django_db(transaction=True)
 SEEDS = range(12)
 
 
 @pytest.fixture(autouse=True)
-def world(transactional_db: None) -> None:
-    for somebody in PEOPLE:
-        make_person(somebody.name, id=somebody.id)
-    Conversation.objects.create(id=TEA, kind="group", title="Tea")
+def talk(world: None) -> None:
+    """The direct conversation of the world in memory, beside the group."""
     Conversation.objects.create(id=TALK, kind="direct")
-    open_epoch(EPOCH)
 
 
 def log_of(seed: int) -> list[Record]:

@@ -1,41 +1,14 @@
 """Markers in the archive, through the persister on the real PostgreSQL: up to, monotonic, and exact (D19)."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 
 from klatsch.archive.models import DeadLetter, Marker
-from klatsch.conversations.models import Conversation, Member
-from klatsch.persister.statements import Connection
-from klatsch.persister.storing import Archive
-from klatsch.processes.wiring import connect_archive
-from tests.integration.people import make_person
-from tests.integration.test_archive import EPOCH, Shelf, open_epoch
-from tests.support.records import ANA, BOB, CLEO, PEOPLE, TEA, added, in_group, marked, message, removed
+from tests.integration.shelf import Shelf
+from tests.support.records import ANA, BOB, CLEO, TEA, added, in_group, marked, message, removed
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def world(transactional_db: None) -> None:
-    for somebody in PEOPLE:
-        make_person(somebody.name, id=somebody.id)
-    Conversation.objects.create(id=TEA, kind="group", title="Tea", member_count=2)
-    for somebody in (ANA, BOB):
-        Member.objects.create(conversation_id=TEA, user_id=somebody.id)
-    open_epoch(EPOCH)
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    with connect_archive("tests") as connection:
-        yield connection
-
-
-@pytest.fixture
-def shelf(connection: Connection) -> Shelf:
-    return Shelf(Archive(connection, EPOCH))
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ana_and_bob_in_tea")]
 
 
 def marker(user_id: UUID = BOB.id) -> Marker:

@@ -10,30 +10,24 @@ from django.test.utils import CaptureQueriesContext
 from klatsch.accounts.models import User
 from klatsch.archive.models import Message
 from klatsch.conversations.models import Member
-from klatsch.persister.statements import Connection
-from klatsch.persister.storing import Archive
 from klatsch.records.messages import MessagePosted
 from tests.integration.chat import Chat, read_pages
 from tests.integration.people import bearer, problem
-from tests.integration.test_archive import EPOCH
-from tests.integration.test_archive_changes import OTHER, SAID, Shelf, connection, world
+from tests.integration.shelf import OTHER, SAID, Shelf, put_two_messages
 from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.records import ANA, BOB, CLEO, COFFEE, PEOPLE, TEA, Somebody, entry_of, in_group, posted
 
-__all__ = ["connection", "world"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def shelf(connection: Connection) -> Shelf:
+def shelf(shelf: Shelf) -> Shelf:
     """Ana said one thing and Bob another. Cleo has left the group."""
     for somebody in PEOPLE:
         Member.objects.create(conversation_id=TEA, user_id=somebody.id, active=somebody is not CLEO)
-    shelf = Shelf(Archive(connection, EPOCH))
-    shelf.put(entry_of(SAID), entry_of(OTHER))
-    return shelf
+    return put_two_messages(shelf)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Unread counts and the order of conversations, from what the persister stored on the real PostgreSQL (D19)."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,14 +15,12 @@ from klatsch.core.keyset import Way
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
 from klatsch.processes.wiring import connect_archive
-from tests.integration.people import make_person
-from tests.integration.test_archive import EPOCH, Shelf, open_epoch
+from tests.integration.shelf import EPOCH, Shelf
 from tests.support.records import (
     ANA,
     BOB,
     CLEO,
     NOW_MS,
-    PEOPLE,
     TEA,
     added,
     entry_of,
@@ -35,28 +32,7 @@ from tests.support.records import (
     removed,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def world(transactional_db: None) -> None:
-    for somebody in PEOPLE:
-        make_person(somebody.name, id=somebody.id)
-    Conversation.objects.create(id=TEA, kind="group", title="Tea", member_count=2)
-    for somebody in (ANA, BOB):
-        Member.objects.create(conversation_id=TEA, user_id=somebody.id)
-    open_epoch(EPOCH)
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    with connect_archive("tests") as connection:
-        yield connection
-
-
-@pytest.fixture
-def shelf(connection: Connection) -> Shelf:
-    return Shelf(Archive(connection, EPOCH))
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ana_and_bob_in_tea")]
 
 
 def tea(user_id: UUID = BOB.id) -> ConversationView:

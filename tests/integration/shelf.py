@@ -1,0 +1,64 @@
+"""An archive on the real PostgreSQL, filled in batches as a persister fills it. Its fixtures are in conftest."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from klatsch.archive.histories import list_messages
+from klatsch.archive.models import LogOffset
+from klatsch.eventlog.log import Entry, Record
+from klatsch.persister.batch import sort_records
+from klatsch.persister.past import changes_in
+from klatsch.persister.storing import Archive
+from klatsch.records.judge import Memberships
+from klatsch.records.messages import MessagePosted
+from tests.support.records import ANA, BOB, NOW_MS, TEA, entry_of, in_group, posted, records_of
+
+EPOCH = 1
+SAID = posted(in_group(ANA), "hi", client_id="one")
+OTHER = posted(in_group(BOB), "yes", client_id="two")
+
+
+class Shelf:
+    """Puts entries into one partition of a log, and batches of them into the archive, from the log's beginning."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.memberships = Memberships()
+        self.next_offset = 0
+
+    def records(self, *entries: Entry, at_ms: int = NOW_MS) -> list[Record]:
+        """The records that the log holds next after these entries."""
+        first = self.next_offset
+        return [msgspec.structs.replace(r, offset=first + r.offset, time_ms=at_ms) for r in records_of(*entries)]
+
+    def put(self, *entries: Entry, at_ms: int = NOW_MS) -> int:
+        """Stores the entries as the next batch, and returns how many messages were stored."""
+        return self.store(self.records(*entries, at_ms=at_ms))
+
+    def store(self, records: Sequence[Record]) -> int:
+        changes = changes_in(records)
+        past = self.archive.read_past(changes) if changes else None
+        batch = sort_records(records, self.memberships, past=past)
+        stored = self.archive.store(batch, {0: self.next_offset})
+        self.next_offset = batch.next_offsets[0]
+        return len(stored.rows)
+
+
+def open_epoch(epoch: int) -> None:
+    """A log of three partitions that nothing was read of."""
+    LogOffset.objects.bulk_create(LogOffset(epoch=epoch, partition=p, next_offset=0) for p in range(3))
+
+
+def put_two_messages(shelf: Shelf) -> Shelf:
+    """Ana and Bob have each said something in the group."""
+    shelf.put(entry_of(SAID), entry_of(OTHER))
+    return shelf
+
+
+def view(message: MessagePosted = SAID) -> dict[str, Any]:
+    """What a history shows of a message of the group."""
+    [found] = [one for one in list_messages(conversation_id=TEA, limit=50) if one.id == message.id]
+    body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
+    return body
