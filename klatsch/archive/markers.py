@@ -75,9 +75,7 @@ _OTHERS: Final = Keyset(
     JOIN accounts_user u ON u.id = m.user_id
     LEFT JOIN messaging_marker k ON k.conversation_id = m.conversation_id AND k.user_id = m.user_id
     WHERE m.conversation_id = %(conversation)s AND m.active AND m.user_id <> %(user)s AND u.read_receipts
-      AND NOT EXISTS (SELECT FROM messaging_membershipinterval told WHERE told.conversation_id = m.conversation_id
-                      AND told.user_id = m.user_id AND told.version = m.version AND told.blocked)
-      AND {way.beyond("u.")}
+      AND m.blocked_by_id IS NULL AND {way.beyond("u.")}
     {way.order("u.")} LIMIT %(limit)s"""
     ),
 )
@@ -114,7 +112,7 @@ def list_markers(
 ) -> list[MarkerView]:
     """Returns at most `limit` markers of the other members who show theirs, by username, after or before a name.
 
-    The caller checks the right to read the conversation.
+    A blocked person's marker is shown to nobody else. The caller checks the right to read the conversation.
     """
     arguments = {"conversation": conversation_id, "user": user_id}
     with connection.cursor() as cursor:

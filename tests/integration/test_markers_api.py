@@ -128,6 +128,17 @@ def test_a_stranger_gets_what_everybody_gets_for_what_does_not_exist(
     assert markers(chat) == []
 
 
+def test_a_blocked_persons_marker_is_hidden_from_the_commit_of_the_block_on(chat: Chat) -> None:
+    sent = chat.ask("ana", "POST", "users/bob/messages", {"content": "hi"}).json()
+    mark(chat, "bob", sent["conversation"], read=sent["position"])
+    path = f"conversations/{sent['conversation']}/markers"
+    assert [one["user"] for one in chat.ask("ana", "GET", path).json()["results"]] == ["bob"]
+    chat.archiving = False
+    assert chat.ask("ana", "PUT", "blocks/bob").status_code in {200, 204}
+    assert chat.ask("ana", "GET", path).json()["results"] == []
+    assert [one["user"] for one in chat.ask("bob", "GET", path).json()["results"]] == ["ana"]
+
+
 def test_unread_from_here_is_ones_own_and_is_taken_back(chat: Chat, tea: str) -> None:
     first, last = positions(chat)
     mark(chat, "bob", tea, read=last)
