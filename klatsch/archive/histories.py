@@ -5,32 +5,14 @@ Every page is a short range scan of an index, whatever the table's size (tests/i
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
-from klatsch.archive.message_view import MESSAGE_COLUMNS, MESSAGE_WIDTH, PEOPLE, MessageView, view_of
+from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
 from klatsch.core.keyset import Keyset
-from klatsch.eventlog.places import Position
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The archive's state of a message and of a position, both at one moment.
-
-    With `next_offset` beyond the position and no `message`, the record was void or, if `is_dead_letter`, refused. With
-    `is_change`, the id is that of a change of a message.
-    """
-
-    next_offset: int
-    is_dead_letter: bool
-    digest: bytes
-    message: MessageView | None
-    is_change: bool = False
-
 
 _HISTORY: Final = Keyset(
     ("epoch", '"offset"'),
@@ -101,17 +83,6 @@ _MENTIONS: Final = Keyset(
     newest_first=True,
 )
 
-_VERDICT: Final = f"""
-    SELECT {MESSAGE_COLUMNS}, m.digest,
-           coalesce((SELECT next_offset FROM messaging_logoffset
-                     WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
-           EXISTS (SELECT FROM messaging_deadletter
-                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
-           EXISTS (SELECT FROM messaging_change WHERE id = %(id)s)
-    FROM (SELECT) one LEFT JOIN messaging_message m ON m.id = %(id)s
-    LEFT JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id
-    """
-
 
 def list_messages(
     *, conversation_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
@@ -165,16 +136,3 @@ def find_message(message_id: bytes) -> MessageView | None:
         database.execute(_MESSAGE, [UUID(bytes=message_id)])
         row = database.fetchone()
     return None if row is None else view_of(row)
-
-
-def find_verdict(*, message_id: bytes, position: Position) -> Verdict:
-    """Returns the fate of the message whose record stands at a position, in one statement and so at one moment."""
-    arguments = position._asdict() | {"id": UUID(bytes=message_id)}
-    with connection.cursor() as database:
-        database.execute(_VERDICT, arguments)
-        row = database.fetchone()
-    assert row is not None
-    digest, next_offset, is_dead_letter, is_change = row[MESSAGE_WIDTH:]
-    if digest is None:
-        return Verdict(next_offset, is_dead_letter, b"", None, is_change)
-    return Verdict(next_offset, is_dead_letter, bytes(digest), view_of(row))

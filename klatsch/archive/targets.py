@@ -1,14 +1,13 @@
 """Reads the facts about a message that decide whether a person may change it, in one statement (D18)."""
 
 from collections.abc import Collection
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 from django.db import connection
 
 from klatsch.core.ids import uuid_bytes, uuid_text
-from klatsch.eventlog.places import Position
 
 
 class Wanted(NamedTuple):
@@ -85,10 +84,7 @@ def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
     """Returns the facts of those messages that exist and that their person may read."""
     messages = [uuid_text(one.message_id) for one in wanted]
     people = [uuid_text(one.user_id) for one in wanted]
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [messages, people])
-        rows = [Facts(*row) for row in cursor.fetchall()]
-    return {Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id)): facts for facts in rows}
+    return _read_facts(_FACTS, [messages, people])
 
 
 MODERATION: Final = UUID(int=0)
@@ -98,18 +94,19 @@ _FACTS_OF_ANY: Final = """
         (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
         m.changed_epoch, m.changed_offset, NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[]
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
-    WHERE m.id = %s"""
+    WHERE m.id = ANY(%s::uuid[])"""
 
 
 def read_facts_of_any(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
     """Returns the facts of those messages that exist, for MODERATION, without edits, pins and reactions."""
-    found: dict[Wanted, Facts] = {}
+    return _read_facts(_FACTS_OF_ANY, [str(MODERATION), [uuid_text(one.message_id) for one in wanted]])
+
+
+def _read_facts(statement: str, arguments: list[Any]) -> dict[Wanted, Facts]:
     with connection.cursor() as cursor:
-        for one in wanted:
-            cursor.execute(_FACTS_OF_ANY, [str(MODERATION), uuid_text(one.message_id)])
-            if (row := cursor.fetchone()) is not None:
-                found[one] = Facts(*row)
-    return found
+        cursor.execute(statement, arguments)
+        rows = [Facts(*row) for row in cursor.fetchall()]
+    return {Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id)): facts for facts in rows}
 
 
 class Own(NamedTuple):
@@ -131,30 +128,3 @@ def find_own(own_id: bytes) -> Own | None:
         cursor.execute(_OWN, {"id": uuid_text(own_id)})
         row = cursor.fetchone()
     return None if row is None else Own(row[0], bytes(row[1]))
-
-
-class Fate(NamedTuple):
-    """The archive's progress in a partition, whether a record there was refused, and the digest under an own id."""
-
-    next_offset: int
-    is_dead_letter: bool
-    digest: bytes | None
-
-
-_FATE: Final = """
-    SELECT coalesce((SELECT next_offset FROM messaging_logoffset
-                     WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
-           EXISTS (SELECT FROM messaging_deadletter
-                   WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
-           coalesce((SELECT digest FROM messaging_change WHERE id = %(id)s),
-                    (SELECT digest FROM messaging_message WHERE id = %(id)s))"""
-
-
-def find_fate(*, own_id: bytes, position: Position) -> Fate:
-    """Returns the fate of the change whose record stands at a position, in one statement and so at one moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FATE, position._asdict() | {"id": uuid_text(own_id)})
-        row = cursor.fetchone()
-    assert row is not None
-    next_offset, is_dead_letter, digest = row
-    return Fate(next_offset, is_dead_letter, None if digest is None else bytes(digest))

@@ -8,15 +8,14 @@ from typing import Final
 import msgspec
 
 from klatsch.archive.details import no_such_message
+from klatsch.archive.fates import Fate, find_fate
 from klatsch.archive.histories import find_message
 from klatsch.archive.message_view import MessageView
 from klatsch.archive.targets import (
     MODERATION,
     Facts,
-    Fate,
     Own,
     Wanted,
-    find_fate,
     find_own,
     read_facts,
     read_facts_of_any,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from klatsch.archive.at_least import parse_at_least
-from klatsch.archive.histories import find_verdict
+from klatsch.archive.fates import find_fate
 from klatsch.archive.message_view import MessageView
 from klatsch.archive.progress import Progress
 from klatsch.core.errors import BadRequest, FieldError, NotArchivedYet, Unavailable
@@ -66,12 +66,12 @@ def read_earlier(message_id: bytes, last: Position) -> Earlier | None:
 
     Raises NotArchivedYet, and Conflict if a change has that id: messages and changes share their names.
     """
-    verdict = find_verdict(message_id=message_id, position=last)
-    if verdict.message is not None:
-        return Earlier(verdict.message, verdict.digest)
-    if verdict.is_change:
+    fate = find_fate(own_id=message_id, position=last)
+    if fate.message is not None and fate.digest is not None:
+        return Earlier(fate.message, fate.digest)
+    if fate.is_change:
         raise name_in_use()
-    if verdict.next_offset <= last.offset:
+    if fate.next_offset <= last.offset:
         raise behind()
     return None
 

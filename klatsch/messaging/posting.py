@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from klatsch.archive.histories import Verdict, find_verdict
+from klatsch.archive.fates import Fate, find_fate
 from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.archive.originals import Original
 from klatsch.conversations.access import Access
@@ -18,7 +18,7 @@ from klatsch.messaging.replies import check_reply
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
-from klatsch.records.judge import Verdict as Void
+from klatsch.records.judge import Verdict
 from klatsch.records.messages import MessagePosted
 
 
@@ -95,16 +95,16 @@ def _read_archived(route: Route, access: Access, sent: SentMessage, position: Po
     if not route.progress.wait_for(position.partition, position.offset, route.archive_s):
         return None
     try:
-        verdict = find_verdict(message_id=sent.id, position=position)
+        fate = find_fate(own_id=sent.id, position=position)
     except DATABASE_ERRORS as error:
         if not is_outage(error):
             raise
         return None  # PostgreSQL is away now, but the message is safe in the log
-    if verdict.message is not None:
-        return _check_same(verdict.message, verdict.digest, sent)
-    if verdict.next_offset <= position.offset:
+    if fate.message is not None and fate.digest is not None:
+        return _check_same(fate.message, fate.digest, sent)
+    if fate.next_offset <= position.offset:
         return None  # a hint of another epoch's persister ended the wait
-    raise _refusal(verdict, access)
+    raise _refusal(fate, access)
 
 
 def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> MessageView:
@@ -113,11 +113,11 @@ def _check_same(message: MessageView, digest: bytes, sent: SentMessage) -> Messa
     return message
 
 
-def _refusal(verdict: Verdict, access: Access) -> KlatschError:
+def _refusal(fate: Fate, access: Access) -> KlatschError:
     """Returns the reason why a record that the archive has passed is not in it."""
-    if verdict.is_change:
+    if fate.is_change:
         return name_in_use()
-    if verdict.is_dead_letter:
+    if fate.is_dead_letter:
         return InvalidContent("The archive could not store this message; it is kept for an administrator.")
     # Nobody is ever removed from a direct conversation, nor blocked in a group.
-    return refusal_of(Void.BLOCKED if access.kind == "direct" else Void.REMOVED)
+    return refusal_of(Verdict.BLOCKED if access.kind == "direct" else Verdict.REMOVED)
