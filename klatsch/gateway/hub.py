@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from klatsch.conversations.access import Access
 from klatsch.gateway import audiences
@@ -32,15 +32,6 @@ class ConnectedPerson:
     outboxes: set[Outbox] = field(default_factory=set)
     departed: set[str] = field(default_factory=set)
     loaded: bool = False
-
-
-class VersionedStanding(Protocol):
-    """A person's membership in one conversation, from PostgreSQL or from a record."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def active(self) -> bool: ...
 
 
 class Endings:

@@ -5,7 +5,6 @@ holds about 128 KiB, however long it is and however slow its reader, and may end
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +25,7 @@ from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, invitation_states, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
+from klatsch.gateway.replay_limits import ReplayLimits, ToldChanges
 from klatsch.gateway.turns import slices
 from klatsch.records.invitations import Invitation
 from klatsch.records.keys import PERSON
@@ -35,14 +35,6 @@ _LOOKS: Final = 3
 """The most times that one replay asks the archive."""
 _WINDOW_BYTES: Final = 131_072
 """The size of the records that a replay takes from memory at once: they stay if memory drops them meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayLimits:
-    """The most changes that are replayed, of one conversation and of all. Beyond, the client reloads."""
-
-    each_most: int
-    most: int
 
 
 def never() -> bool:
@@ -69,7 +61,8 @@ class Replays:
         no more. The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's
         memory.
         """
-        await _Replay(self, person, outbox, list(offsets), enough).run()
+        told = ToldChanges(self.limits, person)
+        await _Replay(self, person, outbox, list(offsets), enough, told).run()
 
     async def begin(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
         """Makes the connection hear pushes live, and tells it which conversations to reload; then its mark.
@@ -114,16 +107,14 @@ class _Window:
 
 @dataclass(slots=True)
 class _Replay:
-    """The replay of one connection. It has everything before `offsets`, except of the conversations in `lost`."""
+    """The replay of one connection, which has everything before `offsets` but the conversations that `told` lost."""
 
     parts: Replays
     person: ConnectedPerson
     outbox: Outbox
     offsets: list[int]
     enough: Callable[[], bool]
-    lost: dict[bytes, str] = field(default_factory=dict)
-    told: Counter[bytes] = field(default_factory=Counter)
-    told_all: int = 0
+    told: ToldChanges
 
     async def run(self) -> None:
         if await self._tell_archived():
@@ -131,7 +122,7 @@ class _Replay:
             if await self._tell_recent():
                 return
         if not self.outbox.closed:
-            await self.parts.end(self.person, self.outbox, self.lost, self.offsets)
+            await self.parts.end(self.person, self.outbox, self.told.lost, self.offsets)
 
     # Telling from the archive, for partitions that memory does not reach back in. Each function returns whether the
     # replay continues.
@@ -149,11 +140,11 @@ class _Replay:
         found = await self._find(await self._asked(missing, begins), begins, own=self._is_own(missing))
         await self._tell_invitations(found.invitations)
         async for some in slices(found.too_many):
-            self._lose((name.encode("ascii") for name in some), "too_far_behind")
+            self.told.lose((name.encode("ascii") for name in some), "too_far_behind")
         for name, messages in found.counts.items():
-            self._count(name.encode("ascii"), messages)
+            self.told.count(name.encode("ascii"), messages)
         ends = {p: max(self.offsets[p], min(found.offsets.get(p, 0), begins[p])) for p in missing}
-        asked = [one for one in found.asked if one.conversation.encode("ascii") not in self.lost]
+        asked = [one for one in found.asked if one.conversation.encode("ascii") not in self.told.lost]
         place: Place | None = Place(-1, -1) if asked else None
         while place is not None:
             place = await self._tell_page(asked, place)
@@ -185,7 +176,7 @@ class _Replay:
         self.offsets[place.partition] = min(place.offset + 1, end)
         if place.offset + 1 >= end:
             rest = (one.conversation.encode("ascii") for one in asked if one.partition == place.partition)
-            self._lose(rest, "too_far_behind")
+            self.told.lose(rest, "too_far_behind")
 
     async def _asked(self, missing: set[int], begins: Sequence[int]) -> list[Asked]:
         person, partitions = self.person, len(begins)
@@ -242,7 +233,7 @@ class _Replay:
             if window.whole and self.outbox.takes(window.size):
                 # No await lies between reading the feed's memory and this, so that no record falls in between.
                 self.outbox.tell(self._frame(window.records))
-                await self.parts.begin(self.person, self.outbox, self.lost)
+                await self.parts.begin(self.person, self.outbox, self.told.lost)
                 return True
             if not await self._tell_window(window):
                 return False
@@ -254,7 +245,7 @@ class _Replay:
             await self._drain()
             await self.outbox.stream(self._frame(chunk))
             for key, record in chunk:
-                self._count(key, 1)
+                self.told.count(key, 1)
                 self._pass(window.ends, record)
             if self.outbox.closed or self.enough():
                 return False
@@ -279,9 +270,9 @@ class _Replay:
         for key, records in chain(
             feed.recent.since(self.person.access.keys(), self.offsets), feed.recent.since(own, self.offsets)
         ):
-            if self._is_beyond(key, len(records), len(found)):
-                self._lose([key], "too_far_behind")
-            if key not in self.lost:
+            if self.told.is_beyond(key, len(records), len(found)):
+                self.told.lose([key], "too_far_behind")
+            if key not in self.told.lost:
                 found |= {(record.partition, record.offset): (key, record) for record in records}
         chosen: list[tuple[bytes, Record]] = []
         size = 0
@@ -297,19 +288,6 @@ class _Replay:
         access, own = self.person.access, PERSON.of(self.person.user_id)
         return self.parts.feed.frames(record for key, record in records if key in access or key == own)
 
-    # Beyond the limits.
-
-    def _count(self, key: bytes, changes: int) -> None:
-        self.told[key] += changes
-        self.told_all += changes
-        if self._is_beyond(key, 0, 0):
-            self._lose([key], "too_far_behind")
-
-    def _is_beyond(self, key: bytes, changes: int, others: int) -> bool:
-        """Returns whether this many more changes of a conversation, beside `others`, exceed the limits."""
-        limits = self.parts.limits
-        return self.told[key] + changes > limits.each_most or self.told_all + others + changes > limits.most
-
     async def _give_up(self, why: str) -> None:
         """Marks as lost what neither memory nor archive holds; on return, memory has all the rest."""
         recent, partitions = self.parts.feed.recent, len(self.offsets)
@@ -317,11 +295,6 @@ class _Replay:
             for partition in missing:
                 self.offsets[partition] = recent.begins[partition]
             async for some in slices(list(self.person.access)):
-                self._lose((key for key in some if partition_of(key, partitions) in missing), why)
+                self.told.lose((key for key in some if partition_of(key, partitions) in missing), why)
             if self._is_own(missing):  # no reset names them, so that they are read once more
                 await self._tell_invitations(await self._ask(partial(list_states, UUID(self.person.user_id))))
-
-    def _lose(self, keys: Iterable[bytes], why: str) -> None:
-        for key in keys:
-            if key in self.person.access:
-                self.lost.setdefault(key, why)

@@ -27,7 +27,8 @@ from klatsch.gateway.marking import MarkOp
 from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.recheck import Recheck
-from klatsch.gateway.replay import ReplayLimits, Replays
+from klatsch.gateway.replay import Replays
+from klatsch.gateway.replay_limits import ReplayLimits
 from klatsch.gateway.replies import Replies
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
