@@ -103,7 +103,17 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
     )
     rates = wiring.rates()
-    parts = build_gateway(epoch, start, writer, tail, lookups, database, progress, rates, loop)
+    parts = build_gateway(
+        epoch=epoch,
+        start=start,
+        writer=writer,
+        tail=tail,
+        lookups=lookups,
+        database=database,
+        progress=progress,
+        rates=rates,
+        loop=loop,
+    )
     signals = build_signals(parts.hub, parts.feed, lookups, times)
     feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(

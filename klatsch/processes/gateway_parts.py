@@ -56,6 +56,7 @@ class GatewayParts:
 
 
 def build_gateway(
+    *,
     epoch: Epoch,
     start: Start,
     writer: KafkaWriter,
