@@ -141,6 +141,20 @@ async def test_requests_beyond_a_persons_rate_are_answered_rate_limited_and_the_
         await until(lambda: len(parts.log.records[0]) == 1)
 
 
+@pytest.mark.parametrize("op", ["edit", "delete", "react", "pin"])
+async def test_changes_count_as_messages_and_not_as_requests(op: str) -> None:
+    parts = Parts()
+    parts.requests = Buckets(1)
+    fields = {"message": "x", "position": "x", "client_id": "c", "content": "hi", "emoji": "👍", "on": True}
+    async with connected(parts) as peer:
+        await hello(parts, peer)
+        for number in (2, 3):
+            peer.say({"id": number, "op": "hello", "d": {"resume": None}})
+        peer.say({"id": 4, "op": op, "d": fields})
+        answers = await peer.reads(3)
+        assert [answer["err"]["code"] for answer in answers] == ["bad_request"] * 3
+
+
 class Costs:
     """Counts the tasks and the hops into threads that happen on the running loop."""
 

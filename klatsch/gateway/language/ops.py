@@ -82,6 +82,7 @@ OPS: Final[tuple[Op, ...]] = (
     Op(
         EditFrame,
         handler="on_change",
+        has_own_rate=True,
         title="Edit a message",
         answer="change_ok",
         example=_CHANGED | {"content": "Hi!", "base": _PLACE},
@@ -97,6 +98,7 @@ OPS: Final[tuple[Op, ...]] = (
     Op(
         ReactFrame,
         handler="on_change",
+        has_own_rate=True,
         title="React to a message",
         answer="change_ok",
         example=_CHANGED | {"emoji": "👍", "on": True},
