@@ -37,7 +37,7 @@ from klatsch.conversations.invitation_queries import list_invited
 from klatsch.conversations.queries import count_members
 from klatsch.conversations.rights import DESCRIPTION_MOST, TITLE_MOST
 from klatsch.core.text import LINE, TEXT_OR_NOTHING
-from klatsch.messaging.acquaintances import find_acquaintances
+from klatsch.messaging.acquaintances import find_addable
 
 
 @extend_schema_field({"oneOf": [{"type": "integer", "minimum": 0}, {"type": "string", "const": MORE_UNREAD}]})
@@ -155,7 +155,7 @@ class Conversations(APIView):
                 description=body["description"],
                 usernames=body["members"],
                 log=ports_of(request).log,
-                acquaintances=find_acquaintances,
+                acquaintances=find_addable,
             )
         view = get_conversation(user_id=person.id, conversation_id=group_id)
         made = msgspec.structs.asdict(view) | {"invited": list_invited(group_id)}

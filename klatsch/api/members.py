@@ -21,15 +21,15 @@ from klatsch.api.ports import ports_of
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.conversations import groups
 from klatsch.conversations.caps import check_changes
-from klatsch.conversations.queries import ROLES, MemberView, check_member, count_members, list_members
-from klatsch.messaging.acquaintances import find_acquaintances
+from klatsch.conversations.queries import ROLE_CHOICES, MemberView, check_member, count_members, list_members
+from klatsch.messaging.acquaintances import find_addable
 from klatsch.records.invitations import InvitationState
 
 
 class MemberSerializer(serializers.Serializer[Any]):
     user = serializers.CharField(help_text="The member's username.")
     user_id = serializers.UUIDField()
-    role = serializers.ChoiceField(ROLES)
+    role = serializers.ChoiceField(ROLE_CHOICES)
 
 
 class FullMemberSerializer(MemberSerializer):
@@ -58,7 +58,7 @@ class MemberBody(serializers.Serializer[Any]):
 
 
 class RoleBody(serializers.Serializer[Any]):
-    role = serializers.ChoiceField(ROLES)
+    role = serializers.ChoiceField(ROLE_CHOICES)
 
 
 class MemberKey(NamedTuple):
@@ -115,7 +115,7 @@ class Members(APIView):
                 conversation_id=conversation_id,
                 username=read_body(request, MemberBody)["username"],
                 log=ports_of(request).log,
-                acquaintances=find_acquaintances,
+                acquaintances=find_addable,
             )
         return bytes_response(added, 201 if isinstance(added, MemberView) else 202)
 

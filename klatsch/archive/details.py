@@ -73,9 +73,6 @@ _REACTIONS: Final = Keyset(
     ),
 )
 
-Place = tuple[int, int]
-"""A cursor: epoch and offset."""
-
 
 def get_message(*, user_id: UUID, message_id: UUID) -> MessageView:
     """Returns a message, also a deleted one; raises one NotFound for unknown messages and other people's."""
@@ -95,18 +92,21 @@ def check_readable(*, user_id: UUID, message_id: UUID) -> None:
 
 
 def list_versions(
-    *, message_id: UUID, limit: int, after: Place | None = None, before: Place | None = None
+    *, message_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
 ) -> list[VersionView]:
-    """Returns the texts that a message had and has, the oldest first. The caller calls `check_readable` before."""
+    """Returns the texts that a message had and has, the oldest first by (epoch, offset).
+
+    At most `limit` of them, after or before a place. The caller calls `check_readable` before.
+    """
     with connection.cursor() as cursor:
         rows = _VERSIONS.read(cursor, {"message": message_id}, limit=limit, after=after, before=before)
     return [VersionView(*row) for row in rows]
 
 
 def list_reactions(
-    *, message_id: UUID, limit: int, after: Place | None = None, before: Place | None = None
+    *, message_id: UUID, limit: int, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
 ) -> list[ReactionView]:
-    """Returns the reactions to a message in the order of time. The caller calls `check_readable` before."""
+    """Returns the reactions to a message in the order of time, paged like `list_versions`."""
     with connection.cursor() as cursor:
         rows = _REACTIONS.read(cursor, {"message": message_id}, limit=limit, after=after, before=before)
     return [ReactionView(*row) for row in rows]

@@ -27,7 +27,7 @@ _PAIRS_AT_ONCE = 500
 """The people and names of one statement. While its rows become Python objects, a gateway's event loop waits."""
 
 
-class Asked(NamedTuple):
+class NamesAsked(NamedTuple):
     """A person, and the lower-cased names that they ask about."""
 
     viewer: UUID
@@ -43,9 +43,9 @@ class Acquaintance(NamedTuple):
     conversation: str
 
 
-def find_acquaintances(asked: Collection[Asked]) -> Mapping[Asked, list[Acquaintance]]:
+def find_acquaintances(asked: Collection[NamesAsked]) -> Mapping[NamesAsked, list[Acquaintance]]:
     """Returns, for many people together, those of the names whose bearers share a conversation with them."""
-    found: dict[Asked, list[Acquaintance]] = {one: [] for one in asked}
+    found: dict[NamesAsked, list[Acquaintance]] = {one: [] for one in asked}
     ordered = list(found)
     pairs = ((number, name) for number, one in enumerate(ordered) for name in one.names if is_username(name))
     while some := list(islice(pairs, _PAIRS_AT_ONCE)):

@@ -67,7 +67,7 @@ _MEMBERS = Keyset(
 )
 
 
-ROLES: Final = Member.Role.choices
+ROLE_CHOICES: Final = Member.Role.choices
 """The roles that a member may have, with their labels."""
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from klatsch.archive.markers import StoredMarker, find_markers
 from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
-from klatsch.conversations.acquaintances import Acquaintance, Asked, find_acquaintances
+from klatsch.conversations.acquaintances import Acquaintance, NamesAsked, find_acquaintances
 from klatsch.conversations.queries import Standing, get_standing, no_such_conversation
 from klatsch.conversations.services import open_direct
 from klatsch.core.caps import AtOnce
@@ -117,7 +117,7 @@ class Lookups:
 
     async def find_acquaintances(self, person: ConnectedPerson, names: Sequence[str]) -> list[Acquaintance]:
         """Returns who of these lower-cased names shares a conversation with the person; raises Unavailable."""
-        asked = Asked(UUID(person.user_id), tuple(names))
+        asked = NamesAsked(UUID(person.user_id), tuple(names))
         with self._at_once.enter(person.user_id):
             return await self._threads.run_together(find_acquaintances, asked) or []
 

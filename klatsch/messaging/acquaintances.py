@@ -8,7 +8,7 @@ from django.conf import settings
 from klatsch.archive.writers import find_writers
 
 
-def find_acquaintances(person_id: UUID, people: Collection[UUID]) -> set[UUID]:
+def find_addable(person_id: UUID, people: Collection[UUID]) -> set[UUID]:
     """Returns those of some people whom a person may add to groups: they have sent the person a direct message.
 
     With `KLATSCH_INVITE_STRANGERS` off, everybody may add everybody.

@@ -149,8 +149,8 @@ class _Sorting:
             self.past.add(record)
 
     def _add_change(self, record: Record, event: Change) -> None:
-        batch = self.batch
-        if judged_id(record.judge) in self.ids or judged_id(record.judge) in self.past.ids:
+        batch, own_id = self.batch, judged_id(record.judge)
+        if own_id in self.ids or own_id in self.past.ids:
             batch.copies += 1
             return
         target = self.past.find(record)
@@ -159,7 +159,7 @@ class _Sorting:
             return
         verdict = judge_change(record, target, self.memberships)
         if verdict in STANDS:
-            self._is_first(record)
+            self.ids.add(own_id)
             apply_change(record, target)
             batch.deltas.append(DeltaRow(record, event, verdict is Verdict.IN_FORCE))
         else:

@@ -7,7 +7,7 @@ import pytest
 
 from klatsch.accounts.models import User
 from klatsch.conversations import blocks, groups
-from klatsch.conversations.acquaintances import Asked, find_acquaintances
+from klatsch.conversations.acquaintances import NamesAsked, find_acquaintances
 from klatsch.conversations.models import Member
 from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
@@ -36,7 +36,7 @@ def others() -> list[User]:
 
 def names(viewer: User, *asked: str) -> list[str]:
     """Whom of these the viewer is acquainted with."""
-    one = Asked(viewer.pk, asked)
+    one = NamesAsked(viewer.pk, asked)
     return sorted(found.username for found in find_acquaintances([one])[one])
 
 
@@ -73,7 +73,11 @@ def test_many_viewers_are_answered_by_one_statement(
     ana: User, others: list[User], log: MemoryWriter, django_assert_num_queries: CountsQueries
 ) -> None:
     ensure_direct_conversation(sender=as_sender(ana), receiver_username="bob", log=log)
-    asked = [Asked(ana.pk, ("bob", "dora")), Asked(others[0].pk, ("ana",)), Asked(others[2].pk, ("ana",))]
+    asked = [
+        NamesAsked(ana.pk, ("bob", "dora")),
+        NamesAsked(others[0].pk, ("ana",)),
+        NamesAsked(others[2].pk, ("ana",)),
+    ]
     with django_assert_num_queries(1):
         found = find_acquaintances(asked)
 

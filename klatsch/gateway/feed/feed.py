@@ -98,6 +98,7 @@ class Feed:
         self.tally.fold()
 
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
+        """Returns whether the feed has read everything before these offsets."""
         return all(self.offsets[partition] >= offset for partition, offset in offsets.items())
 
     def has_message(self, key: bytes, partition: int, message_id: bytes) -> bool:

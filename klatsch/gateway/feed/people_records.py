@@ -33,6 +33,7 @@ class PeopleRecords:
         self._markers = markers
 
     def apply_standings(self, record: Record, kind: RecordKind) -> None:
+        """Changes who gets the conversation, and pushes the record to its members, also to those who are removed."""
         event = self._telling.decode(record, kind)
         if event is None:
             return
@@ -52,6 +53,7 @@ class PeopleRecords:
                 self._expel(record, key, change)
 
     def apply_credentials(self, record: Record, kind: RecordKind) -> None:
+        """Closes the connections of ended credentials. Nobody is pushed the record."""
         event = self._telling.decode(record, kind)
         if event is None:
             return
@@ -62,6 +64,7 @@ class PeopleRecords:
         self._hub.end(event.user_id, event.credentials, "this credential has ended")
 
     def apply_personal(self, record: Record, kind: RecordKind) -> None:
+        """Pushes the record to the connections of its person alone."""
         event = self._telling.decode(record, kind)
         if event is None:
             return
