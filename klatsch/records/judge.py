@@ -21,8 +21,6 @@ class Verdict(Enum):
     IN_FORCE = auto()
     NO_EFFECT = auto()
     """A reaction or a pin that changes nothing: it is answered and remembered, but not pushed."""
-    COPY = auto()
-    """An earlier record has the same id."""
     LATE = auto()
     """Its check was too long ago."""
     REMOVED = auto()
