@@ -1,6 +1,6 @@
 """Checks I1 and I3 of answers: an acknowledged message is there, at one position and with one text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from faults.contradiction import Contradiction
 from faults.evidence import Evidence
@@ -20,8 +20,10 @@ def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
                     yield Contradiction("I1", "lost", f"{client}: acknowledged, and not archived: {event}")
 
 
-def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
-    """Checks I3: an answer is about the sent message, and a refused message is not in force."""
+def in_answers(
+    client: str, events: Sequence[Event], truth: Truth, people: Mapping[str, str]
+) -> Iterator[Contradiction]:
+    """Checks I3: an answer is about the sent message and the people it names, and a refused one is not in force."""
     sent: dict[str, Invoked] = {}
     uncertain: set[str] = set()
     refused: dict[str, Refused] = {}
@@ -37,6 +39,8 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[C
             message, asked = truth.messages.get(event.id), sent.get(event.client_id)
             if message is not None and asked is not None and not _is_of(message, asked):
                 yield Contradiction("I3", "mixed up", f"{client}: acknowledged as something else: {asked}, {message}")
+            elif message is not None and asked is not None and _misses_a_name(asked, message, truth, people):
+                yield Contradiction("I3", "mixed up", f"{client}: mentions other people than {asked}: {message}")
     in_force = {message.client_id for message in truth.messages.values()} if refused else set()
     for client_id in refused.keys() & in_force - uncertain:
         yield Contradiction("I3", "mixed up", f"{client}: refused, and in force: {refused[client_id]}")
@@ -45,6 +49,12 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth) -> Iterator[C
 def _is_of(message: Message, asked: Invoked) -> bool:
     there = message.client_id, message.conversation, message.hash
     return there == (asked.client_id, asked.conversation, asked.hash)
+
+
+def _misses_a_name(asked: Invoked, message: Message, truth: Truth, people: Mapping[str, str]) -> bool:
+    """Returns whether somebody is not mentioned who was named, and was always a member."""
+    named = {people[name] for name in asked.named}
+    return any(truth.is_always_in(asked.conversation, one) for one in named - message.mention_ids)
 
 
 def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:

@@ -1,9 +1,9 @@
 """The invariants I1 to I6 of a run, as functions that yield each contradiction as a sentence. No I/O.
 
-I1 nothing acknowledged is lost · I2 exactly once in the archive · I3 one position for an id · I4 one order, consistent
-with real time · I5 nothing shown twice, nothing skipped without a reset (`faults.streams`,
-`faults.gaps`) · I6 nothing to a non-member
-(`faults.strangers`). I7, recovery in time, is the ledger's.
+I1 nothing acknowledged is lost · I2 exactly once in the archive, and what people read of it (`faults.reading`) · I3 one
+position for an id · I4 one order, consistent with real time · I5 nothing shown twice, nothing skipped without a reset
+(`faults.streams`, `faults.gaps`) · I6 nothing to a non-member, nothing from a blocked person (`faults.strangers`,
+`faults.blocked`). I7, recovery in time, is the ledger's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from faults.answers import in_answers, lost, misplaced
 from faults.archived import changes_in_archive, in_archive
+from faults.blocked import while_blocked
 from faults.changed import in_changes
 from faults.changes import Changes
 from faults.contradiction import Contradiction
 from faults.evidence import Evidence
 from faults.gaps import Audience, left_out
 from faults.history import Answered, Event, Invoked, Loaded, Wanted, place
+from faults.reading import in_reading
 from faults.strangers import to_strangers
 from faults.streams import follow
 from faults.truth import Truth, judge_log
@@ -52,9 +54,11 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
         yield Contradiction("I3", "doubled", f"one client_id, two messages: {one}, {other}")
     yield from in_archive(evidence.archive, truth)
     yield from changes_in_archive(evidence.changes, truth)
+    yield from in_reading(evidence, truth)
+    yield from while_blocked(evidence.histories, evidence.about.people)
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():
-        yield from in_answers(client, events, truth)
+        yield from in_answers(client, events, truth, evidence.about.people)
         yield from misplaced(client, events, truth)
         yield from _in_histories(client, events)
         yield from in_changes(client, evidence.about.people[client.partition("#")[0]], events, truth)

@@ -63,7 +63,7 @@ class Client:
         self.closes: list[tuple[float, int, int | None]] = []
         self.stopping = False
         self._proxies = proxies
-        self._rest = rest
+        self.rest = rest
         self._heard_at = 0.0
 
     async def run(self) -> None:
@@ -160,7 +160,10 @@ class Client:
             self._answer(frame)
 
     def _answer(self, frame: dict[str, Any]) -> None:
-        now, send = _now(), self.sends.pending.pop(frame["re"])
+        now, send = _now(), self.sends.pending.pop(frame["re"], None)
+        if send is None:
+            self.counts["marks" if "ok" in frame else "marks refused"] += 1
+            return
         if (ok := frame.get("ok")) is not None:
             self.history.write(
                 history.Answered(now, self.connection, send.client_id, ok["id"], ok["position"], ok["duplicate"])
@@ -261,18 +264,26 @@ class Client:
             )
             op, body = send.op, {"message": send.target, "client_id": send.client_id, **send.fields}
         else:
-            self.history.write(history.Invoked(now, self.connection, send.client_id, send.conversation, send.hash))
+            asked = (send.client_id, send.conversation, send.hash, send.named)
+            self.history.write(history.Invoked(now, self.connection, *asked))
             op, body = "send", {
                 "conversation": send.conversation, "client_id": send.client_id, "content": send.content
             }  # fmt: skip
         with contextlib.suppress(ConnectionClosed):
             await socket.send(_encode({"id": frame, "op": op, "d": body}).decode())
 
+    async def mark(self, conversation: str, position: str) -> None:
+        """Marks a conversation as read up to a message. Nothing is repeated: a later mark covers a lost one."""
+        if self.socket is not None:
+            body = {"id": self.sends.next_frame(), "op": "mark", "d": {"conversation": conversation, "read": position}}
+            with contextlib.suppress(ConnectionClosed):
+                await self.socket.send(_encode(body).decode())
+
     async def _sign_in(self) -> None:
         """Signs in again with the password, for people who have one."""
         if self.person.password:
             body = {"username": self.person.username, "password": self.person.password}
-            self.person.token = (await self._rest.ask("POST", "auth/tokens", body=body))["token"]
+            self.person.token = (await self.rest.ask("POST", "auth/tokens", body=body))["token"]
             self.counts["signed in again"] += 1
 
 

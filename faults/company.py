@@ -6,7 +6,7 @@ from pathlib import Path
 from faults.client import Client
 from faults.evidence import history_file
 from faults.history import History
-from faults.person import Group, Person
+from faults.person import Group, Person, Talk
 from faults.proxy import Proxy
 from faults.rest import Rest
 
@@ -19,6 +19,7 @@ class Company:
     def __init__(self, proxies: Sequence[Proxy], rest: Rest, evidence: Path) -> None:
         self.clients: list[Client] = []
         self.groups: list[Group] = []
+        self.talks: list[Talk] = []
         self._proxies = proxies
         self._rest = rest
         self._evidence = evidence
@@ -33,6 +34,7 @@ class Company:
         """Gives two people a conversation."""
         said = await self._rest.ask("POST", f"users/{other.username}/messages", token=one.token, body=_FIRST)
         self._join(said, [one, other])
+        self.talks.append(Talk(said["conversation"], one, other))
 
     async def found_group(self, people: Sequence[Person]) -> None:
         """Creates a group: the first person owns it, the second is an admin, and the last may be removed."""
@@ -60,3 +62,4 @@ class Company:
         self._partitions[said["conversation"]] = int(said["position"].split(":")[1])
         for person in people:
             person.conversations.append(said["conversation"])
+            person.peers[said["conversation"]] = [other.username for other in people if other is not person]

@@ -1,15 +1,18 @@
 """Ends a run: nothing new is sent, and everything sent is answered, shown, archived and reloaded."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from faults.client import Client
-from faults.history import Token
+from faults.history import Listed, ListShown, Token
 from faults.injection import until, until_in_thread
 
 _DRAINED_S = 90.0
 _AT_ONCE = 4
+_STILL_S = 2.5
+"""The time without a new record after which no mark is on its way: a gateway appends one within a second."""
 
 
 class NotDrained(Exception):
@@ -32,7 +35,7 @@ async def drain(place: Drained) -> None:
     clients = place.clients
     if not await until(lambda: all(c.is_ready and c.sends.is_empty for c in clients), _DRAINED_S):
         raise NotDrained("not everybody had all answers")
-    ends = await asyncio.to_thread(place.ends)
+    ends = await _last_ends(place)
     if not await until(lambda: all(_has_come_to(client, ends) for client in clients), _DRAINED_S):
         raise NotDrained("not everybody was told all")
     if not await until_in_thread(lambda: place.has_archived(ends), _DRAINED_S):
@@ -40,6 +43,31 @@ async def drain(place: Drained) -> None:
     if not await until(lambda: all(client.reloading.is_done for client in clients), _DRAINED_S):
         raise NotDrained("not everybody could load what was reset")
     await _load_histories(place.speakers)
+    for begin in range(0, len(place.speakers), _AT_ONCE):
+        await asyncio.gather(*(_list_conversations(one) for one in place.speakers[begin : begin + _AT_ONCE]))
+
+
+async def _last_ends(place: Drained) -> dict[int, int]:
+    """Returns the log's ends once nothing is appended any more."""
+    ends, until_s = await asyncio.to_thread(place.ends), time.monotonic() + _DRAINED_S
+    while time.monotonic() < until_s:
+        await asyncio.sleep(_STILL_S)
+        before, ends = ends, await asyncio.to_thread(place.ends)
+        if before == ends:
+            return ends
+    raise NotDrained("the log did not come to rest")
+
+
+async def _list_conversations(client: Client) -> None:
+    """Notes the person's list of conversations."""
+    page = await client.rest.ask("GET", "conversations?limit=100", token=client.person.token)
+    shown = [
+        Listed(
+            one["id"], one["unread"], one["mentions"], one["markers"]["delivered"] or "", one["markers"]["read"] or ""
+        )
+        for one in page["results"]
+    ]
+    client.history.write(ListShown(time.monotonic(), shown))
 
 
 async def _load_histories(speakers: Sequence[Client]) -> None:

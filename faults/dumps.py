@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from faults.evidence import About, ChangeRow, LogRecord, Row
+from faults.evidence import About, ChangeRow, Evidence, LogRecord, MarkerRow, MentionRow, Row
 from faults.folding import state_of
 from faults.history import hash_of
 
@@ -18,6 +18,20 @@ _ARCHIVE = """
            concat_ws(':', epoch, partition, "offset"), seq, content,
            concat_ws(':', changed_epoch, partition, changed_offset), deleted, pinned_at, reactions
     FROM messaging_message ORDER BY conversation_id, epoch, "offset" """
+_CHANGES = "SELECT id::text, concat_ws(':', epoch, partition, \"offset\"), effective FROM messaging_change"
+_MENTIONS = "SELECT message_id::text, user_id::text, seq FROM messaging_mention"
+_MARKERS = "SELECT conversation_id::text, user_id::text, delivered_offset, read_offset, read_seq FROM messaging_marker"
+
+
+def dump(brokers: Mapping[str, Any], topic: str, database_url: str) -> Evidence:
+    """Returns the log and the archive, without histories. `brokers` is a consumer's configuration."""
+    log = dump_log(brokers, topic)
+    with psycopg.connect(database_url) as connection:
+        changes, mentions, markers = (connection.execute(one).fetchall() for one in (_CHANGES, _MENTIONS, _MARKERS))
+    return Evidence(
+        dump_about(database_url), log, dump_archive(database_url), {}, [ChangeRow(*row) for row in changes],
+        [MentionRow(*row) for row in mentions], [MarkerRow(*row) for row in markers],
+    )  # fmt: skip
 
 
 def dump_log(brokers: Mapping[str, Any], topic: str) -> list[LogRecord]:
@@ -54,7 +68,8 @@ def _record(message: Message) -> LogRecord:
         return LogRecord(partition, offset, key, value=value.decode(errors="replace"))
     body = json.loads(value)
     if judge.startswith(_MESSAGE):
-        return LogRecord(partition, offset, key, judge, body["client_id"], hash_of(body["content"]))
+        named = body.get("mention_ids", [])
+        return LogRecord(partition, offset, key, judge, body["client_id"], hash_of(body["content"]), mention_ids=named)
     if "content" in body:
         body["hash"] = hash_of(body.pop("content"))
     return LogRecord(partition, offset, key, judge, value=json.dumps(body), time_ms=message.timestamp()[1])
@@ -81,14 +96,6 @@ def _row(*told: Any) -> Row:
     )
     state = state_of({"content": content, "deleted": deleted, "pinned_at": pinned_at, "reactions": reactions})
     return Row(message_id, client_id, conversation, sender_id, position, seq, hash_of(content), changed, state.text())
-
-
-def dump_changes(database_url: str) -> list[ChangeRow]:
-    with psycopg.connect(database_url) as connection:
-        rows = connection.execute(
-            "SELECT id::text, concat_ws(':', epoch, partition, \"offset\"), effective FROM messaging_change"
-        )
-        return [ChangeRow(*row) for row in rows]
 
 
 def dump_about(database_url: str) -> About:

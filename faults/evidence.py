@@ -2,10 +2,10 @@
 own it can be checked again by anybody.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     hash: str = ""
     value: str = ""
     time_ms: int = 0
+    mention_ids: list[str] = []
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -49,6 +50,24 @@ class ChangeRow(msgspec.Struct, frozen=True, gc=False):
     effective: bool
 
 
+class MentionRow(msgspec.Struct, frozen=True, gc=False):
+    """An archived mention of a person."""
+
+    message_id: str
+    user_id: str
+    seq: int
+
+
+class MarkerRow(msgspec.Struct, frozen=True, gc=False):
+    """An archived marker. The offsets are -1 where nothing was received or read; `read_seq` is the last read number."""
+
+    conversation: str
+    user_id: str
+    delivered: int
+    read: int
+    read_seq: int
+
+
 class About(msgspec.Struct, frozen=True):
     """The log's epoch, and everybody's id by name."""
 
@@ -65,38 +84,43 @@ class Evidence:
     archive: Sequence[Row]
     histories: Mapping[str, Sequence[Event]] = field(default_factory=dict)
     changes: Sequence[ChangeRow] = field(default_factory=list)
+    mentions: Sequence[MentionRow] = field(default_factory=list)
+    markers: Sequence[MarkerRow] = field(default_factory=list)
 
 
-T = TypeVar("T", LogRecord, Row, ChangeRow)
+_DUMPS: dict[str, type[msgspec.Struct]] = {
+    "log": LogRecord,
+    "archive": Row,
+    "changes": ChangeRow,
+    "mentions": MentionRow,
+    "markers": MarkerRow,
+}
 
 
 def history_file(folder: Path, client: str) -> Path:
     return folder / f"{client}{_HISTORY}"
 
 
-def save_dumps(
-    folder: Path, about: About, log: Iterable[LogRecord], archive: Iterable[Row], changes: Iterable[ChangeRow] = ()
-) -> None:
-    """Writes the dumps beside the histories, which the clients have written themselves."""
-    (folder / "about.json").write_bytes(msgspec.json.encode(about))
-    for name, rows in (("log", log), ("archive", archive), ("changes", changes)):
+def save_dumps(folder: Path, evidence: Evidence) -> None:
+    """Writes all but the histories, which the clients have written themselves."""
+    (folder / "about.json").write_bytes(msgspec.json.encode(evidence.about))
+    for name in _DUMPS:
         with (folder / f"{name}.jsonl").open("wb") as output:
-            output.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
+            output.writelines(msgspec.json.encode(row) + b"\n" for row in getattr(evidence, name))
 
 
 def load_evidence(folder: Path) -> Evidence:
     """Reads the evidence; raises FileNotFoundError where a dump is missing."""
+    dumps = {name: _read(folder / f"{name}.jsonl", kind) for name, kind in _DUMPS.items()}
     return Evidence(
         about=msgspec.json.decode((folder / "about.json").read_bytes(), type=About),
-        log=_read(folder / "log.jsonl", LogRecord),
-        archive=_read(folder / "archive.jsonl", Row),
         histories={
             file.name.removesuffix(_HISTORY): read_history(file) for file in sorted(folder.glob(f"*{_HISTORY}"))
         },
-        changes=_read(folder / "changes.jsonl", ChangeRow),
+        **dumps,
     )
 
 
-def _read(file: Path, kind: type[T]) -> list[T]:
+def _read(file: Path, kind: type[msgspec.Struct]) -> list[Any]:
     decoder = msgspec.json.Decoder(kind)
     return [decoder.decode(line) for line in file.read_bytes().splitlines()]

@@ -27,6 +27,8 @@ class Invoked(msgspec.Struct, frozen=True, tag_field="e", tag="invoked"):
     client_id: str
     conversation: str
     hash: str
+    named: list[str] = []
+    """The usernames that the text mentions."""
 
 
 class Answered(msgspec.Struct, frozen=True, tag_field="e", tag="ok"):
@@ -183,8 +185,44 @@ class Changed(msgspec.Struct, frozen=True, tag_field="e", tag="changed"):
     active: bool
 
 
+class Blocking(msgspec.Struct, frozen=True, tag_field="e", tag="blocking"):
+    """The person is about to block `user_id`, or to lift that block."""
+
+    at: float
+    conversation: str
+    user_id: str
+    on: bool
+
+
+class Blocked(msgspec.Struct, frozen=True, tag_field="e", tag="blocked"):
+    """The block, or its lifting, has succeeded, and holds everywhere."""
+
+    at: float
+    conversation: str
+    user_id: str
+    on: bool
+
+
+class Listed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A conversation in a person's list. The positions are empty where nothing was received or read."""
+
+    conversation: str
+    unread: int | str
+    mentions: int
+    delivered: str
+    read: str
+
+
+class ListShown(msgspec.Struct, frozen=True, tag_field="e", tag="list"):
+    """The person's list of conversations at the end of the run, when nothing was written any more."""
+
+    at: float
+    conversations: list[Listed]
+
+
 Sending = Invoked | Wanted | Answered | Refused | Unanswered
-Event = Sending | Connected | Pushed | Delta | Held | Stated | Marked | WasReset | Loaded | Closed | Changing | Changed
+Seen = Connected | Pushed | Delta | Held | Stated | Marked | WasReset | Loaded | Closed | ListShown
+Event = Sending | Seen | Changing | Changed | Blocking | Blocked
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode

@@ -15,11 +15,12 @@ _POLL_S = 0.05
 
 
 class Bite(NamedTuple):
-    """The hurt part, whether the fault was felt, and the sign of it."""
+    """The hurt part, whether the fault was felt, the sign of it, and how many brokers it killed."""
 
     target: str
     bit: bool
     evidence: str
+    kills: int = 0
 
 
 @dataclass(slots=True)

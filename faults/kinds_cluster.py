@@ -45,7 +45,7 @@ async def _leader_killed_again(injection: Injection) -> Bite:
     injection.felt()
     whole = await _back(injection, [leader])
     evidence = ", then ".join(killed) + ("" if whole else "; copies are missing")
-    return Bite(f"{len(killed)} leaders", whole and all(killed), evidence)
+    return Bite(f"{len(killed)} leaders", whole and all(killed), evidence, len(killed))
 
 
 async def _leader_killed_ahead(injection: Injection) -> Bite:

@@ -1,11 +1,13 @@
-"""Intended faults: a credential ends, or a member of a group is removed, while they write."""
+"""Intended faults: a credential ends, a member is removed, demoted or blocked, while they write."""
 
 import asyncio
+import time
 
 from faults.client import Client
 from faults.injection import Bite, FaultKind, Injection, closes_since, codes_text, until
-from faults.person import Group
+from faults.person import Group, Talk
 from faults.plan import Planned
+from faults.sends import Send
 from faults.wishes import pin_in
 from faults.world import World
 
@@ -74,8 +76,33 @@ def _led(world: World, planned: Planned) -> tuple[Group, Client]:
     return group, world.client_of(group.admin)
 
 
+async def _blocked(injection: Injection) -> Bite:
+    """Blocks a person who writes on in that conversation, and unblocks them some seconds later."""
+    world = injection.world
+    talk, blocked = _talk(world, injection.planned)
+    before = blocked.counts["blocked"]
+    injection.felt()
+    await world.change_block(talk, on=True)
+    end = time.monotonic() + injection.between(1, 4)
+    tries = 0
+    while time.monotonic() < end or (blocked.counts["blocked"] == before and tries < _TRIES):
+        if blocked.is_ready and not blocked.sends.is_full:
+            tries += 1
+            await blocked.say(Send(talk.conversation, f"blocked {tries}"))
+        await asyncio.sleep(_EACH_S)
+    refused = blocked.counts["blocked"] - before
+    await world.change_block(talk, on=False)
+    return Bite(blocked.name, refused > 0, f"{refused} sends were answered `blocked`")
+
+
+def _talk(world: World, planned: Planned) -> tuple[Talk, Client]:
+    talk = world.company.talks[planned.target % len(world.company.talks)]
+    return talk, world.client_of(talk.blocked)
+
+
 KINDS = (
     FaultKind("admin demoted", _demoted, lambda w, p: [_led(w, p)[1]], frozenset({"member"}), 5),
     FaultKind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
+    FaultKind("person blocked", _blocked, lambda w, p: [_talk(w, p)[1]], frozenset({"block"}), 5),
     FaultKind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
 )

@@ -94,7 +94,7 @@ async def _kafka_killed_again(injection: Injection) -> Bite:
         await asyncio.sleep(again_s)
         before = f"; killed {again_s:.1f} s before, too"
     there = await _down(injection, broker, broker.kill)
-    return Bite("kafka", bool(there), there + before)
+    return Bite("kafka", bool(there), there + before, 2 if before else 1)
 
 
 async def _partitions_added(injection: Injection) -> Bite:

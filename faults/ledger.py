@@ -12,6 +12,7 @@ class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
     """A fault. Seconds count from the run's beginning; `recovered_s` from the fault's, None if it never recovered.
 
     `after_heal_s` is from the moment when this fault and the other of its pair were over: 0 where it was sooner.
+    `kills` counts killed brokers, for the faults that may kill one twice.
     """
 
     run: str
@@ -28,6 +29,7 @@ class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag
     recovered_s: float | None
     after_heal_s: float | None
     limit_s: float
+    kills: int = 0
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="run"):
@@ -132,6 +134,8 @@ def recount(lines: list[Line]) -> Iterator[str]:
         took = [line.recovered_s for line in of_it if line.recovered_s is not None] or [float("nan")]
         healed = max((line.after_heal_s for line in of_it if line.after_heal_s is not None), default=float("nan"))
         yield f"| {kind} | {len(of_it)} | {statistics.median(took):.1f} s | {max(took):.1f} s | {healed:.1f} s |"
+    if kills := sum(line.kills for line in faults):
+        yield f"{kills} kills of a broker by faults that may kill it twice"
     overlapping = sum(line.overlaps is not None for line in faults)
     yield f"{len(faults)} faults of {len(by_kind)} kinds in {len(runs)} runs, {overlapping} of them overlapping another"
     total: Counter[str] = Counter()

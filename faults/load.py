@@ -5,6 +5,7 @@ import random
 import time
 
 from faults.client import Client
+from faults.person import Person
 from faults.sends import Send
 from faults.wishes import wish_for
 
@@ -12,6 +13,10 @@ _TICK_S = 0.04
 _BURST = 4
 _CHANGES = 0.5
 """The part of the bursts after which the client also changes a message."""
+_MARKS = 0.3
+"""The part of the bursts after which the client marks one of the newest messages as read, perhaps an older one."""
+_NAMES = 0.1
+"""The part of the messages that mention somebody."""
 
 
 class Load:
@@ -34,6 +39,7 @@ class Load:
                 next_burst = now + random.expovariate(1 / self._each_s)
                 await self.burst(client)
                 await self._change(client)
+                await self._mark(client)
 
     async def _change(self, client: Client) -> None:
         """Changes one of the newest messages, unless an earlier change is unanswered."""
@@ -44,11 +50,23 @@ class Load:
         if change is not None:
             await client.say(change)
 
+    async def _mark(self, client: Client) -> None:
+        if client.is_ready and client.view.recent and random.random() < _MARKS:
+            shown = client.view.messages.get(random.choice(client.view.recent))
+            if shown is not None:
+                await client.mark(shown.conversation, shown.position)
+
     async def burst(self, client: Client) -> None:
         """Sends some new messages at once, within the window."""
         for _ in range(random.randint(1, 2 * _BURST - 1)):
             if not client.is_ready or client.sends.is_full:
                 return
             self._said += 1
-            text = f"{self._said} {'x' * random.randint(0, 200)}"
-            await client.say(Send(random.choice(client.person.conversations), text))
+            await client.say(self._message(client.person))
+
+    def _message(self, person: Person) -> Send:
+        conversation = random.choice(person.conversations)
+        peers = person.peers[conversation]
+        named = [random.choice(peers)] if random.random() < _NAMES else []
+        text = " ".join([str(self._said), *(f"@{name}" for name in named), "x" * random.randint(0, 200)])
+        return Send(conversation, text, named)

@@ -14,6 +14,17 @@ class Person:
     conversations: list[str] = field(default_factory=list)
     leads: set[str] = field(default_factory=set)
     """The groups that the person owns or administers, or did: a demoted admin goes on to try."""
+    peers: dict[str, list[str]] = field(default_factory=dict)
+    """The usernames of the other people of each conversation."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """A direct conversation. `blocker` blocks `blocked` and lifts the block again."""
+
+    conversation: str
+    blocker: Person
+    blocked: Person
 
 
 @dataclass(slots=True)

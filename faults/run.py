@@ -12,7 +12,7 @@ from faults import kinds_cluster, kinds_network, kinds_people, kinds_processes, 
 from faults.checker import Verdict, check
 from faults.client import Client
 from faults.draining import NotDrained, drain
-from faults.dumps import dump_about, dump_archive, dump_changes, dump_log
+from faults.dumps import dump
 from faults.evidence import load_evidence, save_dumps
 from faults.history import Held
 from faults.injection import Bite, FaultKind, Injection, until, until_in_thread
@@ -67,16 +67,18 @@ class Run:
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self.lines: list[FaultLine | RunLine] = []
 
-    async def go(self, seconds: float, only: Sequence[str] | None = None) -> Verdict:
-        """Causes faults for a number of seconds, and returns the verdict."""
+    async def go(self, seconds: float, only: Sequence[str] | None = None, kills: int = 0) -> Verdict:
+        """Causes faults for a number of seconds, or until so many brokers were killed, and returns the verdict."""
         plan = make_plan(self._seed, uses_of(self.world.brokers, only))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task) for task in self._everybody()]
             await self._all_ready()
             self._began = time.monotonic()
             until_s = self._began + seconds
-            while time.monotonic() < until_s:
+            while (self._killed() < kills) if kills else (time.monotonic() < until_s):
                 await self._pair(next(plan))
+                if kills:
+                    print(f"    {self._killed()} of {kills} kills", flush=True)
                 await self._go_home()
             self._load.is_on = False
             try:
@@ -86,6 +88,9 @@ class Run:
             for task in tasks:
                 task.cancel()
         return await self._judge()
+
+    def _killed(self) -> int:
+        return sum(line.kills for line in self.lines if isinstance(line, FaultLine))
 
     def _everybody(self) -> Iterator[Coroutine[None, None, None]]:
         for client in self.world.clients:
@@ -197,10 +202,8 @@ class Run:
 
     def _dump(self) -> None:
         world = self.world
-        log = dump_log({"bootstrap.servers": world.kafka.bootstrap_servers}, world.system.log.topic)
-        archive = dump_archive(world.system.database_url)
-        changes = dump_changes(world.system.database_url)
-        save_dumps(world.evidence, dump_about(world.system.database_url), log, archive, changes)
+        brokers = {"bootstrap.servers": world.kafka.bootstrap_servers}
+        save_dumps(world.evidence, dump(brokers, world.system.log.topic, world.system.database_url))
 
 
 def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozenset[str]]:
@@ -247,4 +250,5 @@ def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: flo
         recovered_s=None if recovered is None else round(recovered - fault.began, 2),
         after_heal_s=None if recovered is None else round(max(0.0, recovered - over), 2),
         limit_s=fault.kind.limit_s,
+        kills=fault.bite.kills,
     )

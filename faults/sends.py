@@ -13,10 +13,11 @@ WINDOW = 24
 
 @dataclass(slots=True)
 class Send:
-    """A message to send. `not_before` is the earliest time to send it again, monotonic."""
+    """A message to send, which mentions the `named` people. It is not sent again before `not_before`, monotonic."""
 
     conversation: str
     content: str
+    named: list[str] = field(default_factory=list)
     client_id: str = field(default_factory=lambda: uuid7(time.time_ns() // 1_000_000))
     not_before: float = 0.0
     invoked: float = 0.0
@@ -60,9 +61,14 @@ class Sends:
 
     def begin(self, send: Send, now: float) -> int:
         """Returns the frame id under which the message is sent now."""
-        self._next_frame += 1
         send.invoked = now
-        self.pending[self._next_frame] = send
+        frame = self.next_frame()
+        self.pending[frame] = send
+        return frame
+
+    def next_frame(self) -> int:
+        """Returns a frame id that was not used yet."""
+        self._next_frame += 1
         return self._next_frame
 
     def again(self, send: Send, not_before: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from faults.evidence import LogRecord
-from faults.folding import CHANGES, EDITED, PINNED, REACTION, State, body_of
+from faults.folding import CHANGES, DELETED, EDITED, PINNED, REACTION, State, body_of
 
 _MEMBERS = "members:"
 _MESSAGE = "01"
@@ -33,6 +33,7 @@ class Message(NamedTuple):
     sender_id: str
     client_id: str
     hash: str
+    mention_ids: frozenset[str] = frozenset()
 
 
 class Change(NamedTuple):
@@ -74,6 +75,8 @@ class Truth:
     states: dict[str, dict[int, State]] = field(default_factory=dict)
     """The states of each message, by the offset from which it has it."""
     edits: dict[str, int] = field(default_factory=dict)
+    mentions: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The ids of the people whom each message mentions, as it is at the end."""
 
     def named_twice(self) -> Iterator[tuple[Message, Message]]:
         """Yields pairs of messages that one sender named alike in a conversation."""
@@ -93,7 +96,7 @@ class Truth:
     def between(self, conversation: str, begin: int, end: int) -> Sequence[Message]:
         """Returns a conversation's messages from one offset to before another."""
         messages = self.by_conversation.get(conversation, [])
-        return messages[bisect_left(messages, begin, key=_offset) : bisect_left(messages, end, key=_offset)]
+        return messages[bisect_left(messages, begin, key=offset_of) : bisect_left(messages, end, key=offset_of)]
 
     def is_in(self, conversation: str, user_id: str, offset: int) -> bool:
         """Returns whether the last record before that offset makes the person a member."""
@@ -116,7 +119,7 @@ class Truth:
         return [conversation for conversation, person in self.standings if person == user_id]
 
 
-def _offset(message: Message) -> int:
+def offset_of(message: Message) -> int:
     return message.offset
 
 
@@ -156,10 +159,12 @@ def _take_message(truth: Truth, record: LogRecord) -> None:
         truth.voided.add(message_id)
     else:
         message = Message(
-            record.partition, record.offset, message_id, record.key, sender_id, record.client_id, record.hash
-        )
+            record.partition, record.offset, message_id, record.key, sender_id, record.client_id, record.hash,
+            frozenset(record.mention_ids),
+        )  # fmt: skip
         truth.messages[message_id] = message
         truth.states[message_id] = {record.offset: State(record.hash)}
+        truth.mentions[message_id] = message.mention_ids
         truth.by_conversation.setdefault(record.key, []).append(message)
         truth.partition_of[record.key] = record.partition
 
@@ -182,6 +187,9 @@ def _take_change(truth: Truth, record: LogRecord, what: str) -> None:
         truth.states[target][record.offset] = after
     if what == EDITED:
         truth.edits[target] = record.offset
+        truth.mentions[target] = frozenset(told.get("mention_ids", ()))
+    elif what == DELETED:
+        truth.mentions[target] = frozenset()
 
 
 def _is_void(truth: Truth, record: LogRecord, what: str, target: str, state: State) -> bool:

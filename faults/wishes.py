@@ -10,15 +10,18 @@ from faults.sends import Change
 _EMOJIS = ("👍", "🎉", "❤️")
 _OPS = (*("edit",) * 5, *("react",) * 4, "delete", "delete", "pin")
 _HALF = 0.5
+_GONE = 0.15
+"""The part of the edits that are of one's own message that is deleted, as an edit that crosses a deletion is."""
 
 
 def wish_for(client: Client, number: int) -> Change | None:
     """Returns a change that the client may make; None if it knows no message for it."""
     view, op = client.view, random.choice(_OPS)
     mine = client.person.username
+    is_late = op == "edit" and random.random() < _GONE
     fit = [
         key for key in view.recent
-        if (shown := view.messages.get(key)) is not None and not shown.state.deleted
+        if (shown := view.messages.get(key)) is not None and shown.state.deleted == is_late
         and (op == "react" or shown.sender == mine or (op != "edit" and shown.conversation in client.person.leads))
         and shown.conversation in client.person.conversations
     ]  # fmt: skip

@@ -16,8 +16,8 @@ from faults.bugs.catalogue import Bug
 from faults.client import Client
 from faults.cluster import Cluster
 from faults.company import Company
-from faults.history import Changed, Changing
-from faults.person import Group, Person
+from faults.history import Blocked, Blocking, Changed, Changing
+from faults.person import Group, Person, Talk
 from faults.proxy import Proxy
 from faults.rest import Rest
 from klatsch.embedded.child import EmbeddedError, free_ports
@@ -147,6 +147,14 @@ class World:
         else:
             await self.rest.ask("DELETE", f"{path}/{name}", token=group.owner.token)
         written.write(Changed(time.monotonic(), group.conversation, group.leaver.user_id, active))
+
+    async def change_block(self, talk: Talk, *, on: bool) -> None:
+        """Blocks a person or lifts the block, repeating the request until it succeeds, and writes it down."""
+        written, user_id = self.client_of(talk.blocker).history, talk.blocked.user_id
+        written.write(Blocking(time.monotonic(), talk.conversation, user_id, on))
+        way = "PUT" if on else "DELETE"
+        await self.rest.ask(way, f"blocks/{talk.blocked.username}", token=talk.blocker.token)
+        written.write(Blocked(time.monotonic(), talk.conversation, user_id, on))
 
     async def change_role(self, group: Group, role: str) -> None:
         """Changes the role of a group's admin, repeating the request until it succeeds."""

@@ -41,10 +41,10 @@ print(json.dumps(log_tail(known_log().partitions).ends()))
 _DUMP = """
 from pathlib import Path
 from django.conf import settings
-from faults.dumps import dump_about, dump_archive, dump_log
+from faults.dumps import dump
 from faults.evidence import save_dumps
-url, log = settings.ENV["DATABASE_URL"], dump_log(kafka_connection().tail(), settings.ENV["KLATSCH_TOPIC"])
-save_dumps(Path("/evidence"), dump_about(url), log, dump_archive(url))
+env = settings.ENV
+save_dumps(Path("/evidence"), dump(kafka_connection().tail(), env["KLATSCH_TOPIC"], env["DATABASE_URL"]))
 """
 
 

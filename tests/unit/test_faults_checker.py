@@ -74,5 +74,5 @@ def test_what_is_kept_in_a_folder_is_judged_alike(tmp_path: Path) -> None:
         for event in events:
             history.write(event)
         history.close()
-    save_dumps(tmp_path, run.about, run.log, run.archive)
+    save_dumps(tmp_path, run)
     assert load_evidence(tmp_path) == run
