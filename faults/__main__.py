@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from faults.bugs.catalogue import BUGS, BY_NAME
-from faults.bugs.hunt import hunt
+from faults.bugs.hunt import heading, hunt
 from faults.checker import Verdict, check
 from faults.evidence import load_evidence
 from faults.ledger import read_ledger, recount, shortcomings
@@ -24,7 +24,16 @@ _LEDGER = "faults-ledger.jsonl"
 _MINUTES = 5.0
 _BUGS_MINUTES = 0.3
 _BUGS_SEED = 1
-_NAMES = {"run": (0, 0), "bugs": (0, len(BUGS)), "recount": (0, 1), "check": (1, 1), "restarts": (2, 2)}
+_NAMES = {
+    "run": (0, 0),
+    "bugs": (0, len(BUGS)),
+    "recount": (0, 1),
+    "check": (1, 1),
+    "kills": (1, 1),
+    "restarts": (2, 2),
+}
+_KILLS = {1: "kafka killed again", 3: "leader killed again"}
+"""The kind of fault that kills a broker half of the times twice, by the number of brokers."""
 _SHOWN = 20
 
 
@@ -44,7 +53,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "what", nargs="?", choices=list(_NAMES), default="run",
         help="run (the default); plant all or some bugs, each of which must be found; recount the ledger of that name; "
-        "check the evidence in that folder again; restart the broker under readers alone: ROUNDS READERS",
+        "check the evidence in that folder again; kill brokers under load, half of the times twice: KILLS; "
+        "restart the broker under readers alone: ROUNDS READERS",
     )  # fmt: skip
     parser.add_argument("names", nargs="*", metavar="name", help="the bugs, the ledger, the folder, or numbers")
     parser.add_argument("--seed", type=int, default=None, help="of the plan; by default a new one, which is printed")
@@ -71,21 +81,27 @@ def _default_ledger() -> Path:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    kills = int(arguments.names[0]) if arguments.what == "kills" else 0
+    only = _KILLS[arguments.brokers] if kills else arguments.only
     trial = Trial(
         seed=random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed,
         minutes=_MINUTES if arguments.minutes is None else arguments.minutes,
         talks=arguments.talks,
         per_second=arguments.rate,
         ledger=arguments.ledger or _default_ledger(),
-        only=tuple(arguments.only.split(",")) if arguments.only else None,
+        only=tuple(only.split(",")) if only else None,
         brokers=arguments.brokers,
+        kills=kills,
     )
     folder = Path(tempfile.mkdtemp(prefix="klatsch-faults-"))
     folder.chmod(0o755)
-    print(f"seed {trial.seed}, {trial.minutes:g} minutes, ledger {trial.ledger}, in {folder}", flush=True)
+    lasting = f"{kills} kills" if kills else f"{trial.minutes:g} minutes"
+    print(f"seed {trial.seed}, {lasting}, ledger {trial.ledger}, in {folder}", flush=True)
     holds = False
     try:
         outcome = hold(trial, folder)
+        if kills:
+            print(*recount(outcome.lines), sep="\n")
         status, short = _tell(outcome.verdict), outcome.shortcomings
         for sentence in short:
             print(sentence)
@@ -107,13 +123,13 @@ def _restart(arguments: argparse.Namespace) -> int:
 def _hunt(arguments: argparse.Namespace) -> int:
     bugs = [BY_NAME[name] for name in arguments.names] or BUGS
     seed = _BUGS_SEED if arguments.seed is None else arguments.seed
-    print(f"seed {seed}, bugs: {', '.join(bug.name for bug in bugs)}", flush=True)
+    print(heading(), flush=True)
     count = wrong = 0
-    for said, is_right in hunt(bugs, seed, _BUGS_MINUTES if arguments.minutes is None else arguments.minutes):
-        print(said, flush=True)
+    for row, is_right in hunt(bugs, seed, _BUGS_MINUTES if arguments.minutes is None else arguments.minutes):
+        print(row, flush=True)
         count += 1
         wrong += not is_right
-    print(f"{count} runs, {wrong} of them not as they must be")
+    print(f"{len(bugs)} bugs, {count} runs, {wrong} of them not as they must be")
     return 1 if wrong else 0
 
 

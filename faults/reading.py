@@ -59,7 +59,7 @@ def read_markers(log: Sequence[LogRecord], truth: Truth) -> Reading:
             continue
         user_id = str(UUID(hex=record.judge[_ACTOR]))
         standing = truth.standing_at(record.key, user_id, record.offset)
-        if standing is not None and standing.active:
+        if standing is None or standing.active:
             told, marker = json.loads(record.value), reading.markers.setdefault((record.key, user_id), Progress())
             marker.delivered = max(marker.delivered, _offset(told.get("delivered")))
             marker.read = max(marker.read, _offset(told.get("read")))

@@ -12,7 +12,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "klatsch.settings")
     django.setup()
     name, *arguments = sys.argv[1:]
-    getattr(importlib.import_module("faults.bugs.planting"), name)()  # it imports models: not before the setup
+    importlib.import_module("faults.bugs.planting").plant(name)  # it imports models: not before the setup
     execute_from_command_line(["manage.py", *arguments])
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faults.bugs import planting
+from faults.bugs.planting import plant
+from faults.bugs.replacing import put_back
 from klatsch.eventlog.log import Entry, Record
 from klatsch.persister.batch import MarkerRow
 from klatsch.persister.marker_statements import merge_markers
@@ -98,9 +99,9 @@ def test_everybody_has_the_highest_of_each(said: Marks, size: int) -> None:
 @pytest.fixture
 def bug() -> Iterator[None]:
     """A marker that moves back, which is gone afterwards."""
-    planting.marker_moves_back()
+    plant("marker_moves_back")
     yield
-    planting.put_back()
+    put_back()
 
 
 @pytest.mark.usefixtures("bug")
