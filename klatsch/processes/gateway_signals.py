@@ -32,6 +32,7 @@ class GatewaySignals:
             clock=time.monotonic,
             times=times,
         )
+        feed.tell_of_members(self._signals)
         self._bridge = SignalBridge(self._signals)
         self._line = SignalLine(
             open_tail=_tail, open_writer=_writer, deliver=self._bridge.deliver, opened=self._signals.publish_all

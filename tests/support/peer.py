@@ -50,6 +50,7 @@ class Peer:
     stalls_after: int | None = None
     taken: bytes = b""
     writes: int = 0
+    last: bytes = b""
     closed: list[tuple[Close, str]] = field(default_factory=list)
     kinds: Kinds = KINDS
 
@@ -60,6 +61,7 @@ class Peer:
         assert not self.paused
         self.taken += frames
         self.writes += 1
+        self.last = frames
         if self.stalls_after is not None and self.writes >= self.stalls_after:
             self.paused = True
 

@@ -81,6 +81,7 @@ class SignalGateway:
         self.signals = Signals(
             hub=self.parts.hub, judge=self.parts.feed.memberships, append=self._append, clock=clock, times=times
         )
+        self.parts.feed.tell_of_members(self.signals)
         self.requests = SignalRequests(self.signals, self.parts.hub, self.parts.lookups)
         self._positions = {p: len(records) for p, records in enumerate(topic.records)}
 

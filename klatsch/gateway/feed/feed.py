@@ -11,7 +11,7 @@ from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.changes import Changes, Settled
 from klatsch.gateway.feed.marker_records import MarkerListener, MarkerRecords
 from klatsch.gateway.feed.pending import Pending, Waiter
-from klatsch.gateway.feed.people_records import PeopleRecords
+from klatsch.gateway.feed.people_records import MembersListener, PeopleRecords
 from klatsch.gateway.feed.recent import Recent
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.feed.tally import Tally
@@ -58,7 +58,7 @@ class Feed:
         self.tally = Tally()
         self._telling = Telling(epoch, len(offsets), kinds)
         self._answering = Answering(self._telling, ring, self.tally, self._changes.last_edit)
-        people = PeopleRecords(
+        self._people = people = PeopleRecords(
             telling=self._telling, hub=hub, recent=self.recent, memberships=self.memberships, markers=markers
         )
         marker_records = MarkerRecords(
@@ -96,6 +96,10 @@ class Feed:
             offsets[record.partition] = record.offset + 1
         self._hub.flush()
         self.tally.fold()
+
+    def tell_of_members(self, listener: MembersListener) -> None:
+        """Tells `listener` of memberships from now on. Signals are made after the feed, by which they judge."""
+        self._people.listener = listener
 
     def has_reached(self, offsets: Mapping[int, int]) -> bool:
         """Returns whether the feed has read everything before these offsets."""

@@ -1,5 +1,7 @@
 """Records about people at a feed: their memberships, their credentials and their own affairs (D9, D13)."""
 
+from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 from klatsch.conversations.access import Access
@@ -14,8 +16,15 @@ from klatsch.records.kind import RecordKind
 from klatsch.records.members import MembersChanged, Membership
 
 
+class MembersListener(Protocol):
+    """Hears of each membership record, after it was applied."""
+
+    def members_changed(self, event: MembersChanged, changes: Sequence[Membership]) -> None:
+        """Takes the record's changes that no higher version has overtaken. Runs on the loop, and must be short."""
+
+
 class PeopleRecords:
-    """Applies such records to the hub, and pushes them."""
+    """Applies such records to the hub, and pushes them. `listener` hears of memberships."""
 
     def __init__(
         self,
@@ -31,6 +40,7 @@ class PeopleRecords:
         self._recent = recent
         self._memberships = memberships
         self._markers = markers
+        self.listener: MembersListener | None = None
 
     def apply_standings(self, record: Record, kind: RecordKind) -> None:
         """Changes who gets the conversation, and pushes the record to its members, also to those who are removed."""
@@ -51,6 +61,8 @@ class PeopleRecords:
         for change in changes:
             if not change.active:
                 self._expel(record, key, change)
+        if self.listener is not None:
+            self.listener.members_changed(event, changes)
 
     def apply_credentials(self, record: Record, kind: RecordKind) -> None:
         """Closes the connections of ended credentials. Nobody is pushed the record."""

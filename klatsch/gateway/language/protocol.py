@@ -1,6 +1,6 @@
 """The WebSocket protocol `klatsch.v1`: bytes and values, no I/O. protocol.md is its specification."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final, Self
 
@@ -138,7 +138,7 @@ def push_typing(conversation: str, user: str, *, on: bool) -> bytes:
     )
 
 
-def push_presence(online: list[str], offline: list[str]) -> bytes:
+def push_presence(online: Sequence[str], offline: Sequence[str]) -> bytes:
     return b'{"t":"presence","d":{"online":%b,"offline":%b}}' % (_encode(online), _encode(offline))
 
 

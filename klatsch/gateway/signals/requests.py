@@ -12,7 +12,7 @@ from klatsch.gateway.language.requests import OpenFrame, PresenceFrame, TypingFr
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.signals.listener import Listener
 from klatsch.gateway.signals.signals import Signals
-from klatsch.gateway.signals.visibility import MYSELF, find_shared
+from klatsch.gateway.signals.visibility import MYSELF, find_common, find_shared, is_overtaken
 from klatsch.gateway.signals.watching import Visible
 
 
@@ -67,8 +67,9 @@ class SignalRequests:
         """Returns the people of these names who are known to be visible, and the names of all others."""
         visible: dict[str, Visible] = {}
         unknown: list[str] = []
+        me = viewer.username.lower()
         for name in names:
-            found = self._find_known(viewer, name)
+            found = Visible(viewer.user_id, viewer.username, MYSELF) if name == me else self._find_known(viewer, name)
             if found is None:
                 unknown.append(name)
             else:
@@ -76,15 +77,25 @@ class SignalRequests:
         return visible, unknown
 
     def _find_known(self, viewer: ConnectedPerson, name: str) -> Visible | None:
-        if name == viewer.username.lower():
-            return Visible(viewer.user_id, viewer.username, MYSELF)
+        """Returns the person if memory tells of a shared conversation: they write to each other, others in it show the
+        person already, or the person is connected here.
+        """
         access = viewer.direct.get(name)
         if access is not None and access.receiver_id is not None and access.receiver is not None:
             return Visible(access.receiver_id, access.receiver, access.key)
+        watched = self.signals.watching.find(name)
+        if watched is not None:
+            shared = find_common(viewer, watched.user_id, watched.conversations)
+            if shared is not None:
+                return Visible(watched.user_id, watched.username, shared)
         person = self.signals.find_here(name)
         shared = None if person is None else find_shared(viewer, person)
         return None if person is None or shared is None else Visible(person.user_id, person.username, shared)
 
     async def _ask_shared(self, viewer: ConnectedPerson, names: Sequence[str]) -> dict[str, Visible]:
-        found = await self.lookups.find_acquaintances(viewer, names)
-        return {one.name: Visible(one.user_id, one.username, one.conversation.encode("ascii")) for one in found}
+        visible: dict[str, Visible] = {}
+        for one in await self.lookups.find_acquaintances(viewer, names):
+            shared = one.conversation.encode("ascii")
+            if not is_overtaken(viewer, one.user_id, shared, self.signals.judge):
+                visible[one.name] = Visible(one.user_id, one.username, shared)
+        return visible

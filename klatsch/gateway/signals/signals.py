@@ -15,13 +15,14 @@ from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.signals.elsewhere import KEPT_S, Elsewhere
-from klatsch.gateway.signals.listener import Listener
+from klatsch.gateway.signals.listener import Listener, WatchedPerson
 from klatsch.gateway.signals.own_people import GRACE_S, OwnPeople
 from klatsch.gateway.signals.typing import Typing
-from klatsch.gateway.signals.visibility import Judge
+from klatsch.gateway.signals.visibility import Judge, direct_key, find_shared
 from klatsch.gateway.signals.watching import Visible, Watching
 from klatsch.gateway.turns import gently
 from klatsch.records.keys import GATEWAY
+from klatsch.records.members import MembersChanged, Membership
 from klatsch.records.signals import SIGNAL_PEOPLE_MOST, PresenceSignal, decode_presence
 from klatsch.records.values import encode
 
@@ -74,8 +75,9 @@ class Signals:
         self._elsewhere = Elsewhere(self._times.kept_s, self._times.grace_s)
         self._here: dict[str, ConnectedPerson] = {}  # by the lower-cased name
         self._ops = Buckets(OPS_PER_SECOND)
+        self.judge = judge
         self.typing = Typing(hub=hub, judge=judge, append=append, clock=clock)
-        self.watching = Watching(is_online=self.is_online, judge=judge, clock=clock)
+        self.watching = Watching(is_online=self.is_online, find_shared=self._find_shared, judge=judge, clock=clock)
         self._published_s = self._published_all_s = float("-inf")
 
     def is_online(self, user_id: str) -> bool:
@@ -100,6 +102,25 @@ class Signals:
     def find_here(self, name: str) -> ConnectedPerson | None:
         """Returns the connected person of that lower-cased name."""
         return self._here.get(name)
+
+    def members_changed(self, event: MembersChanged, changes: Sequence[Membership]) -> None:
+        """Ends what blocked people are told of those who have blocked them, and notes who was removed."""
+        key = event.conversation.encode("ascii")
+        for change in changes:
+            if not change.active:
+                self.watching.note_removal(key, change.user_id)
+            elif change.blocked and event.kind == "direct":
+                for other in event.members:
+                    if other.user_id != change.user_id:
+                        self.watching.hide(other.user_id, viewer_id=change.user_id)
+
+    def _find_shared(self, viewer: ConnectedPerson, person: WatchedPerson) -> bytes | None:
+        """Returns a conversation that a viewer shares with a person, as far as memory knows."""
+        direct = direct_key(viewer.user_id, person.user_id)
+        if direct in viewer.writable:
+            return direct
+        here = self._here.get(person.username.lower())
+        return None if here is None or direct in viewer.access else find_shared(viewer, here)
 
     def check_rate(self, person: ConnectedPerson) -> None:
         """Raises RateLimited beyond the rate of `open` and `presence` frames."""
