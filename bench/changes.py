@@ -11,7 +11,7 @@ from typing import Any, Final
 import uvloop
 
 from bench.archive import durability
-from bench.client import Socket, connect
+from bench.client import Socket, connect, fresh_name, request
 from bench.cpu import KINDS, snapshot, used_between
 from bench.machine import describe_machine
 from bench.people import make_people
@@ -57,14 +57,16 @@ class _Changer:
     def say(self, to: str) -> None:
         self._number += 1
         self.unanswered += 1
-        self.socket.send(_frame(self._number, "send", {"to": to, "client_id": _name(self._number), "content": "hi"}))
+        self.socket.send(
+            request(self._number, "send", {"to": to, "client_id": fresh_name(self._number), "content": "hi"})
+        )
 
     def _change(self) -> None:
         self._number = number = self._number + 1
         self._sent_at[number] = time.perf_counter()
         self.unanswered += 1
         body = {"emoji": "👍", "on": bool(number % 2)} if self._op == "react" else {"content": f"text {number}"}
-        self.socket.send(_frame(number, self._op, self.target | {"client_id": _name(number)} | body))
+        self.socket.send(request(number, self._op, self.target | {"client_id": fresh_name(number)} | body))
 
     def _on_text(self, payload: bytes) -> None:
         if not payload.startswith(b'{"re":'):
@@ -80,15 +82,6 @@ class _Changer:
             self.tally.answer_s.append(time.perf_counter() - self._sent_at.pop(answer["re"]))
         if self.running:
             self._change()
-
-
-def _frame(number: int, op: str, body: dict[str, Any]) -> bytes:
-    return json.dumps({"id": number, "op": op, "d": body}).encode()
-
-
-def _name(number: int) -> str:
-    now = int(time.time() * 1000)
-    return f"{now >> 16:08x}-{now & 0xFFFF:04x}-7000-8000-{number:012x}"
 
 
 async def _run(arguments: argparse.Namespace) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import json
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +83,17 @@ def frame(opcode: int, payload: bytes) -> bytes:
     if length < 126:
         return bytes([0x80 | opcode, 0x80 | length, 0, 0, 0, 0]) + payload
     return bytes([0x80 | opcode, 0x80 | 126]) + length.to_bytes(2, "big") + b"\0\0\0\0" + payload
+
+
+def request(number: int, op: str, body: dict[str, Any]) -> bytes:
+    """Returns the payload of an operation."""
+    return json.dumps({"id": number, "op": op, "d": body}).encode()
+
+
+def fresh_name(number: int) -> str:
+    """Returns a `client_id` of this millisecond, which a gateway finds in memory (D3)."""
+    now_ms = int(time.time() * 1000)
+    return f"{now_ms >> 16:08x}-{now_ms & 0xFFFF:04x}-7000-8000-{number:012x}"
 
 
 async def open_socket(host: str, port: int, token: str) -> Socket:

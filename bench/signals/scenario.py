@@ -2,7 +2,7 @@
 
 Many people show each other. Their gateway is killed, and they come back to another one that knows nobody, as it uses
 another topic of signals: the worst case, as everybody sees everybody come. Meanwhile two people talk at that gateway.
-The same is done without signals first, so that the cost of the return itself is known.
+The same is done without signals in turns, so that the cost of the return itself is known.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.cpu import snapshot, used_between
 from bench.machine import allow_open_files, describe_machine
 from bench.people import BenchPerson, make_people
 from bench.signals.circles import make_circles
@@ -26,6 +27,7 @@ from bench.storm.worker import Crew
 
 _MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 _OTHER_TOPIC = "klatsch.signals.bench"
+_SERVICES = ("postgres", "kafka")
 _SPARE_FILES = 300
 _QUIET_S = 10.0
 _AFTER_S = 10.0
@@ -41,6 +43,7 @@ def add_signals(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--circle", type=int, default=50, help="people who show each other (default: %(default)s)")
     add("--processes", type=int, default=2, help="for the clients (default: %(default)s)")
     add("--jitter", type=float, default=5.0, help="a client waits 0 to so many seconds first (default: %(default)s)")
+    add("--rounds", type=int, default=1, help="each without signals, then with them (default: %(default)s)")
     add("--rate", type=float, default=50, help="messages a second beside (default: %(default)s)")
     parser.set_defaults(run=run)
     return parser
@@ -54,7 +57,8 @@ class Phase:
     begin_s: float
     end_s: float
     answers_s: list[float]
-    cpu_s: float
+    cpu_s: dict[str, float]
+    """CPU by kind of process; `gateway` is the one that all come back to."""
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -69,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     people = make_people(arguments.connections + 2)
     circles = make_circles(people[2:], arguments.circle)
     told_too_often = 0
-    for signals in ("0", "1"):
+    for signals in ("0", "1") * arguments.rounds:
         told_too_often += _return_once(circles, (people[0], people[1]), signals, arguments)
     if told_too_often:
         raise SystemExit(1)
@@ -112,9 +116,11 @@ def _return_once(
 
 
 def _measure(name: str, gateway: OwnGateway, act: Callable[[], object]) -> Phase:
-    began, cpu = time.monotonic(), gateway.cpu_s()
+    began, cpu, before = time.monotonic(), gateway.cpu_s(), snapshot()
     act()
-    return Phase(name, began, time.monotonic(), [], gateway.cpu_s() - cpu)
+    used = used_between(before, snapshot())
+    shown = {"gateway": gateway.cpu_s() - cpu} | {kind: used[kind] for kind in _SERVICES}
+    return Phase(name, began, time.monotonic(), [], shown)
 
 
 def _show_phases(phases: Sequence[Phase], refused: int) -> None:
@@ -122,7 +128,8 @@ def _show_phases(phases: Sequence[Phase], refused: int) -> None:
         took, answers = phase.end_s - phase.begin_s, phase.answers_s
         figures = ", ".join(f"p{p} {at(answers, p) * 1000:.1f} ms" for p in (50, 90, 99)) if answers else "none"
         sends = f"answers to {len(answers)} sends {figures}"
-        print(f"  {phase.name:6} {took:5.1f} s: {sends}; gateway {phase.cpu_s:.1f} s of CPU")
+        cpu = ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in phase.cpu_s.items())
+        print(f"  {phase.name:6} {took:5.1f} s: {sends}\n{'':17}CPU: {cpu}", flush=True)
     if refused:
         print(f"  {refused} sends were refused")
 
