@@ -73,9 +73,12 @@ class _Writer:
 
     def _on_text(self, payload: bytes) -> None:
         if payload.startswith(b'{"re":'):
-            if b'"err"' in payload:
-                raise SystemExit(f"a message was refused: {payload.decode()}")
-            self._say()
+            answer = json.loads(payload)
+            if "err" in answer:  # said again: the marks alone are measured
+                self._to_say += 1
+                asyncio.get_running_loop().call_later(answer["err"].get("retry_after") or 1.0, self._say)
+            else:
+                self._say()
         elif payload.startswith(b'{"t":"marker"'):
             read = json.loads(payload)["d"]["read"]
             if read is not None:
