@@ -115,9 +115,13 @@ class Marking:
                 self._schedule(kept, max(now_s, kept.appended_s + self._interval_s(kept)), now_s)
             return now
 
+    def holds(self, record: Record) -> bool:
+        """Returns whether the marker that a record moves is held, so that `learn` decodes the record."""
+        return _name_of(record) in self._kept
+
     def learn(self, record: Record) -> None:
-        """Takes a marker that was read from the log, of a person whose marker is held: another device moved it."""
-        name = marked_by(record.judge) + record.key
+        """Takes a sound marker that was read from the log, if it is held: another device moved it."""
+        name = _name_of(record)
         if name not in self._kept:
             return
         event = msgspec.json.decode(record.value, type=MarkerMoved)
@@ -206,6 +210,11 @@ class Marking:
         if kept.due_s is not None:
             raise Unavailable("Too many markers wait for the log. Try again later.", retry_after=1)
         del self._kept[name]
+
+
+def _name_of(record: Record) -> bytes:
+    """Returns the name of the person and the conversation of a marker, as `Whose.name` has it."""
+    return marked_by(record.judge) + record.key
 
 
 class Flushing:

@@ -2,13 +2,19 @@
 
 from typing import Any
 
-from klatsch.core.metrics import VOID
+import msgspec
+
+from klatsch.archive.markers import StoredMarker
+from klatsch.core.metrics import SKIPPED, VOID
 from klatsch.eventlog.log import Record
+from klatsch.messaging.marks import Whose
 from klatsch.records.keys import PERSON
+from tests.support.gateway_parts import Parts
 from tests.support.records import (
     ANA,
     BOB,
     CLEO,
+    TEA,
     added,
     in_group,
     marked,
@@ -113,3 +119,19 @@ def test_a_replay_tells_markers_again() -> None:
     [(_, records)] = gateway.feed.recent.since({said.key}, [2])
     [frame] = gateway.feed.frames(records)
     assert b'"t":"marker","pos":"1:0:2"' in frame
+
+
+def test_a_marker_that_is_no_json_is_skipped_though_only_the_process_itself_holds_that_marker() -> None:
+    """Nobody is connected any more. The marker stays held, and is told of what other gateways append."""
+    parts = Parts()
+    said, mark = records_of(message(in_group(ANA)), marked(BOB, read="1:0:0", delivered="1:0:0"))
+    whose = Whose(str(TEA), BOB.name, BOB.user_id)
+    parts.marking.load(whose, StoredMarker(BOB.name, 2, True, 1, 1, None, None, None, None))
+    before = SKIPPED._value.get()
+    parts.apply([said, Record(0, 1, mark.key, b"\xff{", mark.judge), Record(0, 2, mark.key, b"[" * 9_000, mark.judge)])
+    assert SKIPPED._value.get() - before == 2
+
+    parts.apply([msgspec.structs.replace(mark, offset=3)])
+    held = parts.marking.find(whose)
+    assert held is not None
+    assert str(held.read) == "1:0:0"

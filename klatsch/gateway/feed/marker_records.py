@@ -18,7 +18,9 @@ from klatsch.records.markers import is_own_only, is_possible, moves
 
 
 class MarkerListener(Protocol):
-    """Learns of markers, and of people's choice whether others see theirs."""
+    """Learns of markers, and of people's choice whether others see theirs. It decodes the markers that it holds."""
+
+    def holds(self, record: Record) -> bool: ...
 
     def learn(self, record: Record) -> None: ...
 
@@ -50,7 +52,7 @@ class MarkerRecords:
     def apply(self, record: Record, kind: RecordKind) -> None:
         """Pushes a marker unless it is lower than a known one. A blocked person's goes to their own connections only.
 
-        It is remembered undecoded where nobody listens: a replay checks it.
+        It is remembered undecoded where nobody listens and `markers` does not hold it: a replay checks it.
         """
         why = self._memberships.find_void(record.key, judged_actor(record.judge))
         if why is Verdict.REMOVED or not is_possible(record, self._epoch):
@@ -62,14 +64,16 @@ class MarkerRecords:
             user_id = uuid_text(judged_actor(record.judge))
             person = self._hub.people.get(user_id)
             key, audience = PERSON.of(user_id), () if person is None else (person,)
-        if audience and not is_sound(record, kind, self._telling.kinds):
+        markers = self._markers
+        held = None if markers is None or not markers.holds(record) else markers
+        if (audience or held) and not is_sound(record, kind, self._telling.kinds):
             self._telling.skip(record)
             return
         if not moves(record.judge):
             self._recent.add(key, record)
         elif not self._recent.add_marker(key, record):
             return
-        if self._markers is not None:
-            self._markers.learn(record)
+        if held is not None:
+            held.learn(record)
         if audience:
             push_to(audience, self._telling.frame(record, kind))
