@@ -8,6 +8,7 @@ from klatsch.core.errors import NotFound, RateLimited
 from klatsch.core.metrics import SIGNALS_DROPPED
 from klatsch.eventlog.log import Entry
 from klatsch.gateway.signals.typing import EVERY_S, MEMBERS_MOST
+from klatsch.records.keys import GATEWAY
 from tests.support.gateway_parts import standing_of
 from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, direct, in_group, records_of, removed
 from tests.support.signal_parts import Town
@@ -238,3 +239,20 @@ async def test_a_blocked_person_types_to_nobody() -> None:
     ana.type(access.conversation)
 
     assert not any(town.topic.records)
+
+
+@pytest.mark.parametrize("value", [b"", b"no JSON", b"\xff", b'{"t":"\xff"}', b'{"x":' + b"[" * 9_000])
+async def test_a_record_of_the_topic_that_is_no_signal_is_dropped_and_the_next_is_told(value: bytes) -> None:
+    town = Town()
+    first, second = town.gateways
+    ana, bob = first.connect(ANA, in_group(ANA)), second.connect(BOB, in_group(BOB))
+    await bob.open(HERE)
+    bob.read()
+    before = dropped("unreadable")
+    town.topic.append(Entry(HERE.encode(), value))
+    town.topic.append(Entry(GATEWAY.of(HERE), value))
+    ana.type()
+    await town.settle(1)
+
+    assert [said["user"] for said in bob.read() if "user" in said] == ["ana"]
+    assert dropped("unreadable") - before == 3  # a presence comes to both gateways

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from klatsch.core.bucket import Buckets
 from klatsch.core.metrics import PEOPLE_ELSEWHERE, SIGNALS_APPENDED, SIGNALS_DROPPED
 from klatsch.eventlog.log import Entry, Record
@@ -23,7 +21,7 @@ from klatsch.gateway.signals.watching import Visible, Watching
 from klatsch.gateway.turns import gently
 from klatsch.records.keys import GATEWAY
 from klatsch.records.members import MembersChanged, Membership
-from klatsch.records.signals import SIGNAL_PEOPLE_MOST, PresenceSignal, decode_presence
+from klatsch.records.signals import SIGNAL_PEOPLE_MOST, BadSignal, PresenceSignal, decode_presence
 from klatsch.records.values import encode
 
 OPS_PER_SECOND: Final = 5
@@ -191,7 +189,7 @@ class Signals:
     def _take_presence(self, record: Record) -> None:
         try:
             signal = decode_presence(record.value)
-        except msgspec.MsgspecError:
+        except BadSignal:
             SIGNALS_DROPPED.labels("unreadable").inc()
             return
         if GATEWAY.of(signal.gateway) != record.key:

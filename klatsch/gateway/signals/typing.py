@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from klatsch.core.bucket import Buckets
 from klatsch.core.ids import uuid_bytes
 from klatsch.core.metrics import SIGNALS_APPENDED, SIGNALS_DROPPED, SIGNALS_PUSHED
@@ -13,7 +11,7 @@ from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.signals.listener import Listener
 from klatsch.gateway.signals.visibility import Judge
-from klatsch.records.signals import TypingSignal, decode_typing
+from klatsch.records.signals import BadSignal, TypingSignal, decode_typing
 from klatsch.records.values import encode
 
 EVERY_S: Final = 3.0
@@ -73,7 +71,7 @@ class Typing:
             return  # nothing is decoded for a conversation that nobody here looks at (D10)
         try:
             signal = decode_typing(record.value)
-        except msgspec.MsgspecError:
+        except BadSignal:
             SIGNALS_DROPPED.labels("unreadable").inc()
             return
         if signal.conversation.encode() != record.key or self._is_void(signal, record.key):
