@@ -114,9 +114,11 @@ class Ring:
         return self._lines[record.partition].find_target(judged_id(record.judge))
 
     def remember_change(self, record: Record, target: Target) -> None:
-        """Remembers a change in force, and its message as it then is."""
+        """Remembers a change in force, and its message as it then is, without reactions from before the memory."""
         self.remember(record)
-        self._lines[record.partition].keep_target(judged_target(record.judge), target)
+        line = self._lines[record.partition]
+        target.forget_reactions(line.begun_ms[-1])
+        line.keep_target(judged_target(record.judge), target)
 
     def same_body(self, record: Record, digest: bytes) -> bool:
         """Returns whether the message that is remembered under that record's id has that body."""
