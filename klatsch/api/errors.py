@@ -17,6 +17,8 @@ from klatsch.core.problems import CONTENT_TYPE, ERRORS_MOST, Problem
 from klatsch.postgres.outages import is_outage
 
 DATABASE_AWAY_RETRY_S = 2
+_SENTENCE_MOST = 300
+"""The characters of an error's sentence that are answered."""
 
 REST_CODES = {
     400: "bad_request",
@@ -69,7 +71,7 @@ def _of_framework(error: exceptions.APIException) -> Problem:
     if isinstance(error.detail, (dict, list)):
         fields = tuple(islice(_field_errors("", error.detail), ERRORS_MOST))
         return Problem(error.status_code, code, "The request is not valid. `errors` names the fields.", fields)
-    return Problem(error.status_code, code, str(error.detail), retry_after=getattr(error, "wait", None))
+    return Problem(error.status_code, code, _repeatable(str(error.detail)), retry_after=getattr(error, "wait", None))
 
 
 def _field_errors(path: str, detail: Any) -> Iterator[FieldError]:
@@ -79,10 +81,15 @@ def _field_errors(path: str, detail: Any) -> Iterator[FieldError]:
     elif isinstance(detail, list):
         parts = [("" if isinstance(part, str) else str(i), part) for i, part in enumerate(detail)]
     else:
-        yield FieldError(path, getattr(detail, "code", None) or "invalid", str(detail))
+        yield FieldError(path, getattr(detail, "code", None) or "invalid", _repeatable(str(detail)))
         return
     for name, part in parts:
         yield from _field_errors(f"{path}.{name}".strip("."), part)
+
+
+def _repeatable(sentence: str) -> str:
+    """Returns a sentence of the framework that may repeat what was sent: shortened, and without lone surrogates."""
+    return sentence[:_SENTENCE_MOST].encode(errors="replace").decode()
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import DataError, InterfaceError, OperationalError
 from django.test import Client
+from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from klatsch.accounts import queries
@@ -62,6 +63,19 @@ def test_a_nul_or_a_lone_surrogate_is_named_by_its_field(client: Client) -> None
     for text in (r"a\u0000b", r"\ud800", r"\udc00\ud800"):
         answer = send(client, f'{{"username": "{text}", "password": "{text}"}}')
         assert wrong_fields(answer).keys() == {"username", "password"}
+
+
+def test_a_sentence_that_repeats_what_was_sent_is_short_and_has_no_lone_surrogate() -> None:
+    """The framework says of a wrong choice what it was. It cannot be answered as it came."""
+    choice = serializers.ChoiceField(["spam"])
+    for sent in ("\ud800", "x" * 200_000 + "\udc00"):
+        with pytest.raises(serializers.ValidationError) as refused:
+            choice.run_validation(sent)
+        answered = problem_of(serializers.ValidationError({"reason": refused.value.detail}))
+        assert answered is not None
+        [error] = answered.errors
+        assert error.field == "reason"
+        assert len(error.detail.encode()) <= 300
 
 
 def test_a_path_that_is_none_is_not_found(client: Client) -> None:
