@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
 from django.db import connection
@@ -13,8 +14,8 @@ from django.db import connection
 from klatsch.conversations.access import Access
 from klatsch.records.messages import MENTIONS_MOST
 
-_NAME: Final = re.compile(r"(?<![\w@/+-])@([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})(?![\w@])").finditer
-"""A name as `accounts.texts.USERNAME` allows it, outside words, paths and e-mail addresses."""
+_find_names: Final = re.compile(r"(?<![\w@/+-])@([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})(?![\w@])").findall
+"""Names as `accounts.texts.USERNAME` allows them, outside words, paths and e-mail addresses."""
 _PUNCTUATION: Final = ".-"
 """The end of a sentence, or of a username."""
 _SHORTENED_MOST: Final = 3
@@ -43,12 +44,9 @@ def named_in(content: str) -> tuple[tuple[str, ...], ...]:
     """
     if "@" not in content:
         return ()
-    found: dict[tuple[str, ...], None] = {}
-    for match in _NAME(content):
-        found[_candidates(match[1].lower())] = None
-        if len(found) == MENTIONS_MOST:
-            break
-    return tuple(found)
+    # All in C until only the different names are left: a text may repeat a name a thousand times.
+    found = dict.fromkeys(map(str.lower, _find_names(content)))
+    return tuple(map(_candidates, islice(found, MENTIONS_MOST)))
 
 
 def naming_of(content: str, *, conversation: str, author_id: str) -> Naming | None:
@@ -95,7 +93,7 @@ def find_mentions_of(content: str, access: Access) -> tuple[Mention, ...]:
 def _candidates(name: str) -> tuple[str, ...]:
     """Returns a name and its shortenings, the longest first."""
     bare = name.rstrip(_PUNCTUATION)
-    shortened = [name[:end] for end in range(len(name), len(bare), -1)][: _SHORTENED_MOST + 1]
+    shortened = [name[:end] for end in range(len(name), max(len(bare), len(name) - _SHORTENED_MOST - 1), -1)]
     return (*shortened, bare)
 
 

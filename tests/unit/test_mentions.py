@@ -1,5 +1,7 @@
 """The names in a text: where one begins and ends, and the member whom it means."""
 
+import time
+
 import pytest
 
 from klatsch.accounts.queries import is_username
@@ -64,3 +66,17 @@ def test_the_first_fifty_names_count() -> None:
 def test_in_a_direct_conversation_only_the_other_person_is_mentioned(content: str, *, named: bool) -> None:
     expected = (Mention("bob", BOB.user_id),) if named else ()
     assert mentions_in_direct(content, direct(ANA, BOB)) == expected
+
+
+@pytest.mark.parametrize("content", ["@a " * 1_333, " ".join(f"@a{n:02}{'.' * 61}" for n in range(60))])
+def test_a_text_full_of_one_name_or_of_points_costs_no_more_than_one_of_fifty_names(content: str) -> None:
+    """It is looked at on the event loop: a person may send hundreds a second."""
+
+    def cost_s(text: str) -> float:
+        began_s = time.thread_time()
+        for _ in range(20):
+            named_in(text)
+        return time.thread_time() - began_s
+
+    fifty = " ".join(f"@{'a' * 62}{n:02}" for n in range(60))
+    assert min(cost_s(content[:4_000]) for _ in range(5)) < 6 * min(cost_s(fifty) for _ in range(5))
