@@ -60,4 +60,6 @@ _is_grapheme: Final = regex.compile(r"\X").fullmatch
 
 def is_emoji(text: str) -> bool:
     """Returns whether the text is one visible character as people see it (a grapheme, UAX 29) of at most 32 bytes."""
-    return is_line(text) and len(text.encode()) <= EMOJI_BYTES_MOST and _is_grapheme(text) is not None
+    if len(text) > EMOJI_BYTES_MOST or not is_line(text):  # the length first: a frame has room for 60,000 marks
+        return False
+    return len(text.encode()) <= EMOJI_BYTES_MOST and _is_grapheme(text) is not None

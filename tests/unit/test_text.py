@@ -1,11 +1,12 @@
 """What people are shown: lines and texts with something to see, and nothing that acts on a terminal or a layout."""
 
 import re
+import time
 import unicodedata
 
 import pytest
 
-from klatsch.core.text import LINE, LINE_OR_NOTHING, TEXT_OR_NOTHING, is_line, is_text
+from klatsch.core.text import LINE, LINE_OR_NOTHING, TEXT_OR_NOTHING, is_emoji, is_line, is_text
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 
@@ -53,3 +54,10 @@ def test_nothing_at_all_clears_a_profile_and_is_no_title() -> None:
     assert re.search(LINE, "") is None
     assert re.search(LINE_OR_NOTHING, "")
     assert re.search(TEXT_OR_NOTHING, "")
+
+
+def test_a_text_that_is_too_long_for_an_emoji_is_refused_without_a_look_at_it() -> None:
+    began_s = time.thread_time()
+    for _ in range(100):
+        assert not is_emoji("e" + "\u0301" * 60_000)
+    assert time.thread_time() - began_s < 0.01
