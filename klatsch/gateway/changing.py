@@ -105,16 +105,20 @@ class Changing:
         """Returns the message as it was at a moment at which the archive had all that the feed had read before.
 
         The client's position names the partition. Where it is of an earlier epoch, or wrong, the message itself does,
-        and is read twice. Raises NotFound, NotArchivedYet, Unavailable.
+        and is read twice. A position that this feed has not read yet is waited for only without the message: another
+        gateway may be ahead, or it is a place that nobody has written to. Raises NotFound, NotArchivedYet, Unavailable.
         """
         at_ms, read = self._clock(), list(self._feed.offsets)
         wanted = Wanted(target, uuid_bytes(person.user_id))
         partition: int | None = None
         if position.epoch == self._feed.epoch and position.partition < len(read):
             partition = position.partition
-            await self._reach(partition, max(read[partition] - 1, position.offset))
+            await self._reach(partition, read[partition] - 1)
         for _ in range(2):
             facts = await self._database.run_together(read_facts, wanted)
+            if facts is None and partition is not None and position.offset >= read[partition]:
+                await self._reach(partition, position.offset)
+                facts = await self._database.run_together(read_facts, wanted)
             if facts is None:
                 break
             own = partition_of(facts.key, len(read))

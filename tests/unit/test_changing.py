@@ -120,9 +120,18 @@ async def test_the_record_says_when_it_was_checked_and_which_version_was_seen() 
 
 async def test_while_the_archive_is_behind_nothing_is_checked_or_appended() -> None:
     desk = Desk(facts_of(SAID, ANA), reaches=False)
+    desk.parts.log.append(entry_of(SAID))
+    desk.parts.read_log()
     with pytest.raises(NotArchivedYet):
         await desk.change(edit())
-    assert (desk.appended, desk.parts.database.asked) == (0, 0)
+    assert (desk.appended, desk.parts.database.asked) == (1, 0)
+
+
+async def test_a_message_that_neither_the_feed_nor_the_archive_has_yet_is_not_denied() -> None:
+    desk = Desk(None, reaches=False)
+    with pytest.raises(NotArchivedYet):
+        await desk.change(edit())
+    assert desk.appended == 0
 
 
 async def test_a_position_of_an_earlier_epoch_names_no_partition_so_the_message_does() -> None:
@@ -134,11 +143,28 @@ async def test_a_position_of_an_earlier_epoch_names_no_partition_so_the_message_
     assert desk.parts.progress.asked == [(0, 0)]  # type: ignore[attr-defined]
 
 
+async def test_a_position_beyond_what_was_read_is_waited_for_only_without_the_message() -> None:
+    """A wrong position of a message that is there costs its client no wait, and no wrong advice to try again."""
+    desk = Desk(facts_of(SAID, ANA))
+    desk.parts.log.append(entry_of(SAID))
+    desk.parts.read_log()
+    await desk.change(edit(position="1:0:77"))
+    assert desk.appended == 2
+    assert desk.parts.progress.asked == [(0, 0)]  # type: ignore[attr-defined]
+
+    desk.parts.database.answers = [None, facts_of(SAID, ANA)]  # another gateway was ahead of this one
+    await desk.parts.changing.change(desk.person, desk.outbox, edit(position="1:0:77"))
+    assert desk.appended == 3
+    assert desk.parts.progress.asked == [(0, 0), (0, 0), (0, 77)]  # type: ignore[attr-defined]
+
+
 async def test_what_is_not_there_or_not_mine_to_see_is_not_found() -> None:
     desk = Desk(None)
+    desk.parts.log.append(entry_of(SAID))
+    desk.parts.read_log()
     with pytest.raises(NotFound):
         await desk.change(delete())
-    assert desk.appended == 0
+    assert desk.appended == 1
 
 
 def changed(facts: Facts, **fields: Any) -> Facts:
