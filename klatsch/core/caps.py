@@ -27,15 +27,16 @@ class AtOnce:
         self._counts: Counter[str] = Counter()
 
     @contextmanager
-    def enter(self, who: str) -> Iterator[None]:
-        """Counts the person while the block runs."""
+    def enter(self, who: str) -> Iterator[int]:
+        """Counts the person while the block runs, and yields the count with this one."""
         with self._lock:
             if self._most and self._counts[who] >= self._most:
                 CAPPED.labels(self._cap).inc()
                 raise self._refusal(self._detail, retry_after=self._retry_after)
             self._counts[who] += 1
+            count = self._counts[who]
         try:
-            yield
+            yield count
         finally:
             with self._lock:
                 self._counts[who] -= 1

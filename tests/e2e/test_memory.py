@@ -99,7 +99,8 @@ async def test_many_polls_of_a_long_replay_cost_little_and_bring_all_of_it(
     looking.cancel()
 
     assert whole == ["first", *map(str, range(_MESSAGES)), "the"]
-    assert all(answer["pushes"] == answers[0]["pushes"] for answer in answers)
+    longest = max((answer["pushes"] for answer in answers), key=len)
+    assert all(answer["pushes"] == longest[: len(answer["pushes"])] != [] for answer in answers)
     assert watched.grown_mib < _GROWTH_MOST_MIB
 
 

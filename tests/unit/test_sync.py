@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.errors import NotAuthenticated, Unavailable
-from klatsch.gateway.http.sinks import POLL_BYTES_MOST
+from klatsch.gateway.http.sinks import POLL_BYTES_MOST, poll_bytes_most
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
 from tests.support.frames import check_received
@@ -174,6 +174,26 @@ async def test_a_poll_that_would_be_long_ends_early_and_the_next_ones_bring_the_
     assert texts.count("between") == 3
     assert len(answers) == 3
     assert max(sizes) < POLL_BYTES_MOST + 2 * 65_536
+
+
+async def test_polls_of_one_person_at_once_share_the_size_of_an_answer_and_each_goes_on_where_it_ended() -> None:
+    """Each answer is held until its peer has taken it: 50 of 1 MiB were half of a gateway's memory."""
+    parts = Parts(recent_bytes=2**24)
+    token = parts.tokens.now(ANA.user_id)
+    say(parts, *(f"{number} " + "€" * 3_990 for number in range(90)))
+    async with asked(parts, f"since={parts.tokens.now(ANA.user_id)}"):  # the person's first poll, which waits
+        await until(lambda: parts.hub.audiences)
+        first = await answered(parts, f"since={token}&wait=0")
+    rest = await answered(parts, f"since={first.json['resume']}&wait=0")
+
+    told = contents(first.json["pushes"]) + contents(rest.json["pushes"])
+    assert [text.split()[0] for text in told] == [str(number) for number in range(90)]
+    assert len(first.body) < POLL_BYTES_MOST // 2 + 2 * 65_536
+
+
+@pytest.mark.parametrize(("polls", "most"), [(1, 1_048_576), (2, 524_288), (16, 65_536), (50, 65_536)])
+def test_the_more_polls_a_person_has_the_less_a_further_one_brings(polls: int, most: int) -> None:
+    assert poll_bytes_most(polls) == most
 
 
 async def test_what_comes_live_in_one_go_is_bounded_too_and_the_next_poll_brings_the_rest() -> None:

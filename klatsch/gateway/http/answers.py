@@ -39,13 +39,13 @@ class Answer:
 
     async def slowly(self, status: int, content_type: str, body: bytes, stall_s: float) -> None:
         """Sends a body that may be long; breaks off when the peer takes nothing for `stall_s`."""
-        parts = [body[first : first + _PART_BYTES] for first in range(0, len(body), _PART_BYTES)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(stall_s):
                 await self.start(status, content_type, (b"content-length", b"%d" % len(body)))
-            for number, part in enumerate(parts, 1):
+            for first in range(0, len(body), _PART_BYTES):  # each is cut when it is sent: a slow peer holds one body
+                after = first + _PART_BYTES
                 async with asyncio.timeout(stall_s):
-                    await self.more(part, last=number == len(parts))
+                    await self.more(body[first:after], last=after >= len(body))
 
     async def refuse(self, problem: Problem, *headers: Header) -> None:
         """Answers with the problem, and counts it."""

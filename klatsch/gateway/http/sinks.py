@@ -13,6 +13,12 @@ _MARK: Final = b'{"t":"mark","resume":"'
 _WAITING_BYTES: Final = 65_536
 POLL_BYTES_MOST: Final = 1_048_576
 """The approximate size of one answer to a poll: the push that reaches it is the last."""
+_POLL_BYTES_LEAST: Final = 65_536
+
+
+def poll_bytes_most(polls: int) -> int:
+    """Returns the size of an answer for a person's nth concurrent poll: all of 50 hold 5 to 8 MiB, not 50."""
+    return max(_POLL_BYTES_LEAST, POLL_BYTES_MOST // polls)
 
 
 def is_mark(payload: bytes) -> bool:

@@ -18,7 +18,7 @@ from klatsch.core.tracing import accept_id
 from klatsch.gateway.arrivals import Arrival, Arrivals
 from klatsch.gateway.handshake import Credentials
 from klatsch.gateway.http.answers import JSON, Answer, Header, Receive, Send
-from klatsch.gateway.http.sinks import EventSocket, PollSocket
+from klatsch.gateway.http.sinks import EventSocket, PollSocket, poll_bytes_most
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.language.tokens import Tokens
@@ -85,19 +85,19 @@ class Sync:
                 with self._sockets.enter(user_id):
                     await self._stream(arrival, since, answer)
             else:
-                with self._polls.enter(user_id):
-                    await self._poll(arrival, since, wait_s, answer)
+                with self._polls.enter(user_id) as polls:
+                    await self._poll(arrival, since, wait_s, answer, poll_bytes_most(polls))
         except KlatschError as error:
             await answer.refuse(Problem.of(error))
 
-    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: Answer) -> None:
-        body = await self._collect(arrival, since, wait_s)  # a slow peer keeps only this body
+    async def _poll(self, arrival: Arrival, since: str | None, wait_s: float, answer: Answer, bytes_most: int) -> None:
+        body = await self._collect(arrival, since, wait_s, bytes_most)  # a slow peer keeps only this body
         await answer.slowly(200, JSON, body, self._stall_s)
 
-    async def _collect(self, arrival: Arrival, since: str | None, wait_s: float) -> bytes:
-        """Returns the answer to a poll: about `POLL_BYTES_MOST` of pushes, and the token of the reached place."""
+    async def _collect(self, arrival: Arrival, since: str | None, wait_s: float, bytes_most: int) -> bytes:
+        """Returns the answer to a poll: about `bytes_most` of pushes, and the token of the reached place."""
         user_id = str(arrival.user.id)
-        socket = PollSocket(lambda: self._tokens.now(user_id))
+        socket = PollSocket(lambda: self._tokens.now(user_id), bytes_most)
         resumed: list[bool] = []
         async with self._joined(arrival, socket) as (person, outbox):
             await self._resuming.resume(person, outbox, since, resumed.append, socket.is_full)
