@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
 from klatsch.conversations import blocks, groups
@@ -13,6 +15,7 @@ from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
+from tests.integration.test_history_plans import nodes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,3 +90,42 @@ def test_many_viewers_are_answered_by_one_statement(
 def test_nothing_is_asked_for_what_cannot_be_a_name(ana: User, django_assert_num_queries: CountsQueries) -> None:
     with django_assert_num_queries(0):
         assert names(ana, "", "\x00", "." * 3, "x" * 65) == []
+
+
+_FILL = """
+    WITH group_of AS (
+        INSERT INTO conversations_conversation (id, kind, title, created_at, member_count, version)
+        SELECT gen_random_uuid(), 'group', '', now(), 1, 1 FROM generate_series(1, %(groups)s) RETURNING id)
+    INSERT INTO conversations_member (conversation_id, user_id, role, active, version, joined_at)
+    SELECT id, %(person)s, 'owner', true, 1, now() - interval '1 hour' FROM group_of;
+    ANALYZE conversations_member"""
+
+
+def rows_read(viewer: User, *asked: str) -> int:
+    """Returns the rows of memberships that the question takes, with those that its filters remove."""
+    with CaptureQueriesContext(connection) as captured:
+        names(viewer, *asked)
+    [statement] = captured.captured_queries
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement["sql"])
+        [[[explained]]] = cursor.fetchall()
+    return sum(
+        round((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
+        for node in nodes(explained["Plan"])
+        if node.get("Relation Name") == "conversations_member"
+    )
+
+
+def test_the_question_costs_little_however_many_conversations_the_viewer_or_the_other_person_has(
+    ana: User, others: list[User], log: MemoryWriter
+) -> None:
+    """A person with 50,000 conversations who showed 200 strangers kept PostgreSQL busy for ten seconds."""
+    with connection.cursor() as cursor:
+        for person in (ana, others[2]):
+            cursor.execute(_FILL, {"groups": 5_000, "person": person.pk})
+    groups.create_group(owner=as_sender(ana), title="Tea", usernames=["Cleo", "dora"], log=log)
+
+    assert names(ana, "bob", "cleo", "dora") == ["Cleo", "dora"]
+    assert names(others[1], "ana", "bob", "dora") == ["ana", "dora"]
+    assert rows_read(ana, "bob", "cleo") < 50
+    assert rows_read(ana, "bob", "cleo", "dora") < 1_500
