@@ -39,7 +39,7 @@ from klatsch.messaging.changing import (
     needs_role,
     with_mentions,
 )
-from klatsch.messaging.lookup import read_ends
+from klatsch.messaging.lookup import ENDS_WAIT_S, read_ends
 from klatsch.messaging.mentions import find_mentions
 from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
@@ -110,10 +110,10 @@ def find_target(route: Route, wanted: Wanted, read: _Read = read_facts) -> Facts
 
     Raises NotFound, NotArchivedYet, Unavailable.
     """
-    ends = read_ends(route.ends)
-    deadline_s = time.monotonic() + route.archive_s
     waited: set[int] = set()
     with route.waits.enter(uuid_text(wanted.user_id)):
+        ends = read_ends(route.ends, ENDS_WAIT_S)
+        deadline_s = time.monotonic() + route.archive_s
         for _ in range(_LOOKS + 1):
             facts = read([wanted]).get(wanted)
             # A message that is not there may be too new for the archive, in any partition.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from klatsch.archive.at_least import parse_at_least
 from klatsch.archive.fates import find_fate
@@ -13,6 +13,10 @@ from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
 from klatsch.messaging.outcomes import name_in_use
+from klatsch.postgres.base import release_connection
+
+ENDS_WAIT_S: Final = 3.0
+"""The wait of a change or a marker for the log's ends: it holds a thread, and the log answers in milliseconds."""
 
 
 class LogEnds(Protocol):
@@ -46,10 +50,11 @@ def find_earlier(*, ends: LogEnds, progress: Progress, key: bytes, message_id: b
     return read_earlier(message_id, last)
 
 
-def read_ends(ends: LogEnds) -> dict[int, int]:
-    """Returns the offset after each partition's last record; raises Unavailable."""
+def read_ends(ends: LogEnds, deadline_s: float | None = None) -> dict[int, int]:
+    """Returns the offset after each partition's last record, and holds no connection meanwhile; raises Unavailable."""
+    release_connection()
     try:
-        return ends.ends()
+        return ends.ends() if deadline_s is None else ends.ends(deadline_s)
     except LogError as error:
         raise Unavailable("The log does not answer. Try again later.", retry_after=1) from error
 

@@ -9,7 +9,7 @@ from klatsch.core.tracing import current_trace
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
-from klatsch.messaging.lookup import behind, read_ends
+from klatsch.messaging.lookup import ENDS_WAIT_S, behind, read_ends
 from klatsch.messaging.marking import Marking
 from klatsch.messaging.marks import Mark, Marked, Whose, check_mark, check_place, clamp, is_after, marker_entry
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
@@ -84,9 +84,9 @@ def _wait_for(route: Route, user_id: UUID, wanted: Position | None, stored: Stor
     """
     if wanted is None or not is_after(wanted, stored.last) or wanted.epoch < stored.epoch:
         return False
-    end = read_ends(route.ends).get(wanted.partition, 0)
-    offset = min(wanted.offset, end - 1)
     with route.waits.enter(str(user_id)):
+        end = read_ends(route.ends, ENDS_WAIT_S).get(wanted.partition, 0)
+        offset = min(wanted.offset, end - 1)
         if offset >= 0 and not route.progress.wait_for(wanted.partition, offset, route.archive_s):
             raise behind()
     return True

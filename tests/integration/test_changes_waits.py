@@ -1,9 +1,17 @@
 """Changes over REST count among all that their person's requests wait for (D16)."""
 
+import dataclasses
+from typing import Any
+from uuid import UUID
+
 import pytest
 
+from klatsch.archive.targets import Wanted
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
+from klatsch.eventlog.log import LogError
+from klatsch.messaging.applying import find_target
+from klatsch.messaging.reports import Route
 from tests.integration.chat import Chat
 
 pytestmark = pytest.mark.django_db
@@ -17,3 +25,32 @@ def test_a_change_counts_with_the_other_requests_of_its_person_that_wait() -> No
     with chat.waits.enter(str(chat.id_of("ana"))):
         answers = {name: chat.ask(name, "PATCH", path, {"content": "hi"}) for name in ("ana", "bob")}
     assert {name: answer.status_code for name, answer in answers.items()} == {"ana": 503, "bob": 404}
+
+
+class SilentLog:
+    """Is asked for its ends, for at most so long, while the person's requests are counted."""
+
+    def __init__(self, waits: AtOnce) -> None:
+        self.waits = waits
+        self.deadlines: list[float] = []
+        self.refused = 0
+
+    def ends(self, deadline_s: float = 10.0) -> dict[int, int]:
+        self.deadlines.append(deadline_s)
+        try:
+            with self.waits.enter(str(UUID(int=7))):
+                pass
+        except Unavailable:
+            self.refused += 1
+        raise LogError("no broker answers")
+
+
+def test_who_waits_for_a_log_that_does_not_answer_is_counted_and_waits_for_seconds_only() -> None:
+    """Each of a person's changes held a thread for ten seconds, however many there were."""
+    waits = AtOnce(1, cap="waits", refusal=Unavailable, detail="Several of your requests wait.")
+    log = SilentLog(waits)
+    parts: dict[str, Any] = {field.name: None for field in dataclasses.fields(Route)}
+    route = Route(**parts | {"ends": log, "waits": waits, "archive_s": 2.0})
+    with pytest.raises(Unavailable):
+        find_target(route, Wanted(UUID(int=1).bytes, UUID(int=7).bytes))
+    assert (log.refused, log.deadlines) == (1, [3.0])
