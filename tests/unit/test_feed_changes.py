@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
 from klatsch.persister.batch import Batch, sort_records
 from klatsch.persister.past import Past, changes_in
-from klatsch.records.header import judged_target
+from klatsch.records.header import MARKER, judged_target
 from klatsch.records.judge import Memberships
 from klatsch.records.members import Membership
 from tests.support.changes import deleted, edited, pinned, reacted
@@ -28,6 +29,7 @@ from tests.support.records import (
     entry_of,
     fresh_client_id,
     in_group,
+    marked,
     members,
     posted,
     records_of,
@@ -256,3 +258,35 @@ def test_a_message_that_is_reacted_to_for_ever_costs_no_more_than_the_reactions_
     target = gateway.feed._ring.find_target(judged[-1])
     assert target is not None
     assert 150 <= len(target.reactions) < 200
+
+
+@pytest.mark.parametrize("value", [b"", b"no JSON", b"\xff", b'{"v":1', b"[" * 9_000, b'{"v":1,"t":"pinned"}', b"null"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        edited(SAID, "hi!"),
+        deleted(SAID),
+        reacted(SAID, "👍", BOB),
+        pinned(SAID, BOB),
+        marked(BOB, read="1:0:0", delivered="1:0:0"),
+    ],
+    ids=["edited", "deleted", "reaction", "pinned", "marker"],
+)
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_change_or_a_marker_whose_value_is_none_is_skipped_by_gateways_and_a_dead_letter_of_the_persister(
+    entry: Entry, value: bytes, *, is_heard: bool
+) -> None:
+    """Its key and its header are right."""
+    gateway = Gateway()
+    bob = gateway.connect(BOB, member=is_heard)
+    said, bad, after = timed(records_of(entry_of(SAID), entry, entry_of(OTHER)))
+    records = [said, msgspec.structs.replace(bad, value=value), after]
+    gateway.read(records)
+    assert [push["d"]["content"] for push in bob.read()] == (["hi", "yes"] if is_heard else [])
+    replayed = [record for _, found in gateway.feed.recent.since({said.key}, [0]) for record in found]
+    assert len(gateway.feed.frames(replayed)) == 2
+
+    past = Past(frozenset({judged_target(bad.judge)}) if entry.judge[0] != MARKER else frozenset())
+    batch = sort_records(records, Memberships(), past=past)
+    assert (len(batch.messages), len(batch.dead), batch.deltas, batch.markers) == (2, 1, [], [])
+    assert batch.next_offsets == {0: 3}
