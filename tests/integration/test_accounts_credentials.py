@@ -229,7 +229,7 @@ def test_a_connection_of_somebody_inactive_is_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ticket", "bearer", "session_key"])
-@pytest.mark.parametrize("value", ["", "x", "a" * 32, "\0" * 32, "é" * 32, str(uuid.uuid4()), "../../etc/passwd"])
+@pytest.mark.parametrize("value", ["", "x", "a" * 32, "\0" * 32, "é" * 32, str(uuid.UUID(int=0)), "../../etc/passwd"])
 def test_a_connection_with_a_forged_credential_is_refused(kind: str, value: str) -> None:
     make_person()
     with pytest.raises(NotAuthenticated):

@@ -2,15 +2,19 @@
 
 Loaded with `-p`, before Django's settings: it says where the servers will be, and starts none of them yet.
 DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, where set, point the run at servers elsewhere instead.
+
+Where the tests are spread over several processes (`-n`), each worker loads this plugin, so each has servers, a folder
+and a secret key of its own, and looks for what it leaves behind. The process that spreads them runs no test: before it
+starts the workers, it takes back the settings that it made for itself.
 """
 
 import contextlib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +23,12 @@ from klatsch.embedded.child import free_ports
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 
+MOST_WORKERS = 4
+"""Each has a PostgreSQL, a broker, two gateways and a persister: about 1 GiB."""
+_START_S = 180
+"""Enough beside other load: two workers start their servers at the same time."""
+_SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
+_GIVEN = dict(os.environ)
 _DATA = Path(tempfile.mkdtemp(prefix="klatsch-tests-"))
 _DATA.chmod(0o755)
 _POSTGRES = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(_DATA / "postgres")
@@ -39,6 +49,8 @@ os.environ |= {
     "KLATSCH_INVITE_STRANGERS": "0",  # most tests need groups of people who have never met
     "KLATSCH_LOG_LEVEL": "WARNING",
 }
+_left: list[str] = []
+"""What this run, or a worker of it, has left behind, for its summary."""
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +58,7 @@ def postgres() -> Iterator[EmbeddedPostgres | None]:
     """PostgreSQL, running; None where DATABASE_URL names one that runs elsewhere."""
     if _POSTGRES is not None:
         _POSTGRES.start()
-        _POSTGRES.wait_ready()
+        _POSTGRES.wait_ready(_START_S)
     yield _POSTGRES
     if _POSTGRES is not None:
         _POSTGRES.stop()
@@ -57,7 +69,7 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
     """Kafka, running; None where KAFKA_BOOTSTRAP_SERVERS names one that runs elsewhere."""
     if _KAFKA is not None:
         _KAFKA.start()
-        _KAFKA.wait_ready()
+        _KAFKA.wait_ready(_START_S)
     yield _KAFKA
     if _KAFKA is not None:
         _KAFKA.stop()
@@ -76,15 +88,58 @@ def _is_of_this_run(process: psutil.Process) -> bool:
         return False
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Returns how many workers `-n auto` starts: one for each core where all tests run, none where some are chosen.
+
+    A few tests are done before a second pair of servers has started.
+    """
+    is_all = config.args_source != pytest.Config.ArgsSource.ARGS and not config.option.keyword
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS) if is_all else 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Takes back, where workers run the tests, what would look to them like servers that the caller named."""
+    if not _spreads(session.config):
+        return
+    for name in _SERVERS:
+        if _GIVEN.get(name):
+            raise pytest.UsageError(f"{name} names a server that several workers would share: add -n 0.")
+    os.environ.clear()
+    os.environ.update(_GIVEN)
+
+
+def _spreads(config: pytest.Config) -> bool:
+    """Returns whether this process hands all tests to workers."""
+    return config.getoption("dist", "no") != "no" and bool(config.getoption("tx", None))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fails the run where a process of it outlives it, and ends that process."""
-    left = left_over()
-    for process in left:
-        sys.stderr.write(f"\nThis run left behind: {process}\n")
+    """Fails the run where a process of it, or of a worker of it, outlives it; ends that process."""
+    if not _spreads(session.config):
+        _end_left_over()
+    if _left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = _left
+
+
+def _end_left_over() -> None:
+    for process in left_over():
+        _left.append(str(process))
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    if left:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what a worker has found to outlive it; a worker that crashed has said nothing."""
+    _left.extend(getattr(node, "workeroutput", {}).get("left", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for process in _left:
+        terminalreporter.write_line(f"This run left behind: {process}", red=True)
 
 
 def pytest_unconfigure() -> None:

@@ -159,6 +159,7 @@ def test_a_draft_that_the_archive_could_not_keep_is_refused(bad: Draft) -> None:
         fresh_client_id(NOW_MS - FRESH_WINDOW_MS - 1),
         fresh_client_id(NOW_MS + 10 * FRESH_WINDOW_MS),
     ],
+    ids=["no time", "older", "newer"],
 )
 def test_a_client_id_that_feeds_may_have_forgotten_needs_a_lookup(client_id: str) -> None:
     assert needs_lookup(draft(client_id=client_id), NOW_MS)
