@@ -24,7 +24,7 @@ def scenery(
 
 
 async def by_rest(scene: Scene, action: Action) -> str | None:
-    """The answer to the action over REST: "+" or a code; None where it is not to be had there."""
+    """Returns the answer to the action over REST: "+" or a code; None where it is not to be had there."""
     if action.rest is None:
         return None
     method, path, body = action.rest(scene)
@@ -34,7 +34,7 @@ async def by_rest(scene: Scene, action: Action) -> str | None:
 
 
 async def by_socket(scene: Scene, action: Action) -> str | None:
-    """The same over the actor's socket."""
+    """Returns the answer to the action over the actor's socket: "+" or a code; None where it is not to be had there."""
     if action.socket is None:
         return None
     code = code_of(await scene.socket.request(*action.socket(scene)))
@@ -85,14 +85,14 @@ async def test_what_does_not_exist_is_answered_like_what_is_not_mine(scenery: Sc
 
 
 def in_partition_of(conversation: str) -> str:
-    """An id that nothing has, in the conversation's partition: positions name the partition."""
+    """Returns an id that nothing has, in the conversation's partition: positions name the partition."""
     partitions = 12
     wanted = partition_of(conversation.encode(), partitions)
     return next(one for one in iter(lambda: str(uuid4()), "") if partition_of(one.encode(), partitions) == wanted)
 
 
 async def answers(scene: Scene, action: Action) -> list[Any]:
-    """The whole answers over both doors, without what names the request."""
+    """Returns the whole answers over REST and socket, without what names the request."""
     found: list[Any] = []
     if action.rest is not None:
         method, path, body = action.rest(scene)

@@ -16,7 +16,7 @@ _ROLES = {"admin": "admin", "owner": "owner", "demoted": "admin"}
 
 @dataclass(slots=True)
 class Scene:
-    """What an action needs to know: the actor's doors, and the ids of things that exist.
+    """Holds what an action needs: the actor's REST client and socket, and the ids of things that exist.
 
     `own` and `theirs` are messages as REST answers them; `invitation` is open. Of a blocked person, `conversation` is
     the direct conversation with the witness, else a group.
@@ -36,16 +36,16 @@ class Scene:
     seen: int = 0
 
     def log_end(self) -> int:
-        """The end of the conversation's partition."""
+        """Returns the end of the conversation's partition."""
         ends = self.system.log.ends()
         return ends[partition_of(self.conversation.encode(), len(ends))]
 
     def stored(self) -> list[tuple[Any, ...]]:
-        """A digest of all rows about the conversation, but what a person keeps for themselves alone."""
+        """Returns a digest of all rows about the conversation, without those that a person keeps for themselves."""
         return self.system.rows(_STORED, *[self.conversation] * _STORED.count("%s"))
 
     def pushes(self) -> list[dict[str, Any]]:
-        """What the witness was shown since the last call, but marks."""
+        """Returns what the witness was shown since the last call, without marks."""
         frames = self.witness.history.frames
         new, self.seen = frames[self.seen :], len(frames)
         return [frame for frame in new if frame.get("t") not in {"mark", None}]
@@ -119,7 +119,7 @@ class Scenery:
         return str(own["conversation"]), own, theirs
 
     async def _invite(self, role: str, owner: Rest, conversation: str, names: dict[str, str]) -> str:
-        """An open invitation to the group: of the actor, where the role says so, or of somebody else."""
+        """Returns an open invitation to the group: the actor's, where the role says so, or somebody else's."""
         invited = names["actor"] if role == "invited" else names["new"]
         made = await owner.post("invitations", {"conversation": conversation, "username": invited})
         return str(made["id"])
@@ -148,5 +148,5 @@ async def _ok(rest: Rest, method: str, path: str, body: object = None) -> None:
 
 
 def code_of(answer: dict[str, Any]) -> str:
-    """The code of an answer over a socket; "ok" for `ok`."""
+    """Returns the code of an answer over a socket; "ok" for `ok`."""
     return "ok" if "ok" in answer else str(answer["err"]["code"])

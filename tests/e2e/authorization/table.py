@@ -1,4 +1,4 @@
-"""Who may do what: one row for each action, one column for each role. The tests are made from it.
+"""The table of rights: one row for each action, one column for each role. The tests are made from it.
 
 `+` means that it is done, and `-` that it makes no sense. Anything else is a refusal, after which nothing has happened:
 `not_found` (404), `forbidden` (403) or another code. A thing that exists and that the actor may not see is answered
@@ -159,7 +159,7 @@ ROLES: Final = tuple(_TABLE.strip().splitlines()[0].split()[1:])
 
 
 def rights_of(role: str) -> dict[str, str]:
-    """What a role is answered, by action; without what makes no sense for it (`-`)."""
+    """Returns the answer to a role for each action, without the actions that make no sense for it (`-`)."""
     column = ROLES.index(role)
     rows = (line for line in _TABLE.strip().splitlines()[1:])
     cells = {row[:_WIDTH].strip(): row[_WIDTH:].split()[column] for row in rows}
