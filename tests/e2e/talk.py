@@ -91,7 +91,7 @@ async def talking(talks: Sequence[Talk]) -> AsyncIterator[None]:
             done.set()
 
 
-async def more_acknowledged(talks: Sequence[Talk], count: int, deadline_s: float = 20) -> None:
+async def more_acknowledged(talks: Sequence[Talk], count: int, deadline_s: float = 60) -> None:
     """Waits until each has so many more answers than now."""
     targets = [talk.acknowledged + count for talk in talks]
     for talk, target in zip(talks, targets, strict=True):

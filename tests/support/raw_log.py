@@ -28,7 +28,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
 from klatsch.eventlog.log import Entry
 from tests.support.process import wait_until
 
-_ASK_S = 10.0
+_ASK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,14 +72,14 @@ class System:
         self._make_people()
 
     def manage(self, *arguments: str) -> str:
-        """What one of our commands says."""
+        """Runs one of our commands, and returns what it prints."""
         return self.manage_with({}, *arguments)
 
     def manage_with(self, settings: Mapping[str, str], *arguments: str) -> str:
-        """The same with some settings changed."""
+        """Runs one of our commands with some settings changed, and returns what it prints."""
         argv = [sys.executable, str(ROOT / "manage.py"), *arguments]
         env = {**self.env, **settings}
-        done = subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -167,7 +167,7 @@ class System:
         """How far the archive has come."""
         return dict(self.rows("SELECT partition, next_offset FROM messaging_logoffset"))
 
-    def wait_archived(self, deadline_s: float = 20) -> None:
+    def wait_archived(self, deadline_s: float = 60) -> None:
         """Waits until the archive has all that the log holds now, in the partitions that are its own."""
         ends = self.log.ends()
         wait_until(

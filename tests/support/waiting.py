@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -15,7 +15,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def wait_until(condition: Callable[[], object], *, meanwhile: Callable[[], object] = lambda: time.sleep(0.005)) -> None:
-    """The same for threads; `meanwhile` is done between two looks."""
+    """Returns when the condition holds, on a thread; `meanwhile` is done between two looks."""
     deadline_s = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline_s, "it did not come to be"

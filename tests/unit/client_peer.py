@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-_DEADLINE_S = 10
+_DEADLINE_S = 60
 NOW = "2026-11-24T00:00:00.000Z"
 NOW_MS = 1_795_478_400_000
 Script = Callable[["Peer"], Awaitable[None]]

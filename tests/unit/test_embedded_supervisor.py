@@ -13,7 +13,7 @@ from klatsch.embedded.child import EmbeddedError
 from klatsch.embedded.supervisor import Program, Supervisor
 
 
-def wait_for(condition: Callable[[], bool], deadline_s: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], deadline_s: float = 60) -> None:
     until = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < until, "waited in vain"
@@ -169,7 +169,7 @@ def test_one_that_will_not_stop_is_killed_in_time_for_the_others(stage: Stage) -
     wait_for(lambda: sum("| up" in line for line in stage.said) == 3)
     began = time.monotonic()
     stage.supervisor.stop(deadline_s=2.5)
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 6  # each with the whole deadline of its own: 7.5
     assert [program.process.returncode for program in stubborn if program.process] == [-9, -9, -9]
     assert "three did not stop in time and was killed." in stage.said
 
@@ -180,7 +180,7 @@ def test_a_second_signal_cuts_the_stop_short(stage: Stage) -> None:
     threading.Timer(0.1, stage.supervisor.hurry.set).start()
     began = time.monotonic()
     stage.supervisor.stop(deadline_s=30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert program.process is not None
     assert program.process.returncode == -9
 
