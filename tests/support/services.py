@@ -29,7 +29,9 @@ _START_S = 180
 """Enough beside other load: two workers start their servers at the same time."""
 _SERVERS = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS")
 _GIVEN = dict(os.environ)
-_DATA = Path(tempfile.mkdtemp(prefix="klatsch-tests-"))
+_FOLDER = "TESTS_FOLDER"
+"""Names the folder in which workers make theirs, so that it goes even where a worker was killed."""
+_DATA = Path(tempfile.mkdtemp(prefix="klatsch-tests-", dir=os.environ.get(_FOLDER)))
 _DATA.chmod(0o755)
 _POSTGRES = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(_DATA / "postgres")
 _KAFKA = None if os.environ.get("KAFKA_BOOTSTRAP_SERVERS") else EmbeddedKafka(_DATA / "kafka", port=free_ports(1)[0])
@@ -106,7 +108,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if _GIVEN.get(name):
             raise pytest.UsageError(f"{name} names a server that several workers would share: add -n 0.")
     os.environ.clear()
-    os.environ.update(_GIVEN)
+    os.environ.update(_GIVEN | {_FOLDER: str(_DATA)})
 
 
 def _spreads(config: pytest.Config) -> bool:

@@ -35,7 +35,7 @@ def _run(folder: Path, source: str, *arguments: str, **named: str) -> "subproces
     """Runs tests as a run of its own, with the plugin of all tests; `named` are servers that the caller names."""
     (folder / "test_of_a_run.py").write_text(source)
     (folder / "pytest.ini").write_text("[pytest]\n")
-    ours = {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "KLATSCH_SECRET_KEY", "PYTEST_ADDOPTS"}
+    ours = {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "KLATSCH_SECRET_KEY", "TESTS_FOLDER", "PYTEST_ADDOPTS"}
     env = {n: v for n, v in os.environ.items() if n not in ours and not n.startswith("PYTEST_XDIST")}
     env |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **named}
     argv = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.support.services", *arguments]
