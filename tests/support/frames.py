@@ -4,7 +4,7 @@ import functools
 import json
 from typing import Any
 
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
 
 from klatsch.gateway.language.asyncapi.document import async_document
 from klatsch.gateway.language.ops import OPS, BadFrame, decode_frame
@@ -16,7 +16,7 @@ def check_received(frame: Any, kinds: Kinds = KINDS) -> None:
     """Fails unless the document describes exactly this frame of the server's, with no field more."""
     name = _name_of(frame, kinds)
     errors = [
-        f"{error.json_path}: {error.message}" for error in _validator(name, kinds, closed=True).iter_errors(frame)
+        f"{error.instance_path}: {error.message}" for error in _validator(name, kinds, closed=True).iter_errors(frame)
     ]
     assert not errors, f"not as {name} in docs/asyncapi.yaml: {errors} in {frame}"
 
@@ -74,7 +74,10 @@ def _document(kinds: Kinds) -> dict[str, Any]:
 
 @functools.cache
 def _validator(name: str, kinds: Kinds, *, closed: bool) -> Draft7Validator:
-    """AsyncAPI 3.0's schemas are a superset of draft 7. A closed one allows no field that it does not name."""
+    """AsyncAPI 3.0's schemas are a superset of draft 7. A closed one allows no field that it does not name.
+
+    The validator is compiled: in Python a frame costs up to 0.9 ms, and tests see many thousands.
+    """
     document = _document(kinds)
     schemas = {key: _closed(schema) if closed else schema for key, schema in document["components"]["schemas"].items()}
     payload = document["components"]["messages"][name]["payload"]

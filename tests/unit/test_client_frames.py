@@ -102,10 +102,13 @@ _JSON = st.recursive(
 )
 
 
+_SAID = [spoken for spoken in frames_of(KINDS) if spoken.source == "server"]
+
+
 @st.composite
 def _spoiled(draw: st.DrawFn) -> str:
     """A frame that the server may say, in which some field, somewhere, is another."""
-    spoken = draw(st.sampled_from([spoken for spoken in frames_of(KINDS) if spoken.source == "server"]))
+    spoken = draw(st.sampled_from(_SAID))
     frame = place = json.loads(json.dumps(spoken.example))
     while True:
         name = draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else draw(st.integers(0, len(place) - 1))
