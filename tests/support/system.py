@@ -19,7 +19,7 @@ from tests.support.process import ROOT, GatewayProcess, PersisterProcess, Proces
 from tests.support.raw_log import RawLog
 
 ORIGIN = "http://klatsch.test:8000"
-_PEOPLE_AT_ONCE = 100
+_PEOPLE_AT_ONCE = 300
 
 
 class Person(NamedTuple):
