@@ -186,8 +186,8 @@ class TestWhatEndsThem:
 CHANGES: dict[str, Callable[[User], Any]] = {
     "deactivated": lambda ana: User.objects.filter(pk=ana.pk).update(is_active=False),
     "expired": lambda _: (
-        Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1)),
-        AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1)),
+        Session.objects.update(expire_date=timezone.now() - timedelta(minutes=5)),
+        AuthToken.objects.update(expiry=timezone.now() - timedelta(minutes=5)),
     ),
     "deleted": lambda _: (Session.objects.all().delete(), AuthToken.objects.all().delete()),
 }
