@@ -48,6 +48,11 @@ def _bytes_of(field: str) -> Callable[[Any], bytes]:
     return lambda event: uuid_bytes(getattr(event, field))
 
 
+_UNPINNED_UNCOUNTED: Final[dict[str, tuple[Any, Any]]] = {
+    "pinned_at": (None, None),
+    "reaction_counts": (dict[str, int], {}),
+}
+"""The fields of a message that has no pin and no reactions: nobody could change it before it was stored."""
 MESSAGE: Final = RecordKind(
     struct=MessagePosted,
     title="A new message",
@@ -66,7 +71,8 @@ MESSAGE: Final = RecordKind(
     push=Push(
         "A new message. Drop it if you know its id.",
         places=("position", "changed"),
-        constants={"edited_at": (None, None), "deleted": (bool, False), "reactions": (dict[str, list[str]], {})},
+        constants={"edited_at": (None, None), "deleted": (bool, False), "reactions": (dict[str, list[str]], {})}
+        | _UNPINNED_UNCOUNTED,
     ),
     storing=Storing.MESSAGE,
 )
@@ -81,6 +87,7 @@ MESSAGE_CHANGED: Final = RecordKind(
     push=Push(
         "A changed message. Apply it if its `changed` is newer than your copy's.",
         places=("changed",),
+        constants=_UNPINNED_UNCOUNTED,
     ),
     storing=Fold({"content": "text", "edited_at": "timestamptz", "deleted": "bool"}),
 )

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from websockets.frames import Opcode
 
+from klatsch.archive.message_view import public_fields
 from klatsch.core.errors import BadRequest, FieldError, InvalidContent, RateLimited
 from klatsch.gateway.connection import ChatConnection
 from klatsch.gateway.language import ops, protocol
@@ -228,11 +229,8 @@ def test_frames_joined_are_read_one_by_one(payloads: list[bytes]) -> None:
     assert [bytes(frame.data) for frame in parse_frames(raw)] == payloads
 
 
-# The shape of a message in protocol.md, but for `seq`, which is there once archived.
-MESSAGE_FIELDS = {
-    *("id", "client_id", "conversation", "sender", "sender_id", "receiver", "content", "sent_at", "position"),
-    *("changed", "edited_at", "deleted", "reply_to", "reactions"),
-}
+# A message as it is read has these besides, once it is archived.
+MESSAGE_FIELDS = {field.name for field in public_fields()} - {"seq", "reply_preview"}
 said = st.builds(
     lambda access, content, reply_to: posted(access, content, client_id="one", reply_to=reply_to),
     st.sampled_from([direct(ANA, BOB), in_group(BOB)]),
@@ -249,7 +247,8 @@ def test_a_push_is_json_in_the_shape_of_a_message(event: Any) -> None:
     shown = push["d"]
     assert shown.keys() >= MESSAGE_FIELDS
     assert (shown["position"], shown["changed"]) == ("1:3:91823", "1:3:91823")
-    assert (shown["edited_at"], shown["deleted"], shown["reactions"]) == (None, False, {})
+    assert (shown["edited_at"], shown["pinned_at"], shown["deleted"]) == (None, None, False)
+    assert (shown["reactions"], shown["reaction_counts"], shown["mentions"]) == ({}, {}, [])
     written = ("id", "client_id", "conversation", "sender", "sender_id", "receiver", "content", "sent_at", "reply_to")
     assert {name: shown[name] for name in written} == {name: getattr(event, name) for name in written}
 
