@@ -15,8 +15,8 @@ from klatsch.eventlog.places import Position
 class Fate:
     """The archive's state of a position and of an own id, both at one moment.
 
-    `digest` is that of the message or the change that the archive has under the id, None without any; `message` is the
-    message itself. With `next_offset` beyond the position and no `digest`, the record was void or, if
+    `digest` is that of the message or the change that the archive has under the id, as in `SentMessage`, None without
+    any; `message` is the message itself. With `next_offset` beyond the position and no `digest`, the record was void or, if
     `is_dead_letter`, refused.
     """
 
@@ -37,7 +37,9 @@ _FATE: Final = f"""
                      WHERE epoch = %(epoch)s AND partition = %(partition)s), 0),
            EXISTS (SELECT FROM messaging_deadletter
                    WHERE epoch = %(epoch)s AND partition = %(partition)s AND "offset" = %(offset)s),
-           coalesce(m.digest, (SELECT digest FROM messaging_change WHERE id = %(id)s)), m.id IS NOT NULL
+           coalesce(
+               m.digest, (SELECT digest || uuid_send(message_id) FROM messaging_change WHERE id = %(id)s)),
+           m.id IS NOT NULL
     FROM (SELECT) one LEFT JOIN messaging_message m ON m.id = %(id)s
     LEFT JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"""
 

@@ -20,10 +20,9 @@ class Wanted(NamedTuple):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """A message as it was at one moment, for a member of its conversation who wants to change it.
 
-    `epoch`, `partition` and `offset` are its position, and `changed_…` that of its last change. `edited_…` is the
-    position of its last edit, None without edits. `role` is the person's own; a `blocked` person may only read. `pins`
-    is the number of pinned messages of the conversation, `emojis` the kinds of reactions to the message, and
-    `own_emojis` the person's own ones.
+    `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits.
+    `role` is the person's own; a `blocked` person may only read. `pins` is the number of pinned messages of the
+    conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones.
     """
 
     message_id: str
@@ -39,8 +38,6 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     epoch: int
     partition: int
     offset: int
-    changed_epoch: int
-    changed_offset: int
     edited_epoch: int | None
     edited_offset: int | None
     pinned: bool
@@ -54,15 +51,15 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         return self.conversation.encode("ascii")
 
     @property
-    def changed(self) -> str:
-        """Returns the position of the last change."""
-        return f"{self.changed_epoch}:{self.partition}:{self.changed_offset}"
+    def edited(self) -> str | None:
+        """Returns the position of the last edit; None without edits."""
+        return None if self.edited_epoch is None else f"{self.edited_epoch}:{self.partition}:{self.edited_offset}"
 
 
 _FACTS: Final = """
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
         m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
-        m.epoch, m.partition, m."offset", m.changed_epoch, m.changed_offset, edit.epoch, edit."offset",
+        m.epoch, m.partition, m."offset", edit.epoch, edit."offset",
         m.pinned_at IS NOT NULL,
         (SELECT count(*) FROM messaging_message p
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
@@ -92,7 +89,7 @@ MODERATION: Final = UUID(int=0)
 _FACTS_OF_ANY: Final = """
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
         (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
-        m.changed_epoch, m.changed_offset, NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[]
+        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[]
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""
 
@@ -110,14 +107,15 @@ def _read_facts(statement: str, arguments: list[Any]) -> dict[Wanted, Facts]:
 
 
 class Own(NamedTuple):
-    """A stored record under a client's name: its position, and the digest of its body."""
+    """A stored record under a client's name: its position, and the digest as in `SentMessage`."""
 
     position: str
     digest: bytes
 
 
 _OWN: Final = """
-    SELECT concat_ws(':', epoch, partition, "offset"), digest FROM messaging_change WHERE id = %(id)s
+    SELECT concat_ws(':', epoch, partition, "offset"), digest || uuid_send(message_id)
+    FROM messaging_change WHERE id = %(id)s
     UNION ALL
     SELECT concat_ws(':', epoch, partition, "offset"), digest FROM messaging_message WHERE id = %(id)s"""
 

@@ -138,7 +138,7 @@ class Changing:
         own = await self._database.run(lambda: find_own(own_id))
         if own is None:
             return False
-        check_own(own, wish)
+        check_own(own, wish, facts)
         ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(own_id), own.position, duplicate=True))
         return True

@@ -5,8 +5,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from klatsch.archive.details import no_such_message
 from klatsch.archive.fates import Fate, find_fate
 from klatsch.archive.histories import find_message
@@ -39,6 +37,7 @@ from klatsch.messaging.changing import (
     needs_role,
     with_mentions,
 )
+from klatsch.messaging.expecting import expect_view
 from klatsch.messaging.lookup import ENDS_WAIT_S, read_ends
 from klatsch.messaging.mentions import find_mentions
 from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
@@ -82,11 +81,14 @@ def apply_change(
         raise
     if isinstance(wish, Edit) and (naming := naming_in(wish, facts)) is not None:
         wish = with_mentions(wish, find_mentions([naming])[naming])
-    sent, position = _append(route, facts, wish, client_id, epoch=epoch, checked_at_ms=at_ms, now_ms=clock())
+    now_ms = clock()
+    sent, position = _append(route, facts, wish, client_id, epoch=epoch, checked_at_ms=at_ms, now_ms=now_ms)
     message = _read_archived(route, facts, wish, sent, position)
     if message is not None:
         return Applied(message, archived=True)
-    return Applied(_expected(_read(facts), wish, str(position), timestamp(at_ms)), archived=False)
+    return Applied(
+        expect_view(_read(facts), wish, facts, position=str(position), now=timestamp(now_ms)), archived=False
+    )
 
 
 def delete_as_moderator(*, route: Route, message_id: bytes, clock: Clock) -> None:
@@ -134,7 +136,7 @@ def _find_applied(facts: Facts, wish: Wish, client_id: str) -> Own | None:
     """Returns the archived change of that client_id, if there is one; raises Conflict for another body."""
     own = find_own(identify_change(facts, client_id))
     if own is not None:
-        check_own(own, wish)
+        check_own(own, wish, facts)
     return own
 
 
@@ -184,7 +186,7 @@ def _refusal(fate: Fate, facts: Facts, wish: Wish) -> KlatschError:
     now = read_facts([wanted]).get(wanted)
     if now is None:
         return refusal_of(Verdict.REMOVED)
-    return refusal_of(_reason(now, wish), changed=now.changed)
+    return refusal_of(_reason(now, wish), changed=now.edited)
 
 
 def _reason(now: Facts, wish: Wish) -> Verdict:
@@ -202,12 +204,3 @@ def _read(facts: Facts) -> MessageView:
     message = find_message(uuid_bytes(facts.message_id))
     assert message is not None  # rows of messages are never removed
     return message
-
-
-def _expected(message: MessageView, wish: Wish, position: str, now: str) -> MessageView:
-    """Returns the message with the text that it will have, if the change counts."""
-    if isinstance(wish, Edit):
-        return msgspec.structs.replace(message, content=wish.content, edited_at=now, changed=position)
-    if isinstance(wish, Delete):
-        return msgspec.structs.replace(message, content="", deleted=True, changed=position)
-    return msgspec.structs.replace(message, changed=position)

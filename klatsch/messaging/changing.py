@@ -30,7 +30,7 @@ from klatsch.records.changes import (
     digest_pin,
     digest_reaction,
 )
-from klatsch.records.header import DELETED, EDITED, PINNED, REACTION, Check, make_header
+from klatsch.records.header import DELETED, EDITED, PINNED, REACTION, Check, judged_body, make_header
 from klatsch.records.judge import Verdict
 from klatsch.records.values import encode
 
@@ -154,7 +154,7 @@ def make_change(
 ) -> tuple[SentMessage, Entry]:
     """Returns a change's id and digest, and the entry of its record."""
     kind, event = _record_of(wish, facts, timestamp(now_ms))
-    own_id, body = identify_change(facts, client_id), digest_of(wish)
+    own_id, target = identify_change(facts, client_id), uuid_bytes(facts.message_id)
     check = Check(
         at_ms=checked_at_ms,
         base=_base_offset(wish.base, epoch) if isinstance(wish, Edit) else None,
@@ -162,8 +162,8 @@ def make_change(
         was_on=facts.pinned if isinstance(wish, Pin) else isinstance(wish, React) and wish.emoji in facts.own_emojis,
     )
     value = encode(event)
-    header = make_header(kind, own_id, uuid_bytes(facts.user_id), body, uuid_bytes(facts.message_id), check.encode())
-    return SentMessage(own_id, body, value), Entry(facts.key, value, header)
+    header = make_header(kind, own_id, uuid_bytes(facts.user_id), digest_of(wish), target, check.encode())
+    return SentMessage(own_id, judged_body(header), value), Entry(facts.key, value, header)
 
 
 def identify_change(facts: Facts, client_id: str) -> bytes:
@@ -172,7 +172,7 @@ def identify_change(facts: Facts, client_id: str) -> bytes:
 
 
 def digest_of(wish: Wish) -> bytes:
-    """Returns the digest that tells two changes of one `client_id` apart."""
+    """Returns the digest that tells two changes of one message apart."""
     if isinstance(wish, Edit):
         return digest_edit(wish.content)
     if isinstance(wish, React):
@@ -180,9 +180,9 @@ def digest_of(wish: Wish) -> bytes:
     return digest_pin(on=wish.on) if isinstance(wish, Pin) else DELETION_DIGEST
 
 
-def check_own(own: Own, wish: Wish) -> None:
-    """Raises Conflict unless the record that is stored under a change's name is that change."""
-    if own.digest != digest_of(wish):
+def check_own(own: Own, wish: Wish, facts: Facts) -> None:
+    """Raises Conflict unless the record that is stored under a change's name is that change of that message."""
+    if own.digest != digest_of(wish) + uuid_bytes(facts.message_id):
         raise name_in_use()
 
 
@@ -206,7 +206,7 @@ def _check_edit(wish: Edit, facts: Facts, now_ms: int, edit_window_s: int) -> No
     if edit_window_s and now_ms - facts.sent_at_ms > edit_window_s * 1_000:
         raise Forbidden(f"Messages can be edited for {edit_window_s} seconds after they were sent.")
     if is_overtaken(wish, facts):
-        raise Conflict("The message was edited meanwhile.", changed=facts.changed)
+        raise Conflict("The message was edited meanwhile.", changed=facts.edited)
 
 
 def is_overtaken(wish: Edit, facts: Facts) -> bool:

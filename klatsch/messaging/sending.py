@@ -28,8 +28,9 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class SentMessage(msgspec.Struct, frozen=True, gc=False):
-    """A message on its way into the log. Its answer comes from reading it back.
+    """A message or a change on its way into the log. Its answer comes from reading it back.
 
+    `digest` tells two records of one id apart (`header.judged_body`). In a change, the id of the message follows it.
     `value` is the record's value once it is appended, and empty before.
     """
 

@@ -20,6 +20,7 @@ ID: Final = slice(1, 17)
 ACTOR: Final = slice(17, 33)
 DIGEST: Final = slice(33, 49)
 TARGET: Final = slice(49, 65)
+_BODY: Final = slice(DIGEST.start, TARGET.stop)
 CHECK: Final = slice(65, 82)
 
 _CHECK: Final = struct.Struct(">qqB")
@@ -72,8 +73,16 @@ def judged_actor(judge: bytes) -> bytes:
 
 
 def judged_digest(judge: bytes) -> bytes:
-    """Returns the digest, which tells two bodies of one id apart."""
+    """Returns the digest of the value."""
     return judge[DIGEST]
+
+
+def judged_body(judge: bytes) -> bytes:
+    """Returns the digest and the target, if any: they tell two records of one id apart.
+
+    Two changes of different messages may have equal digests.
+    """
+    return judge[_BODY]
 
 
 def judged_target(judge: bytes) -> bytes:

@@ -35,8 +35,6 @@ def facts_of(
         epoch=1,
         partition=0,
         offset=place,
-        changed_epoch=1,
-        changed_offset=place,
         edited_epoch=None,
         edited_offset=None,
         pinned=pinned,
@@ -90,10 +88,17 @@ def reacted(
     return change(React(emoji, on), facts, client_id=client_id)
 
 
-def pinned(original: MessagePosted, by: Somebody, *, on: bool = True, was_on: bool | None = None) -> Entry:
+def pinned(
+    original: MessagePosted,
+    by: Somebody,
+    *,
+    on: bool = True,
+    was_on: bool | None = None,
+    client_id: str | None = None,
+) -> Entry:
     """The entry of a pin by an admin."""
     there = (not on) if was_on is None else was_on
-    return change(Pin(on), facts_of(original, by, role="admin", pinned=there))
+    return change(Pin(on), facts_of(original, by, role="admin", pinned=there), client_id=client_id)
 
 
 def author_of(original: MessagePosted) -> Somebody:

@@ -9,7 +9,7 @@ from klatsch.eventlog.log import Record
 from klatsch.persister.batch import DeltaRow, MessageRow, sort_records
 from klatsch.persister.past import Past, changes_in
 from klatsch.records.changes import MessageDeleted, MessageEdited, MessagePinned, ReactionChanged, name_reaction
-from klatsch.records.header import judged_actor, judged_digest, judged_id, judged_target
+from klatsch.records.header import judged_actor, judged_body, judged_id, judged_target
 from klatsch.records.judge import Memberships, StandingAt
 from klatsch.records.members import Membership, Role
 from klatsch.records.verdicts import Reacted, Target, reaction_key
@@ -78,7 +78,7 @@ class Archive:
         """Stores a message, unless its id is known."""
         judge = row.record.judge
         if judged_id(judge) not in self.own:
-            self.own[judged_id(judge)] = row.record.offset, judged_digest(judge)
+            self.own[judged_id(judge)] = row.record.offset, judged_body(judge)
             self.messages[row.event.id] = Stored(row.event.content, row.record.offset, row=row)
 
     def start_again(self) -> None:
@@ -113,7 +113,7 @@ class Archive:
 
     def _fold(self, row: DeltaRow) -> None:
         event, record = row.event, row.record
-        self.own[judged_id(record.judge)] = record.offset, judged_digest(record.judge)
+        self.own[judged_id(record.judge)] = record.offset, judged_body(record.judge)
         self.effects[record.partition, record.offset] = row.effective
         if not row.effective:
             return
@@ -139,8 +139,8 @@ class Archive:
             message_id=message_id, user_id=by.user_id, username=by.name, role=place.role,
             blocked=place.blocked, conversation=event.conversation, kind=kind, sender_id=event.sender_id,
             sent_at_ms=NOW_MS, deleted=message.deleted, epoch=1,
-            partition=record.partition, offset=record.offset, changed_epoch=1,
-            changed_offset=message.changed, edited_epoch=None if message.edited is None else 1,
+            partition=record.partition, offset=record.offset,
+            edited_epoch=None if message.edited is None else 1,
             edited_offset=message.edited, pinned=message.pinned, pins=0, emojis=[],
             own_emojis=[emoji for emoji, who in message.reactions if who == by.name],
         )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from klatsch.core.errors import Conflict, KlatschError
-from klatsch.core.ids import direct_conversation_id, is_fresh, message_id, uuid_text
+from klatsch.core.ids import direct_conversation_id, is_fresh, message_id, uuid_bytes, uuid_text
 from klatsch.eventlog.log import Entry, Record
 from klatsch.eventlog.memory import MemoryAsker, MemoryLog
 from klatsch.gateway import changing
@@ -23,7 +23,7 @@ from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.replay import Replays
 from klatsch.messaging.changing import Wish, digest_of, identify_change, make_change
 from klatsch.processes.gateway_start import RECENT_SPANS, begin_of
-from klatsch.records.header import judged_digest, judged_id
+from klatsch.records.header import judged_body, judged_id
 from klatsch.records.members import ConversationKind, Membership
 from tests.support.gateway_parts import REPLAY, SECRET, CannedDatabase
 from tests.support.records import (
@@ -232,7 +232,7 @@ class World:
             return
         re = client.wait(request)
         gateway.pending.add(
-            judged_id(entry.judge), Waiter(client.outbox, re, judged_digest(entry.judge), 0.0, entry.value)
+            judged_id(entry.judge), Waiter(client.outbox, re, judged_body(entry.judge), 0.0, entry.value)
         )
         if fly:
             self.flying.append((self.now_ms, entry))
@@ -281,7 +281,11 @@ class World:
 
     def _answer_refused(self, client: Client, request: Request, own_id: bytes, error: KlatschError) -> None:
         known = self.archive.own.get(own_id)
-        if known is not None and request.wish is not None and known[1] == digest_of(request.wish):
+        if (
+            known is not None
+            and request.wish is not None
+            and known[1] == digest_of(request.wish) + uuid_bytes(request.target)
+        ):
             ok = {"id": uuid_text(own_id), "position": f"1:0:{known[0]}", "duplicate": True}
             client.take_ok(request, ok)
             self.answers.append((request, {"ok": ok}))

@@ -18,6 +18,7 @@ from klatsch.core.errors import (
     NotFound,
     RateLimited,
 )
+from klatsch.core.ids import uuid_bytes
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.requests import (
     ChangeFrame,
@@ -187,7 +188,7 @@ MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
         (delete(), THEIRS, Forbidden),
         (pin(), MINE, Forbidden),
         (delete(), changed(facts_of(OTHER, ANA, kind="direct"), role="owner"), Forbidden),
-        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4, changed_offset=9), Conflict),
+        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4), Conflict),
         (edit(base="1:0:3"), changed(MINE, edited_epoch=2, edited_offset=0), Conflict),
         (pin(), changed(AS_ADMIN, pins=PINS_MOST), LimitReached),
         (react("🫖"), changed(MINE, emojis=MANY), LimitReached),
@@ -222,9 +223,16 @@ async def test_a_retry_is_answered_even_if_the_change_itself_forbids_it_now(
     frame: ChangeFrame, facts: Facts, wish: Wish
 ) -> None:
     desk = Desk(facts)
-    await desk.change(frame, Own("1:0:4", digest_of(wish)))
+    await desk.change(frame, Own("1:0:4", digest_of(wish) + uuid_bytes(facts.message_id)))
     [answer] = desk.peer.read()
     assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:4", True, 0)
+
+
+async def test_a_conflict_names_the_edit_that_the_editor_had_not_seen() -> None:
+    desk = Desk(changed(MINE, edited_epoch=1, edited_offset=4))
+    with pytest.raises(Conflict) as refused:
+        await desk.change(edit(base="1:0:3"), None)
+    assert refused.value.changed == "1:0:4"
 
 
 async def test_a_version_of_a_later_epoch_is_refused() -> None:
@@ -266,11 +274,15 @@ async def test_an_edit_after_the_window_is_refused() -> None:
 
 async def test_an_old_client_id_is_looked_up_and_answered_with_its_change() -> None:
     desk = Desk(MINE)
-    await desk.change(edit(client_id="old"), Own("1:0:3", digest_of(Edit("hi!"))))
+    await desk.change(edit(client_id="old"), Own("1:0:3", digest_of(Edit("hi!")) + uuid_bytes(MINE.message_id)))
     [answer] = desk.peer.read()
     assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:3", True, 0)
     with pytest.raises(Conflict):
-        await desk.change(edit("another", client_id="old"), Own("1:0:3", digest_of(Edit("hi!"))))
+        await desk.change(
+            edit("another", client_id="old"), Own("1:0:3", digest_of(Edit("hi!")) + uuid_bytes(MINE.message_id))
+        )
+    with pytest.raises(Conflict):
+        await desk.change(edit(client_id="old"), Own("1:0:3", digest_of(Edit("hi!")) + uuid_bytes(OTHER.id)))
     await desk.change(edit(client_id="new but no UUID"[:3]), None)
     assert desk.appended == 1
 

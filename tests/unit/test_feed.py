@@ -22,7 +22,7 @@ from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.protocol import unwire
 from klatsch.gateway.outbox import Outbox
-from klatsch.records.header import judged_digest, judged_id
+from klatsch.records.header import judged_body, judged_id
 from klatsch.records.judge import StandingAt
 from klatsch.records.keys import MEMBERS
 from klatsch.records.kind import Kinds
@@ -97,7 +97,7 @@ class Gateway:
 
     def await_answer(self, connection: Connection, entry: Entry, re: int = 1, body: bytes | None = None) -> None:
         """As if `connection` had sent that entry, or another body under the same id."""
-        mine = judged_digest(entry.judge) if body is None else body
+        mine = judged_body(entry.judge) if body is None else body
         self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0, entry.value))
 
     def read(self, records: Iterable[Record]) -> None:
@@ -435,7 +435,7 @@ def answers(gateway: Gateway, records: Sequence[Record]) -> list[str]:
     told: list[str] = []
     for record in records:
         if (KINDS.find(record) is MESSAGE) and decode_or_none(record) is not None:
-            waiting = Waiter(asker.outbox, 1, judged_digest(record.judge), 0.0, record.value)
+            waiting = Waiter(asker.outbox, 1, judged_body(record.judge), 0.0, record.value)
             gateway.pending.add(judged_id(record.judge), waiting)
         gateway.read([record])
         for frame in asker.read():

@@ -1,6 +1,6 @@
 """Changes of messages at a feed: answered, pushed and judged as the persister judges them (D18)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ from tests.support.records import (
 from tests.unit.test_feed import Gateway, codes
 
 SAID = posted(in_group(ANA), "hi", client_id=fresh_client_id())
+BEFORE = posted(in_group(ANA), "before", client_id=fresh_client_id())
 OTHER = posted(in_group(BOB), "yes", client_id=fresh_client_id())
 
 
@@ -82,6 +83,30 @@ def test_an_edit_that_had_not_seen_another_is_told_which() -> None:
     gateway.read(timed(records_of(entry_of(SAID), edited(SAID, "one", base="1:0:0"), second)))
     [refusal] = [frame["err"] for frame in ana.read() if "err" in frame]
     assert (refusal["code"], refusal["changed"]) == ("conflict", "1:0:1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda: deleted(SAID, client_id="one"), lambda: deleted(BEFORE, client_id="one")),
+        (lambda: edited(SAID, "hi!", client_id="one"), lambda: edited(BEFORE, "hi!", client_id="one")),
+        (lambda: pinned(SAID, ANA, client_id="one"), lambda: pinned(SAID, ANA, on=False, client_id="one")),
+        (
+            lambda: reacted(SAID, "👍", ANA, client_id="one"),
+            lambda: reacted(SAID, "👍", ANA, on=False, client_id="one"),
+        ),
+    ],
+)
+def test_one_client_id_for_two_changes_is_a_conflict_however_alike_they_are(
+    first: Callable[[], Entry], second: Callable[[], Entry]
+) -> None:
+    gateway = Gateway()
+    ana = gateway.connect(ANA)
+    gateway.read(timed(records_of(entry_of(SAID), entry_of(BEFORE), first())))
+    ana.read()
+    gateway.await_answer(ana, second())
+    gateway.read(timed([msgspec.structs.replace(records_of(second())[0], offset=3)]))
+    assert codes(ana.read()) == ["conflict"]
 
 
 def test_a_demoted_admin_is_refused_and_a_removed_member_too() -> None:

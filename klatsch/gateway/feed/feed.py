@@ -18,7 +18,7 @@ from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.feed.telling import Answering, Telling, push_to
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.records.decoding import is_sound
-from klatsch.records.header import judged_actor, judged_digest, judged_id
+from klatsch.records.header import judged_actor, judged_body, judged_id
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.kind import Judging, Kinds, RecordKind
 from klatsch.records.kinds import KINDS
@@ -205,7 +205,7 @@ class Feed:
         self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson], waiters: tuple[Waiter, ...]
     ) -> int:
         """Pushes a record in force, and returns the number of receivers."""
-        body = judged_digest(record.judge)
+        body = judged_body(record.judge)
         # The sender here gets an answer instead of a push, unless the record under that id has another body.
         senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
         return push_to(audience, self._telling.frame(record, kind), senders)

@@ -6,7 +6,7 @@ from klatsch.gateway.outbox import Outbox
 
 
 class Waiter(NamedTuple):
-    """A waiting send: its outbox, its frame id and its body's digest. `since_s` is monotonic.
+    """A waiting send: its outbox, its frame id and `digest`, as in `SentMessage`. `since_s` is monotonic.
 
     `value` is the record's value as this process appended it: read back unchanged, it needs no check.
     """

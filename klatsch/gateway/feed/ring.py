@@ -6,12 +6,12 @@ It holds the own ids of messages and changes, and the messages that were changed
 from typing import Final
 
 from klatsch.eventlog.log import LogError, Record
-from klatsch.records.header import judged_digest, judged_id, judged_target
+from klatsch.records.header import judged_body, judged_id, judged_target
 from klatsch.records.verdicts import Target
 
 _PARTS: Final = 4
-_DIGEST_BYTES: Final = 8
-_DIGEST_BITS: Final = 64
+_BODY_BITS: Final = 64
+_BODY_MASK: Final = 2**_BODY_BITS - 1
 ENTRY_BYTES: Final = 140
 """The measured size of an entry: the id, one number, and their place in a dictionary."""
 ENTRIES_MOST: Final = 10_000_000
@@ -67,7 +67,7 @@ class _Line:
 
 
 class Ring:
-    """Remembers the first place and the digest of every message id of the last `span_s` seconds.
+    """Remembers the first place and the body of every message id of the last `span_s` seconds.
 
     Time is the log's, per partition: a gateway that reads hours of backlog remembers no more than one that was
     running. Ids are dropped a quarter of the span at a time. Those of a quiet partition are dropped with its next
@@ -93,7 +93,7 @@ class Ring:
         line = self._lines[record.partition]
         if record.time_ms >= line.turn_at_ms:
             line.turn(record.time_ms, self._part_ms)
-        line.newest[judged_id(record.judge)] = record.offset << _DIGEST_BITS | _short(judged_digest(record.judge))
+        line.newest[judged_id(record.judge)] = record.offset << _BODY_BITS | _short(judged_body(record.judge))
 
     def find_target(self, record: Record) -> Target | None:
         """Returns what is remembered of the message that a change names."""
@@ -102,7 +102,7 @@ class Ring:
     def find_id(self, partition: int, own_id: bytes) -> int | None:
         """Returns the offset of the message or change of that id, if it is remembered."""
         known = self._lines[partition].find(own_id)
-        return None if known is None else known >> _DIGEST_BITS
+        return None if known is None else known >> _BODY_BITS
 
     def is_deleted(self, partition: int, message_id: bytes) -> bool:
         """Returns whether a deletion of that message is remembered."""
@@ -120,10 +120,10 @@ class Ring:
         target.forget_reactions(line.begun_ms[-1])
         line.keep_target(judged_target(record.judge), target)
 
-    def same_body(self, record: Record, digest: bytes) -> bool:
-        """Returns whether the message that is remembered under that record's id has that body."""
+    def same_body(self, record: Record, body: bytes) -> bool:
+        """Returns whether what is remembered under that record's id has that body (`header.judged_body`)."""
         known = self._lines[record.partition].find(judged_id(record.judge))
-        return known is not None and known & (2**_DIGEST_BITS - 1) == _short(digest)
+        return known is not None and known & _BODY_MASK == _short(body)
 
     def span_s(self, now_ms: int) -> float:
         """Returns the span for which every id is remembered."""
@@ -138,5 +138,6 @@ class Ring:
             )
 
 
-def _short(digest: bytes) -> int:
-    return int.from_bytes(digest[:_DIGEST_BYTES], "big")
+def _short(body: bytes) -> int:
+    """Returns 64 bits that depend on every byte: the last one of a digest may be all that differs."""
+    return hash(body) & _BODY_MASK
