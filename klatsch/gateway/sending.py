@@ -87,7 +87,7 @@ class Sending:
 
     def await_answer(self, outbox: Outbox, re: int | str, sent: SentMessage) -> None:
         """Lets the feed answer what was just appended; without the record in time, the answer is `unknown`."""
-        self._pending.add(sent.id, Waiter(outbox, re, sent.digest, time.monotonic(), sent.value))
+        self._pending.add(sent.id, Waiter(outbox, re, sent.digest, time.monotonic(), sent.value, sent.told))
         self._appended += 1
 
     def check_may_append(self, person: ConnectedPerson, outbox: Outbox) -> None:

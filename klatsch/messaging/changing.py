@@ -18,7 +18,7 @@ from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
 from klatsch.messaging.mentions import Mention, Naming, naming_of
 from klatsch.messaging.outcomes import name_in_use, refusal_of
-from klatsch.messaging.sending import SentMessage, check_client_id, check_content
+from klatsch.messaging.sending import SentMessage, check_client_id, check_content, tell
 from klatsch.records.changes import (
     DELETION_DIGEST,
     Change,
@@ -40,6 +40,8 @@ EMOJIS_MOST: Final = 20
 """The most kinds of reactions to one message."""
 OWN_EMOJIS_MOST: Final = 10
 """The most reactions of one person to one message."""
+_TOLD: Final = ("edited_at", "mentions", "deleted_at", "at")
+"""The fields of a change's record that the server makes: whoever changed the message gets no push that has them."""
 
 
 class Edit(msgspec.Struct, frozen=True, gc=False):
@@ -163,7 +165,8 @@ def make_change(
     )
     value = encode(event)
     header = make_header(kind, own_id, uuid_bytes(facts.user_id), digest_of(wish), target, check.encode())
-    return SentMessage(own_id, judged_body(header), value), Entry(facts.key, value, header)
+    told = tell({name: getattr(event, name) for name in _TOLD if hasattr(event, name)})
+    return SentMessage(own_id, judged_body(header), value, told), Entry(facts.key, value, header)
 
 
 def identify_change(facts: Facts, client_id: str) -> bytes:

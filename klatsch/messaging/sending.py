@@ -1,7 +1,8 @@
 """send_message: the one way to send, for REST and sockets. The checks of a draft come before it (D3, D4)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -31,12 +32,14 @@ class SentMessage(msgspec.Struct, frozen=True, gc=False):
     """A message or a change on its way into the log. Its answer comes from reading it back.
 
     `digest` tells two records of one id apart (`header.judged_body`). In a change, the id of the message follows it.
-    `value` is the record's value once it is appended, and empty before.
+    `told` is JSON that the sender's `ok` has besides, `,"name":value` for each field of the push that only the server
+    knows. `value` is the record's value once it is appended, and empty before.
     """
 
     id: bytes
     digest: bytes
     value: bytes = b""
+    told: bytes = b""
 
 
 def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
@@ -134,7 +137,13 @@ def send_message(
         log.append(Entry(access.key, value, header, trace=trace), report)
     except LogError as error:  # full, or closed for good
         raise Unavailable("The log accepts no messages right now. Try again later.", retry_after=1) from error
-    return SentMessage(sent.id, sent.digest, value)
+    told = tell({"mentions": [one.username for one in mentions]}) if mentions else b""
+    return SentMessage(sent.id, sent.digest, value, told)
+
+
+def tell(fields: Mapping[str, Any]) -> bytes:
+    """Returns the fields as `SentMessage.told`."""
+    return b"," + encode(fields)[1:-1] if fields else b""
 
 
 def identify(access: Access, draft: Draft) -> SentMessage:

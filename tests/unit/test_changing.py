@@ -174,6 +174,7 @@ def changed(facts: Facts, **fields: Any) -> Facts:
 
 MINE, THEIRS = facts_of(SAID, ANA), facts_of(OTHER, ANA)
 AS_ADMIN = facts_of(OTHER, ANA, role="admin")
+NOW = "2026-11-23T20:00:00.000Z"
 MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
 
 
@@ -233,6 +234,28 @@ async def test_a_conflict_names_the_edit_that_the_editor_had_not_seen() -> None:
     with pytest.raises(Conflict) as refused:
         await desk.change(edit(base="1:0:3"), None)
     assert refused.value.changed == "1:0:4"
+
+
+@pytest.mark.parametrize(
+    ("frame", "facts", "told"),
+    [
+        (edit(), MINE, {"edited_at": NOW, "mentions": []}),
+        (delete(), MINE, {"deleted_at": NOW}),
+        (pin(), AS_ADMIN, {"at": NOW}),
+        (react(), THEIRS, {}),
+    ],
+)
+async def test_an_ok_has_what_the_push_to_others_has_of_the_server(
+    frame: ChangeFrame, facts: Facts, told: dict[str, Any]
+) -> None:
+    desk = Desk(facts)
+    await desk.change(frame)
+    await desk.change(frame)
+    desk.parts.read_log()
+    answer, again = (found["ok"] for found in desk.peer.read())
+    first = {"id": answer["id"], "position": answer["position"]}
+    assert answer == first | {"duplicate": False} | told
+    assert again == first | {"duplicate": True}, "of an earlier change the message tells"
 
 
 async def test_a_version_of_a_later_epoch_is_refused() -> None:

@@ -83,7 +83,8 @@ class Answering:
             tally.answered_since_s.append(waiter.since_s)
             if self._ring.same_body(record, waiter.digest):
                 place = self._telling.place(record, first)
-                answer = protocol.ok_sent(waiter.re, uuid_text(own_id), place, duplicate=duplicate)
+                told = b"" if duplicate else waiter.told  # of this append, which is not the one that counts
+                answer = protocol.ok_sent(waiter.re, uuid_text(own_id), place, duplicate=duplicate, told=told)
                 tally.ok += not duplicate
                 tally.duplicate += duplicate
             else:

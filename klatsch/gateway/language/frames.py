@@ -51,11 +51,15 @@ class HelloOk(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The message is in the log at that position; with `duplicate` it was there before."""
+    """The message is in the log at that position; with `duplicate` it was there before.
+
+    `mentions` is there if the text mentions somebody and the message was not there before.
+    """
 
     id: Uuid
     position: PositionText
     duplicate: bool
+    mentions: list[str] | UnsetType = UNSET
 
 
 class SendOk(msgspec.Struct, frozen=True):
@@ -66,11 +70,19 @@ class SendOk(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """The change is in the log at that position, under an id of its own; with `duplicate` it was there before."""
+    """The change is in the log at that position, under an id of its own; with `duplicate` it was there before.
+
+    Without `duplicate` there are also the fields of the push that the server makes: of an edit `edited_at` and
+    `mentions`, of a deletion `deleted_at`, of a pin `at`.
+    """
 
     id: Uuid
     position: PositionText
     duplicate: bool
+    edited_at: Time | UnsetType = UNSET
+    mentions: list[str] | UnsetType = UNSET
+    deleted_at: Time | UnsetType = UNSET
+    at: Time | UnsetType = UNSET
 
 
 class ChangeOk(msgspec.Struct, frozen=True):

@@ -97,12 +97,14 @@ def frame_id(re: int | str | None) -> bytes:
     return b"%d" % re if type(re) is int else _encode(re)
 
 
-def ok_sent(re: int | str, message_id: str, position: str, *, duplicate: bool) -> bytes:
-    return b'{"re":%b,"ok":{"id":"%b","position":"%b","duplicate":%b}}' % (
+def ok_sent(re: int | str, message_id: str, position: str, *, duplicate: bool, told: bytes = b"") -> bytes:
+    """Returns the answer to a send or a change. `told` is `SentMessage.told`, JSON of further fields."""
+    return b'{"re":%b,"ok":{"id":"%b","position":"%b","duplicate":%b%b}}' % (
         frame_id(re),
         message_id.encode(),
         position.encode(),
         b"true" if duplicate else b"false",
+        told,
     )
 
 

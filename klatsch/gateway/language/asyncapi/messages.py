@@ -43,6 +43,7 @@ _WELCOME: Final = {
     "limits": {"unanswered": protocol.UNANSWERED_MOST, "frame": protocol.FRAME_BYTES_MOST, "text": 4000},
 }
 _REFUSAL: Final = RateLimited("You are sending too fast. Try again later.", retry_after=1.5)
+_TOLD: Final = b',"edited_at":"%b","mentions":["bob"]' % NOW.encode()
 _CHANGE_ID: Final = "8b1c6c0e-61a5-5d3c-9a55-1f8a3cb0f7aa"
 _RESET: Final = protocol.push_reset([POSTED.conversation], "too_far_behind", _TOKEN)
 _NOT_SHOWN: Final = {"t", "v", "receiver_id", "mention_ids"}
@@ -70,7 +71,12 @@ _ANSWERS_AND_OPS: Final[tuple[Spoken, ...]] = (
     *(Spoken(op.message_name, "client", op.title, op.frame, _asked(op, number)) for number, op in enumerate(OPS, 1)),
     _spoken("hello_ok", "Welcome", frames.HelloOk, protocol.ok(1, _WELCOME)),
     _spoken("send_ok", "Sent", frames.SendOk, protocol.ok_sent(2, POSTED.id, POSITION, duplicate=False)),
-    _spoken("change_ok", "Changed", frames.ChangeOk, protocol.ok_sent(3, _CHANGE_ID, "1:3:91840", duplicate=False)),
+    _spoken(
+        "change_ok",
+        "Changed",
+        frames.ChangeOk,
+        protocol.ok_sent(3, _CHANGE_ID, "1:3:91840", duplicate=False, told=_TOLD),
+    ),
     _spoken("open_ok", "Opened", frames.OpenOk, protocol.ok(7, {})),
     _spoken("presence_ok", "Shown", frames.PresenceOk, protocol.ok(9, {"online": ["bob"], "offline": []})),
     _spoken("mark_ok", "Marked", frames.MarkOk, protocol.ok(3, {"delivered": POSITION, "read": POSITION})),
