@@ -1,9 +1,9 @@
 """The terms in which a kind of record is described, and the table that finds a record's kind (D21)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -14,7 +14,7 @@ from klatsch.records.header import (
     TARGET,
 )
 from klatsch.records.keys import CONVERSATION_KEY_LENGTH, KeyForm
-from klatsch.records.values import Time, Uuid
+from klatsch.records.values import Time, Uuid, encode
 
 
 class Judging(Enum):
@@ -81,12 +81,13 @@ class Push:
     """The shape of a record's push: its value verbatim, `places` (fields that hold its position) and `constants`.
 
     `constants` are fields with one value for all records of the kind: by name, type and value. `about` is the
-    description.
+    description. `shapes` are the types of fields that may have other values in a push than in its record.
     """
 
     about: str
     places: Sequence[str] = ()
     constants: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    shapes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +126,18 @@ class RecordKind:
         """Returns the text of the push for the record at that place, which all sockets get alike."""
         at = place.encode()
         return self._frame % (*(at,) * self._places, value[1:-1])
+
+    def tombstone(self, place: str, event: msgspec.Struct) -> bytes:
+        """Returns the text of the push for a message's decoded record, without what a deletion removes."""
+        assert self.push is not None
+        kept = {name: value for name, value in _TOMBSTONE.items() if name in self.struct.__struct_fields__}
+        constants = {name: (shape, _TOMBSTONE.get(name, value)) for name, (shape, value) in self.push.constants.items()}
+        frame = _frame_of(self.name, replace(self.push, constants=constants))
+        return frame % (*(place.encode(),) * self._places, encode(msgspec.structs.replace(event, **kept))[1:-1])
+
+
+_TOMBSTONE: Final[Mapping[str, Any]] = {"content": "", "mentions": [], "mention_ids": [], "deleted": True}
+"""The fields of a deleted message that differ from those of the message before."""
 
 
 def _fields_of(struct: type[msgspec.Struct], kind: Any) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ row.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -39,7 +39,7 @@ from klatsch.records.keys import CONVERSATION, INVITATIONS, MEMBERS, PERSON
 from klatsch.records.kind import Fold, Header, Judging, Kinds, Push, RecordKind, Storing
 from klatsch.records.markers import DELIVERED, READ, MarkerMoved, place_bytes
 from klatsch.records.members import MembersChanged
-from klatsch.records.messages import MessageChanged, MessagePosted, digest
+from klatsch.records.messages import CONTENT_MOST, MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged
 
 
@@ -73,6 +73,7 @@ MESSAGE: Final = RecordKind(
         places=("position", "changed"),
         constants={"edited_at": (None, None), "deleted": (bool, False), "reactions": (dict[str, list[str]], {})}
         | _UNPINNED_UNCOUNTED,
+        shapes={"content": Annotated[str, msgspec.Meta(max_length=CONTENT_MOST)]},  # empty in a replay, once deleted
     ),
     storing=Storing.MESSAGE,
 )

@@ -63,7 +63,8 @@ def _name_of(frame: Any, kinds: Kinds) -> str:
 
 
 def _answer_name(body: Any) -> str:
-    marks = {"position": "send_ok", "read": "mark_ok", "online": "presence_ok", "user": "hello_ok"}
+    marks = dict.fromkeys(("edited_at", "deleted_at", "at"), "change_ok")
+    marks |= {"position": "send_ok", "read": "mark_ok", "online": "presence_ok", "user": "hello_ok"}
     return next((name for field, name in marks.items() if field in body), "open_ok")
 
 

@@ -249,6 +249,7 @@ async def test_an_ok_has_what_the_push_to_others_has_of_the_server(
     frame: ChangeFrame, facts: Facts, told: dict[str, Any]
 ) -> None:
     desk = Desk(facts)
+    desk.parts.log.clock = lambda: NOW_MS
     await desk.change(frame)
     await desk.change(frame)
     desk.parts.read_log()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,6 +101,30 @@ def kinds(frames: Frames) -> list[str]:
     return [frame.get("t", "ok") for frame in frames]
 
 
+async def test_of_a_message_that_was_deleted_since_only_its_place_and_the_deletion_are_replayed() -> None:
+    parts = Parts()
+    parts.log.clock = lambda: NOW_MS
+    client = Client(parts)
+    await client.come()
+    client.go()
+    said = posted(in_group(BOB), "a secret @ana", client_id=fresh_client_id())
+    said = msgspec.structs.replace(said, mentions=["ana"], mention_ids=[ANA.user_id])
+    other = posted(in_group(BOB), "public", client_id=fresh_client_id())
+    say(
+        parts,
+        *(entry_of(said), entry_of(other), edited(said, "another secret"), reacted(said, "👍", BOB)),
+        *(pinned(said, BOB), edited(other, "published"), deleted(said)),
+    )
+    frames = await client.come()
+    assert "secret" not in str(frames)
+    [tombstone, kept, edit, deletion] = [frame for frame in frames if "pos" in frame]
+    shown = tombstone["d"]
+    assert (tombstone["t"], tombstone["pos"], shown["id"]) == ("message", "1:0:0", said.id)
+    assert (shown["deleted"], shown["content"], shown["mentions"], shown["mention_ids"]) == (True, "", [], [])
+    assert (kept["d"]["content"], edit["d"]["content"]) == ("public", "published")
+    assert (deletion["t"], deletion["pos"]) == ("message_deleted", "1:0:6")
+
+
 async def test_what_was_missed_is_replayed_from_memory_as_it_was_and_nobody_is_asked() -> None:
     parts, client = Parts(), None
     client = Client(parts)
@@ -143,13 +168,13 @@ async def test_changes_made_while_away_are_replayed_from_memory_as_they_were() -
     await client.come()
     client.go()
     said = posted(in_group(BOB), "one", client_id=fresh_client_id())
-    say(parts, entry_of(said), reacted(said, "👍", ANA), edited(said, "two"), pinned(said, BOB), deleted(said))
+    say(parts, entry_of(said), reacted(said, "👍", ANA), edited(said, "two"), pinned(said, BOB))
     asked = parts.database.asked
     frames = await client.come()
 
-    assert kinds(frames) == ["ok", "message", "reaction", "message_edited", "pinned", "message_deleted", "mark"]
+    assert kinds(frames) == ["ok", "message", "reaction", "message_edited", "pinned", "mark"]
     assert frames[1]["d"]["content"] == "one"
-    assert [frame["pos"] for frame in frames[1:-1]] == [f"1:0:{offset}" for offset in range(5)]
+    assert [frame["pos"] for frame in frames[1:-1]] == [f"1:0:{offset}" for offset in range(4)]
     assert parts.database.asked == asked + 1  # the sign-in's
 
 

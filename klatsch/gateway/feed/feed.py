@@ -18,7 +18,7 @@ from klatsch.gateway.feed.tally import Tally
 from klatsch.gateway.feed.telling import Answering, Telling, push_to
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.records.decoding import is_sound
-from klatsch.records.header import judged_actor, judged_body, judged_id
+from klatsch.records.header import DELETED, judged_actor, judged_body, judged_id, judged_target
 from klatsch.records.judge import Memberships, Verdict
 from klatsch.records.kind import Judging, Kinds, RecordKind
 from klatsch.records.kinds import KINDS
@@ -155,6 +155,8 @@ class Feed:
         if verdict in STANDS:
             if verdict is Verdict.IN_FORCE:
                 self.recent.add(record.key, record)
+                if record.judge[0] == DELETED:
+                    self.recent.note_deletion(judged_target(record.judge))
                 audience = self._hub.audiences.get(record.key)
                 if audience is not None:
                     self.tally.delivered += self._push(record, kind, audience, waiters)
@@ -164,8 +166,8 @@ class Feed:
             self._answering.reject(waiters, verdict, record)
 
     def frames(self, records: Iterable[Record]) -> list[bytes]:
-        """Returns a replay's frames for records in memory, without those that the persister refuses."""
-        return self._telling.frames(records)
+        """Returns a replay's frames for records in memory, as `Telling.frames`."""
+        return self._telling.frames(records, self.recent.is_deleted)
 
     def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson] | None) -> bool:
         """Returns whether the persister refuses a record with an audience or a waiting sender here.

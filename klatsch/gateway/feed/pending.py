@@ -8,7 +8,8 @@ from klatsch.gateway.outbox import Outbox
 class Waiter(NamedTuple):
     """A waiting send: its outbox, its frame id and `digest`, as in `SentMessage`. `since_s` is monotonic.
 
-    `told` is as in `SentMessage`. `value` is the record's value as this process appended it: read back unchanged, it needs no check.
+    `told` is as in `SentMessage`. `value` is the record's value as this process appended it: read back unchanged, it
+    needs no check.
     """
 
     outbox: Outbox

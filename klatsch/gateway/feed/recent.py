@@ -27,6 +27,8 @@ class _Part:
     begins: list[int]
     records: dict[bytes, list[Record]] = field(default_factory=dict)
     markers: HeldMarkers = field(default_factory=HeldMarkers)
+    deleted: set[bytes] = field(default_factory=set)
+    """The ids of messages that a record of this part has deleted."""
     size: int = 0
 
 
@@ -62,6 +64,14 @@ class Recent:
         else:
             found.append(record)
         newest.size += len(record.value) + RECORD_BYTES
+
+    def note_deletion(self, message_id: bytes) -> None:
+        """Remembers that a message is deleted, for as long as the memory may hold a record about it."""
+        self._newest.deleted.add(message_id)
+
+    def is_deleted(self, message_id: bytes) -> bool:
+        """Returns whether a deletion of that message is held, which comes after all other records about it."""
+        return any(message_id in part.deleted for part in self._parts)
 
     def add_marker(self, key: bytes, record: Record) -> bool:
         """Adds a marker under the key whose listeners get it; returns False for one that is not higher anywhere."""

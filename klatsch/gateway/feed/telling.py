@@ -17,12 +17,14 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.outcomes import name_in_use, refusal_of
 from klatsch.records.decoding import BadRecord, decode, is_sound
-from klatsch.records.header import judged_id
+from klatsch.records.header import DELETED, judged_id, judged_target
 from klatsch.records.judge import Verdict
 from klatsch.records.kind import Judging, Kinds, RecordKind
 
 _log = structlog.get_logger(__name__)
 _REMEMBERED_UNDECODED: Final = frozenset({Judging.ONCE, Judging.MARKER})
+_WHOLE: Final = frozenset({Judging.ONCE, Judging.IN_FORCE})
+"""The judging of records that hold a whole message."""
 
 
 class Telling:
@@ -40,13 +42,22 @@ class Telling:
         """Returns the frame of a record in force."""
         return protocol.wire(kind.frame(self.place(record, record.offset), record.value))
 
-    def frames(self, records: Iterable[Record]) -> list[bytes]:
-        """Returns a replay's frames for records in memory, without those that the persister refuses."""
+    def frames(self, records: Iterable[Record], is_deleted: Callable[[bytes], bool]) -> list[bytes]:
+        """Returns a replay's frames for records in memory, without those that the persister refuses.
+
+        Of a message that `is_deleted` since, only its place is told, and then its deletion.
+        """
         told: list[bytes] = []
         for record in records:
             kind = self.kinds.find(record)
-            if kind is not None and (kind.judging not in _REMEMBERED_UNDECODED or is_sound(record, kind, self.kinds)):
+            if kind is None or (kind.judging in _REMEMBERED_UNDECODED and not is_sound(record, kind, self.kinds)):
+                continue
+            message_id = _message_of(record, kind)
+            if not message_id or record.judge[0] == DELETED or not is_deleted(message_id):
                 told.append(self.frame(record, kind))
+            elif kind.judging is not Judging.CHANGE:
+                place = self.place(record, record.offset)
+                told.append(protocol.wire(kind.tombstone(place, self.kinds.decode(record.value))))
         return told
 
     def decode(self, record: Record, kind: RecordKind) -> Any:
@@ -102,6 +113,13 @@ class Answering:
         error = refusal_of(void, changed=None if edit is None else self._telling.place(record, edit))
         for waiter in waiters:
             waiter.outbox.push(protocol.wire(protocol.err(waiter.re, error)))
+
+
+def _message_of(record: Record, kind: RecordKind) -> bytes:
+    """Returns the id of the message that a record is about; empty for other records."""
+    if kind.judging is Judging.CHANGE:
+        return judged_target(record.judge)
+    return judged_id(record.judge) if kind.judging in _WHOLE else b""
 
 
 def push_to(audience: Iterable[ConnectedPerson], frame: bytes, senders: Collection[Outbox] = ()) -> int:

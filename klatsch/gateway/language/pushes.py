@@ -27,6 +27,7 @@ def _body_struct(kind: RecordKind, name: str) -> type[msgspec.Struct]:
     assert push is not None
     fields: list[tuple[str, Any]] = [(place, PositionText) for place in push.places]
     fields += [(constant, shape) for constant, (shape, _) in push.constants.items()]
+    fields += push.shapes.items()
     if not fields:
         return kind.struct
     return msgspec.defstruct(
