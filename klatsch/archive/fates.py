@@ -16,8 +16,8 @@ class Fate:
     """The archive's state of a position and of an own id, both at one moment.
 
     `digest` is that of the message or the change that the archive has under the id, as in `SentMessage`, None without
-    any; `message` is the message itself. With `next_offset` beyond the position and no `digest`, the record was void or, if
-    `is_dead_letter`, refused.
+    any; `message` is the message itself. With `next_offset` beyond the position and no `digest`, the record was void
+    or, if `is_dead_letter`, refused.
     """
 
     next_offset: int
