@@ -47,6 +47,8 @@ def test_answers_are_read_with_fields_that_are_not_known_yet() -> None:
     assert _decode({"re": "hello", "ok": ok, "x": 1}) == Welcome("ana", True, 25, 1_795_478_400_000, 64, 65_536)
     sent = {"id": "m", "position": "1:2:3", "duplicate": True, "x": 1}
     assert _decode({"re": 1, "ok": sent}) == Accepted(1, "m", Position(1, 3, 2), duplicate=True)
+    told = {"id": "c", "position": "1:2:3", "duplicate": False, "edited_at": "now", "mentions": ["bob"]}
+    assert _decode({"re": 1, "ok": told}) == Accepted(1, "c", Position(1, 3, 2), False, ("bob",), "now")
     err = {"code": "rate_limited", "detail": "slow", "temporary": True, "retry_after": 1.5, "errors": []}
     assert _decode({"re": 2, "err": err}) == Rejected(2, "rate_limited", "slow", temporary=True, retry_after_s=1.5)
 

@@ -250,6 +250,14 @@ def test_changes_of_one_message_wait_for_each_other_so_that_a_new_try_overtakes_
     assert _due(sends, 12) == [(6, "c2")]
 
 
+def test_what_the_server_alone_knows_is_in_the_outcome() -> None:
+    sends, _ = _started(_change("c1", "m1"))
+    sends.take_due(0)
+    told = Accepted(1, "c", Position(1, 4, 0), False, ("bob",), "now")
+    ended = sends.take_answer(told, 1)
+    assert ended == (0, Done(_change("c1", "m1"), Position(1, 4, 0), False, ("bob",), "now"))
+
+
 def test_a_refusal_says_what_was_edited_meanwhile() -> None:
     sends, _ = _started(_change("c1", "m1"))
     sends.take_due(0)

@@ -56,17 +56,17 @@ function react(message, { emoji, on, user }) {
 }
 
 /**
- * One's own change as it would be pushed: the connection that makes it gets an answer instead.
+ * One's own change as it would be pushed: the connection that makes it gets an answer instead. Without `mentions` they are guessed.
  * @param {Change} change
  * @param {string} pos
- * @param {{user: string | null, now: string}} by
+ * @param {{user: string | null, now: string, mentions?: string[]}} by
  * @returns {Delta}
  */
-export function deltaOf({ op, message, conversation, content = '', emoji, on }, pos, { user, now }) {
+export function deltaOf({ op, message, conversation, content = '', emoji, on }, pos, { user, now, mentions = guessMentions(content) }) {
   const place = { id: message, conversation };
   switch (op) {
     case 'edit':
-      return { t: 'message_edited', pos, d: { ...place, content, mentions: guessMentions(content), edited_at: now, by: user } };
+      return { t: 'message_edited', pos, d: { ...place, content, mentions, edited_at: now, by: user } };
     case 'delete':
       return { t: 'message_deleted', pos, d: { ...place, by: user, deleted_at: now } };
     case 'react':

@@ -68,7 +68,7 @@ function isAnswer({ re, ok, err }) {
   if (!isObject(ok)) return false;
   if (SHOWN.has(re)) return re !== 'presence' || (isTexts(ok.online) && isTexts(ok.offline));
   if ('delivered' in ok || 'read' in ok) return isPlace(ok.delivered) && isPlace(ok.read);
-  return isText(ok.id) && isPosition(ok.position);
+  return isText(ok.id) && isPosition(ok.position) && (ok.mentions === undefined || isTexts(ok.mentions));
 }
 
 /**

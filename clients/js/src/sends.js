@@ -211,7 +211,8 @@ export class Sends {
       return { t: 'marker', d: { conversation, user: this.user, delivered: ok.delivered ?? null, read: ok.read ?? null } };
     }
     if (draft.op === undefined) return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
-    const delta = deltaOf(draft, ok.position, { user: this.user, now: new Date(this.ids.now()).toISOString() });
+    const at = ok.edited_at ?? ok.deleted_at ?? ok.at ?? new Date(this.ids.now()).toISOString();
+    const delta = deltaOf(draft, ok.position, { user: this.user, now: at, mentions: ok.mentions });
     this.#settling.set(delta, draft);
     return delta;
   }

@@ -252,13 +252,13 @@ export class View {
   }
 
   /** @param {any} sent */
-  #messageOf({ id, client_id, to, conversation, content, reply_to, position }) {
+  #messageOf({ id, client_id, to, conversation, content, reply_to, position, duplicate, mentions }) {
     const known = conversation ?? this.#directs.get(to) ?? '';
     const receiver = to ?? [...this.#directs].find(([, place]) => place === known)?.[0] ?? null;
     return {
       id, client_id, conversation: known, sender: this.#chat.user(), receiver, content, sent_at: this.#chat.now(), position,
       changed: position, edited_at: null, deleted: false, reply_to: reply_to ?? null, reactions: {}, reaction_counts: {},
-      mentions: guessMentions(content), pinned_at: null,
+      mentions: mentions ?? (duplicate ? guessMentions(content) : []), pinned_at: null,
     };
   }
 

@@ -17,7 +17,7 @@ _MENTION: Final = re.compile(r"(?<![\w@])@(\w[\w.-]*)")
 class Edited:
     """A message has another text. Like each of these, it counts where its `position` is above the message's `changed`.
 
-    Of one's own edit, `mentions` and `edited_at` are this client's guess, until the message is loaded again.
+    Of one's own edit that is pending or a duplicate, `mentions` and `edited_at` are this client's guess.
     """
 
     id: str
@@ -107,13 +107,18 @@ def read(kind: str, body: Mapping[str, Any], position: Position) -> Delta:
             return Pinned(*message, flag(body, "on"), text(body, "by"), text(body, "at"))
 
 
-def of_own(change: Change, position: Position, *, user: str, now: str) -> Delta:
-    """Returns one's own change as it would be pushed: the connection that makes it gets an answer instead."""
+def of_own(
+    change: Change, position: Position, *, user: str, now: str, mentions: tuple[str, ...] | None = None
+) -> Delta:
+    """Returns one's own change as it would be pushed: the connection that makes it gets an answer instead.
+
+    Without `mentions` they are guessed.
+    """
     message = (change.message, change.conversation, position)
     match change.op:
         case "edit":
             content = change.content or ""
-            return Edited(*message, content, guess_mentions(content), now, user)
+            return Edited(*message, content, guess_mentions(content) if mentions is None else mentions, now, user)
         case "delete":
             return Deleted(*message, user, now)
         case "react":

@@ -97,21 +97,30 @@ def from_data(data: Mapping[str, Any]) -> Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message of one's own that stands in the log, for good; with `duplicate` it stood there before this try."""
+    """A message of one's own that stands in the log, for good; with `duplicate` it stood there before this try.
+
+    With `duplicate`, `mentions` is None: only the message tells.
+    """
 
     draft: Draft
     id: str
     position: Position
     duplicate: bool
+    mentions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A change of one's own that stands in the log, for good; with `duplicate` it stood there before this try."""
+    """A change of one's own that stands in the log, for good; with `duplicate` it stood there before this try.
+
+    `mentions` of an edit and the server's time `at` are None with `duplicate`: only the message tells.
+    """
 
     draft: Change
     position: Position
     duplicate: bool
+    mentions: tuple[str, ...] | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,17 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`ok` to a send or a change; `id` is the message's or the change's."""
+    """`ok` to a send or a change; `id` is the message's or the change's.
+
+    `mentions` and `at`, the server's time of a change, are None where they are not told.
+    """
 
     re: int | str
     id: str
     position: Position
     duplicate: bool
+    mentions: tuple[str, ...] | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Push:
 
 Answer = Accepted | MarkedUpTo | Shown | Rejected
 Frame = Welcome | Answer | Push
+_TIMES: Final = ("edited_at", "deleted_at", "at")
 OPEN: Final = "open"
 PRESENCE: Final = "presence"
 """Operations, and the frame ids under which this client asks for them."""
@@ -163,7 +169,7 @@ def _accepted(re: int | str, body: Mapping[str, Any]) -> Welcome | Accepted | Ma
     if "delivered" in body or "read" in body:
         return MarkedUpTo(re, place_or_none(body, "delivered"), place_or_none(body, "read"))
     if "heartbeat" not in body:
-        return Accepted(re, text(body, "id"), Position.parse(text(body, "position")), flag(body, "duplicate"))
+        return _standing(re, body)
     limits = body["limits"]
     return Welcome(
         user=text(body, "user"),
@@ -173,6 +179,13 @@ def _accepted(re: int | str, body: Mapping[str, Any]) -> Welcome | Accepted | Ma
         unanswered_most=max(1, whole(limits, "unanswered")),
         frame_bytes_most=whole(limits, "frame"),
     )
+
+
+def _standing(re: int | str, body: Mapping[str, Any]) -> Accepted:
+    mentions = texts(body["mentions"], "mentions") if "mentions" in body else None
+    at = next((text(body, name) for name in _TIMES if name in body), None)
+    position = Position.parse(text(body, "position"))
+    return Accepted(re, text(body, "id"), position, flag(body, "duplicate"), mentions, at)
 
 
 def _rejected(frame: Mapping[str, Any]) -> Rejected:

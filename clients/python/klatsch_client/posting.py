@@ -111,7 +111,9 @@ class Posting:
                 return
             case Done() if is_in_place:
                 user = self._state.user or ""
-                delta = deltas.of_own(outcome.draft, outcome.position, user=user, now=self._now())
+                delta = deltas.of_own(
+                    outcome.draft, outcome.position, user=user, now=outcome.at or self._now(), mentions=outcome.mentions
+                )
                 self._inbox.put_outcome(Ended(number, outcome, delta))
             case Done():
                 self._inbox.put_outcome(Ended(number, outcome))  # told by a push that is still to come

@@ -159,9 +159,10 @@ def _outcome(draft: Unsent, answer: Accepted | MarkedUpTo | Rejected) -> Outcome
         case _, Rejected():
             return Failed(draft, answer.code, answer.detail, answer.changed)
         case Draft(), Accepted():
-            return Sent(draft, answer.id, answer.position, answer.duplicate)
+            mentions = None if answer.duplicate else answer.mentions or ()
+            return Sent(draft, answer.id, answer.position, answer.duplicate, mentions)
         case Change(), Accepted():
-            return Done(draft, answer.position, answer.duplicate)
+            return Done(draft, answer.position, answer.duplicate, answer.mentions, answer.at)
         case Marking(), MarkedUpTo():
             return Marked(draft, answer.delivered, answer.read)
         case _:

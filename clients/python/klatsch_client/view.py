@@ -194,7 +194,7 @@ class View:
             position=sent.position,
             changed=sent.position,
             reply_to=draft.reply_to,
-            mentions=deltas.guess_mentions(draft.content),
+            mentions=deltas.guess_mentions(draft.content) if sent.mentions is None else sent.mentions,
         )
 
     def _shown(self, message: Message, changes: list[Change]) -> Message:

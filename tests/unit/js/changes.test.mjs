@@ -47,6 +47,20 @@ async function begin(options = {}, pages = {}) {
   return { stage, socket, view, first: message(1) };
 }
 
+test('what the server alone knows of a change is taken from its answer', async () => {
+  const { stage, socket, view, first } = await begin();
+  quiet(stage.chat.edit(first, 'hi @bob and @nobody'));
+  quiet(stage.chat.pin({ id: 'm2', position: '1:1:2' }, true));
+  await settle();
+  const [edit, pin] = asked(socket, 'edit', 'pin');
+  const at = '2026-11-24T13:00:00.000Z';
+  socket.say({ re: edit.id, ok: { id: 'e', position: '1:1:5', duplicate: false, edited_at: at, mentions: ['bob'] } });
+  socket.say({ re: pin.id, ok: { id: 'p', position: '1:1:6', duplicate: false, at } });
+  await settle();
+  assert.deepEqual([view.message('m1').mentions, view.message('m1').edited_at], [['bob'], at]);
+  assert.equal(view.message('m2').pinned_at, at);
+});
+
 test('each change is written as the protocol asks for', async () => {
   const { stage, socket, first } = await begin();
   const target = { id: 'm2', position: '1:1:2' };

@@ -84,9 +84,17 @@ test('a reply shows the beginning of the original as it is now', () => {
   assert.equal(view.message('m3').reply_preview, undefined);
 });
 
+test('whom one has mentioned is what the server says, if it does', () => {
+  const { view } = shown();
+  const sent = { to: 'bob', content: 'hi @bob and @nobody', position: '1:1:1', changed: '1:1:1', duplicate: false };
+  view.apply({ t: 'sent', pos: '1:1:1', d: { ...sent, id: 'mine', client_id: 'c', mentions: ['bob'] } });
+  view.apply({ t: 'sent', pos: '1:1:2', d: { ...sent, id: 'other', client_id: 'd', position: '1:1:2', content: '@nobody' } });
+  assert.deepEqual([view.message('mine').mentions, view.message('other').mentions], [['bob'], []]);
+});
+
 test('what one sends is in its conversation as soon as that is known', () => {
   const { view } = shown();
-  view.apply({ t: 'sent', pos: '1:1:1', d: { id: 'mine', to: 'bob', content: 'hi @bob.', client_id: 'c', position: '1:1:1', changed: '1:1:1' } });
+  view.apply({ t: 'sent', pos: '1:1:1', d: { id: 'mine', to: 'bob', content: 'hi @bob.', client_id: 'c', position: '1:1:1', changed: '1:1:1', duplicate: true } });
   assert.deepEqual([view.message('mine').sender, view.message('mine').mentions, view.direct('bob')], ['ana', ['bob'], undefined]);
   view.apply({ t: 'message', pos: '1:1:2', d: message(2, { receiver: 'ana' }) });
   assert.deepEqual(view.messages(CONVERSATION).map(({ id }) => id), ['mine', 'm2']);
