@@ -1,11 +1,11 @@
 /** What an application shows: messages, markers, who types and who is online, with one's own pending changes. */
 
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
-import { comparePositions, higherPosition } from './known.js';
+import { comparePositions, higherMarker } from './known.js';
+import { People } from './people.js';
 
 const EARLY_MOST = 1_000;
 const PREVIEW_CHARACTERS = 200;
-const TYPING_MS = 8_000; // for so long somebody types who has not said so again
 
 /** @typedef {{delivered: string | null, read: string | null}} Marker */
 /**
@@ -38,11 +38,7 @@ export class View {
   /** @type {Map<string, Map<string, Marker>>} By conversation and user. */
   #markers = new Map();
 
-  /** @type {Map<string, Map<string, ReturnType<typeof setTimeout>>>} By conversation and user, until it ends by itself. */
-  #typing = new Map();
-
-  /** @type {Map<string, boolean>} */
-  #online = new Map();
+  #people = new People((conversation) => this.onchange(conversation));
 
   /** @type {Bound} */
   #chat = { user: () => null, now: () => '', drafts: () => [] };
@@ -98,7 +94,7 @@ export class View {
     const markers = Object.fromEntries(this.#markers.get(conversation) ?? []);
     const user = this.#chat.user() ?? '';
     for (const draft of this.#chat.drafts()) {
-      if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = joined(markers[user], draft);
+      if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = higherMarker(markers[user], draft);
     }
     return markers;
   }
@@ -108,7 +104,7 @@ export class View {
    * @param {string} conversation
    */
   typing(conversation) {
-    return [...(this.#typing.get(conversation)?.keys() ?? [])];
+    return this.#people.typing(conversation);
   }
 
   /**
@@ -117,7 +113,7 @@ export class View {
    * @returns {boolean | undefined} undefined while that is not known
    */
   isOnline(username) {
-    return this.#online.get(username);
+    return this.#people.isOnline(username);
   }
 
   /**
@@ -141,11 +137,11 @@ export class View {
     else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#mark(d);
     else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#leave(d);
-    else if (t === 'typing') this.#type(d);
-    else if (t === 'presence') this.#show(d);
+    else if (t === 'typing') this.#people.type(d);
+    else if (t === 'presence') this.#people.show(d);
     else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
     else if (t !== 'refused') return;
-    if (t === 'message') this.#type({ conversation, user: d.sender, on: false });
+    if (t === 'message') this.#people.type({ conversation, user: d.sender, on: false });
     this.onchange(conversation);
   }
 
@@ -156,9 +152,7 @@ export class View {
 
   /** Nobody is known to type or to be online. */
   loseConnection() {
-    for (const timers of this.#typing.values()) for (const timer of timers.values()) clearTimeout(timer);
-    this.#typing.clear();
-    this.#online.clear();
+    this.#people.forget();
     this.onchange(null);
   }
 
@@ -283,7 +277,7 @@ export class View {
   #mark({ conversation, user, delivered, read }) {
     let markers = this.#markers.get(conversation);
     if (!markers) this.#markers.set(conversation, (markers = new Map()));
-    markers.set(user, joined(markers.get(user), { delivered, read }));
+    markers.set(user, higherMarker(markers.get(user), { delivered, read }));
   }
 
   /**
@@ -296,35 +290,4 @@ export class View {
     this.#forgetAll(conversation);
     this.#markers.delete(conversation);
   }
-
-  /** @param {{conversation: string, user: string, on?: boolean}} typing */
-  #type({ conversation, user, on = true }) {
-    let timers = this.#typing.get(conversation);
-    if (!timers) this.#typing.set(conversation, (timers = new Map()));
-    clearTimeout(timers.get(user));
-    timers.delete(user);
-    if (on) {
-      const timer = setTimeout(() => (this.#type({ conversation, user, on: false }), this.onchange(conversation)), TYPING_MS);
-      if (typeof timer === 'object') timer.unref?.(); // in Node, where it would keep the process
-      timers.set(user, timer);
-    }
-    if (timers.size === 0) this.#typing.delete(conversation);
-  }
-
-  /** @param {{online: string[], offline: string[], whole?: boolean}} presence */
-  #show({ online, offline, whole }) {
-    if (whole) this.#online.clear();
-    for (const name of online) this.#online.set(name, true);
-    for (const name of offline) this.#online.set(name, false);
-  }
-}
-
-/**
- * The higher one of each position.
- * @param {Marker | undefined} one
- * @param {{delivered?: string | null, read?: string | null}} other
- * @returns {Marker}
- */
-function joined(one, { delivered, read }) {
-  return { delivered: higherPosition(one?.delivered, delivered), read: higherPosition(one?.read, read) };
 }
