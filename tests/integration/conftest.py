@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection as django_connection
 from django.test import Client
 
 from klatsch.accounts import hashing
@@ -13,7 +14,7 @@ from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
 from klatsch.processes.wiring import connect_archive
 from tests.integration.people import LEAST_ROUNDS, make_person
-from tests.integration.shelf import EPOCH, Shelf, open_epoch
+from tests.integration.shelf import EPOCH, NO_DATA, NO_ROW, Shelf, open_epoch
 from tests.support.records import ANA, BOB, COFFEE, PEOPLE, TEA
 
 
@@ -25,6 +26,19 @@ def world(transactional_db: None) -> None:
     for group in (TEA, COFFEE):
         Conversation.objects.create(id=group, kind="group", title="Tea")
     open_epoch(EPOCH)
+
+
+@pytest.fixture
+def picky(world: None) -> Iterator[None]:
+    """Makes PostgreSQL refuse two contents, as data (class 22) and as a row (class 23): decoding refuses all else."""
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE messaging_message ADD CONSTRAINT picky CHECK "
+            f"(content <> '{NO_ROW}' AND 1 / (CASE content WHEN '{NO_DATA}' THEN 0 ELSE 1 END) = 1)"
+        )
+    yield
+    with django_connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE messaging_message DROP CONSTRAINT picky")
 
 
 @pytest.fixture

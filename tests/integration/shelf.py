@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 
 from klatsch.archive.histories import list_messages
-from klatsch.archive.models import LogOffset
+from klatsch.archive.models import DeadLetter, LogOffset, Message
 from klatsch.eventlog.log import Entry, Record
 from klatsch.persister.batch import sort_records
 from klatsch.persister.past import changes_in
 from klatsch.persister.storing import Archive
 from klatsch.records.judge import Memberships
 from klatsch.records.messages import MessagePosted
-from tests.support.records import ANA, BOB, NOW_MS, TEA, entry_of, in_group, posted, records_of
+from tests.support.records import ANA, BOB, NOW_MS, TEA, Somebody, entry_of, in_group, posted, records_of
 
 EPOCH = 1
+NO_DATA, NO_ROW = "no data", "no row"
+"""Contents that PostgreSQL refuses under the fixture `picky`, as data (class 22) and as a row (class 23)."""
 SAID = posted(in_group(ANA), "hi", client_id="one")
 OTHER = posted(in_group(BOB), "yes", client_id="two")
 
@@ -62,3 +65,24 @@ def view(message: MessagePosted = SAID) -> dict[str, Any]:
     [found] = [one for one in list_messages(conversation_id=TEA, limit=50) if one.id == message.id]
     body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
     return body
+
+
+def contents(conversation: UUID = TEA) -> list[tuple[int, str]]:
+    """Number and content of what the archive has of a conversation."""
+    rows = Message.objects.filter(conversation=conversation).order_by("seq")
+    return list(rows.values_list("seq", "content"))
+
+
+def next_offset(partition: int = 0, epoch: int = EPOCH) -> int:
+    return LogOffset.objects.get(epoch=epoch, partition=partition).next_offset
+
+
+def letters() -> list[tuple[int, str]]:
+    """Offset and reason of every dead letter."""
+    return list(DeadLetter.objects.order_by("offset").values_list("offset", "reason"))
+
+
+def said(content: str, sender: Somebody = ANA, group: UUID = TEA, **fields: Any) -> Entry:
+    """A message, or one that no gateway would have let pass."""
+    event = posted(in_group(sender, group), content, client_id=uuid4().hex)
+    return entry_of(msgspec.structs.replace(event, **fields))

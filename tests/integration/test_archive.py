@@ -1,18 +1,12 @@
 """The archive on the real PostgreSQL: a batch is stored exactly once, with its offsets, or not at all (D5, D6)."""
 
-from collections.abc import Iterator
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import msgspec
 import pytest
-from django.db import connection as django_connection
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from klatsch.archive.models import ConversationState, DeadLetter, LogOffset, MembershipInterval, Message
+from klatsch.archive.models import ConversationState, DeadLetter, LogOffset, Message
 from klatsch.archive.progress import ARCHIVED_CHANNEL
-from klatsch.archive.removals import read_removals
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation
 from klatsch.eventlog.log import Entry, Record
@@ -21,56 +15,30 @@ from klatsch.persister.batch import Batch, MessageRow, sort_records
 from klatsch.persister.statements import Connection, Fenced
 from klatsch.persister.storing import Archive, Stored
 from klatsch.processes.wiring import connect_archive
-from klatsch.records.judge import Memberships, StandingAt
+from klatsch.records.judge import Memberships
 from klatsch.records.messages import MessagePosted, digest
-from tests.integration.shelf import EPOCH, Shelf, open_epoch
-from tests.support.kinds import WITH_REWRITTEN, rewrite
+from tests.integration.shelf import EPOCH, Shelf, contents, letters, next_offset, open_epoch, said
 from tests.support.records import (
     ANA,
     BOB,
-    CLEO,
     COFFEE,
     TEA,
     Somebody,
-    added,
-    change_of,
     entry_of,
     in_group,
-    members,
     message,
     posted,
     records_of,
     removed,
-    standing,
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
-
-
-def contents(conversation: UUID = TEA) -> list[tuple[int, str]]:
-    """Number and content of what the archive has of a conversation."""
-    rows = Message.objects.filter(conversation=conversation).order_by("seq")
-    return list(rows.values_list("seq", "content"))
-
-
-def next_offset(partition: int = 0, epoch: int = EPOCH) -> int:
-    return LogOffset.objects.get(epoch=epoch, partition=partition).next_offset
-
-
-def letters() -> list[tuple[int, str]]:
-    return list(DeadLetter.objects.order_by("offset").values_list("offset", "reason"))
 
 
 def standing_at(event: MessagePosted, partition: int, offset: int) -> Record:
     """The record of a message at that place."""
     [record] = records_of(entry_of(event))
     return msgspec.structs.replace(record, partition=partition, offset=offset)
-
-
-def said(content: str, sender: Somebody = ANA, group: UUID = TEA, **fields: Any) -> Entry:
-    """A message, or one that no gateway would have let pass."""
-    event = posted(in_group(sender, group), content, client_id=uuid4().hex)
-    return entry_of(msgspec.structs.replace(event, **fields))
 
 
 def test_a_message_is_stored_with_all_that_its_record_says(shelf: Shelf) -> None:
@@ -212,67 +180,6 @@ def test_a_dead_letter_keeps_the_record_as_it_is(shelf: Shelf) -> None:
     assert letter.retried_at is None
 
 
-NO_DATA, NO_ROW = "no data", "no row"
-REFUSED = [
-    ("data", said(NO_DATA), "sqlstate_22012"),
-    ("a row", said(NO_ROW), "sqlstate_23514"),
-    ("data of somebody else", said(NO_DATA, BOB), "sqlstate_22012"),
-    ("a row of somebody else", said(NO_ROW, BOB), "sqlstate_23514"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _picky(world: None) -> Iterator[None]:
-    """Makes PostgreSQL refuse two contents, as data (class 22) and as a row (class 23): decoding refuses all else."""
-    with django_connection.cursor() as cursor:
-        cursor.execute(
-            "ALTER TABLE messaging_message ADD CONSTRAINT picky CHECK "
-            f"(content <> '{NO_ROW}' AND 1 / (CASE content WHEN '{NO_DATA}' THEN 0 ELSE 1 END) = 1)"
-        )
-    yield
-    with django_connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE messaging_message DROP CONSTRAINT picky")
-
-
-@pytest.mark.parametrize(("bad", "reason"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-@pytest.mark.parametrize("around", [0, 1, 7])
-def test_a_row_that_postgresql_refuses_is_found_and_its_neighbours_are_stored_with_it(
-    shelf: Shelf, bad: Entry, reason: str, around: int
-) -> None:
-    before, after = ([said(f"{side} {n}") for n in range(around)] for side in ("before", "after"))
-    assert shelf.put(*before, bad, *after) == 2 * around
-
-    assert [seq for seq, _ in contents()] == list(range(1, 2 * around + 1))
-    assert letters() == [(around, reason)]
-    assert next_offset() == 2 * around + 1
-    assert shelf.put(said("and on")) == 1
-
-
-def test_every_refused_row_of_a_batch_is_found(shelf: Shelf) -> None:
-    bad = [entry for _, entry, _ in REFUSED]
-    assert shelf.put(bad[0], said("1"), bad[3], bad[1], said("2"), bad[2]) == 2
-
-    assert contents() == [(1, "1"), (2, "2")]
-    assert [offset for offset, _ in letters()] == [0, 2, 3, 5]
-
-
-def test_refused_rows_and_copies_in_one_batch_are_each_what_they_are(shelf: Shelf) -> None:
-    known = said("1")
-    shelf.put(known)
-    assert shelf.put(known, REFUSED[0][1], said("2"), known) == 1
-
-    assert contents() == [(1, "1"), (2, "2")]
-    assert letters() == [(2, "sqlstate_22012")]
-
-
-def test_a_fenced_batch_with_a_refused_row_leaves_no_dead_letter(shelf: Shelf) -> None:
-    LogOffset.objects.update(next_offset=9)
-    with pytest.raises(Fenced):
-        shelf.put(said("1"), REFUSED[0][1])
-
-    assert (contents(), letters()) == ([], [])
-
-
 @pytest.mark.parametrize("client_id", ["NULL", "null", "-", "_", "0", "x" * 64])
 def test_any_client_id_is_stored_as_it_is(shelf: Shelf, client_id: str) -> None:
     shelf.put(message(in_group(ANA), client_id=client_id))
@@ -280,122 +187,7 @@ def test_any_client_id_is_stored_as_it_is(shelf: Shelf, client_id: str) -> None:
     assert (Message.objects.get().client_id, letters()) == (client_id, [])
 
 
-HARD = ["", "NULL", "null", '"', "\\", '\\"', "{", "}", "{}", ",", "a,b", "{a,b}", "\\N", "'", "''", "$1", "%s", "\n"]
-
-
-def test_text_that_array_literals_are_made_of_is_stored_verbatim(shelf: Shelf) -> None:
-    hard = [text for text in HARD if text] + [" leading and trailing ", "\t\r\n", "\\x00", "🫖\u200d", "\ufeff"]
-    assert shelf.put(*(said(text) for text in hard)) == len(hard)
-
-    assert [content for _, content in contents()] == hard
-
-
-characters = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
-pieces = st.lists(st.text(characters, max_size=20) | st.sampled_from(HARD), min_size=1, max_size=6)
-texts = pieces.map(lambda several: "".join(several) or "x")
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(texts, min_size=1, max_size=5))
-def test_any_text_is_stored_verbatim(shelf: Shelf, several: list[str]) -> None:
-    entries = [said(text) for text in several]
-    shelf.put(*entries)
-
-    ids = [msgspec.json.decode(entry.value, type=MessagePosted).id for entry in entries]
-    stored = {str(m.pk): m.content for m in Message.objects.filter(pk__in=ids)}
-    assert [stored[one] for one in ids] == several
-
-
 ORIGINAL = posted(in_group(ANA), "hi", client_id="one")
-
-
-def test_a_change_makes_the_message_what_it_says(shelf: Shelf) -> None:
-    shelf.put(entry_of(ORIGINAL))
-    shelf.put(change_of(ORIGINAL, "ho", position="1:0:0"))
-
-    stored = Message.objects.get()
-    assert (stored.content, stored.offset, stored.seq) == ("ho", 0, 1)
-    assert (stored.changed_epoch, stored.changed_offset) == (EPOCH, 1)
-    assert stored.edited_at is not None
-
-
-def test_a_kind_that_the_table_has_since_today_is_stored_by_what_its_row_says(archive: Archive) -> None:
-    said, first, other, last = records_of(
-        entry_of(ORIGINAL),
-        rewrite(ORIGINAL, "1", ANA, "one"),
-        change_of(ORIGINAL, "whole", position="1:0:0"),
-        rewrite(ORIGINAL, "2", ANA, "two"),
-    )
-    archive.store(sort_records([said], Memberships(), WITH_REWRITTEN), {0: 0})
-    archive.store(sort_records([first, other, last], Memberships(), WITH_REWRITTEN), {0: 1})
-
-    stored = Message.objects.get()
-    assert (stored.content, stored.changed_offset, stored.seq) == ("2", 3, 1)
-
-
-def test_a_change_is_applied_only_when_it_is_newer(shelf: Shelf) -> None:
-    shelf.put(entry_of(ORIGINAL), change_of(ORIGINAL, "late", position="1:0:0"))
-    Message.objects.update(changed_offset=99)
-    shelf.put(change_of(ORIGINAL, "overtaken", position="1:0:0"))
-    assert contents() == [(1, "late")]
-
-    Message.objects.update(changed_epoch=0, changed_offset=99)
-    shelf.put(change_of(ORIGINAL, "newest", position="1:0:0"))
-    assert contents() == [(1, "newest")]
-
-
-def test_of_several_changes_in_a_batch_the_last_one_stands(shelf: Shelf) -> None:
-    shelf.put(entry_of(ORIGINAL), *(change_of(ORIGINAL, text, position="1:0:0") for text in ("1", "2", "3")))
-
-    assert (contents(), Message.objects.get().changed_offset) == ([(1, "3")], 3)
-
-
-def test_a_change_of_nothing_that_is_archived_is_nothing(shelf: Shelf) -> None:
-    shelf.put(change_of(ORIGINAL, "ho", position="1:0:0"))
-
-    assert (contents(), next_offset()) == ([], 1)
-
-
-def damaged_change(**fields: Any) -> Entry:
-    change = change_of(ORIGINAL, "ho", position="1:0:0")
-    value = msgspec.json.encode(msgspec.json.decode(change.value) | fields)
-    return msgspec.structs.replace(change, value=value)
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        damaged_change(content=NO_DATA),
-        damaged_change(content=NO_ROW),
-    ],
-    ids=["data", "a row"],
-)
-def test_a_change_that_postgresql_refuses_is_found_and_its_neighbours_are_stored_with_it(
-    shelf: Shelf, bad: Entry
-) -> None:
-    other = posted(in_group(BOB), "2", client_id="two")
-    shelf.put(entry_of(ORIGINAL))
-    assert shelf.put(bad, entry_of(other), change_of(other, "2 changed", position="1:0:2")) == 1
-
-    assert contents() == [(1, "hi"), (2, "2 changed")]
-    assert [offset for offset, _ in letters()] == [1]
-    assert letters()[0][1].startswith("sqlstate_2")
-    assert next_offset() == 4
-
-
-def test_a_refused_change_does_not_hide_the_one_before_it(shelf: Shelf) -> None:
-    good = change_of(ORIGINAL, "good", position="1:0:0")
-    shelf.put(entry_of(ORIGINAL))
-    shelf.put(good, damaged_change(content=NO_DATA))
-
-    assert (contents(), letters()) == ([(1, "good")], [(2, "sqlstate_22012")])
-
-
-def test_a_refused_message_and_a_refused_change_are_both_found(shelf: Shelf) -> None:
-    shelf.put(entry_of(ORIGINAL))
-    assert shelf.put(REFUSED[0][1], damaged_change(content=NO_DATA), said("2")) == 1
-
-    assert [offset for offset, _ in letters()] == [1, 2]
 
 
 def test_a_last_seq_that_somebody_else_moved_fences_the_batch_and_the_next_attempt_goes_on_from_there(
@@ -451,50 +243,6 @@ def test_a_late_message_becomes_the_last_one_only_where_it_stands_after_the_pres
     assert (str(state.last_message), state.last_offset, state.last_seq) == (ORIGINAL.id, 9, 4)
 
 
-def test_standings_become_intervals_once(shelf: Shelf) -> None:
-    shelf.put(added(ANA), removed(ANA, 2))
-    shelf.put(removed(ANA, 2), added(ANA, 3))
-
-    rows = MembershipInterval.objects.order_by("version").values_list("version", "active", "offset")
-    assert list(rows) == [(1, True, 0), (2, False, 1), (3, True, 3)]
-
-
-def test_who_was_removed_is_known_by_their_highest_version(connection: Connection, shelf: Shelf) -> None:
-    shelf.put(added(ANA), removed(ANA, 2), removed(BOB, 2), added(BOB, 3), added(CLEO))
-    found = read_removals(connection, EPOCH, [0, 1, 2])
-
-    assert sorted(found) == [
-        StandingAt(str(TEA), ANA.user_id, 2, False, 0, 1, "member"),
-        StandingAt(str(TEA), BOB.user_id, 3, True, 0, 3, "member"),
-    ]
-    assert read_removals(connection, EPOCH, [1]) == []
-    assert read_removals(connection, 2, [0]) == []
-    assert [row[1] for row in read_removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
-
-
-def test_roles_and_blocks_are_known_by_the_highest_version(connection: Connection, shelf: Shelf) -> None:
-    admin = msgspec.structs.replace(standing(ANA, 2, active=True), role="admin")
-    shelf.put(members(admin, msgspec.structs.replace(standing(BOB, 2, active=True), blocked=True)))
-    assert [(row.user_id, row.role, row.blocked) for row in sorted(read_removals(connection, EPOCH, [0]))] == [
-        (ANA.user_id, "admin", False),
-        (BOB.user_id, "member", True),
-    ]
-
-
-def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection: Connection, shelf: Shelf) -> None:
-    shelf.put(removed(ANA, 2), added(ANA, 3), removed(ANA, 4), removed(BOB, 2))
-
-    def known(begin: int) -> list[tuple[str, int, bool]]:
-        found = read_removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
-        return sorted((one.user_id, one.version, one.active) for one in found)
-
-    assert known(0) == []
-    assert known(1) == [(ANA.user_id, 2, False)]
-    assert known(2) == [(ANA.user_id, 3, True)]
-    assert known(3) == [(ANA.user_id, 4, False)]
-    assert known(4) == [(ANA.user_id, 4, False), (BOB.user_id, 2, False)]
-
-
 def test_who_waits_is_told_when_the_batch_is_committed(shelf: Shelf) -> None:
     with connect_archive("listener") as listener:
         listener.autocommit = True
@@ -512,80 +260,6 @@ def test_what_is_known_of_conversations_is_bounded(shelf: Shelf, monkeypatch: py
         assert len(shelf.archive._known.seqs) + len(shelf.archive._known.people) <= 3
 
     assert contents(COFFEE) == [(1, "0"), (2, "1"), (3, "2"), (4, "3")]
-
-
-# Random batches against a plain model: a list of what should be there.
-
-GROUPS = (TEA, COFFEE)
-accesses = st.builds(in_group, st.sampled_from([ANA, BOB]), st.sampled_from(GROUPS))
-entries = st.one_of(
-    st.builds(lambda access, name, body: ("say", access, f"name-{name}", body), accesses, st.integers(0, 4), texts),
-    st.builds(lambda who, group: ("move", who, group), st.sampled_from([ANA, BOB]), st.sampled_from(GROUPS)),
-    st.just(("refused",)),
-    st.just(("poison",)),
-    st.just(("stranger",)),
-)
-batches = st.lists(st.lists(entries, min_size=1, max_size=8), min_size=1, max_size=4)
-
-
-class Model:
-    """What the archive must come to, in the plainest way."""
-
-    def __init__(self) -> None:
-        self.versions: dict[tuple[UUID, UUID], int] = {}
-        self.messages: dict[UUID, list[str]] = {group: [] for group in GROUPS}
-        self.ids: set[str] = set()
-        self.dead: list[int] = []
-        self.offset = 0
-
-    def take(self, step: Any) -> Entry:
-        entry = getattr(self, f"_{step[0]}")(*step[1:])
-        self.offset += 1
-        assert isinstance(entry, Entry)
-        return entry
-
-    def _say(self, access: Access, name: str, body: str) -> Entry:
-        event = posted(access, body, client_id=name)
-        group = UUID(access.conversation)
-        is_out = self.versions.get((group, UUID(access.sender_id)), 1) % 2 == 0
-        if event.id not in self.ids and not is_out:
-            self.ids.add(event.id)
-            self.messages[group].append(event.content)
-        return entry_of(event)
-
-    def _move(self, who: Somebody, group: UUID) -> Entry:
-        version = self.versions[group, who.id] = self.versions.get((group, who.id), 1) + 1
-        return (added if version % 2 else removed)(who, version, conversation=group)
-
-    def _refused(self) -> Entry:
-        self.dead.append(self.offset)
-        return said(NO_DATA, CLEO)
-
-    def _poison(self) -> Entry:
-        self.dead.append(self.offset)
-        return Entry(b"somewhere", b"x")
-
-    def _stranger(self) -> Entry:
-        self.dead.append(self.offset)
-        return said("x", group=uuid4())
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(batches)
-def test_random_batches_come_to_what_a_plain_model_says(connection: Connection, steps: Any) -> None:
-    for table in (Message, ConversationState, DeadLetter, MembershipInterval):
-        table.objects.all().delete()
-    LogOffset.objects.update(next_offset=0)
-    shelf, model = Shelf(Archive(connection, EPOCH)), Model()
-    for batch in steps:
-        shelf.put(*(model.take(step) for step in batch))
-
-    for group in GROUPS:
-        assert contents(group) == list(enumerate(model.messages[group], start=1))
-        state = ConversationState.objects.filter(pk=group).first()
-        assert (state.last_seq if state else 0) == len(model.messages[group])
-    assert [offset for offset, _ in letters()] == model.dead
-    assert next_offset() == model.offset
 
 
 def test_an_empty_batch_is_possible_where_nothing_was_read(archive: Archive) -> None:
