@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
 from klatsch.embedded.kafka import EmbeddedKafka
@@ -43,7 +44,8 @@ async def until_told(client: Client, *, online: bool, person: Person) -> None:
 
     def last() -> str | None:
         pushes = [push["d"] for push in client.history.pushes("presence")]
-        states = ["online" if person.username in push["online"] else "offline" for push in pushes]
+        about = [push for push in pushes if person.username in push["online"] + push["offline"]]
+        states = ["online" if person.username in push["online"] else "offline" for push in about]
         return states[-1] if states else None
 
     await client.until(lambda: last() == ("online" if online else "offline"), f"{person.username} is {online=}")
@@ -102,6 +104,35 @@ async def test_members_of_a_group_are_found_in_postgresql(
         "online": [talk.people[1].username],
         "offline": [ana.username],
     }
+
+
+async def test_who_is_blocked_sees_the_blocker_go_offline_at_once_and_not_the_other_way_round(talk: Talk) -> None:
+    ana, bob = talk.people
+    await until_online(talk.writer, bob)
+    await until_online(talk.reader, ana)
+    assert (await talk.api.http.put(f"blocks/{ana.username}")).status_code == httpx.codes.NO_CONTENT
+    await until_told(talk.writer, online=False, person=bob)
+
+    assert await shown(talk.writer, bob) == {"online": [], "offline": [bob.username]}
+    assert await shown(talk.reader, ana) == {"online": [ana.username], "offline": []}
+    assert (await talk.api.http.delete(f"blocks/{ana.username}")).status_code == httpx.codes.NO_CONTENT
+    await until_online(talk.writer, bob)
+
+
+async def test_who_is_removed_from_the_last_shared_conversation_sees_the_others_go_offline_at_once(
+    gateway_a: GatewayProcess, connect: Open, talk: Talk, carol: Person
+) -> None:
+    ana, bob = talk.people
+    group = await talk.api.post("conversations", {"title": "Tea", "members": [ana.username, carol.username]})
+    carols = await connect(gateway_a, carol)
+    await until_online(carols, ana, bob)
+    removed = await talk.api.http.delete(f"conversations/{group['id']}/members/{carol.username}")
+    assert removed.is_success, removed.text
+    await until_told(carols, online=False, person=ana)
+    await until_told(carols, online=False, person=bob)
+
+    assert await shown(carols, ana, bob) == {"online": [], "offline": [ana.username, bob.username]}
+    await until_online(talk.writer, bob)  # these two are still in it
 
 
 async def test_the_people_of_a_killed_gateway_go_offline_and_those_who_move_do_not_flicker(
