@@ -92,6 +92,8 @@ async def _blocked(injection: Injection) -> Bite:
         await asyncio.sleep(_EACH_S)
     refused = blocked.counts["blocked"] - before
     await world.change_block(talk, on=False)
+    if blocked.is_ready and not blocked.sends.is_full:  # some people have no other conversation
+        await blocked.say(Send(talk.conversation, "unblocked"))
     return Bite(blocked.name, refused > 0, f"{refused} sends were answered `blocked`")
 
 

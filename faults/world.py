@@ -1,6 +1,7 @@
 """A complete Klatsch to hurt: its own servers, gateways behind proxies, persisters, and people who talk."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import sys
@@ -19,7 +20,7 @@ from faults.company import Company
 from faults.history import Blocked, Blocking, Changed, Changing
 from faults.person import Group, Person, Talk
 from faults.proxy import Proxy
-from faults.rest import Rest
+from faults.rest import Refusal, Rest
 from klatsch.embedded.child import EmbeddedError, free_ports
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
@@ -110,7 +111,8 @@ class World:
     async def _register(self, number: int) -> Person:
         name, password = f"dora-{number}-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
         body = {"username": name, "email": f"{name}@faults.invalid", "password": password}
-        await self.rest.ask("POST", "auth/register", body=body)
+        with contextlib.suppress(Refusal):  # `taken`: an earlier try was answered too late. Signing in tells.
+            await self.rest.ask("POST", "auth/register", body=body)
         made = await self.rest.ask("POST", "auth/tokens", body={"username": name, "password": password})
         return Person(name, made["token"], password=password)
 
