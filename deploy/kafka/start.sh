@@ -48,4 +48,8 @@ chmod 600 $conf
 if [ ! -e /var/lib/kafka/data/log/meta.properties ]; then
     /opt/kafka/bin/kafka-storage.sh format --cluster-id "$CLUSTER_ID" --config $conf
 fi
+# Kafka's image has an archive of its classes, which its own start uses. Starting with it takes less CPU from the other brokers.
+if [ -e /opt/kafka/kafka.jsa ]; then
+    export KAFKA_OPTS="${KAFKA_OPTS:-} -XX:SharedArchiveFile=/opt/kafka/kafka.jsa"
+fi
 exec /opt/kafka/bin/kafka-server-start.sh $conf

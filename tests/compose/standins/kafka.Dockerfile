@@ -8,6 +8,7 @@ RUN apt-get update -qq \
 RUN groupadd --gid 1000 appuser && useradd --uid 1000 --gid 1000 --no-create-home appuser \
     && install --directory --owner appuser --group appuser /var/lib/kafka/data /etc/kafka/secrets /mnt/shared/config
 COPY jars /opt/kafka/libs
-COPY kafka-run-class.sh kafka-storage.sh kafka-server-start.sh /opt/kafka/bin/
+COPY kafka-run-class.sh kafka-storage.sh kafka-server-start.sh kafka-archive.sh /opt/kafka/bin/
+RUN /opt/kafka/bin/kafka-archive.sh /opt/kafka/kafka.jsa
 VOLUME ["/etc/kafka/secrets", "/var/lib/kafka/data", "/mnt/shared/config"]
 USER appuser
