@@ -13,6 +13,8 @@ from klatsch.embedded.jars import cache_folder
 _COMPOSE = "v2.40.3"
 _MODULE = "github.com/docker/compose/v2"
 _START_S = 60
+_SHARES = Path("/sys/fs/cgroup/cpu/docker/cpu.shares")
+_WEIGHT = 10 * 1024
 _INSTALL_S = 900
 
 
@@ -86,6 +88,7 @@ class Engine:
             raise NotPossible("Docker's engine does not answer: start it, then run `make test-compose` again.")
         if shutil.which("dockerd") is None:
             self.install("docker.io")
+        self._weigh_containers()
         log = self._folder / "dockerd.log"
         with log.open("wb") as output:
             self._daemon = subprocess.Popen(["dockerd"], stdout=output, stderr=output, start_new_session=True)
@@ -95,6 +98,16 @@ class Engine:
                 raise NotPossible(f"Docker's engine does not start:\n{log.read_text()[-3000:]}")
             time.sleep(0.2)
         self.notes.append("started Docker's engine")
+
+    def _weigh_containers(self) -> None:
+        """Gives containers together the weight of ten processes, about as many as run in them at once.
+
+        With cgroups of version 1 they weigh as much as one process of the host, whatever their own shares are: beside
+        30 busy processes, all brokers, PostgreSQL and gateways together would get a thirtieth of the machine.
+        """
+        if _SHARES.parent.parent.is_dir():
+            _SHARES.parent.mkdir(exist_ok=True)
+            _SHARES.write_text(str(_WEIGHT))
 
     def _make_plugin(self) -> None:
         """Compose v2 where only the engine is there, as with Debian 12's docker.io: from its Go module."""
