@@ -29,13 +29,15 @@ _LIMITS = (
     "KLATSCH_MESSAGES_PER_SECOND",
 )
 """Out of the way: what is refused for being too often does nothing."""
+_PATIENT = {"KLATSCH_ANSWER_DEADLINE_MS": "60000", "KLATSCH_ARCHIVE_WAIT_MS": "30000"}
+"""For a busy machine: a change that waits in vain is answered 503, which the fuzzer counts as a fault."""
 _METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture
 def gateway(system: System, persister: PersisterProcess) -> Iterator[GatewayProcess]:
     gateway = system.new_gateway("fuzzed")
-    gateway.start(KLATSCH_LOG_LEVEL="WARNING", **dict.fromkeys(_LIMITS, "1000000"))
+    gateway.start(KLATSCH_LOG_LEVEL="WARNING", **_PATIENT, **dict.fromkeys(_LIMITS, "1000000"))
     yield gateway
     gateway.stop()
 
