@@ -6,7 +6,7 @@ from klatsch.archive.markers import StoredMarker, find_markers
 from klatsch.conversations.queries import no_such_conversation
 from klatsch.core.errors import Unavailable
 from klatsch.core.tracing import current_trace
-from klatsch.eventlog.log import LogError
+from klatsch.eventlog.log import Entry, LogError
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import ENDS_WAIT_S, behind, read_ends
@@ -54,15 +54,21 @@ def flag_unread(*, route: Route, user_id: UUID, conversation_id: UUID, position:
         if _wait_for(route, user_id, flag, stored):
             stored = _get_marker(user_id, conversation_id)
         flag = clamp(flag, stored.last)
-    slot = ReportSlot()
     entry = marker_entry(whose, Mark(), unread_from=flag, own_only=True, trace=current_trace())
+    with route.waits.enter(str(user_id)):
+        _append(route, entry, stored.epoch)
+    return Marked(stored.delivered, stored.read, flag)
+
+
+def _append(route: Route, entry: Entry, epoch: int) -> None:
+    """Appends an entry and waits for the log's report, then for the archive; raises Unavailable, Unknown."""
+    slot = ReportSlot()
     try:
         route.log.append(entry, slot.take)
     except LogError as error:
         raise Unavailable("The log accepts nothing right now. Try again later.", retry_after=1) from error
-    at = wait_for_report(slot, route.report_s, stored.epoch)
+    at = wait_for_report(slot, route.report_s, epoch)
     route.progress.wait_for(at.partition, at.offset, route.archive_s)
-    return Marked(stored.delivered, stored.read, flag)
 
 
 def _get_marker(user_id: UUID, conversation_id: UUID) -> StoredMarker:

@@ -27,6 +27,16 @@ def test_a_change_counts_with_the_other_requests_of_its_person_that_wait() -> No
     assert {name: answer.status_code for name, answer in answers.items()} == {"ana": 503, "bob": 404}
 
 
+def test_a_flag_that_waits_for_the_log_counts_with_the_other_requests_of_its_person() -> None:
+    chat = Chat()
+    chat.join("ana", "bob")
+    chat.waits = AtOnce(1, cap="waits", refusal=Unavailable, detail="Several of your requests wait.")
+    path = f"conversations/{chat.make_group('ana')}/unread-from"
+    with chat.waits.enter(str(chat.id_of("ana"))):
+        assert chat.ask("ana", "DELETE", path).status_code == 503
+    assert chat.ask("ana", "DELETE", path).status_code == 204
+
+
 class SilentLog:
     """Is asked for its ends, for at most so long, while the person's requests are counted."""
 
