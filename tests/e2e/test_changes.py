@@ -67,6 +67,25 @@ async def test_a_retry_of_a_change_is_the_same_change_over_either_door(
     assert by_rest.json()["changed"] == second["ok"]["position"]
 
 
+async def test_one_client_id_is_one_change_of_one_message_over_either_door(
+    persister: PersisterProcess, gateway_b: GatewayProcess, talk: Talk, rest: OpenRest
+) -> None:
+    http = rest(gateway_b, talk.people[0]).http
+    said, other = await talk.say("one"), await talk.say("two")
+    name = {"Idempotency-Key": new_id()}
+    for client_id in (new_id(), "no-uuid"):
+        assert "ok" in await change(talk.writer, "pin", said, on=True, client_id=client_id)
+        for message, on in ((said, False), (other, True)):
+            again = await change(talk.writer, "pin", message, on=on, client_id=client_id)
+            assert again["err"]["code"] == "conflict"
+    assert (await http.delete(f"messages/{said.message_id}", headers=name)).status_code == 200
+    for _ in range(2):
+        refused = await http.delete(f"messages/{other.message_id}", headers=name)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+        assert (await http.delete(f"messages/{said.message_id}", headers=name)).status_code == 200
+    assert (await talk.api.get(f"messages/{other.message_id}"))["deleted"] is False
+
+
 async def test_a_deleted_message_is_a_tombstone_for_everybody_and_gone_for_changes(
     persister: PersisterProcess, talk: Talk
 ) -> None:

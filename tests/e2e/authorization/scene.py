@@ -11,6 +11,11 @@ from tests.e2e.talk import Open, OpenRest
 from tests.support.process import GatewayProcess
 from tests.support.system import Person, System
 
+NOT_AUTHENTICATED = 4401
+_SUSPEND = (
+    "from klatsch.accounts.models import User; from klatsch.accounts.suspension import suspend_person; "
+    "suspend_person(person_id=User.objects.get(username='{}').id)"
+)
 _ROLES = {"admin": "admin", "owner": "owner", "demoted": "admin"}
 
 
@@ -43,6 +48,17 @@ class Scene:
     def stored(self) -> list[tuple[Any, ...]]:
         """Returns a digest of all rows about the conversation, without those that a person keeps for themselves."""
         return self.system.rows(_STORED, *[self.conversation] * _STORED.count("%s"))
+
+    async def typing_is_shown(self) -> None:
+        """Waits until the witness, who has opened the conversation, is told that the actor types."""
+        await self.witness.until(
+            lambda: any(push["d"]["user"] == self.actor.username for push in self.witness.history.pushes("typing")),
+            "that the actor types",
+        )
+
+    def pushes_of_conversation(self) -> list[dict[str, Any]]:
+        """Those of `pushes` that are about the scene's conversation."""
+        return [push for push in self.pushes() if push["d"].get("conversation") == self.conversation]
 
     def pushes(self) -> list[dict[str, Any]]:
         """Returns what the witness was shown since the last call, without marks."""
@@ -77,7 +93,7 @@ class Scenery:
         owner_rest, actor_rest = self._rest(self._gateways[0], owner), self._rest(self._gateways[0], actor)
         witness, socket = await self._connect(self._gateways[1], owner), await self._connect(self._gateways[0], actor)
         names = {"owner": owner.username, "actor": actor.username, "mia": mia.username, "new": new.username}
-        if role in {"blocked", "blocker"}:
+        if role == "blocked":
             conversation, own, theirs = await self._meet(owner_rest, actor_rest, names)
             invitation = ""
         else:
@@ -128,9 +144,12 @@ class Scenery:
         """Waits until everybody has seen how it begins."""
         if role == "blocked":
             await _ok(scene.owner, "PUT", f"blocks/{scene.names['actor']}")
-        if role == "blocker":
-            await _ok(scene.rest, "PUT", f"blocks/{scene.names['owner']}")
         await asyncio.to_thread(self._system.wait_archived)
+        if role == "suspended":
+            await asyncio.to_thread(self._system.manage, "shell", "-c", _SUSPEND.format(scene.names["actor"]))
+            assert await scene.socket.until_closed() == NOT_AUTHENTICATED
+        else:
+            assert "ok" in await scene.witness.request("open", {"conversations": [scene.conversation]})
         await self.fence(scene)
         scene.pushes()
 

@@ -1,8 +1,8 @@
 """The table of rights: one row for each action, one column for each role. The tests are made from it.
 
 `+` means that it is done, and `-` that it makes no sense. Anything else is a refusal, after which nothing has happened:
-`not_found` (404), `forbidden` (403) or another code. A thing that exists and that the actor may not see is answered
-like a thing that does not exist.
+`not_found` (404), `forbidden` (403) or another code; `silence` where there is never an answer. A thing that exists and
+that the actor may not see is answered like a thing that does not exist.
 """
 
 import time
@@ -49,11 +49,19 @@ ACTIONS: Final = (
     Action("read the markers", lambda s: ("GET", _in(s, "/markers"), None)),
     Action("read a message", lambda s: ("GET", f"messages/{s.theirs['id']}", None)),
     Action("read its versions", lambda s: ("GET", f"messages/{s.theirs['id']}/versions", None)),
+    Action("read its reactions", lambda s: ("GET", f"messages/{s.theirs['id']}/reactions", None)),
+    Action("read the other", lambda s: ("GET", f"users/{s.names['owner']}/messages", None)),
+    Action(
+        "write to the other",
+        lambda s: ("POST", f"users/{s.names['owner']}/messages", {"content": "hi"}),
+        lambda s: ("send", {"to": s.names["owner"], "content": "hi", "client_id": _new()}),
+    ),
     Action(
         "send",
         lambda s: ("POST", _in(s, "/messages"), {"content": "hi"}),
         lambda s: ("send", {"conversation": s.conversation, "content": "hi", "client_id": _new()}),
     ),
+    Action("send by name", lambda s: ("PUT", _in(s, f"/messages/{_new()}"), {"content": "hi"})),
     Action(
         "reply",
         lambda s: ("POST", _in(s, "/messages"), {"content": "hi", "reply_to": s.theirs["id"]}),
@@ -78,8 +86,18 @@ ACTIONS: Final = (
         lambda s: ("react", _change(s.theirs, emoji="🎉", on=True)),
     ),
     Action(
+        "take a reaction back",
+        lambda s: ("DELETE", f"messages/{s.theirs['id']}/reactions/👍", None),
+        lambda s: ("react", _change(s.theirs, emoji="🎉", on=False)),
+    ),
+    Action(
         "pin",
         lambda s: ("PUT", f"messages/{s.theirs['id']}/pin", None),
+        lambda s: ("pin", _change(s.theirs, on=True)),
+    ),
+    Action(
+        "unpin",
+        lambda s: ("DELETE", f"messages/{s.theirs['id']}/pin", None),
         lambda s: ("pin", _change(s.theirs, on=False)),
     ),
     Action(
@@ -87,8 +105,12 @@ ACTIONS: Final = (
         lambda s: ("PUT", _in(s, "/markers"), {"read": s.theirs["position"]}),
         lambda s: ("mark", {"conversation": s.conversation, "read": s.theirs["position"]}),
     ),
+    Action("mark as unread", lambda s: ("PUT", _in(s, "/unread-from"), {"position": s.theirs["position"]})),
+    Action("take that back", lambda s: ("DELETE", _in(s, "/unread-from"), None)),
     Action("open", socket=lambda s: ("open", {"conversations": [s.conversation]})),
+    Action("type", socket=lambda s: ("typing", {"conversation": s.conversation, "on": True})),
     Action("mute", lambda s: ("PUT", _in(s, "/mute"), {})),
+    Action("unmute", lambda s: ("DELETE", _in(s, "/mute"), None)),
     Action("report", lambda s: ("POST", f"messages/{s.theirs['id']}/report", {"reason": "spam"})),
     Action("describe", lambda s: ("PATCH", _in(s), {"description": "Tea, mostly."})),
     Action("rename", lambda s: ("PATCH", _in(s), {"title": "Coffee"})),
@@ -126,15 +148,25 @@ read the pins           404        404        +          +          +          4
 read the markers        404        404        +          +          +          404        +          404        +
 read a message          404        404        +          +          +          404        +          404        +
 read its versions       404        404        +          +          +          404        +          404        +
+read its reactions      404        404        +          +          +          404        +          404        +
+read the other          +          +          +          +          +          +          +          +          +
+write to the other      +          +          +          +          +          +          +          +          blocked
 send                    404        404        +          +          +          404        +          404        blocked
+send by name            404        404        +          +          +          404        +          404        blocked
 reply                   404        404        +          +          +          404        +          404        blocked
 edit one's own          404        404        +          +          +          404        +          404        blocked
 edit another's          404        404        403        403        403        404        403        404        blocked
 react                   404        404        +          +          +          404        +          404        blocked
+take a reaction back    404        404        +          +          +          404        +          404        blocked
 pin                     404        404        403        +          +          404        403        404        blocked
+unpin                   404        404        403        +          +          404        403        404        blocked
 mark as read            404        404        +          +          +          404        +          404        +
+mark as unread          404        404        +          +          +          404        +          404        +
+take that back          404        404        +          +          +          404        +          404        +
 open                    404        404        +          +          +          404        +          404        +
+type                    silence    silence    +          +          +          silence    +          silence    silence
 mute                    404        404        +          +          +          404        +          404        +
+unmute                  404        404        +          +          +          404        +          404        +
 report                  404        404        +          +          +          404        +          404        +
 describe                404        404        403        +          +          404        403        404        403
 rename                  404        404        403        403        +          404        403        404        403
@@ -155,11 +187,15 @@ dissolve                404        404        403        403        +          4
 
 _CODES: Final = {"404": "not_found", "403": "forbidden"}
 _WIDTH: Final = 24
-ROLES: Final = tuple(_TABLE.strip().splitlines()[0].split()[1:])
+SUSPENDED: Final = "suspended"
+"""A member whom a moderator has suspended: no credential is left, so that nothing may be done."""
+ROLES: Final = (*_TABLE.strip().splitlines()[0].split()[1:], SUSPENDED)
 
 
 def rights_of(role: str) -> dict[str, str]:
     """Returns the answer to a role for each action, without the actions that make no sense for it (`-`)."""
+    if role == SUSPENDED:
+        return dict.fromkeys((action.name for action in ACTIONS), "not_authenticated")
     column = ROLES.index(role)
     rows = (line for line in _TABLE.strip().splitlines()[1:])
     cells = {row[:_WIDTH].strip(): row[_WIDTH:].split()[column] for row in rows}
