@@ -24,7 +24,10 @@ BEGIN
             EXECUTE format('GRANT SELECT ON %I TO klatsch_persister, klatsch_readonly', name);
         END IF;
     END LOOP;
-    GRANT UPDATE, DELETE ON eventlog_outboxentry TO klatsch_persister;
+    -- Its clean-ups end old invitations, with a record in the outbox, and correct the numbers of members.
+    GRANT INSERT, UPDATE, DELETE ON eventlog_outboxentry TO klatsch_persister;
+    GRANT UPDATE (state, changed_at, version), DELETE ON conversations_invitation TO klatsch_persister;
+    GRANT UPDATE (member_count) ON conversations_conversation TO klatsch_persister;
     SELECT string_agg(quote_ident(column_name), ', ') INTO columns
     FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = 'accounts_user'

@@ -55,6 +55,7 @@ class Stack:
             "IMAGE": IMAGE,
             "PROXY_LISTEN": f"127.0.0.1:{self.port}",
             "KLATSCH_ORIGINS": self.url,
+            "KLATSCH_INVITE_STRANGERS": "0",  # the checker's people found groups of strangers
         }
 
     @property

@@ -5,7 +5,27 @@ import json
 import pytest
 
 from tests.compose.stack import IMAGE, Stack
+from tests.compose.talk import rest
 
+_CLEAN_UPS = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "klatsch.settings"
+import django
+django.setup()
+from klatsch.conversations.group_rows import repair_counts
+from klatsch.conversations.invitations import sweep_invitations
+print(sweep_invitations(), repair_counts())
+"""
+_INVITE = """
+UPDATE conversations_conversation SET member_count = 7 WHERE id = '{group}';
+INSERT INTO conversations_invitation (id, conversation_id, user_id, inviter_id, state, version, created_at, changed_at)
+SELECT gen_random_uuid(), '{group}', u.id, o.id, 'open', 1, now() - interval '1 year', now() - interval '1 year'
+FROM accounts_user u, accounts_user o WHERE u.username = '{invited}' AND o.username = '{owner}'
+"""
+_AFTER = """
+SELECT state, member_count FROM conversations_invitation i JOIN conversations_conversation c ON c.id = conversation_id
+WHERE c.id = '{group}'
+"""
 LASTING = ["postgres", "kafka", "gateway", "api", "persister", "proxy"]
 ONCE = ["roles", "migrate", "grants", "topics"]
 _MOST_BYTES = 250_000_000
@@ -103,3 +123,12 @@ def test_each_role_in_postgresql_has_its_own_rights(stack: Stack) -> None:
         assert refused(role, "SELECT * FROM knox_authtoken")
     assert refused("persister", "UPDATE accounts_user SET is_staff = true")
     assert refused("readonly", "DELETE FROM messaging_message")
+
+
+def test_the_persister_may_end_invitations_and_correct_numbers_of_members(stack: Stack) -> None:
+    owner, invited = stack.people(2)
+    with rest(stack, owner) as http:
+        group = http.post("conversations", json={"title": "old", "members": [invited["username"]]}).json()["id"]
+    stack.sql(_INVITE.format(group=group, owner=owner["username"], invited=invited["username"]))
+    assert stack.inside("persister", "python", "-c", _CLEAN_UPS) == "1 1\n"
+    assert stack.sql(_AFTER.format(group=group)) == "expired|2\n"
