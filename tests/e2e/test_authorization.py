@@ -132,7 +132,7 @@ async def test_after_logout_or_deactivation_nothing_may_be_done(
     end: str, scenery: Scenery, gateway_a: GatewayProcess
 ) -> None:
     roles = [role for role in ROLES if role != SUSPENDED]
-    scenes = dict(zip(roles, await asyncio.gather(*map(scenery.build, roles)), strict=True))
+    scenes = {role: await scenery.build(role) for role in roles}
     if end == "logout":
         for scene in scenes.values():
             assert (await scene.rest.http.post("auth/logout")).status_code == 204
@@ -143,14 +143,16 @@ async def test_after_logout_or_deactivation_nothing_may_be_done(
         assert await scene.socket.until_closed() == NOT_AUTHENTICATED
     log = scenes["member"].system.log
     ends = log.ends()
-    await asyncio.gather(*(refuses_everything(role, scene, gateway_a) for role, scene in scenes.items()))
+    for role, scene in scenes.items():  # not at once: few requests that may hash a password are taken at a time
+        await refuses_everything(role, scene, gateway_a)
     assert log.ends() == ends, "something was appended"
 
 
 async def refuses_everything(role: str, scene: Scene, gateway: GatewayProcess) -> None:
     """Fails unless each action is refused over both doors, and a new socket too, and nothing is left of them."""
     stored = scene.stored()
-    for action in (*ACTIONS, *(action for action, _ in PERSONAL)):
+    personal = [action for action, _ in PERSONAL] if role == "member" else []  # it is the same for all roles
+    for action in (*ACTIONS, *personal):
         if action.name in rights_of(role) or action not in ACTIONS:
             for door in (by_rest, by_socket):
                 assert await door(scene, action) in {"not_authenticated", None}, f"{role}: {action.name}"
