@@ -24,6 +24,15 @@ class TextField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """A boolean field that takes true and false alone. Django REST framework's takes 0, "false" and "no" as well."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class BoundedList(serializers.ListField):
     """A list field that refuses a list that is too long before it looks at any item."""
 

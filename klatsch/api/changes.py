@@ -142,7 +142,8 @@ def _change(request: Request, message_id: UUID, wish: Wish) -> HttpResponse:
     ports, person = ports_of(request), person_of(request)
     with refusals_counted():
         check_rate(ports.rates, str(person.id), time.monotonic())
-        client_id = request.headers.get("Idempotency-Key") or uuid7(ports.clock())
+        given = request.headers.get("Idempotency-Key")
+        client_id = uuid7(ports.clock()) if given is None else given
         check_change(wish, client_id)
     applied = apply_change(
         route=route_of(request),

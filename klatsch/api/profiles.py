@@ -17,7 +17,7 @@ from klatsch.accounts import credentials, passwords, profiles, revocation
 from klatsch.accounts.texts import ABOUT_CHARACTERS_MOST, DISPLAY_NAME_CHARACTERS_MOST
 from klatsch.api.auth import PASSWORD_CHARACTERS_MOST, ProfileSerializer
 from klatsch.api.authentication import credential_of, person_of, user_of
-from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.bodies import StrictBooleanField, TextField, read_body, read_query
 from klatsch.api.pages import PageQuery, cut, page_response, read_window
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING, is_line, is_text
@@ -48,7 +48,7 @@ class ProfileChangeSerializer(serializers.Serializer[Any]):
         max_length=DISPLAY_NAME_CHARACTERS_MOST, allow_blank=True, required=False, validators=[_LINE]
     )
     about = TextField(max_length=ABOUT_CHARACTERS_MOST, allow_blank=True, required=False, validators=[TEXT])
-    read_receipts = serializers.BooleanField(
+    read_receipts = StrictBooleanField(
         required=False, help_text="With false, only your own devices are told how far you have read from now on."
     )
 

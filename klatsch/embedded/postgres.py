@@ -206,12 +206,13 @@ def _add_mode(path: Path, bits: int) -> None:
 
 
 def _socket_folder(data: Path) -> Path:
-    beside = data / "socket"
-    # libpq and the server read a comma as the end of one folder's name.
-    if len(os.fsencode(beside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and "," not in str(beside):
-        return beside
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"klatsch-{os.geteuid()}-{name}"
+    name = f"klatsch-{os.geteuid()}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
+    shortest = Path("/tmp") / name  # noqa: S108 - the folder is private, else it is refused (_make_private_folder)
+    for folder in (data / "socket", Path(tempfile.gettempdir()) / name):
+        # libpq and the server read a comma as the end of one folder's name.
+        if len(os.fsencode(folder / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH and "," not in str(folder):
+            return folder
+    return shortest
 
 
 def _make_private_folder(folder: Path, user: int | None) -> None:

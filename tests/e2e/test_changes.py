@@ -56,7 +56,7 @@ async def test_a_retry_of_a_change_is_the_same_change_over_either_door(
     first = await change(talk.writer, "edit", said, content="two", client_id=name)
     second = await change(talk.writer, "edit", said, content="three")
     again = await change(talk.writer, "edit", said, content="two", client_id=name)
-    assert again["ok"] == {**first["ok"], "duplicate": True}
+    assert again["ok"] == {"id": first["ok"]["id"], "position": first["ok"]["position"], "duplicate": True}
     other = await change(talk.writer, "edit", said, content="four", client_id=name)
     assert other["err"]["code"] == "conflict"
     http = rest(gateway_b, talk.people[0]).http

@@ -52,6 +52,7 @@ async def until_told(client: Client, *, online: bool, person: Person) -> None:
 
 
 async def test_who_types_at_one_gateway_is_seen_at_another(talk: Talk) -> None:
+    await until_online(talk.reader, talk.people[0])  # signals pass: both gateways are ready without them
     await opened(talk.reader, talk.conversation)
     await opened(talk.writer, talk.conversation)
     await type_in(talk.writer, talk.conversation)
@@ -213,6 +214,7 @@ async def test_a_server_without_signals_refuses_all_three(system: System, connec
 
 
 async def test_after_an_outage_of_the_brokers_signals_go_on(talk: Talk, own_kafka: EmbeddedKafka) -> None:
+    await until_online(talk.reader, talk.people[0])
     await opened(talk.reader, talk.conversation)
     await type_in(talk.writer, talk.conversation)
     await talk.reader.until(lambda: talk.reader.history.pushes("typing"), "a signal")

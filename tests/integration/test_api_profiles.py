@@ -70,6 +70,8 @@ class TestProfile:
             ("about", "\x1b[2J"),
             ("about", " \n\u3164"),
             ("about", "\ud800"),
+            ("read_receipts", 0),
+            ("read_receipts", "false"),
         ],
     )
     def test_what_is_wrong_is_named(self, field: str, wrong: Any) -> None:

@@ -12,6 +12,7 @@ from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError
 from klatsch.messaging.applying import find_target
 from klatsch.messaging.reports import Route
+from tests.integration.archive_rows import open_epoch
 from tests.integration.chat import Chat
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +29,7 @@ def test_a_change_counts_with_the_other_requests_of_its_person_that_wait() -> No
 
 
 def test_a_flag_that_waits_for_the_log_counts_with_the_other_requests_of_its_person() -> None:
+    open_epoch()
     chat = Chat()
     chat.join("ana", "bob")
     chat.waits = AtOnce(1, cap="waits", refusal=Unavailable, detail="Several of your requests wait.")
@@ -64,3 +66,12 @@ def test_who_waits_for_a_log_that_does_not_answer_is_counted_and_waits_for_secon
     with pytest.raises(Unavailable):
         find_target(route, Wanted(UUID(int=1).bytes, UUID(int=7).bytes))
     assert (log.refused, log.deadlines) == (1, [3.0])
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 65])
+def test_a_change_under_a_name_that_is_none_is_refused_before_its_message_is_looked_up(key: str) -> None:
+    chat = Chat()
+    chat.join("ana")
+    path = "messages/00000000-0000-4000-8000-000000000000"
+    answer = chat.ask("ana", "PATCH", path, {"content": "hi"}, idempotency_key=key)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")

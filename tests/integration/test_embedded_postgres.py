@@ -116,7 +116,11 @@ def test_a_half_made_cluster_is_made_anew(data: Path) -> None:
         server.stop()
 
 
-def test_a_path_too_long_for_a_socket_is_no_obstacle(data: Path) -> None:
+@pytest.mark.parametrize("temporary", ["", "long" * 25])
+def test_a_path_too_long_for_a_socket_is_no_obstacle(
+    data: Path, temporary: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(data.parent / temporary))
     server = EmbeddedPostgres(data / ("long" * 25))
     server.start()
     try:

@@ -13,6 +13,7 @@ from structlog.contextvars import bind_contextvars
 from klatsch.core.bucket import Buckets, check_requests
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
+from klatsch.core.http_limits import SINCE_CHARACTERS_MOST
 from klatsch.core.problems import Problem
 from klatsch.core.tracing import accept_id
 from klatsch.gateway.arrivals import Arrival, Arrivals
@@ -30,7 +31,6 @@ WAIT_MOST_S: Final = 60
 _WAIT_S: Final = 30
 _COMMENT_EVERY_S: Final = 15.0
 _EVENTS: Final = "text/event-stream"
-_SINCE_MOST: Final = 16_384
 
 
 class Sync:
@@ -179,7 +179,7 @@ def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, floa
                 f"{name} was given more than once.", fields=(FieldError(name, "repeated", "Give it at most once."),)
             )
     since = last_event_id or values.get("since", [""])[0] or None
-    if since is not None and len(since) > _SINCE_MOST:
+    if since is not None and len(since) > SINCE_CHARACTERS_MOST:
         raise BadRequest(
             "since is not a resume token.", fields=(FieldError("since", "too_long", "Use a resume token."),)
         )
