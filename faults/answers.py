@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from faults.contradiction import Contradiction
-from faults.evidence import Evidence
+from faults.evidence import About, Evidence
 from faults.history import Answered, Event, Invoked, Loaded, Pushed, Refused, Stated, Unanswered
 from faults.truth import Message, Truth
+
+_LOOKUP_S = 1.0
+"""A send waits this long for the people whom it names (docs/protocol.md, "Mentions")."""
 
 
 def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
@@ -20,16 +23,14 @@ def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
                     yield Contradiction("I1", "lost", f"{client}: acknowledged, and not archived: {event}")
 
 
-def in_answers(
-    client: str, events: Sequence[Event], truth: Truth, people: Mapping[str, str]
-) -> Iterator[Contradiction]:
+def in_answers(client: str, events: Sequence[Event], truth: Truth, about: About) -> Iterator[Contradiction]:
     """Checks I3: an answer is about the sent message and the people it names, and a refused one is not in force."""
     sent: dict[str, Invoked] = {}
     uncertain: set[str] = set()
     refused: dict[str, Refused] = {}
     for event in events:
         if isinstance(event, Invoked):
-            sent[event.client_id] = event
+            sent.setdefault(event.client_id, event)
         elif isinstance(event, Unanswered):
             uncertain.add(event.client_id)
         elif isinstance(event, Refused) and not event.temporary and event.client_id in sent:
@@ -39,7 +40,12 @@ def in_answers(
             message, asked = truth.messages.get(event.id), sent.get(event.client_id)
             if message is not None and asked is not None and not _is_of(message, asked):
                 yield Contradiction("I3", "mixed up", f"{client}: acknowledged as something else: {asked}, {message}")
-            elif message is not None and asked is not None and _misses_a_name(asked, message, truth, people):
+            elif (
+                message is not None
+                and asked is not None
+                and _misses_a_name(asked, message, truth, about.people)
+                and not (_without_lookup(asked, event, about) and not message.mention_ids)
+            ):
                 yield Contradiction("I3", "mixed up", f"{client}: mentions other people than {asked}: {message}")
     in_force = {message.client_id for message in truth.messages.values()} if refused else set()
     for client_id in refused.keys() & in_force - uncertain:
@@ -55,6 +61,13 @@ def _misses_a_name(asked: Invoked, message: Message, truth: Truth, people: Mappi
     """Returns whether somebody is not mentioned who was named, and was always a member."""
     named = {people[name] for name in asked.named}
     return any(truth.is_always_in(asked.conversation, one) for one in named - message.mention_ids)
+
+
+def _without_lookup(asked: Invoked, answered: Answered, about: About) -> bool:
+    """Returns whether the named people may not have been found: while PostgreSQL is silent, nobody is mentioned."""
+    return answered.at - asked.at > _LOOKUP_S or any(
+        asked.at <= end and begin <= answered.at for begin, end in about.without_postgres
+    )
 
 
 def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:

@@ -69,10 +69,14 @@ class MarkerRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class About(msgspec.Struct, frozen=True):
-    """The log's epoch, and everybody's id by name."""
+    """The log's epoch, and everybody's id by name.
+
+    `without_postgres` are the times when PostgreSQL may not have answered, from and to, by the monotonic clock.
+    """
 
     epoch: int
     people: dict[str, str]
+    without_postgres: list[tuple[float, float]] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from faults import kinds_cluster, kinds_network, kinds_people, kinds_processes, kinds_servers
 from faults.checker import Verdict, check
@@ -34,6 +36,8 @@ KINDS = {
 _IN_FLIGHT_S = 8.0
 _RECOVERED_S = 90.0
 _PAUSE_S = 1.5
+_OUTAGE_S = 5.0
+"""A gateway takes PostgreSQL for lost until it next tries to connect."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class Run:
         self._load = Load(world.speakers, per_second)
         self._began = time.monotonic()
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._without_postgres: list[tuple[float, float]] = []
         self.lines: list[FaultLine | RunLine] = []
 
     async def go(self, seconds: float, only: Sequence[str] | None = None, kills: int = 0) -> Verdict:
@@ -136,6 +141,8 @@ class Run:
             fault.bite = await kind.inject(injection)
         finally:
             fault.healed = time.monotonic()
+            if "postgres" in kind.uses:
+                self._without_postgres.append((fault.began, fault.healed + _OUTAGE_S))
             injection.healed.set()
         await watching
 
@@ -203,7 +210,9 @@ class Run:
     def _dump(self) -> None:
         world = self.world
         brokers = {"bootstrap.servers": world.kafka.bootstrap_servers}
-        save_dumps(world.evidence, dump(brokers, world.system.log.topic, world.system.database_url))
+        dumps = dump(brokers, world.system.log.topic, world.system.database_url)
+        about = msgspec.structs.replace(dumps.about, without_postgres=self._without_postgres)
+        save_dumps(world.evidence, replace(dumps, about=about))
 
 
 def uses_of(brokers: int, only: Sequence[str] | None = None) -> dict[str, frozenset[str]]:

@@ -180,3 +180,10 @@ def test_a_member_who_comes_back_begins_with_nothing_unread() -> None:
     shown = [ListShown(13, [Listed(TALK, 0, 0, "1:0:1", "1:0:1")])]
     evidence = replace(evidence, histories={**GOOD.histories, "bob#0": [*BOBS[:-1], *shown]})
     assert "I2" not in found(evidence)
+
+
+@pytest.mark.parametrize(("away", "holds"), [([(1.5, 2.5)], True), ([(9.0, 9.5)], False)])
+def test_a_send_names_nobody_only_while_postgresql_was_silent(away: list[tuple[float, float]], *, holds: bool) -> None:
+    unnamed = saw("ana#0", ANAS[2], asked(2, HI, "bob"))()
+    about = msgspec.structs.replace(unnamed.about, without_postgres=away)
+    assert found(replace(unnamed, about=about)) == (set() if holds else {"I3"})
