@@ -17,7 +17,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 # bench imports the Python client library, a distribution of its own.
 WITH_CLIENT := PYTHONPATH=clients/python
 
-.PHONY: help up compose-env test test-compose fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose test-upgrade fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -35,6 +35,9 @@ test: $(DEV_READY) ## run all tests, on all cores, each with a PostgreSQL and a 
 
 test-compose: $(DEV_READY) ## test compose.yaml on a Docker engine; starts or installs an engine if none runs
 	$(BIN)/python -m pytest -m compose tests/compose $(ARGS)
+
+test-upgrade: $(DEV_READY) ## test a rolling upgrade from the version before, in containers (needs the git history)
+	$(BIN)/python -m pytest -m upgrade tests/compose $(ARGS)
 
 fuzz: $(DEV_READY) ## fuzz the REST API with schemathesis for KLATSCH_FUZZ_SECONDS (600)
 	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} KLATSCH_FUZZ_ARGS="$$KLATSCH_FUZZ_ARGS" $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)

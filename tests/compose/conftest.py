@@ -6,8 +6,11 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.compose.engine import Engine, NotPossible
-from tests.compose.stack import Stack
+from tests.compose.stack import Stack, has_commit
 from tests.compose.standins import BaseImages
+
+VERSION_BEFORE = "8ea29ccfcffa47b962609c9eae65040c68c49259"
+"""The last commit before edits, reactions, pins, markers and signals."""
 
 _SAID = pytest.StashKey[list[str]]()
 _STACKS = pytest.StashKey[list[Stack]]()
@@ -16,7 +19,7 @@ _STACKS = pytest.StashKey[list[Stack]]()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/compose/" in str(item.path):
-            item.add_marker(pytest.mark.compose)
+            item.add_marker(pytest.mark.upgrade if "upgrade" in item.path.stem else pytest.mark.compose)
             item.add_marker(pytest.mark.timeout(1_800))
 
 
@@ -72,6 +75,16 @@ def stack(
     yield from _brought_up(request, stack, images)
 
 
+@pytest.fixture
+def old_stack(
+    request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """All of compose.yaml of the version before, up and healthy."""
+    if not has_commit(VERSION_BEFORE):
+        pytest.fail(f"Nothing was tested: this clone lacks commit {VERSION_BEFORE}. Fetch it first.", pytrace=False)
+    yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("old")), images, VERSION_BEFORE)
+
+
 @pytest.fixture(scope="session")
 def cluster(
     request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
@@ -83,8 +96,10 @@ def cluster(
     yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("cluster"), files=files), images)
 
 
-def _brought_up(request: pytest.FixtureRequest, stack: Stack, images: BaseImages) -> Iterator[Stack]:
-    stack.prepare()
+def _brought_up(
+    request: pytest.FixtureRequest, stack: Stack, images: BaseImages, revision: str = ""
+) -> Iterator[Stack]:
+    stack.prepare(revision)
     try:
         images.prepare(stack.images() - {"grafana/grafana:12.1.0"})
     except NotPossible as reason:

@@ -28,14 +28,40 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 6
         time.sleep(_POLL_S)
 
 
-def copy_repository(to: Path) -> None:
-    """What a fresh clone would have, with what is not committed yet."""
+def repository_files() -> list[str]:
+    """Returns what a fresh clone would have, with what is not committed yet."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
-    for name in names:
-        if name and (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, to / name)
+    return [name for name in names if name and (ROOT / name).is_file()]
+
+
+def copy_repository(to: Path) -> None:
+    for name in repository_files():
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, to / name)
+
+
+def has_commit(revision: str) -> bool:
+    """Returns whether this clone has the files of a commit; false also where it is no clone."""
+    argv = ["git", "cat-file", "-e", f"{revision}^{{tree}}"]
+    return subprocess.run(argv, cwd=ROOT, check=False, capture_output=True).returncode == 0
+
+
+def copy_revision(revision: str, to: Path) -> None:
+    """Writes the files of a commit that `has_commit`."""
+    archive = subprocess.run(["git", "archive", revision], cwd=ROOT, check=True, capture_output=True).stdout
+    to.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["tar", "-x", "-C", str(to)], input=archive, check=True)
+
+
+def pull(to: Path) -> None:
+    """Brings a copy to the repository's files as `git pull` would. Containers have mounted its folders: those stay."""
+    stay = {".env", "secrets"}
+    files = set(repository_files())
+    for file in [file.relative_to(to) for file in to.rglob("*") if file.is_file()]:
+        if file.parts[0] not in stay and str(file) not in files:
+            (to / file).unlink()
+    copy_repository(to)
 
 
 class Stack:
@@ -66,9 +92,12 @@ class Stack:
     def socket_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws"
 
-    def prepare(self) -> None:
-        """Copies the repository and makes its secrets, as a newcomer does."""
-        copy_repository(self.folder)
+    def prepare(self, revision: str = "") -> None:
+        """Copies the repository, or a commit of it, and makes its secrets, as a newcomer does."""
+        if revision:
+            copy_revision(revision, self.folder)
+        else:
+            copy_repository(self.folder)
         self.run("make", "compose-env")
         self._use_this_machines_network()
 

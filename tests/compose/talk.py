@@ -5,18 +5,32 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from klatsch_client import Client, Settings, State
-from tests.compose.stack import Stack
 
 _PATIENCE_S = 30
 _QUICK = Settings(reconnect_first_s=0.1, reconnect_most_s=1.0)
 
 
-def rest(stack: Stack, person: dict[str, str], **more: Any) -> httpx.Client:
+class Place(Protocol):
+    """An installation, by its addresses."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def socket_url(self) -> str: ...
+
+
+class Inhabited(Place, Protocol):
+    """An installation that makes people."""
+
+    def people(self, count: int) -> list[dict[str, str]]: ...
+
+
+def rest(stack: Place, person: dict[str, str], **more: Any) -> httpx.Client:
     """Somebody's REST client."""
     headers = {"Authorization": f"Bearer {person['token']}"}
     return httpx.Client(base_url=f"{stack.url}/api/v1/", headers=headers, timeout=30, trust_env=False, **more)
@@ -33,7 +47,7 @@ def ask(http: httpx.Client, path: str) -> dict[str, Any]:
     return page
 
 
-def history(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
+def history(stack: Place, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
     """Number, id and text of all that two have said, oldest first."""
     with rest(stack, person) as http:
         page = ask(http, f"users/{other['username']}/messages?limit=100")
@@ -44,7 +58,7 @@ def history(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list
     return [(row["seq"], row["id"], row["content"]) for row in rows[::-1]]
 
 
-def archived(stack: Stack, person: dict[str, str], other: dict[str, str]) -> int:
+def archived(stack: Place, person: dict[str, str], other: dict[str, str]) -> int:
     """The number of the last message of two in the archive."""
     with rest(stack, person) as http:
         rows = ask(http, f"users/{other['username']}/messages?limit=1")["results"]
@@ -88,16 +102,12 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(stack: Stack) -> AsyncIterator[Conversation]:
-    """Two people connected, the writer writing all the while; at the end all that was acknowledged has been told once.
-
-    Compares with the archive too: nothing lost, nothing twice, in the order in which it was said.
-    """
-    ana, bob = await asyncio.to_thread(stack.people, 2)
+async def talking(place: Place, ana: dict[str, str], bob: dict[str, str]) -> AsyncIterator[Conversation]:
+    """Connects two people, the first of whom writes; at the end all that was acknowledged was told once, in order."""
     stop = asyncio.Event()
     async with (
-        Client(stack.socket_url, token=ana["token"], state=State(), settings=_QUICK) as writer,
-        Client(stack.socket_url, token=bob["token"], state=State(), settings=_QUICK) as reader,
+        Client(place.socket_url, token=ana["token"], state=State(), settings=_QUICK) as writer,
+        Client(place.socket_url, token=bob["token"], state=State(), settings=_QUICK) as reader,
     ):
         talk = Conversation(writer, reader, bob["username"])
         reading, taking = asyncio.create_task(talk.read()), asyncio.create_task(talk.drain())
@@ -113,6 +123,17 @@ async def conversation(stack: Stack) -> AsyncIterator[Conversation]:
             for task in (reading, taking, writing):
                 task.cancel()
     assert talk.told == talk.acknowledged
+
+
+@asynccontextmanager
+async def conversation(stack: Inhabited) -> AsyncIterator[Conversation]:
+    """Lets two new people talk (see `talking`), and compares with the archive too.
+
+    Nothing is lost, nothing is there twice, and all is in the order in which it was said.
+    """
+    ana, bob = await asyncio.to_thread(stack.people, 2)
+    async with talking(stack, ana, bob) as talk:
+        yield talk
     await until(lambda: archived(stack, ana, bob) >= len(talk.acknowledged), "all are archived")
     rows = await asyncio.to_thread(history, stack, ana, bob)
     assert [text for _, _, text in rows] == talk.acknowledged
