@@ -9,7 +9,7 @@ from klatsch.persister.past import Past
 from klatsch.persister.statements import Connection
 from klatsch.records.changes import name_reaction
 from klatsch.records.header import REACTION, judged_actor, judged_id, judged_target
-from klatsch.records.verdicts import Reacted, Target, reaction_key
+from klatsch.records.verdicts import Target, reaction_key
 
 _TARGETS: Final = """
     SELECT m.id::text, m.conversation_id::text, m.deleted, m.pinned_at IS NOT NULL,
@@ -45,11 +45,11 @@ def _read_reactions(connection: Connection, past: Past, reactions: Sequence[Reco
     for reaction in reactions:
         target = past.targets.get(judged_target(reaction.judge))
         if target is not None:
-            target.reactions[reaction_key(reaction.judge)] = Reacted(on=False)
+            target.reactions[reaction_key(reaction.judge)] = False
     messages = _texts([judged_target(reaction.judge) for reaction in reactions])
     people = _texts([judged_actor(reaction.judge) for reaction in reactions])
     for message_id, user_id, emoji in connection.execute(_REACTIONS, (messages, people)):
-        past.targets[uuid_bytes(message_id)].reactions[uuid_bytes(user_id) + name_reaction(emoji)] = Reacted(on=True)
+        past.targets[uuid_bytes(message_id)].reactions[uuid_bytes(user_id) + name_reaction(emoji)] = True
 
 
 def _texts(ids: Collection[bytes]) -> list[str]:

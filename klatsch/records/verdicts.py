@@ -1,7 +1,7 @@
 """Judges changes of messages in the log's order, alike in every gateway and persister (D18). No I/O."""
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from klatsch.eventlog.log import Record
 from klatsch.records.header import (
@@ -25,36 +25,18 @@ _ON: Final = -1
 """The byte of a digest that says whether a reaction or a pin is on."""
 
 
-class Reacted(NamedTuple):
-    """Tells whether a reaction is there, and the log's time at which that was said."""
-
-    on: bool
-    at_ms: int = 0
-
-
 @dataclass(slots=True)
 class Target:
     """The part of a message's past that decides about further changes.
 
     `edited` is the offset of its last edit in this epoch, or -1. `reactions` tells for an actor's id and a reaction's
-    name whether the reaction is there, the longest unchanged first, and `pinned` whether the message is pinned, where
-    that is known.
+    name whether the reaction is there, and `pinned` whether the message is pinned, where that is known.
     """
 
     deleted: bool = False
     edited: int = -1
-    reactions: dict[bytes, Reacted] = field(default_factory=dict)
+    reactions: dict[bytes, bool] = field(default_factory=dict)
     pinned: bool | None = None
-
-    def forget_reactions(self, before_ms: int) -> None:
-        """Forgets what was said of reactions before that log time: every check that counts has seen it."""
-        old = []
-        for key, reacted in self.reactions.items():
-            if reacted.at_ms >= before_ms:
-                break
-            old.append(key)
-        for key in old:
-            del self.reactions[key]
 
 
 def judge_change(record: Record, target: Target, memberships: Memberships) -> Verdict:
@@ -85,9 +67,7 @@ def apply_change(record: Record, target: Target) -> None:
         target.deleted = True
         target.reactions.clear()
     elif kind == REACTION:
-        key = reaction_key(judge)
-        target.reactions.pop(key, None)  # so that the last said stands last
-        target.reactions[key] = Reacted(bool(judged_digest(judge)[_ON]), record.time_ms)
+        target.reactions[reaction_key(judge)] = bool(judged_digest(judge)[_ON])
     elif kind == PINNED:
         target.pinned = bool(judged_digest(judge)[_ON])
 
@@ -101,7 +81,7 @@ def _is_as_before(judge: bytes, check: Check, target: Target) -> bool:
     """Returns whether a reaction or a pin is there, or not there, already."""
     kind = judge[0]
     if kind == REACTION:
-        before = target.reactions.get(reaction_key(judge), Reacted(check.was_on)).on
+        before = target.reactions.get(reaction_key(judge), check.was_on)
     elif kind == PINNED:
         before = check.was_on if target.pinned is None else target.pinned
     else:

@@ -12,7 +12,7 @@ from klatsch.records.changes import MessageDeleted, MessageEdited, MessagePinned
 from klatsch.records.header import judged_actor, judged_body, judged_id, judged_target
 from klatsch.records.judge import Memberships, StandingAt
 from klatsch.records.members import Membership, Role
-from klatsch.records.verdicts import Reacted, Target, reaction_key
+from klatsch.records.verdicts import Target, reaction_key
 from tests.support.records import NOW_MS, Somebody
 from tests.unit.changes_model import Message
 
@@ -102,7 +102,7 @@ class Archive:
         for change in changes:
             target = past.targets.get(judged_target(change.judge))
             if target is not None:
-                target.reactions[reaction_key(change.judge)] = Reacted(self._has_reaction(change))
+                target.reactions[reaction_key(change.judge)] = self._has_reaction(change)
         past.ids = {judged_id(change.judge) for change in changes} & self.own.keys()
         return past
 

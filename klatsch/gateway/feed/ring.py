@@ -114,11 +114,9 @@ class Ring:
         return self._lines[record.partition].find_target(judged_id(record.judge))
 
     def remember_change(self, record: Record, target: Target) -> None:
-        """Remembers a change in force, and its message as it then is, without reactions from before the memory."""
+        """Remembers a change in force, and its message as it then is."""
         self.remember(record)
-        line = self._lines[record.partition]
-        target.forget_reactions(line.begun_ms[-1])
-        line.keep_target(judged_target(record.judge), target)
+        self._lines[record.partition].keep_target(judged_target(record.judge), target)
 
     def same_body(self, record: Record, body: bytes) -> bool:
         """Returns whether what is remembered under that record's id has that body (`header.judged_body`)."""
