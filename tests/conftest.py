@@ -1,8 +1,20 @@
-"""Fixtures of all tests: Django's test database stands on the run's own PostgreSQL."""
+"""Fixtures of all tests: Django's test database stands on the run's own PostgreSQL.
+
+Hypothesis makes the same examples in each run.
+"""
+
+import os
 
 import pytest
+from hypothesis import settings
 
 from klatsch.embedded.postgres import EmbeddedPostgres
+
+# Few enough for ten seconds in all, and no deadline each, as a busy machine breaks nothing. What is new is for
+# HYPOTHESIS_PROFILE=random to find; `make bugs` has a profile of its own.
+settings.register_profile("unit", max_examples=25, deadline=None, derandomize=True, database=None)
+settings.register_profile("random", max_examples=1_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unit"))
 
 
 @pytest.fixture(scope="session")
