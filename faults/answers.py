@@ -1,6 +1,6 @@
 """Checks I1 and I3 of answers: an acknowledged message is there, at one position and with one text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from faults.contradiction import Contradiction
 from faults.evidence import About, Evidence
@@ -40,12 +40,7 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth, about: About)
             message, asked = truth.messages.get(event.id), sent.get(event.client_id)
             if message is not None and asked is not None and not _is_of(message, asked):
                 yield Contradiction("I3", "mixed up", f"{client}: acknowledged as something else: {asked}, {message}")
-            elif (
-                message is not None
-                and asked is not None
-                and _misses_a_name(asked, message, truth, about.people)
-                and not (_without_lookup(asked, event, about) and not message.mention_ids)
-            ):
+            elif message is not None and asked is not None and _misses_a_name(asked, event, message, truth, about):
                 yield Contradiction("I3", "mixed up", f"{client}: mentions other people than {asked}: {message}")
     in_force = {message.client_id for message in truth.messages.values()} if refused else set()
     for client_id in refused.keys() & in_force - uncertain:
@@ -57,9 +52,11 @@ def _is_of(message: Message, asked: Invoked) -> bool:
     return there == (asked.client_id, asked.conversation, asked.hash)
 
 
-def _misses_a_name(asked: Invoked, message: Message, truth: Truth, people: Mapping[str, str]) -> bool:
+def _misses_a_name(asked: Invoked, answered: Answered, message: Message, truth: Truth, about: About) -> bool:
     """Returns whether somebody is not mentioned who was named, and was always a member."""
-    named = {people[name] for name in asked.named}
+    if not message.mention_ids and _without_lookup(asked, answered, about):
+        return False
+    named = {about.people[name] for name in asked.named}
     return any(truth.is_always_in(asked.conversation, one) for one in named - message.mention_ids)
 
 

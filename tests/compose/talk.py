@@ -49,13 +49,18 @@ def ask(http: httpx.Client, path: str) -> dict[str, Any]:
 
 def history(stack: Place, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
     """Number, id and text of all that two have said, oldest first."""
+    return [(row["seq"], row["id"], row["content"]) for row in rows_of(stack, person, other)]
+
+
+def rows_of(stack: Place, person: dict[str, str], other: dict[str, str]) -> list[dict[str, Any]]:
+    """Returns all messages of two people, oldest first, as the archive has them."""
     with rest(stack, person) as http:
         page = ask(http, f"users/{other['username']}/messages?limit=100")
-        rows = page["results"]
+        rows: list[dict[str, Any]] = page["results"]
         while page["next"]:
             page = ask(http, page["next"])
             rows += page["results"]
-    return [(row["seq"], row["id"], row["content"]) for row in rows[::-1]]
+    return rows[::-1]
 
 
 def archived(stack: Place, person: dict[str, str], other: dict[str, str]) -> int:

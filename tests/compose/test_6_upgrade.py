@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from tests.compose.stack import IMAGE, Stack, pull
-from tests.compose.talk import ask, rest, until
+from tests.compose.talk import rows_of, until
 from tests.compose.test_3_upkeep import documented
 from tests.compose.upgrading import LIKED, Changer, OldTalk, RestTalk
 
@@ -54,17 +53,6 @@ async def people_talk(talks: Sequence[OldTalk], by_rest: RestTalk, changer: Chan
         stop.set()
         for talk in talks:
             talk.kill()
-
-
-def rows_of(stack: Stack, person: dict[str, str], other: dict[str, str]) -> list[dict[str, Any]]:
-    """All that two have said, oldest first, as the archive has it."""
-    with rest(stack, person) as http:
-        page = ask(http, f"users/{other['username']}/messages?limit=100")
-        rows = page["results"]
-        while page["next"]:
-            page = ask(http, page["next"])
-            rows += page["results"]
-    return list(rows[::-1])
 
 
 async def hold_the_mixture(

@@ -61,7 +61,7 @@ def put_two_messages(shelf: Shelf) -> Shelf:
 
 
 def view(message: MessagePosted = SAID) -> dict[str, Any]:
-    """What a history shows of a message of the group."""
+    """Returns a message of the group as a history shows it."""
     [found] = [one for one in list_messages(conversation_id=TEA, limit=50) if one.id == message.id]
     body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
     return body

@@ -73,7 +73,7 @@ batches = st.lists(st.lists(entries, min_size=1, max_size=8), min_size=1, max_si
 
 
 class Model:
-    """What the archive must come to, in the plainest way."""
+    """Computes the plainest way what the archive must come to."""
 
     def __init__(self) -> None:
         self.versions: dict[tuple[UUID, UUID], int] = {}

@@ -23,7 +23,7 @@ VAIN_MOST = 2
 LONG_S = 10.0
 """A deadline that no test waits for: its end comes by what the test does."""
 SOON_S = LONG_S / 2
-"""What ended before the deadline, on a machine however busy."""
+"""The longest time of what ends before the deadline, on a machine however busy."""
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ os.environ |= {
     "KLATSCH_LOG_LEVEL": "WARNING",
 }
 _left: list[str] = []
-"""What this run, or a worker of it, has left behind, for its summary."""
+"""Processes that this run, or a worker of it, has left behind, for its summary."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What people do with their own affairs: any role may, and nobody without a credential.
+"""Actions on one's own affairs: any role may, and nobody without a credential.
 
 Each row has the answer that a person gets who is signed in, with a bearer token and without a password.
 """
@@ -45,4 +45,4 @@ OPEN: Final = {
     "POST /api/v1/auth/password/reset/confirm",
     "POST /api/v1/auth/email/confirm",
 }
-"""What needs no credential: it proves itself with a password or a link."""
+"""Actions that need no credential: they prove themselves with a password or a link."""
