@@ -169,7 +169,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns distinct ports of 127.0.0.1 that are free."""
+    """Returns distinct ports of 127.0.0.1 that are free, and gives them to no other process while this one lives."""
     with contextlib.ExitStack() as held:
         ports: list[int] = []
         for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
@@ -178,7 +178,22 @@ def free_ports(count: int) -> list[int]:
             listener = held.enter_context(socket.socket())
             with contextlib.suppress(OSError):
                 listener.bind(("127.0.0.1", port))
+                _reserve(port)
                 ports.append(port)
     raise EmbeddedError(
         f"There is no free port between {_PORTS.start} and {_PORTS.stop} on 127.0.0.1. Stop another program."
     )
+
+
+def _reserve(port: int) -> None:
+    """Keeps a port from being chosen again; raises OSError where a process has chosen it.
+
+    A server starts seconds after its port was chosen, and a stopped one wants its port back.
+    """
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0klatsch-port-{port}")  # a name of Linux without a file: it goes with the process
+    except OSError:
+        name.close()
+        raise
+    name.detach()  # open until the process ends

@@ -3,6 +3,8 @@
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +14,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from klatsch.embedded import child
 from klatsch.embedded.child import EmbeddedError, free_ports
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.kafka_settings import server_properties
+from tests.support.process import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +150,19 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
     ports = free_ports(5)
     assert len(set(ports)) == 5
     assert all(20_000 <= port < 32_768 for port in ports)
+
+
+def test_a_port_is_given_to_nobody_else_while_its_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "_PORTS", range(31_960, 32_000))
+    ports = free_ports(3)
+    others = [free_ports(1)[0] for _ in range(3)]
+    code = "from klatsch.embedded import child; child._PORTS = range(31_960, 32_000); print(*child.free_ports(3))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    elsewhere = [int(port) for port in done.stdout.split()]
+    assert len({*ports, *others, *elsewhere}) == 9
+    monkeypatch.setattr(child, "_PORTS", range(ports[0], ports[0] + 1))
+    with pytest.raises(EmbeddedError, match="no free port"):
+        free_ports(1)
 
 
 def test_nothing_that_matters_is_left_to_a_default() -> None:
