@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from klatsch.api import (
@@ -27,6 +26,8 @@ from klatsch.api.documents import Schema
 from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
 from klatsch.moderation import rest as moderation
 from klatsch.web import pages
+from klatsch.web.assets import serve_asset
+from klatsch.web.page import page
 
 handler400 = "klatsch.api.errors.bad_request"
 handler403 = "klatsch.api.errors.forbidden"
@@ -51,7 +52,8 @@ _V1: list[Any] = [
 ]
 
 urlpatterns: list[Any] = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", page, name="page"),
+    path("static/klatsch-<str:version>/<path:path>", serve_asset),
     path("api/v1/", include(_V1)),
     path("api/schema", Schema.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

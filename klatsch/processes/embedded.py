@@ -173,8 +173,8 @@ def up(folder: DataFolder) -> None:
         port = _chosen_port()
         Installation(folder, port, supervisor).start()
         print_line(
-            f"Klatsch is ready after {time.monotonic() - began:.1f} s: Swagger UI http://localhost:{port}/api/docs, "
-            f"admin http://localhost:{port}/admin/ (Ctrl-C stops it)."
+            f"Klatsch is ready after {time.monotonic() - began:.1f} s: http://localhost:{port}/ "
+            f"(Swagger UI http://localhost:{port}/api/docs, admin http://localhost:{port}/admin/; Ctrl-C stops it)."
         )
         supervisor.run()
     except Stopped:

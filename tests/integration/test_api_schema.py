@@ -102,11 +102,6 @@ def test_the_pages_load_nothing_from_elsewhere(client: Client, path: str) -> Non
     assert "//cdn" not in page
 
 
-def test_the_root_leads_to_swagger_ui(client: Client) -> None:
-    assert client.get("/")["Location"] == "/api/docs"
-    assert client.get("/api/docs").status_code == 200
-
-
 def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Each kind of body that goes with an operation, the request's under its own name."""
     found = [(status, answer.get("content", {})) for status, answer in operation["responses"].items()]

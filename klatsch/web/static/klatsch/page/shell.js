@@ -1,0 +1,129 @@
+/**
+ * The page's frame: it signs in, shows the view of the address, and holds what all views share.
+ *
+ * How to add a view
+ * - Write `views/NAME.js`: a class that extends `Part` (element.js), ends with `customElements.define('k-NAME', …)`, and builds its
+ *   DOM in `start()` with `el(tag, attributes, ...children)` and `fill`. `this.listen(target, type, listener)` and `this.gone` (an
+ *   AbortSignal) end with its stay. No innerHTML, no inline style, no Shadow DOM.
+ * - Add a row to `routes.js`: path, tag, load, the key of its title, `isPublic` for people who are not signed in. The address is
+ *   `#` and the path; `hrefOf('settings', 'profile')` makes `#/settings/profile`. The view gets `this.params` (of the path) before
+ *   `start()`. If only they change, `paramsChanged(params)` is called where the view has it; else a new element is made.
+ * - The document's title comes from the route. A view with a better one fires `klatsch:title` on window with `detail: text`.
+ * - The heading of a view is an `h1` with `tabindex="-1"`: it gets the focus when the address changes.
+ *
+ * What views get: `session` of session.js: `session.me` (the account), `session.chat` (the client library's Chat), `session.store`
+ * (conversations and messages: store.js). REST beyond that: `get`, `post`, `put`, `patch`, `del` of api.js, which reject with an
+ * ApiError with `fields` (messages by field), `code` and `isTemporary`.
+ *
+ * Signing in: after a successful login call `signedIn(me)`, to leave `signOut()`; both are in session.js. They end in the event
+ * `klatsch:session` on window, and the shell shows what fits.
+ *
+ * Strings: all text in strings/*.js, used as `t('key', { values })`. `times.js` in logic/ writes dates.
+ * What comes from people is text: `el('span', { dir: 'auto' }, name)`; `dir="auto"` on everything that a person has written.
+ *
+ * Dialogs: `openDialog({ title, body, actions })` of dialog.js. Short notes: `toast(text)` of notes.js, read out politely.
+ *
+ * CSS: base.css has the tokens (`--surface`, `--text`, `--muted`, `--accent`, `--danger`, `--line`, `--gap`, …) and the classes
+ * `button`, `button primary`, `button danger`, `button quiet`, `icon-button`, `field` (label, input, `hint`, `error`), `form`,
+ * `panel` (a view's scrolling column), `panel-head`, `card`, `rows` and `row`, `badge`, `avatar`, `empty`, `notice`, `visually-hidden`.
+ * A view may have a stylesheet of its own, which index.html names: lengths in rem, logical properties (`margin-inline-start`), touch
+ * targets of 2.75rem, no colour but tokens.
+ */
+
+import { Part, el, fill } from './element.js';
+import { matchRoute } from './logic/routes.js';
+import { LOGIN, NOT_FOUND, ROUTES } from './routes.js';
+import { session, startSession } from './session.js';
+import { t } from './strings.js';
+import './notes.js';
+
+class Shell extends Part {
+  /** @type {any} */
+  #view = null;
+  /** @type {import('./logic/routes.js').Route | null} */
+  #route = null;
+  #asked = 0;
+
+  start() {
+    this.main = el('main', { id: 'main', class: 'shell-main' });
+    this.side = el('div', { class: 'shell-side', hidden: true });
+    fill(this, el('a', { class: 'skip', href: '#main', onclick: (/** @type {Event} */ event) => this.#skip(event) }, t('shell.skip')),
+      this.side, this.main, el('k-notes'));
+    this.listen(window, 'hashchange', () => this.#show());
+    this.listen(window, 'klatsch:session', () => this.#sessionChanged());
+    this.listen(window, 'klatsch:title', ({ detail }) => this.#setTitle(detail));
+    this.listen(window, 'klatsch:unread', () => this.#setTitle(this.#title));
+    this.#sessionChanged();
+  }
+
+  async #sessionChanged() {
+    const isIn = session.me !== null;
+    this.classList.toggle('is-signed-in', isIn);
+    this.side.hidden = !isIn;
+    if (isIn && !this.side.hasChildNodes()) {
+      await import('./views/list.js');
+      fill(this.side, el('k-list'));
+    } else if (!isIn) fill(this.side);
+    this.#route = null;
+    await this.#show();
+  }
+
+  async #show() {
+    const asked = (this.#asked += 1);
+    const { route, params } = matchRoute(ROUTES, location.hash) ?? { route: NOT_FOUND, params: {} };
+    if (!session.me && !route.isPublic) {
+      sessionStorage.setItem('klatsch.wanted', location.hash);
+      location.replace(LOGIN);
+      return;
+    }
+    if (session.me && route.tag === 'k-login') {
+      location.replace(sessionStorage.getItem('klatsch.wanted') || '#/');
+      sessionStorage.removeItem('klatsch.wanted');
+      return;
+    }
+    this.classList.toggle('is-list', route.path === '/');
+    if (this.#view?.paramsChanged && this.#route?.tag === route.tag) {
+      this.#view.paramsChanged(params);
+      this.#route = route;
+      return;
+    }
+    const view = await this.#make(route);
+    if (asked !== this.#asked) return; // another address was asked for meanwhile
+    this.#route = route;
+    this.#view = Object.assign(view, { params });
+    this.#setTitle(t(route.title));
+    fill(this.main, view);
+    view.querySelector('h1')?.focus({ preventScroll: true });
+  }
+
+  /** @param {import('./logic/routes.js').Route} route */
+  async #make(route) {
+    try {
+      await route.load();
+      return document.createElement(route.tag);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // what an import rejects with that finds no file, or no network
+      const again = el('button', { class: 'button primary', onclick: () => location.reload() }, t('shell.reload'));
+      return el('div', { class: 'empty' }, el('h1', { tabindex: -1 }, t('shell.not_loaded')), el('p', {}, t('shell.not_loaded_why')), again);
+    }
+  }
+
+  #title = '';
+
+  /** @param {string} title */
+  #setTitle(title) {
+    this.#title = title;
+    const unread = session.store?.unread ?? 0;
+    document.title = `${unread > 0 ? `(${unread}) ` : ''}${title} · ${t('app.name')}`;
+  }
+
+  /** @param {Event} event */
+  #skip(event) {
+    event.preventDefault();
+    this.main.setAttribute('tabindex', '-1');
+    this.main.focus();
+  }
+}
+
+startSession();
+customElements.define('k-shell', Shell);
