@@ -1,5 +1,7 @@
 """Reads the facts about a message that decide whether a person may change it, in one statement (D18)."""
 
+# ruff: noqa: S608 - statements are joined from constants; every value is a parameter
+
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -8,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from klatsch.core.ids import uuid_bytes, uuid_text
+from klatsch.records.header import WHOLE_MESSAGE
 
 
 class Wanted(NamedTuple):
@@ -22,7 +25,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits.
     `role` is the person's own; a `blocked` person may only read. `pins` is the number of pinned messages of the
-    conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones.
+    conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones. A message that
+    was stored late is `unannounced` until the log has the record that announces it.
     """
 
     message_id: str
@@ -44,6 +48,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     pins: int
     emojis: list[str]
     own_emojis: list[str]
+    unannounced: bool
 
     @property
     def key(self) -> bytes:
@@ -56,7 +61,11 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         return None if self.edited_epoch is None else f"{self.edited_epoch}:{self.partition}:{self.edited_offset}"
 
 
-_FACTS: Final = """
+_UNANNOUNCED: Final = f"""EXISTS (
+    SELECT FROM eventlog_outboxentry o
+    WHERE o.relayed_at IS NULL AND o.place = convert_to(m.conversation_id::text, 'UTF8')
+    AND substr(o.judge, 1, 17) = '\\x{WHOLE_MESSAGE:02x}'::bytea || uuid_send(m.id))"""
+_FACTS: Final = f"""
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
         m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
         m.epoch, m.partition, m."offset", edit.epoch, edit."offset",
@@ -64,7 +73,8 @@ _FACTS: Final = """
         (SELECT count(*) FROM messaging_message p
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
         ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),
-        ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id)
+        ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id),
+        {_UNANNOUNCED}
     FROM unnest(%s::uuid[], %s::uuid[]) AS wanted(message_id, user_id)
     JOIN messaging_message m ON m.id = wanted.message_id
     JOIN conversations_member mine
@@ -86,10 +96,10 @@ def read_facts(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
 
 MODERATION: Final = UUID(int=0)
 """The actor of moderators' deletions: never a member, so never removed, demoted or blocked. It names no moderator."""
-_FACTS_OF_ANY: Final = """
+_FACTS_OF_ANY: Final = f"""
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
         (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
-        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[]
+        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""
 

@@ -29,6 +29,7 @@ from klatsch.messaging.changing import (
     Edit,
     Wish,
     change_message,
+    check_announced,
     check_facts,
     check_own,
     identify_change,
@@ -102,6 +103,7 @@ def delete_as_moderator(*, route: Route, message_id: bytes, clock: Clock) -> Non
     facts = find_target(route, Wanted(message_id, MODERATION.bytes), read_facts_of_any)
     if facts.deleted:
         return
+    check_announced(facts)
     name = facts.message_id  # so that two moderators make one change
     _, position = _append(route, facts, Delete(), name, epoch=epoch, checked_at_ms=at_ms, now_ms=clock())
     route.progress.wait_for(position.partition, position.offset, route.archive_s)

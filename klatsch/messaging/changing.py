@@ -86,7 +86,7 @@ def check_change(wish: Wish, client_id: str) -> None:
 
 
 def check_facts(wish: Wish, facts: Facts, *, now_ms: int, edit_window_s: int) -> None:
-    """Raises Blocked, Gone, Forbidden, Conflict or LimitReached unless the person may change the message as it is.
+    """Raises Blocked, Gone, Forbidden, Conflict, LimitReached or Unavailable unless the person may change the message.
 
     `edit_window_s` is how long after sending a message may be edited; 0 means for ever.
     """
@@ -105,6 +105,14 @@ def check_facts(wish: Wish, facts: Facts, *, now_ms: int, edit_window_s: int) ->
         raise Forbidden("You can delete only your own messages in a direct conversation.")
     elif isinstance(wish, Pin) and wish.on and not facts.pinned and facts.pins >= PINS_MOST:
         raise LimitReached(f"A conversation has at most {PINS_MOST} pinned messages. Unpin one first.")
+    check_announced(facts)
+
+
+def check_announced(facts: Facts) -> None:
+    """Raises Unavailable for a message that was stored late, until the log has the record that announces it."""
+    if facts.unannounced:
+        # The record holds the message as it was sent. After a change, it would undo that change in clients.
+        raise Unavailable("This message was stored late and is being announced. Try again later.", retry_after=1)
 
 
 def needs_role(wish: Wish, facts: Facts) -> bool:

@@ -1,22 +1,27 @@
 """Dead letters: what could not be stored can be tried again, once its cause is mended."""
 
 from io import StringIO
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from klatsch.accounts.models import User
 from klatsch.archive.models import ConversationState, DeadLetter, MembershipInterval, Message
+from klatsch.archive.targets import MODERATION, Wanted, read_facts, read_facts_of_any
 from klatsch.conversations.models import Conversation
-from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, NotFound
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, NotFound, Unavailable
 from klatsch.core.ids import direct_conversation_id, message_id, uuid_text
 from klatsch.eventlog.models import OutboxEntry
+from klatsch.messaging.changing import Edit, check_announced, check_facts
 from klatsch.persister.dead_letters import retry_dead_letter
 from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.kinds import KINDS
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.values import encode
 from tests.integration.people import make_person
+from tests.support.records import NOW_MS
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +85,25 @@ def test_a_retried_letter_is_stored_at_its_own_position_and_announced_by_a_chang
     )
     letter.refresh_from_db()
     assert letter.retried_at is not None
+
+
+def test_a_late_message_can_be_changed_once_it_is_announced(people: tuple[User, User]) -> None:
+    letter = dead_letter(people)
+    mend(people).members.create(user=people[0])
+    message = UUID(retry_dead_letter(letter.pk).message_id).bytes
+    wanted, moderators = Wanted(message, people[0].pk.bytes), Wanted(message, MODERATION.bytes)
+
+    def may_be_changed() -> list[bool]:
+        return [not read_facts([wanted])[wanted].unannounced, not read_facts_of_any([wanted])[moderators].unannounced]
+
+    assert may_be_changed() == [False, False]
+    with pytest.raises(Unavailable):
+        check_facts(Edit("ho"), read_facts([wanted])[wanted], now_ms=NOW_MS, edit_window_s=0)
+    with pytest.raises(Unavailable):
+        check_announced(read_facts_of_any([wanted])[moderators])
+    OutboxEntry.objects.update(relayed_at=timezone.now())
+    assert may_be_changed() == [True, True]
+    check_facts(Edit("ho"), read_facts([wanted])[wanted], now_ms=NOW_MS, edit_window_s=0)
 
 
 def test_a_second_retry_changes_nothing(people: tuple[User, User]) -> None:

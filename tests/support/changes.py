@@ -41,6 +41,7 @@ def facts_of(
         pins=0,
         emojis=[],
         own_emojis=list(own_emojis),
+        unannounced=False,
     )
 
 

@@ -129,7 +129,7 @@ class Archive:
             one = event.emoji, event.user
             message.reactions = message.reactions | {one} if event.on else message.reactions - {one}
 
-    def facts(self, message_id: str, by: Somebody, place: Place, kind: str) -> Facts | None:
+    def facts(self, message_id: str, by: Somebody, place: Place, kind: str, *, unannounced: bool) -> Facts | None:
         """What `archive.targets.read_facts` reads from PostgreSQL."""
         message = self.messages.get(message_id)
         if message is None or message.row is None or not place.active:
@@ -142,7 +142,7 @@ class Archive:
             partition=record.partition, offset=record.offset,
             edited_epoch=None if message.edited is None else 1,
             edited_offset=message.edited, pinned=message.pinned, pins=0, emojis=[],
-            own_emojis=[emoji for emoji, who in message.reactions if who == by.name],
+            own_emojis=[emoji for emoji, who in message.reactions if who == by.name], unannounced=unannounced,
         )  # fmt: skip
 
 

@@ -235,6 +235,11 @@ def _is_contradicted(seed: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("seed", [1080, 1_000_579, 1_000_906])
+def test_a_late_message_that_is_changed_before_it_is_announced_ends_changed(seed: int) -> None:
+    check(play(random_acts(seed)))
+
+
 @settings(suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32))
 def test_random_orders_come_to_the_documented_outcome(seed: int) -> None:
