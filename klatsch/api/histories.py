@@ -1,5 +1,6 @@
 """Pages of messages over REST, encoded by msgspec: hot endpoints do not go through serializers."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.http import HttpResponse
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from klatsch.api.authentication import person_of
@@ -29,6 +31,31 @@ class HistoryQuery(PageQuery):
     )
 
 
+class PlaceQuery(HistoryQuery):
+    """The parameters of one conversation's history. A cursor goes on from either place, and counts before it."""
+
+    older_than = TextField(
+        required=False, allow_blank=True, help_text="A position: the messages before it, the newest of them first."
+    )
+    newer_than = TextField(
+        required=False,
+        allow_blank=True,
+        help_text="A position: the messages that follow it at once. `previous` leads to still newer messages.",
+    )
+
+    def validate_older_than(self, value: str) -> "PositionKey | None":
+        return _place(value)
+
+    def validate_newer_than(self, value: str) -> "PositionKey | None":
+        return _place(value)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuses both at once."""
+        if attrs.get("older_than") and attrs.get("newer_than"):
+            raise serializers.ValidationError({"newer_than": ["Give older_than or newer_than, not both."]})
+        return attrs
+
+
 MessagePage = paged(MessageSerializer, "MessagePage")
 
 
@@ -44,6 +71,16 @@ class PositionKey(NamedTuple):
         return cls(position.epoch, position.offset)
 
 
+def _place(value: str) -> PositionKey | None:
+    if not value:
+        return None
+    try:
+        position = Position.parse(value)
+    except ValueError as error:
+        raise serializers.ValidationError(f"Not a position: {error}.") from None
+    return PositionKey(position.epoch, position.offset)
+
+
 class MomentKey(NamedTuple):
     """A cursor in a list that is ordered by time."""
 
@@ -57,8 +94,10 @@ class MomentKey(NamedTuple):
 
 def history_response(request: Request, conversation_id: UUID) -> HttpResponse:
     """Answers a page of a conversation. The caller has checked that the person may read it."""
-    query = read_query(request, HistoryQuery)
+    query = read_query(request, PlaceQuery)
     window = read_window(query, PositionKey)
+    if query.get("cursor") is None:
+        window = replace(window, after=query.get("older_than"), before=query.get("newer_than"))
     wait_for_archive(request, query)
     messages = list_messages(
         conversation_id=conversation_id, limit=window.fetch, after=window.after, before=window.before

@@ -16,6 +16,7 @@ from klatsch.api.histories import (
     HistoryQuery,
     MessagePage,
     MomentKey,
+    PlaceQuery,
     bytes_response,
     history_response,
     page_of_bytes,
@@ -64,7 +65,7 @@ class DirectMessages(APIView):
         "list_messages_with_user",
         "List direct messages",
         "Returns your direct messages with this person, newest first.",
-        parameters=(HistoryQuery, NEIGHBOURS),
+        parameters=(PlaceQuery, NEIGHBOURS),
         answers={200: MessagePage},
         refusals=(400, 401, 404),
     )
@@ -92,7 +93,7 @@ class ConversationMessages(APIView):
         "list_messages",
         "List messages",
         "Returns a conversation's messages, newest first by position. Members can read the whole history.",
-        parameters=(HistoryQuery, NEIGHBOURS),
+        parameters=(PlaceQuery, NEIGHBOURS),
         answers={200: MessagePage},
         refusals=(400, 401, 404),
     )
