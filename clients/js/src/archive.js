@@ -1,12 +1,17 @@
 /**
- * What one may read of the archive, over REST: pages of `{rows, next}`. `after: page.next` asks for the next one; null at the end.
+ * What one may read of the archive, over REST: pages of `{rows, next, previous}`. `after: page.next` asks for the next page, and
+ * `after: page.previous` for the one before; null at the end.
  * What cannot be had rejects with a ChatError, whose `temporary` says that it may be had later.
  */
 
 import { isMessage } from './frames.js';
 
-/** @typedef {{after?: string | null, limit?: number, at_least?: string}} Paging `at_least` waits for a position or a resume token */
-/** @typedef {{rows: any[], next: string | null}} Page */
+/**
+ * `at_least` waits for a position or a resume token. A history may begin at a position: `older_than` has the messages before it,
+ * `newer_than` those that follow it.
+ * @typedef {{after?: string | null, limit?: number, at_least?: string | null, older_than?: string, newer_than?: string}} Paging
+ */
+/** @typedef {{rows: any[], next: string | null, previous: string | null}} Page */
 
 export class Archive {
   /**
@@ -25,6 +30,16 @@ export class Archive {
    */
   async history(conversation, paging) {
     return this.#show(await this.rest.page(`conversations/${encodeURIComponent(conversation)}/messages`, paging));
+  }
+
+  /**
+   * One message. It comes into the chat's view too.
+   * @param {string} message its id
+   */
+  async message(message) {
+    const row = await this.rest.one(`messages/${encodeURIComponent(message)}`);
+    this.#show({ rows: [row], next: null, previous: null });
+    return row;
   }
 
   /**
@@ -53,12 +68,22 @@ export class Archive {
   }
 
   /**
-   * How far its members have received and read a conversation, as far as they let others know.
+   * How far its members have received and read a conversation, as far as they let others know. It comes into the chat's view too.
    * @param {string} conversation
    * @param {Paging} [paging]
    */
-  markers(conversation, paging) {
-    return this.rest.page(`conversations/${encodeURIComponent(conversation)}/markers`, paging);
+  async markers(conversation, paging) {
+    const page = await this.rest.page(`conversations/${encodeURIComponent(conversation)}/markers`, paging);
+    for (const marker of page.rows) this.view?.apply({ t: 'marker', d: { conversation, ...marker } });
+    return page;
+  }
+
+  /**
+   * One of one's conversations.
+   * @param {string} conversation
+   */
+  conversation(conversation) {
+    return this.rest.one(`conversations/${encodeURIComponent(conversation)}`);
   }
 
   /**

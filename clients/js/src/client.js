@@ -154,6 +154,19 @@ export class Chat {
     return this.#begin(draft);
   }
 
+  /** A name for a send or a change to come, for an application that keeps it before it sends: give it as `client_id`. */
+  name() {
+    return this.#sends.ids.next();
+  }
+
+  /**
+   * Connects now where that would wait, as after a failure; and anew where nothing has come for longer than the server is ever silent, as
+   * after a sleep. Call it when the device is awake or online again.
+   */
+  wake() {
+    if (!this.#error) this.#connection.wake();
+  }
+
   /**
    * Gives one's own message another text. Like a send it goes again under one name until it is answered. Rejects with the code
    * `gone` for a deleted message, and with `conflict` where another edit has come since `base`, the `changed` that the editor saw.

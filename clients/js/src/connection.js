@@ -50,6 +50,7 @@ export class Connection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #silence;
   #silenceMs = OPEN_MS;
+  #heardMs = 0;
 
   /**
    * @param {URL} url
@@ -75,6 +76,13 @@ export class Connection {
     this.#isPaused = false;
     this.#leave(0, '');
     this.#wake();
+  }
+
+  /** Ends the wait for the next socket; and a socket on which nothing has come for longer than a heartbeat, and a little more. */
+  wake() {
+    const silenceMs = Date.now() - this.#heardMs; // by the wall clock: the monotonic one may stand still in sleep
+    if (this.#socket === null) this.#wake();
+    else if (this.isOpen && silenceMs > this.#silenceMs / 2) this.#leave(LOST, 'silence');
   }
 
   /** Ends this socket; `restart` opens the next one. */
@@ -209,6 +217,7 @@ export class Connection {
    */
   #hear(silenceMs) {
     this.#silenceMs = silenceMs;
+    this.#heardMs = Date.now();
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#leave(LOST, 'silence'), silenceMs);
   }

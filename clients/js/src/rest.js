@@ -68,13 +68,23 @@ export class Rest {
   }
 
   /**
+   * One resource.
+   * @param {string} path below api/v1
+   * @returns {Promise<any>}
+   */
+  one(path) {
+    return this.#request(path);
+  }
+
+  /**
    * A page of a list, and the query of the next one.
    * @param {string} path below api/v1
    * @param {import('./archive.js').Paging} [paging]
    * @returns {Promise<import('./archive.js').Page>}
    */
-  async page(path, { after, limit = PAGE_MESSAGES, at_least } = {}) {
-    const query = new URLSearchParams({ limit: String(limit), ...(at_least === undefined ? {} : { at_least }) });
+  async page(path, { after, limit = PAGE_MESSAGES, ...places } = {}) {
+    const named = Object.entries(places).filter(([, place]) => place != null);
+    const query = new URLSearchParams({ limit: String(limit), ...Object.fromEntries(named) });
     return this.#pageOf(await this.#request(`${path}${after ?? `?${query}`}`));
   }
 
@@ -84,7 +94,8 @@ export class Rest {
    */
   #pageOf(body) {
     if (!Array.isArray(body?.results)) throw notKlatsch(this.base);
-    return { rows: body.results, next: body.next ? new URL(body.next, this.base).search : null };
+    const [next, previous] = [body.next, body.previous].map((url) => (url ? new URL(url, this.base).search : null));
+    return { rows: body.results, next, previous };
   }
 
   /**

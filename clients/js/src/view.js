@@ -2,12 +2,13 @@
 
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
 import { comparePositions, higherMarker } from './known.js';
+import { Markers } from './markers.js';
 import { People } from './people.js';
 
 const EARLY_MOST = 1_000;
 const PREVIEW_CHARACTERS = 200;
 
-/** @typedef {{delivered: string | null, read: string | null}} Marker */
+/** @typedef {import('./markers.js').Marker} Marker */
 /**
  * @typedef {object} Bound what a view asks its chat for
  * @property {() => string | null} user
@@ -35,8 +36,7 @@ export class View {
   /** @type {Map<string, string>} The conversation with each person. */
   #directs = new Map();
 
-  /** @type {Map<string, Map<string, Marker>>} By conversation and user. */
-  #markers = new Map();
+  #markers = new Markers();
 
   #people = new People((conversation) => this.onchange(conversation));
 
@@ -91,7 +91,7 @@ export class View {
    * @returns {Record<string, Marker>}
    */
   markers(conversation) {
-    const markers = Object.fromEntries(this.#markers.get(conversation) ?? []);
+    const markers = this.#markers.of(conversation);
     const user = this.#chat.user() ?? '';
     for (const draft of this.#chat.drafts()) {
       if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = higherMarker(markers[user], draft);
@@ -135,14 +135,26 @@ export class View {
     if (DELTAS.has(t)) conversation = this.#change(/** @type {any} */ (event));
     else if (t === 'sent') conversation = this.#put(this.#messageOf(d));
     else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
-    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#mark(d);
-    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#leave(d);
+    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#markers.put(d);
+    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#meet(d);
     else if (t === 'typing') this.#people.type(d);
     else if (t === 'presence') this.#people.show(d);
     else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
     else if (t !== 'refused') return;
     if (t === 'message') this.#people.type({ conversation, user: d.sender, on: false });
     this.onchange(conversation);
+  }
+
+  /**
+   * Forgets a conversation's messages outside of what is shown of it, its ends included: what an application shows is bounded, and
+   * a page brings the rest again.
+   * @param {string} conversation
+   * @param {{from: string, to?: string | null}} shown positions; without `to`, up to the newest
+   */
+  keep(conversation, { from, to }) {
+    for (const { id, position } of [...(this.#conversations.get(conversation)?.values() ?? [])]) {
+      if (comparePositions(position, from) < 0 || (to && comparePositions(position, to) > 0)) this.#forget(id);
+    }
   }
 
   /** Something that is pending is different. */
@@ -273,21 +285,16 @@ export class View {
     return { ...shown, pending: changes };
   }
 
-  /** @param {any} marker */
-  #mark({ conversation, user, delivered, read }) {
-    let markers = this.#markers.get(conversation);
-    if (!markers) this.#markers.set(conversation, (markers = new Map()));
-    markers.set(user, higherMarker(markers.get(user), { delivered, read }));
-  }
-
   /**
-   * Forgets a conversation to which one does not belong any more.
+   * Learns with whom a new direct conversation is; forgets a conversation to which one does not belong any more.
    * @param {any} members
    */
-  #leave({ conversation, members }) {
+  #meet({ conversation, kind, members }) {
     const user = this.#chat.user();
+    const other = members.find((/** @type {any} */ member) => member.user !== user);
+    if (kind === 'direct' && other) this.#learnDirect({ receiver: other.user, conversation, sender: user });
     if (!members.some((/** @type {any} */ member) => member.user === user && !member.active)) return;
     this.#forgetAll(conversation);
-    this.#markers.delete(conversation);
+    this.#markers.forget(conversation);
   }
 }

@@ -131,3 +131,23 @@ test('of changes to messages that are not here only a bounded number is kept', (
   view.add([message(10), message(1_999)]);
   assert.deepEqual([view.message('m10').content, view.message('m1999').content], ['text 10', 'edited']);
 });
+
+test('messages outside of what is shown are forgotten, and its ends are kept', () => {
+  const { view } = shown();
+  view.add([1, 2, 3, 4, 5].map((offset) => message(offset)));
+  view.keep(CONVERSATION, { from: '1:1:2', to: '1:1:4' });
+  assert.deepEqual(view.messages(CONVERSATION).map(({ id }) => id), ['m2', 'm3', 'm4']);
+  view.keep(CONVERSATION, { from: '1:1:4' });
+  view.add([message(7)]);
+  assert.deepEqual(view.messages(CONVERSATION).map(({ id }) => id), ['m4', 'm7']);
+});
+
+test('the first push of a direct conversation says with whom it is, and takes what was sent before', () => {
+  const { view } = shown();
+  view.apply({ t: 'sent', d: { id: 'm1', client_id: 'a', to: 'bob', content: 'hi', position: '1:1:1' } });
+  assert.equal(view.direct('bob'), undefined);
+  const members = ['ana', 'bob'].map((user) => ({ user, active: true }));
+  view.apply({ t: 'members', d: { conversation: CONVERSATION, kind: 'direct', members } });
+  assert.equal(view.direct('bob'), CONVERSATION);
+  assert.deepEqual(view.messages(CONVERSATION).map(({ content }) => content), ['hi']);
+});
