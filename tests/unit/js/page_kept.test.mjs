@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load } from './page.mjs';
+
+const { Drafts, keysOf, Outbox } = await load('logic/kept.js');
+
+/** A Storage that may be full. */
+class Memory {
+  #values = new Map();
+  isFull = false;
+
+  get length() {
+    return this.#values.size;
+  }
+
+  key(i) {
+    return [...this.#values.keys()][i] ?? null;
+  }
+
+  getItem(key) {
+    return this.#values.get(key) ?? null;
+  }
+
+  setItem(key, value) {
+    if (this.isFull) throw new DOMException('full', 'QuotaExceededError');
+    this.#values.set(key, value);
+  }
+
+  removeItem(key) {
+    this.#values.delete(key);
+  }
+}
+
+const PREFIX = 'klatsch.ana.outbox.';
+const entry = (client_id) => ({ client_id, conversation: 'c', content: client_id, at: '2026-11-29T10:00:00Z', failed: null });
+
+test('what is not sent is kept until the server has it', () => {
+  const storage = new Memory();
+  const outbox = new Outbox(storage, PREFIX, 't1');
+  outbox.add(entry('a'));
+  outbox.add(entry('b'));
+  outbox.remove('a');
+  assert.deepEqual(JSON.parse(storage.getItem(`${PREFIX}t1`)).map(({ content }) => content), ['b']);
+  outbox.remove('b');
+  assert.equal(storage.length, 0);
+});
+
+test('a tab takes over what ended tabs left, before its own, and nothing of tabs that run', () => {
+  const storage = new Memory();
+  new Outbox(storage, PREFIX, 'ended').add(entry('old'));
+  new Outbox(storage, PREFIX, 'alive').add(entry('theirs'));
+  new Outbox(storage, 'klatsch.bob.outbox.', 'ended').add(entry('of another person'));
+  const outbox = new Outbox(storage, PREFIX, 'new');
+  outbox.add(entry('own'));
+  assert.deepEqual(outbox.adopt(['alive']).map(({ client_id }) => client_id), ['old']);
+  assert.deepEqual(outbox.entries.map(({ client_id }) => client_id), ['old', 'own']);
+  assert.deepEqual(keysOf(storage, PREFIX), [`${PREFIX}alive`, `${PREFIX}new`]);
+  assert.deepEqual(outbox.adopt(['alive']), []);
+});
+
+test('what was refused for good says why, and stays', () => {
+  const storage = new Memory();
+  const outbox = new Outbox(storage, PREFIX, 't1');
+  outbox.add(entry('a'));
+  outbox.fail('a', { code: 'blocked', detail: 'Blocked.' });
+  const next = new Outbox(storage, PREFIX, 't2');
+  next.adopt([]);
+  assert.equal(next.get('a').failed.code, 'blocked');
+});
+
+test('a storage that is full, or holds something else, stops nothing', () => {
+  const storage = new Memory();
+  storage.setItem(`${PREFIX}x`, 'not JSON');
+  storage.isFull = true;
+  const outbox = new Outbox(storage, PREFIX, 't1');
+  outbox.adopt([]);
+  outbox.add(entry('a'));
+  assert.equal(outbox.entries.length, 1);
+});
+
+test('a draft is kept for each conversation, and an empty one is none', () => {
+  const storage = new Memory();
+  const drafts = new Drafts(storage, 'klatsch.ana.draft.');
+  drafts.set('c1', { text: 'half a sent', replyTo: 'm1' });
+  drafts.set('c2', { text: ' \n' });
+  assert.deepEqual(drafts.get('c1'), { text: 'half a sent', replyTo: 'm1' });
+  assert.deepEqual(drafts.get('c2'), { text: '' });
+  drafts.set('c1', { text: '' });
+  assert.equal(storage.length, 0);
+});
