@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 EMBEDDED := $(BIN)/python -m klatsch.processes.embedded
 RUN_READY := $(VENV)/.run-is-installed
 DEV_READY := $(VENV)/.dev-is-installed
+PAGE_READY := $(VENV)/.page-is-installed
 
 # Settings for commands that read them but connect to no service. Port 1 refuses connections at once.
 NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ \
@@ -17,7 +18,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 # bench imports the Python client library, a distribution of its own.
 WITH_CLIENT := PYTHONPATH=clients/python
 
-.PHONY: help up compose-env test test-compose test-upgrade fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose test-upgrade test-page screenshots fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -38,6 +39,12 @@ test-compose: $(DEV_READY) ## test compose.yaml on a Docker engine; starts or in
 
 test-upgrade: $(DEV_READY) ## test a rolling upgrade from the version before, in containers (needs the git history)
 	$(BIN)/python -m pytest -m upgrade tests/compose $(ARGS)
+
+test-page: $(PAGE_READY) ## test the web page in Chromium (as root, installs Debian's); ARGS as for test
+	$(BIN)/python -m pytest -m page tests/page $(ARGS)
+
+screenshots: $(PAGE_READY) ## take pictures of the page's views into docs/images/, in two themes and two widths
+	$(BIN)/python -m pytest -m page tests/page/screenshots.py $(ARGS)
 
 fuzz: $(DEV_READY) ## fuzz the REST API with schemathesis for KLATSCH_FUZZ_SECONDS (600)
 	KLATSCH_FUZZ_SECONDS=$${KLATSCH_FUZZ_SECONDS:-600} KLATSCH_FUZZ_ARGS="$$KLATSCH_FUZZ_ARGS" $(BIN)/python -m pytest tests/e2e/test_fuzz.py $(ARGS)
@@ -85,7 +92,7 @@ format: $(DEV_READY) ## format the code
 	$(BIN)/ruff check --fix
 
 lock: $(DEV_READY) ## pin the dependencies of requirements/*.in again (ARGS=--upgrade for newer versions)
-	cd requirements && for set in run embedded dev; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
+	cd requirements && for set in run embedded dev page; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
 		--python-version 3.11 --no-emit-index-url --no-header $(ARGS) $$set.in --output-file $$set.txt || exit 1; done
 
 clean: ## remove the virtual environment and caches; keep the data
@@ -113,6 +120,7 @@ endef
 
 RUN_SET := requirements/run.txt requirements/embedded.txt
 DEV_SET := $(RUN_SET) requirements/dev.txt
+PAGE_SET := $(DEV_SET) requirements/page.txt
 
 $(RUN_READY): $(RUN_SET)
 	$(call install,$(RUN_SET))
@@ -120,3 +128,7 @@ $(RUN_READY): $(RUN_SET)
 $(DEV_READY): $(DEV_SET)
 	$(call install,$(DEV_SET))
 	@touch $(RUN_READY)
+
+$(PAGE_READY): $(PAGE_SET)
+	$(call install,$(PAGE_SET))
+	@touch $(RUN_READY) $(DEV_READY)

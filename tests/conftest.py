@@ -4,6 +4,7 @@ Hypothesis makes the same examples in each run.
 """
 
 import os
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,9 @@ from klatsch.embedded.postgres import EmbeddedPostgres
 settings.register_profile("unit", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.register_profile("random", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "unit"))
+
+# `make test` runs without the packages that `make test-page` installs.
+collect_ignore = [] if find_spec("playwright") else ["page"]
 
 
 @pytest.fixture(scope="session")

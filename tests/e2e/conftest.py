@@ -7,7 +7,6 @@ import httpx
 import pytest
 from django.db import connections
 
-from klatsch.embedded.child import tail
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.e2e.client import Client
@@ -34,9 +33,7 @@ def pytest_runtest_makereport(
     report = yield
     system = item.config.stash.get(_SYSTEM, None)
     if report.failed and system is not None:
-        report.sections += [(f"log of {p.name}", tail(p.log, 40)) for p in system.logs()]
-        servers = {"postgres": system.postgres, "kafka": system.kafka}
-        report.sections += [(f"log of {name}", tail(server.log, 40)) for name, server in servers.items() if server]
+        report.sections += system.log_sections()
     return report
 
 

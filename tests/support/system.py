@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
+from klatsch.embedded import child
 from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.support.process import ROOT, GatewayProcess, PersisterProcess, Process, wait_until
@@ -112,6 +113,13 @@ class System:
     def logs(self) -> Iterator[Process]:
         """The processes that have a log of this moment."""
         return (process for process in [*self.shared, *self.others] if process.log.exists())
+
+    def log_sections(self) -> list[tuple[str, str]]:
+        """Returns the end of each process' and server's log under its name, for the report of a failure."""
+        servers = {"postgres": self.postgres, "kafka": self.kafka}
+        files = {process.name: process.log for process in self.logs()}
+        files |= {name: server.log for name, server in servers.items() if server}
+        return [(f"log of {name}", child.tail(file, 40)) for name, file in files.items()]
 
     def end_others(self) -> None:
         """Ends what a test started for itself, and wakes what it left stopped."""
