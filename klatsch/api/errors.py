@@ -1,4 +1,4 @@
-"""Answers every refusal under /api/ as `application/problem+json` (RFC 9457), and leaks no internals."""
+"""Answers refusals under /api/ as `application/problem+json` (RFC 9457), others as pages. Leaks no internals."""
 
 import sys
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.views import defaults
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
+from klatsch.core.problem_page import answer_of
 from klatsch.core.problems import CONTENT_TYPE, ERRORS_MOST, Problem
 from klatsch.postgres.outages import is_outage
 
@@ -92,56 +92,47 @@ def _repeatable(sentence: str) -> str:
     return sentence[:_SENTENCE_MOST].encode(errors="replace").decode()
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400."""
-    return _answer(request, problem_of(exception)) or defaults.bad_request(request, exception)
+    return refuse_with(request, problem_of(exception) or Problem(400, "bad_request", "The request is malformed."))
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
-    return _answer(request, problem_of(exception)) or defaults.permission_denied(request, exception)
+    return refuse_with(request, problem_of(exception) or Problem(403, "forbidden", "You are not allowed to do this."))
 
 
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW."""
-    problem = Problem(403, "forbidden", f"CSRF: {reason}")
-    return _answer(request, problem) or HttpResponse(problem.detail, "text/plain", problem.status)
+    return refuse_with(request, Problem(403, "forbidden", f"CSRF: {reason}"))
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
-    return _answer(request, problem_of(exception)) or defaults.page_not_found(request, exception)
+    return refuse_with(request, problem_of(exception) or Problem(404, "not_found", "There is no such resource."))
 
 
-def server_error(request: HttpRequest) -> HttpResponseBase:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500. It also answers exceptions outside views, such as a session that cannot be stored."""
     known = problem_of(sys.exception())
-    if known is not None and not _is_api(request):
-        return _plain(known)
-    problem = known or Problem(500, "internal_error", "An internal error occurred. It has been logged.")
-    return _answer(request, problem) or defaults.server_error(request)
+    return refuse_with(
+        request, known or Problem(500, "internal_error", "An internal error occurred. It has been logged.")
+    )
 
 
 def refuse(request: HttpRequest, error: KlatschError) -> HttpResponse:
     """Answers a middleware's refusal, which no view and no exception handler sees."""
-    problem = Problem.of(error)
-    return _answer(request, problem) or _plain(problem)
+    return refuse_with(request, Problem.of(error))
 
 
-def _plain(problem: Problem) -> HttpResponse:
-    """Answers the problem as plain text, for a page."""
-    return HttpResponse(problem.detail, "text/plain", problem.status, headers=problem.headers())
-
-
-def _answer(request: HttpRequest, problem: Problem | None) -> JsonResponse | None:
-    """Answers the problem as JSON for the API; None for pages, which have Django's own answers."""
-    return None if problem is None or not _is_api(request) else answer_problem(problem)
+def refuse_with(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answers the problem as JSON under /api/, and as a page elsewhere."""
+    if request.path_info.startswith("/api/"):
+        return answer_problem(problem)
+    headers, body = answer_of(problem, page=True)
+    return HttpResponse(body, status=problem.status, headers=headers)
 
 
 def answer_problem(problem: Problem) -> JsonResponse:
     """Answers the problem outside DRF's views."""
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
-
-
-def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")

@@ -6,7 +6,6 @@ granian's own WSGI folds `X_Forwarded_For` into `X-Forwarded-For`, and lets a sl
 import asyncio
 import contextvars
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,8 @@ from klatsch.core.http_limits import (
     is_a_name,
 )
 from klatsch.core.metrics import REFUSED
-from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.problem_page import answer_of, wants_page
+from klatsch.core.problems import Problem
 
 _REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
 
@@ -61,7 +61,7 @@ class Rsgi:
                 protocol.response_bytes(*await threads.answer(environ_of(scope, bytes(body))))
             else:
                 REFUSED.labels(problem.code).inc()
-                protocol.response_bytes(*_refusal(problem))
+                protocol.response_bytes(*_refusal(problem, scope))
 
     async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
         """Reads the body into `body`; returns a Problem when it is too large or too slow."""
@@ -145,6 +145,7 @@ def environ_of(scope: Any, body: bytes) -> Environ:
     return environ
 
 
-def _refusal(problem: Problem) -> Answer:
-    headers = [(name.lower(), value) for name, value in problem.headers().items()]
-    return problem.status, [("content-type", CONTENT_TYPE), *headers], json.dumps(problem.body()).encode()
+def _refusal(problem: Problem, scope: Any) -> Answer:
+    page = wants_page(scope.path, ", ".join(scope.headers.get_all("accept")))
+    headers, body = answer_of(problem, page=page)
+    return problem.status, [(name.lower(), value) for name, value in headers.items()], body

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -81,7 +82,6 @@ def test_a_sentence_that_repeats_what_was_sent_is_short_and_has_no_lone_surrogat
 def test_a_path_that_is_none_is_not_found(client: Client) -> None:
     for path in ("/api/v1/nothing", "/api/", "/api/v1/me/", "/api/v1/%00"):
         assert problem(client.get(path)) == (404, "not_found")
-    assert client.get("/nothing")["Content-Type"].startswith("text/html")
 
 
 def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(client: Client) -> None:
@@ -147,10 +147,51 @@ def test_seconds_to_wait_are_rounded_up_in_the_header_and_exact_in_the_body() ->
     assert answer.body()["retry_after"] == 0.2
 
 
-def test_a_csrf_failure_outside_the_api_framework_is_plain(db: None) -> None:
+def is_page(answer: Any, status: int) -> bool:
+    """Whether the answer is the page of that error, with a policy that lets nothing in it run."""
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert b"style=" not in answer.content
+    assert b"<style" not in answer.content
+    says = b"Error %d" % status in answer.content
+    return answer.status_code == status and answer["Content-Type"] == "text/html; charset=utf-8" and says
+
+
+def test_an_address_that_is_none_is_a_page_whose_files_are_there(client: Client) -> None:
+    answer = client.get("/nothing")
+    assert is_page(answer, 404)
+    addresses = re.findall(r'(?:src|href)="(/static/[^"]+)"', answer.content.decode())
+    assert len(addresses) >= 3
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+
+
+def test_a_host_that_is_not_ours_gets_a_page(client: Client) -> None:
+    assert is_page(client.get("/", HTTP_HOST="evil.example"), 400)
+
+
+def test_a_csrf_failure_outside_the_api_is_a_page(db: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "ana"})
-    assert answer.status_code == 403
-    assert answer["Content-Type"] == "text/plain"
+    assert is_page(answer, 403)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OperationalError("10.0.0.7"), 503), (ZeroDivisionError("10.0.0.7"), 500)]
+)
+def test_what_goes_wrong_below_a_page_is_a_page_that_says_nothing_of_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    client.raise_request_exception = False
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("klatsch.accounts.sessions.SessionStore.load", fail)
+    client.cookies["sessionid"] = "x" * 32
+    answer = client.get("/admin/")
+    assert is_page(answer, status)
+    assert b"10.0.0.7" not in answer.content
 
 
 def test_an_error_of_one_field_among_many_says_which(client: Client) -> None:

@@ -118,6 +118,14 @@ async def test_a_body_that_is_said_to_be_too_long_is_413_before_any_of_it_is_rea
     assert (answer.status, answer.parts) == (413, [b"a"])
 
 
+async def test_a_browser_is_refused_with_a_page() -> None:
+    too_long = ("content-length", str(BODY_BYTES_MOST + 1))
+    refused = await ask(Protocol(), too_long, ("accept", "text/html,*/*;q=0.8"))
+    assert refused.status == 413
+    assert refused.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"The body is too large." in refused.body
+
+
 async def test_a_body_that_does_not_come_in_time_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rsgi, "BODY_S", 0.05)
     answer = await ask(Protocol(b"a", endless=True), ("content-length", "2"))

@@ -79,6 +79,14 @@ async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert refused.headers["Content-Type"] == "application/problem+json"
         assert refused.headers["Retry-After"] == "1"
+        refused = await http.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+        assert refused.status_code == 503
+        assert refused.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert refused.headers["Retry-After"] == "1"
+        assert "default-src 'none'" in refused.headers["Content-Security-Policy"]
+        assert "Klatsch is not available right now" in refused.text
+        refused = await http.get("/api/docs", headers={"Accept": "text/html"})
+        assert refused.headers["Content-Type"] == "application/problem+json"
         release.set()
         assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
         assert (await http.get("/api/v1/me")).status_code == 200

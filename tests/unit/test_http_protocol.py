@@ -132,6 +132,14 @@ async def test_a_head_of_16_kib_is_taken_and_one_byte_more_is_431() -> None:
     assert len(peer.scopes) == 1
 
 
+async def test_a_browser_is_refused_with_a_page() -> None:
+    peer = Peer()
+    peer.send(b"GET /%s HTTP/1.1\r\nHost: k\r\nAccept: text/html\r\n\r\n" % (b"a" * HEAD_BYTES_MOST))
+    await until(lambda: b"</html>" in peer.wire.raw)
+    assert b"HTTP/1.1 431 " in peer.wire.raw
+    assert b"\r\ncontent-type: text/html; charset=utf-8\r\n" in peer.wire.raw
+
+
 @pytest.mark.parametrize(
     "endless",
     [

@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from klatsch.core.metrics import REFUSED
-from klatsch.core.problems import CONTENT_TYPE, Problem
+from klatsch.core.problem_page import answer_of, wants_page
+from klatsch.core.problems import Problem
 
 Header = tuple[bytes, bytes]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -47,11 +47,18 @@ class Answer:
                 async with asyncio.timeout(stall_s):
                     await self.more(body[first:after], last=after >= len(body))
 
-    async def refuse(self, problem: Problem, *headers: Header) -> None:
-        """Answers with the problem, and counts it."""
+    async def refuse(self, problem: Problem, *headers: Header, page: bool = False) -> None:
+        """Answers with the problem, as a page where a person at a browser asks, and counts it."""
         REFUSED.labels(problem.code).inc()
-        own = [(name.lower().encode(), value.encode()) for name, value in problem.headers().items()]
-        await self.whole(problem.status, CONTENT_TYPE, json.dumps(problem.body()).encode(), *own, *headers)
+        said, body = answer_of(problem, page=page)
+        content_type = said.pop("Content-Type")
+        own = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+        await self.whole(problem.status, content_type, body, *own, *headers)
+
+
+def is_for_page(scope: dict[str, Any]) -> bool:
+    """Returns whether a refusal of the request is to be a page."""
+    return wants_page(scope["path"], dict(scope["headers"]).get(b"accept", b"").decode("latin-1"))
 
 
 async def answer_as_made(send: Send, status: int, headers: Sequence[Header], body: bytes) -> None:

@@ -14,7 +14,7 @@ from klatsch.core.errors import Unavailable
 from klatsch.core.exposition import CONTENT_TYPE, exposition, may_read
 from klatsch.core.http_limits import READS, REQUESTS_A_THREAD, TOO_MANY
 from klatsch.core.problems import Problem
-from klatsch.gateway.http.answers import JSON, Answer, Receive, Send
+from klatsch.gateway.http.answers import JSON, Answer, Receive, Send, is_for_page
 from klatsch.gateway.http.sync import PATH, Sync
 
 _READ_ONLY: Final = Problem(405, "method_not_allowed", "This resource is read-only. Use GET.")
@@ -30,7 +30,7 @@ class RequestThreads:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if self.at_work >= self._most:
-            await Answer(send).refuse(TOO_MANY)
+            await Answer(send).refuse(TOO_MANY, page=is_for_page(scope))
             return
         self.at_work += 1
         try:

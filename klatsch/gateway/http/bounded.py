@@ -4,14 +4,12 @@ uvicorn keeps an endless head, and every request of a pipeline, in memory: 2 GiB
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from klatsch.core import problems
 from klatsch.core.http_limits import (
     BODY_BYTES_MOST,
     BODY_S,
@@ -24,6 +22,7 @@ from klatsch.core.http_limits import (
     is_a_name,
 )
 from klatsch.core.metrics import REFUSED
+from klatsch.core.problem_page import answer_of, wants_page
 from klatsch.core.problems import Problem
 
 PIPELINE_MOST: Final = 16
@@ -46,6 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.url = b""  # uvicorn sets it with the first request, and a refusal may come before
         self._in_head = True  # also before its first byte
         self._is_begun = False
         self._head_bytes = 0
@@ -205,13 +205,19 @@ class BoundedHttp(HttpToolsProtocol):
             self._say(problem)
 
     def _say(self, problem: Problem) -> None:
-        body = json.dumps(problem.body()).encode()
-        head = f"content-type: {problems.CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[problem.status] + head.encode() + body)
+        headers, body = answer_of(problem, page=self._is_for_page())
+        lines = {**headers, "Content-Length": str(len(body)), "Connection": "close"}
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in lines.items())
+        self.transport.write(STATUS_LINE[problem.status] + head.encode() + b"\r\n" + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
         self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _is_for_page(self) -> bool:
+        """Returns whether a browser asks for a page, as far as the head has come."""
+        accept = b", ".join(value for name, value in self.headers or () if name == b"accept")
+        return wants_page(self.url.decode("latin-1"), accept.decode("latin-1"))
 
     def _drop(self, data: bytes) -> None:
         self._dropped_bytes += len(data)

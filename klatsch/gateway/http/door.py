@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Protocol
 
 from klatsch.core.http_limits import Bodies
-from klatsch.gateway.http.answers import Answer, Asgi, Receive, Send, answer_as_made
+from klatsch.gateway.http.answers import Answer, Asgi, Receive, Send, answer_as_made, is_for_page
 from klatsch.gateway.http.sync import PATH
 
 WITHOUT_DJANGO: Final = frozenset({PATH, "/livez", "/readyz", "/metrics"})
@@ -61,7 +61,7 @@ class Door:
             if problem is None:
                 await self._application(_with_length(scope, len(body)), _given(bytes(body), receive), send)
             else:
-                await Answer(send).refuse(problem, (b"connection", b"close"))
+                await Answer(send).refuse(problem, (b"connection", b"close"), page=is_for_page(scope))
 
 
 class _Gone(Exception):
