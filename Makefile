@@ -72,7 +72,7 @@ check-documents: $(DEV_READY) ## validate docs/asyncapi.yaml with AsyncAPI's par
 admin: $(RUN_READY) ## create an administrator (while `make up` runs)
 	@$(EMBEDDED) run -- manage.py createsuperuser $(ARGS)
 
-demo: $(RUN_READY) ## create two people with random passwords and print a curl command (while `make up` runs)
+demo: $(RUN_READY) ## create two people who have talked, and print links that sign in once (while `make up` runs)
 	@$(EMBEDDED) run -- manage.py demo $(ARGS)
 
 tail: $(RUN_READY) ## print the records of the log as they arrive (while `make up` runs)

@@ -134,3 +134,14 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"ticket of {self.user_id}"
+
+
+class SignInLink(models.Model):
+    """A link that signs its person in, once, within minutes. Stores the digest of its secret alone."""
+
+    digest = models.CharField(max_length=_DIGEST_CHARACTERS, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"link of {self.user_id}"

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from knox.models import AuthToken
 
-from klatsch.accounts.models import Session, Ticket, TokenUse, User
+from klatsch.accounts.models import Session, SignInLink, Ticket, TokenUse, User
 from klatsch.accounts.person_lock import check_counts, check_unchanged, lock_people, lock_person
 from klatsch.core.errors import NotFound
 from klatsch.eventlog import outbox
@@ -69,7 +69,8 @@ def held_by(person: User) -> PersonCredentials:
 
 
 def end_credentials(person: User, held: PersonCredentials) -> None:
-    """Ends these credentials of a person, but none that was created since."""
+    """Ends these credentials of a person, but none that was created since; links that would sign them in end too."""
+    SignInLink.objects.filter(user=person).delete()
     Session.objects.filter(pk__in=held.sessions).delete()
     _delete_tokens(held.tokens)
     promise_end(person, {*held.sessions.values(), *held.tokens.values()})
@@ -120,6 +121,7 @@ def promise_deactivated(person: User) -> None:
     Session.objects.filter(user=person).delete()
     _delete_tokens(AuthToken.objects.filter(user=person).values_list("pk", flat=True))
     Ticket.objects.filter(user=person).delete()
+    SignInLink.objects.filter(user=person).delete()
     record = UserChanged(user=person.username, user_id=str(person.pk), what="deactivated", credentials="all")
     _promise_record(record)
 

@@ -89,14 +89,19 @@ def sign_in(*, http: HttpRequest, username: str, password: str) -> Profile:
         # Locks also the person of the session that the request came with: that session ends here.
         if not is_as_checked(lock_people(user.pk, http.user.pk).get(user.pk), user):
             raise _wrong_password()
-        Session.objects.filter(user=user, expire_date__lt=Now()).delete()
-        if auth.SESSION_KEY in http.session:
-            # Django keeps the key when the same person signs in again; a leaked key must end here.
-            http.session.flush()
-        auth.login(http, user)
-        http.session[DEVICE] = device_of(http)
-        http.session.save()  # Saved here rather than after the answer: the row is still locked.
+        open_session(http, user)
     return profile_of(user)
+
+
+def open_session(http: HttpRequest, user: User) -> None:
+    """Opens a session of a person whose row is locked, and so is that of the person of the request's session."""
+    Session.objects.filter(user=user, expire_date__lt=Now()).delete()
+    if auth.SESSION_KEY in http.session:
+        # Django keeps the key when the same person signs in again; a leaked key must end here.
+        http.session.flush()
+    auth.login(http, user)
+    http.session[DEVICE] = device_of(http)
+    http.session.save()  # Saved here rather than after the answer: the row is still locked.
 
 
 def sign_out(*, http: HttpRequest) -> None:

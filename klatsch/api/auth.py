@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from klatsch.accounts import passwords, revocation, services
+from klatsch.accounts import links, passwords, revocation, services
 from klatsch.accounts.credentials import TokenView
 from klatsch.accounts.limits import count_registration
 from klatsch.api.authentication import SessionAuthentication, person_of
@@ -30,6 +30,10 @@ class RegistrationSerializer(serializers.Serializer[Any]):
 class CredentialsSerializer(serializers.Serializer[Any]):
     username = TextField(max_length=254, help_text="Your username or e-mail address.")
     password = TextField(max_length=PASSWORD_CHARACTERS_MOST)
+
+
+class SignInLinkSerializer(serializers.Serializer[Any]):
+    token = TextField(max_length=100, help_text="What stands in the link after the last slash.")
 
 
 class ProfileSerializer(serializers.Serializer[Any]):
@@ -84,6 +88,21 @@ class LogIn(Entrance):
         return Response(ProfileSerializer(profile).data)
 
 
+class LogInByLink(Entrance):
+    @operation(
+        "log_in_by_link",
+        "Sign in by a link",
+        "Opens a session by a link that `manage.py demo` prints, and sets its cookie and the CSRF cookie. A link works "
+        "once, within minutes.",
+        request=SignInLinkSerializer,
+        answers={200: ProfileSerializer},
+        refusals=(400, 401, 403),
+    )
+    def post(self, request: Request) -> Response:
+        profile = links.sign_in_by_link(http=request, **read_body(request, SignInLinkSerializer))
+        return Response(ProfileSerializer(profile).data)
+
+
 class LogOut(APIView):
     @operation(
         "log_out",
@@ -105,5 +124,6 @@ class LogOut(APIView):
 urlpatterns = [
     path("auth/register", Register.as_view()),
     path("auth/login", LogIn.as_view()),
+    path("auth/link", LogInByLink.as_view()),
     path("auth/logout", LogOut.as_view()),
 ]

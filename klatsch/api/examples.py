@@ -56,6 +56,7 @@ _REPORT: Final = {"reason": "spam", "detail": "The tenth time today."}
 EXAMPLES: Final[Mapping[str, Any]] = {
     "Registration": {"username": "ana", "email": "ana@example.org", "password": _PASSWORD},
     "Credentials": {"username": "ana", "password": _PASSWORD},
+    "SignInLink": {"token": "2Yg1Lk0o3mJ5s8u1w4z7C0F3I6L9O2R5U8X1a4d7g0j"},
     "Profile": {**_ANA, "email": "ana@example.org", "date_joined": NOW, **_SAID},
     "ProfileChange": _SAID,
     "OwnPassword": {"password": _PASSWORD},

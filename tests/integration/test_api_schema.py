@@ -65,6 +65,7 @@ def test_it_is_openapi_3_1_and_describes_every_operation_of_the_accounts(documen
     assert {
         "post /api/v1/auth/register",
         "post /api/v1/auth/login",
+        "post /api/v1/auth/link",
         "post /api/v1/auth/logout",
         "get /api/v1/auth/tokens",
         "post /api/v1/auth/tokens",

@@ -40,6 +40,7 @@ PERSONAL: Final = (
 OPEN: Final = {
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/login",
+    "POST /api/v1/auth/link",
     "POST /api/v1/auth/tokens",
     "POST /api/v1/auth/password/reset",
     "POST /api/v1/auth/password/reset/confirm",

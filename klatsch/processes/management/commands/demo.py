@@ -1,32 +1,74 @@
+import http.client
+import json
 import os
 import secrets
-from typing import Any
+from argparse import ArgumentParser
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
+from klatsch.accounts.links import LINK_MINUTES, create_sign_in_link
+from klatsch.accounts.profiles import change_profile
 from klatsch.accounts.queries import find_by_login
 from klatsch.accounts.services import create_token, register_person
 from klatsch.processes.sentences import told_in_a_sentence
 
+_TALK: Final = (
+    (0, "Hi Bob! Are you coming to the coffee round at *four*?"),
+    (1, "Yes. I bring cake:\n- cheesecake\n- apple cake"),
+    (0, "Perfect. I found us a table by the window 🪟"),
+    (1, "See you there!"),
+)
+_ANSWER_S: Final = 30
+
 
 class Command(BaseCommand):
-    help = "Creates two accounts with random passwords, and prints them with a curl command."
+    help = "Creates two people who have talked, and prints a link for each that signs them in once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        port = os.environ.get("KLATSCH_PORT", "8000")
+        parser.add_argument("--port", type=int, default=port, help="the port on this machine that serves REST")
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = secrets.token_hex(2)
-        port = os.environ.get("KLATSCH_PORT", "8000")
         names = [f"ana-{run}", f"bob-{run}"]
         with told_in_a_sentence():
-            tokens = [self._make(name) for name in names]
+            people = [_make(names[0], "Ana"), _make(names[1], "Bob")]
+            for writer, content in _TALK:
+                token, _ = people[writer]
+                _send(options["port"], token, names[1 - writer], content)
+        address = settings.ENV["KLATSCH_PUBLIC_URL"].rstrip("/")
+        links = [f"{address}/#/link/{link}" for _, link in people]
         self.stdout.write(
-            f"\ncurl -H 'Authorization: Bearer {tokens[0]}' -H 'Content-Type: application/json' "
-            f'-d \'{{"content": "hello"}}\' http://localhost:{port}/api/v1/users/{names[1]}/messages'
+            f"\nAna and Bob have a conversation. Each link signs in once, within {LINK_MINUTES} minutes:\n\n"
+            f"  Ana  {links[0]}\n"
+            f"  Bob  {links[1]}   (open it in a private window)\n\n"
+            f"Or send a message as Ana over REST:\n\n"
+            f"  curl -H 'Authorization: Bearer {people[0][0]}' -H 'Content-Type: application/json' "
+            f'-d \'{{"content": "hello"}}\' http://localhost:{options["port"]}/api/v1/users/{names[1]}/messages\n'
         )
 
-    def _make(self, name: str) -> str:
-        password = secrets.token_urlsafe(12)
-        person = register_person(username=name, email=f"{name}@example.org", password=password)
-        self.stdout.write(f"{name}  password: {password}")
-        user = find_by_login(person.username)
-        assert user is not None
-        return create_token(person=user).token
+
+def _make(username: str, display_name: str) -> tuple[str, str]:
+    """Creates a person whose password nobody knows; returns a bearer token and the secret of a sign-in link."""
+    profile = register_person(username=username, email=f"{username}@example.org", password=secrets.token_urlsafe(24))
+    change_profile(person_id=profile.id, display_name=display_name)
+    user = find_by_login(username)
+    assert user is not None
+    return create_token(person=user).token, create_sign_in_link(person=user)
+
+
+def _send(port: int, token: str, receiver: str, content: str) -> None:
+    """Sends a message over REST, as any client does; raises CommandError where that fails."""
+    connection = http.client.HTTPConnection("localhost", port, timeout=_ANSWER_S)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    try:
+        connection.request("POST", f"/api/v1/users/{receiver}/messages", json.dumps({"content": content}), headers)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(f"Nothing answers on port {port}: start Klatsch first, or give --port") from error
+    finally:
+        connection.close()
+    if status not in {http.client.CREATED, http.client.ACCEPTED}:
+        raise CommandError(f"The message was answered with HTTP {status}")
