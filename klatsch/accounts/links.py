@@ -1,4 +1,4 @@
-"""Links that sign a person in without a password. Only a command on the server's machine makes one: docs/decisions/0049-links-that-sign-in.md."""
+"""Links that sign a person in without a password. Only a command on the server's machine makes one (decision 0049)."""
 
 import hashlib
 import secrets
