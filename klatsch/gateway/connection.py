@@ -110,8 +110,12 @@ class ChatConnection(AsyncConsumer):
             self.outbox.close(Close.NOT_READY, "no hello")
         if self._person is not None and self._greeting is not None:
             await self._catch_up(self._person, self._greeting)
-        while await self._take(await receive()):
-            pass
+        self._socket.take = self._take_at_once
+        try:
+            while await self._take(await receive()):
+                pass
+        finally:
+            self._socket.take = None
 
     async def _accept(self) -> bool:
         """Accepts, and closes with a code where the connection is refused: a refused handshake could not show one."""
@@ -145,6 +149,25 @@ class ChatConnection(AsyncConsumer):
         except BadFrame as bad:
             self._refuse(bad)
         return True
+
+    def _take_at_once(self, text: str) -> bool:
+        """Handles a message that needs no wait, in the socket's own callback; returns False for any other frame."""
+        if self._person is None or self.outbox.closed:
+            return False
+        try:
+            frame = decode_frame(text)
+        except BadFrame:
+            return False
+        if type(frame) is not Send:
+            return False
+        try:
+            is_taken = self._sending.send_at_once(self._person, self.outbox, frame)
+        except KlatschError as error:
+            self._answer_error(frame.id, error)
+            is_taken = True
+        if is_taken:
+            self._malformed = 0
+        return is_taken
 
     def _refuse(self, bad: BadFrame) -> None:
         self._answer_error(bad.re, bad.error)

@@ -1,7 +1,7 @@
 """Sends: from a client's frame to the log, and the answer when the log does not return the record (D4)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets
@@ -18,6 +18,7 @@ from klatsch.gateway.language.requests import Send
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replies import Replies
+from klatsch.messaging.mentions import Mention
 from klatsch.messaging.sending import (
     Draft,
     SentMessage,
@@ -63,6 +64,22 @@ class Sending:
         self._on_loop = on_loop
         self._appended = 0
 
+    def send_at_once(self, person: ConnectedPerson, outbox: Outbox, frame: Send) -> bool:
+        """Does what `send` does, if nothing has to be looked up; else returns False, and has done nothing."""
+        body = frame.d
+        access = self._known_access(person, frame)
+        if access is None or body.reply_to is not None or "@" in body.content:
+            return False
+        draft = Draft(body.content, body.client_id)
+        if needs_lookup(draft, self._clock()):
+            return False
+        self.check_may_append(person, outbox)
+        if access.receiver is None:
+            self._check_audience(access)
+        check_draft(draft)
+        self.await_answer(outbox, frame.id, self._append(access, draft, ()))
+        return True
+
     async def send(self, person: ConnectedPerson, outbox: Outbox, frame: Send) -> None:
         """Appends a message; the feed answers when it reads it back. After a KlatschError nothing was appended."""
         self.check_may_append(person, outbox)
@@ -70,8 +87,7 @@ class Sending:
         if access is None:
             access = await self._find_access(person, frame)
         if access.receiver is None:
-            count = self._hub.member_counts.get(access.key, access.member_count)
-            check_audience(self._rates, access, count, time.monotonic())
+            self._check_audience(access)
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
         if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
@@ -80,10 +96,16 @@ class Sending:
             return
         # Frames of a connection are handled one after the other, so that a lookup keeps their order.
         mentions = await self._lookups.find_mentions(access, draft.content) if "@" in draft.content else ()
-        sent = send_message(
+        self.await_answer(outbox, frame.id, self._append(access, draft, mentions))
+
+    def _check_audience(self, access: Access) -> None:
+        count = self._hub.member_counts.get(access.key, access.member_count)
+        check_audience(self._rates, access, count, time.monotonic())
+
+    def _append(self, access: Access, draft: Draft, mentions: Sequence[Mention]) -> SentMessage:
+        return send_message(
             log=self._log, access=access, draft=draft, mentions=mentions, now_ms=self._clock(), report=self.lost
         )
-        self.await_answer(outbox, frame.id, sent)
 
     def await_answer(self, outbox: Outbox, re: int | str, sent: SentMessage) -> None:
         """Lets the feed answer what was just appended; without the record in time, the answer is `unknown`."""

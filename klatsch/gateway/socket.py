@@ -1,7 +1,8 @@
 """uvicorn's WebSocket protocol with direct writes, a stall time-out and bounded reads (D12, D14).
 
 Frames that were made once go straight to the transport. A peer that takes nothing is cut off. Received frames are
-counted, and handed on in turns of the loop.
+counted, and handed on in turns of the loop. A text message in one frame passes by the parser and, if the application
+can take it at once, by the queue too (docs/decisions/0047).
 """
 
 import asyncio
@@ -12,9 +13,11 @@ import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
+from websockets.speedups import apply_mask
 
 from klatsch.core.metrics import CLOSED
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance
+from klatsch.gateway.framing import Splitter
 from klatsch.gateway.language.protocol import Close
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +33,7 @@ _TURN_FRAMES = 256
 
 A message ends a turn too: the next waits until it is taken.
 """
+_TOO_MUCH = "too many frames, or too many bytes"
 FRAGMENTS_MOST = 256
 """The fragments of one message. The parser bounds their bytes, but not the number of empty ones."""
 
@@ -38,7 +42,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
     """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object needs.
 
     `stall_s` is how long a peer may take nothing. The connection finds this object in its scope's extensions, and sets
-    its `allowances` once it knows the person.
+    its `allowances` once it knows the person. While the application waits in `receive`, texts are offered to `take`
+    first. It returns False, without an effect, for a text that is to come from `receive`.
     """
 
     stall_s: ClassVar[float] = 8.0
@@ -53,6 +58,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._turn: asyncio.Handle | None = None
         self._is_over = False
         self._pong = b""
+        self._splitter = Splitter()
+        self.take: Callable[[str], bool] | None = None
+        self._is_awaited = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -60,8 +68,10 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Hands on received bytes: few at once, more in turns, during which reading stops."""
-        if len(data) <= _PIECE_BYTES and not self._waiting:
-            self._parse(data)
+        if not self.handshake_initiated:
+            self._parse(data)  # the request, which uvicorn hands on without what came behind it
+        elif len(data) <= _PIECE_BYTES and not self._waiting:
+            self._take_piece(data)
         else:
             self._waiting += data
             self._take_turn()
@@ -73,7 +83,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             piece = bytes(self._waiting[:_PIECE_BYTES])
             del self._waiting[:_PIECE_BYTES]
             size += len(piece)
-            frames += self._parse(piece)
+            frames += self._take_piece(piece)
         if self.transport.is_closing():
             self._waiting.clear()
         elif self._waiting:
@@ -97,20 +107,55 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
 
+    def _take_piece(self, data: bytes) -> int:
+        """Counts the frames of some bytes, and hands them on one by one; returns their number."""
+        frames = 0
+        for part, payload in self._splitter.split(data):
+            if self._is_over:
+                break
+            if payload and not self.close_sent and self.conn.current_size is None and self.conn.close_rcvd is None:
+                frames += self._take_text(part, payload)
+            else:
+                frames += self._parse(part)
+        return frames
+
+    def _take_text(self, frame: bytes, payload: int) -> int:
+        """Does what `_parse` does, for a text message in one frame that comes after a whole message."""
+        if not self._count(1, len(frame)):
+            self._flooded(_TOO_MUCH)
+            return 1
+        try:
+            text = apply_mask(frame[payload:], frame[payload - 4 : payload]).decode()
+        except UnicodeDecodeError:
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            return 1
+        is_free = self._is_awaited and self.queue.empty()
+        if not is_free or self.take is None or not self.take(text):
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            self._stop_reading()
+        return 1
+
     def _parse(self, data: bytes) -> int:
         """Counts the frames of some bytes, then hands them on; returns their number."""
-        conn, size, is_allowed = self.conn, len(data), True
+        conn = self.conn
         conn.receive_data(data)
         frames = len(conn.events)
-        for allowance in self.allowances:
-            is_allowed &= allowance.take(frames, size)
+        is_allowed = self._count(frames, len(data))
         if conn.parser_exc is not None:
             self.handle_parser_exception()
         elif is_allowed or conn.close_rcvd is not None:
             self.handle_events()
         else:
-            self._flooded("too many frames, or too many bytes")
+            self._flooded(_TOO_MUCH)
         return frames
+
+    def _count(self, frames: int, size: int) -> bool:
+        """Returns whether the peer may have sent that much."""
+        is_allowed = True
+        for allowance in self.allowances:
+            is_allowed &= allowance.take(frames, size)
+        return is_allowed
 
     def _flooded(self, reason: str) -> None:
         """Closes and stops reading: further bytes of the peer cost only the kernel's buffer, for a second."""
@@ -126,7 +171,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     async def receive(self) -> Any:
         """Returns the next event for the application, and hands on what waited behind the last one."""
+        self._is_awaited = True
         event = await self.queue.get()
+        self._is_awaited = False
         if self.read_paused and not self.close_sent and self.queue.empty():
             if not self._waiting:
                 self._read_on()
