@@ -54,6 +54,7 @@ check: $(DEV_READY) ## check format, lint, types, imports, settings, migrations 
 	$(BIN)/ruff check
 	$(NOWHERE) $(BIN)/mypy
 	$(WITH_CLIENT) $(BIN)/lint-imports
+	cd channel_layer && ../$(BIN)/lint-imports
 	$(NOWHERE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(NOWHERE) $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	$(NOWHERE) $(BIN)/python manage.py schemas --check
