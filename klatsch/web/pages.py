@@ -1,4 +1,4 @@
-"""Pages behind the links in e-mails: they send the proof behind `#`, which no server and no log has seen."""
+"""Paths of links in e-mails: each hands the proof behind `#` on to a view of the page, which sends it to REST."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,17 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 
-def link_page(*, title: str, button: str, path: str, asks_password: bool) -> Callable[[HttpRequest], HttpResponse]:
-    """Returns a view of a page whose button sends the link's proof to `path`, with a new password if asked for."""
+def link_page(view: str) -> Callable[[HttpRequest], HttpResponse]:
+    """Returns a Django view whose script leads to that view of the page, with the proof of the link."""
 
     @require_safe
     def answer(request: HttpRequest) -> HttpResponse:
-        shown = {"title": title, "button": button, "path": path, "asks_password": asks_password}
-        response = render(request, "klatsch/link.html", shown)
+        response = render(request, "klatsch/link.html", {"view": view})
         response["Content-Security-Policy"] = _POLICY
         response["Referrer-Policy"] = "no-referrer"
         return response
@@ -26,9 +25,5 @@ def link_page(*, title: str, button: str, path: str, asks_password: bool) -> Cal
     return answer
 
 
-reset = link_page(
-    title="Another password", button="Set it", path="/api/v1/auth/password/reset/confirm", asks_password=True
-)
-confirm = link_page(
-    title="Your e-mail address", button="Confirm it", path="/api/v1/auth/email/confirm", asks_password=False
-)
+reset = link_page("reset")
+confirm = link_page("confirm")

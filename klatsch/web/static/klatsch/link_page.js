@@ -1,19 +1,5 @@
-/** The form of such a page: the link's proof leaves the address bar at once, and is sent when the button is pressed. */
+/** Leads from the link of an e-mail to the page. The link's proof is in no history: its address is replaced. */
 
-import { prove } from './link.js';
+import { addressOf } from './link.js';
 
-const { hash, pathname } = location;
-history.replaceState(null, '', pathname);
-const form = document.querySelector('form');
-const status = document.querySelector('[role=status]');
-
-form.addEventListener('submit', async (event) => {
-  event.preventDefault();
-  const button = form.querySelector('button');
-  button.disabled = true;
-  const password = form.elements.new_password?.value;
-  const { done, said } = await prove({ path: form.dataset.path, hash, cookie: document.cookie, password }, fetch);
-  status.textContent = said;
-  form.hidden = done;
-  button.disabled = false;
-});
+location.replace(addressOf(document.documentElement.dataset.view ?? '', location.hash));

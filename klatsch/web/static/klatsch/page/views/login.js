@@ -1,32 +1,27 @@
-/** Signing in. */
+/** Signing in with a name and a password. */
 
-import { ApiError, post } from '../api.js';
+import { post } from '../api.js';
 import { Part, el, fill } from '../element.js';
+import { makeForm } from '../form.js';
+import { gate } from '../parts/gate.js';
 import { signedIn } from '../session.js';
 import { t } from '../strings.js';
 
 class Login extends Part {
   start() {
-    this.name = el('input', { id: 'username', name: 'username', autocomplete: 'username', required: true });
-    this.password = el('input', { id: 'password', type: 'password', autocomplete: 'current-password', required: true });
-    this.said = el('p', { class: 'error', role: 'alert' });
-    fill(this, el('form', { class: 'form card', onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
-      el('h1', { tabindex: -1 }, t('login.heading')),
-      el('div', { class: 'field' }, el('label', { for: 'username' }, t('login.username')), this.name),
-      el('div', { class: 'field' }, el('label', { for: 'password' }, t('login.password')), this.password),
-      this.said,
-      el('button', { class: 'button primary' }, t('login.submit'))));
-  }
-
-  /** @param {Event} event */
-  async #submit(event) {
-    event.preventDefault();
-    try {
-      signedIn(await post('auth/login', { username: this.name.value, password: this.password.value }));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      fill(this.said, error.status === 0 ? t('error.unreachable') : error.message);
-    }
+    const { element } = makeForm({
+      fields: [
+        { name: 'username', label: t('login.username'), autocomplete: 'username' },
+        { name: 'password', label: t('login.password'), type: 'password', autocomplete: 'current-password' },
+      ],
+      submit: t('login.submit'),
+      run: async (values) => signedIn(await post('auth/login', values)),
+      after: [el('a', { class: 'button quiet', href: '#/forgot' }, t('login.forgot'))],
+    });
+    fill(this, gate({
+      heading: t('login.heading'), body: [element],
+      foot: [t('login.no_account'), ' ', el('a', { href: '#/signup' }, t('login.sign_up'))],
+    }));
   }
 }
 

@@ -1,0 +1,30 @@
+/** What is shown while something is loaded, and where that failed. */
+
+import { textOf } from './form.js';
+import { el, fill } from './element.js';
+import { t } from './strings.js';
+
+const QUIET_MS = 300; // what is there sooner needs no word
+
+/**
+ * Fills an element with what `load` resolves to, as `show` makes it; says so while that takes its time, and offers another try.
+ * @template T
+ * @param {Element} element
+ * @param {() => Promise<T>} load
+ * @param {(loaded: T) => (Node | null)[]} show
+ */
+export async function fillLoaded(element, load, show) {
+  element.setAttribute('aria-busy', 'true');
+  const timer = setTimeout(() => fill(element, el('p', { class: 'sub', role: 'status' }, t('loading.wait'))), QUIET_MS);
+  try {
+    const loaded = await load();
+    clearTimeout(timer);
+    fill(element, ...show(loaded));
+  } catch (error) {
+    clearTimeout(timer);
+    const again = el('button', { class: 'button', type: 'button', onclick: () => fillLoaded(element, load, show) }, t('loading.again'));
+    fill(element, el('div', { class: 'notice bad', role: 'alert' }, el('p', { class: 'grow' }, textOf(error)), again));
+  } finally {
+    element.removeAttribute('aria-busy');
+  }
+}
