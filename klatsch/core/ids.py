@@ -17,15 +17,16 @@ CLIENT_ID_PATTERN = f"^[A-Za-z0-9_-]{{1,{CLIENT_ID_MOST}}}$"
 _is_client_id = re.compile(CLIENT_ID_PATTERN).fullmatch
 _is_uuid = re.compile(UUID_PATTERN).fullmatch
 
+_VERSION_5 = 0x5000 << 64 | 0x8000 << 48
+_HASHED = ~(0xF000 << 64 | 0xC000 << 48)
+"""The bits of a UUIDv5 that say what it is, and those that are hashed."""
 _UUID7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\Z")
 
 
 def uuid5_bytes(namespace: bytes, name: bytes) -> bytes:
     """Returns the 16 bytes of RFC 9562's UUIDv5, in a third of the time of `uuid.uuid5`."""
-    digest = bytearray(hashlib.sha1(namespace + name, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
+    digest = hashlib.sha1(namespace + name, usedforsecurity=False).digest()[:16]
+    return (int.from_bytes(digest, "big") & _HASHED | _VERSION_5).to_bytes(16, "big")
 
 
 def uuid_text(raw: bytes) -> str:

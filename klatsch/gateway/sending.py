@@ -23,6 +23,7 @@ from klatsch.messaging.sending import (
     Draft,
     SentMessage,
     check_audience,
+    check_content,
     check_draft,
     check_rate,
     identify,
@@ -76,7 +77,7 @@ class Sending:
         self.check_may_append(person, outbox)
         if access.receiver is None:
             self._check_audience(access)
-        check_draft(draft)
+        check_content(body.content)  # a `client_id` that needs no lookup is valid
         self.await_answer(outbox, frame.id, self._append(access, draft, ()))
         return True
 

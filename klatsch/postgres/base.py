@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, in which no thread waits long for a connection during an outage."""
+"""Django's PostgreSQL backend, in which no thread waits long for a connection, or for ever for an answer."""
 
 import threading
 import time
@@ -18,8 +18,29 @@ PROBE_EVERY_S: Final = 0.2
 """The interval between attempts to reach a PostgreSQL that is away."""
 _PROBE_TIMEOUT_S: Final = 2
 """The minimum of libpq."""
+ANSWER_S: Final = 20.0
+"""The time that a server process waits for the answer to a statement. Statements take milliseconds."""
 
 Connect = Callable[..., psycopg.Connection[Any]]
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is given up once a statement has no answer for `answer_s`; None, for commands, waits for ever.
+
+    A frozen server, or one behind a broken network, closes no connection.
+    """
+
+    answer_s: ClassVar[float | None] = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Runs psycopg's own steps of a statement; raises OperationalError, and closes, after `answer_s`."""
+        if timeout is not None or self.answer_s is None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.answer_s)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no public name for it
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"PostgreSQL did not answer within {self.answer_s:g} s") from error
 
 
 class Reachability:
@@ -29,7 +50,7 @@ class Reachability:
     """
 
     def __init__(
-        self, connect: Connect = psycopg.Connection[Any].connect, clock: Callable[[], float] = time.monotonic
+        self, connect: Connect = BoundedConnection.connect, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._connect = connect
         self._clock = clock

@@ -4,7 +4,9 @@ from django.conf import settings
 
 from klatsch.api.rsgi import Rsgi
 from klatsch.core.parent import die_with_parent
+from klatsch.postgres.base import ANSWER_S, BoundedConnection
 from klatsch.wsgi import application as wsgi
 
 die_with_parent()
+BoundedConnection.answer_s = ANSWER_S
 application = Rsgi(wsgi, settings.ENV["KLATSCH_API_THREADS"], wsgi.finish)

@@ -42,6 +42,7 @@ from klatsch.gateway.serving import Server, listen
 from klatsch.gateway.signals.signals import SignalTimes
 from klatsch.gateway.socket import ChatSocket
 from klatsch.messaging.marking import FLUSH_EVERY_S
+from klatsch.postgres.base import ANSWER_S, BoundedConnection
 from klatsch.processes import wiring
 from klatsch.processes.gateway_parts import GatewayParts, build_gateway
 from klatsch.processes.gateway_signals import GatewaySignals, build_signals
@@ -158,6 +159,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
 def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
+    BoundedConnection.answer_s = ANSWER_S
     requests = wiring.request_rates()
     api = WithPorts(Handler(), lambda _: ports, requests)
 

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from klatsch.embedded.child import free_ports
-from klatsch.postgres.base import WAIT_S
+from klatsch.postgres.base import WAIT_S, BoundedConnection
 
 THREADS = 32
 SOON_S = 1.0
@@ -30,12 +30,15 @@ class Way:
         self._server: socket.socket | None = None
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
+        self._moving = threading.Event()
+        self._moving.set()
 
     def open(self) -> None:
         self._server = socket.create_server(("127.0.0.1", self.port))
         self._run(self._accept, self._server)
 
     def close(self) -> None:
+        self.thaw()
         if self._server is not None:
             _shut(self._server)
             self._server.close()
@@ -48,6 +51,21 @@ class Way:
             end.close()
         self._ends.clear()
 
+    def freeze(self) -> None:
+        """Passes nothing on any more, and closes nothing."""
+        self._moving.clear()
+
+    def thaw(self) -> None:
+        self._moving.set()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65_536):
+                self._moving.wait()
+                target.sendall(piece)
+        _shut(source)
+        _shut(target)
+
     def _accept(self, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -55,7 +73,7 @@ class Way:
                 there = self._connect()
                 self._ends += (client, there)
                 for ends in ((client, there), (there, client)):
-                    self._run(_pass_on, *ends)
+                    self._run(self._pass_on, *ends)
 
     def _run(self, function: Callable[..., None], *arguments: socket.socket) -> None:
         self._threads.append(threading.Thread(target=function, args=arguments, daemon=True))
@@ -68,14 +86,6 @@ class Way:
         there = socket.socket(socket.AF_UNIX)
         there.connect(f"{host}/.s.PGSQL.{port}")
         return there
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65_536):
-            target.sendall(piece)
-    _shut(source)
-    _shut(target)
 
 
 def _shut(end: socket.socket) -> None:
@@ -155,3 +165,25 @@ def test_what_the_pool_held_before_an_outage_is_not_handed_out_after_it(way: Way
     way.open()
     wait_until_back(pool)
     assert all(answered for _, answered in pool.ask_at_once())
+
+
+def test_a_server_that_does_not_answer_holds_a_thread_only_for_a_while_and_then_answers_again(
+    way: Way, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way.open()
+    assert all(answered for _, answered in pool.ask_at_once())
+    monkeypatch.setattr(BoundedConnection, "answer_s", 0.5)
+    way.freeze()
+    for took, answered in pool.ask_at_once():
+        assert not answered
+        assert took < 2 * WAIT_S
+    way.thaw()
+    wait_until_back(pool)
+
+
+def test_a_slow_statement_of_a_command_is_not_given_up(way: Way, pool: Pool) -> None:
+    way.open()
+    assert BoundedConnection.answer_s is None
+    with connections[Pool.ALIAS].cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.6)")
+    connections[Pool.ALIAS].close()
