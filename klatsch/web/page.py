@@ -15,7 +15,7 @@ POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-_STYLES: Final = ("base.css", "account.css")
+_STYLES: Final = ("base.css", "list.css", "conversation.css", "account.css")
 _FIRST: Final = (ENTRY, "page/views/list.js", "page/views/conversation.js")
 """Modules that a signed-in person's first screen runs."""
 

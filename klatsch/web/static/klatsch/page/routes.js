@@ -11,6 +11,7 @@ export const ROUTES = [
   { path: '/new-group', tag: 'k-new-group', load: () => import('./views/new_group.js'), title: 'group.new' },
   { path: '/invitations', tag: 'k-invitations', load: () => import('./views/invitations.js'), title: 'invitations.title' },
   { path: '/settings/:section?', tag: 'k-settings', load: () => import('./views/settings.js'), title: 'settings.title' },
+  { path: '/unsent', tag: 'k-unsent', load: () => import('./views/unsent.js'), title: 'unsent.title' },
   { path: '/login', tag: 'k-login', load: () => import('./views/login.js'), title: 'login.title', isPublic: true },
   { path: '/signup', tag: 'k-signup', load: () => import('./views/signup.js'), title: 'signup.title', isPublic: true },
   { path: '/forgot', tag: 'k-forgot', load: () => import('./views/forgot.js'), title: 'forgot.title', isPublic: true },

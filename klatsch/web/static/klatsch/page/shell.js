@@ -31,7 +31,9 @@
  */
 
 import { Part, el, fill } from './element.js';
+import { openSwitcher, showKeys, takeKey } from './keys.js';
 import { matchRoute } from './logic/routes.js';
+import { notify, withdrawRead } from './notifying.js';
 import { LOGIN, NOT_FOUND, ROUTES } from './routes.js';
 import { session, startSession } from './session.js';
 import { t } from './strings.js';
@@ -52,12 +54,18 @@ class Shell extends Part {
     this.listen(window, 'hashchange', () => this.#show());
     this.listen(window, 'klatsch:session', () => this.#sessionChanged());
     this.listen(window, 'klatsch:title', ({ detail }) => this.#setTitle(detail));
-    this.listen(window, 'klatsch:unread', () => this.#setTitle(this.#title));
+    this.listen(window, 'klatsch:unread', () => [this.#setTitle(this.#title), withdrawRead()]);
+    this.listen(window, 'klatsch:switch', () => openSwitcher());
+    this.listen(window, 'klatsch:keys', () => showKeys());
+    this.listen(document, 'keydown', (event) => takeKey(event));
+    for (const type of ['online', 'pageshow']) this.listen(window, type, () => session.chat?.wake());
+    this.listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && session.chat?.wake());
     this.#sessionChanged();
   }
 
   async #sessionChanged() {
     const isIn = session.me !== null;
+    session.store?.addEventListener('arrived', (/** @type {any} */ { detail }) => notify(detail));
     this.classList.toggle('is-signed-in', isIn);
     this.side.hidden = !isIn;
     if (isIn && !this.side.hasChildNodes()) {

@@ -1,33 +1,75 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
-import { Chat, View } from '../client.js';
-import { Conversations } from './logic/conversations.js';
+import { Chat, comparePositions, View } from '../client.js';
+import { get } from './api.js';
+import { History } from './history.js';
+import { Conversations, otherOf } from './logic/conversations.js';
+import { Drafts, keysOf } from './logic/kept.js';
+import { Outgoing } from './outgoing.js';
+import { Presence } from './presence.js';
+import { openStorage } from './storage.js';
+import { Tally } from './tally.js';
 
 const PAGE_CONVERSATIONS = 20; // the first screen costs as much with 10,000 conversations as with 20
+const HISTORIES_MOST = 20; // conversations whose messages stay here after one has left them
+const RESETS_MOST = 20; // beyond it, beginning anew is cheaper
+const NOT_AUTHENTICATED = 'not_authenticated';
+const DELTAS = new Set(['message_edited', 'message_deleted', 'reaction', 'pinned']);
 
 /**
- * Fires `list` when the conversations are different, `messages` (`detail`: the conversation, or null for any) when messages are,
- * and `status` when the connection comes or goes.
+ * Fires
+ * - `list`: the conversations or their numbers are different;
+ * - `messages`, `detail` the conversation or null for any: messages, markers, or who types there are different;
+ * - `arrived`, `detail` a message of somebody else's that has just come;
+ * - `status`: the connection has come or gone: `status.kind`, and `status.since` in milliseconds;
+ * - `outbox`: what is not sent yet is different;
+ * - `presence`, `invitation` (`detail` the invitation), `left` (`detail` a conversation's id).
  */
 export class Store extends EventTarget {
+  /** @type {string | null} */
   #nextPage = '';
-  #isLoading = false;
+  /** @type {Promise<void> | null} */
+  #loading = null;
+  /** @type {Map<string, History>} The last used one at the end. */
+  #histories = new Map();
+  /** @type {string | null} The first mark: a page that is at least so new has no gap to what is pushed. */
+  #token = null;
+  #isClosed = false;
 
   /** @param {import('./session.js').Me} me */
   constructor(me) {
     super();
     this.me = me;
+    this.storage = openStorage();
+    this.presence = new Presence(() => this.chat);
+    this.drafts = new Drafts(this.storage, `klatsch.${me.username}.draft.`);
+    this.outgoing = new Outgoing({ storage: this.storage, user: me.username, onchange: () => this.#tell('outbox') });
+    /** @type {{kind: 'connecting' | 'open' | 'lost' | 'ended', since: number, reason?: string}} */
+    this.status = { kind: 'connecting', since: Date.now() };
+    this.#begin();
+  }
+
+  /** Opens a chat, and forgets what another one has told. */
+  #begin() {
     this.conversations = new Conversations();
+    this.tally = new Tally(this);
+    this.#histories.clear();
+    this.#nextPage = '';
+    this.#token = null;
     this.view = new View({ onchange: (conversation) => this.#tell('messages', conversation) });
-    this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1 });
-    /** @type {{kind: 'connecting' | 'open' | 'lost' | 'ended', reason?: string}} */
-    this.status = { kind: 'connecting' };
-    this.chat.onstatus = (status, _code, reason) => {
-      this.status = { kind: status === 'closed' ? 'ended' : status, reason };
-      this.#tell('status');
-    };
-    this.#run();
+    const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1 }));
+    chat.onstatus = (status, _code, reason) => this.#setStatus(status === 'closed' ? 'ended' : status, reason);
+    this.outgoing.use(chat);
+    this.#run(chat);
     this.loadMore();
+  }
+
+  /** Begins anew: after a reset of more than is worth loading one by one. */
+  restart() {
+    this.chat.close();
+    this.#begin();
+    this.presence.again();
+    this.#tell('restarted');
   }
 
   get unread() {
@@ -38,41 +80,173 @@ export class Store extends EventTarget {
     return this.#nextPage !== null;
   }
 
-  /** Loads the next page of conversations. */
-  async loadMore() {
-    if (this.#isLoading || !this.hasMore) return;
-    this.#isLoading = true;
-    try {
-      const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, after: this.#nextPage || undefined });
-      for (const conversation of page.rows) this.conversations.put(conversation);
-      this.#nextPage = page.next;
-    } finally {
-      this.#isLoading = false;
-    }
+  get isOnline() {
+    return this.status.kind === 'open';
+  }
+
+  /** Loads the next page of conversations; rejects where that cannot be had now. */
+  loadMore() {
+    this.#loading ??= this.#loadPage().finally(() => (this.#loading = null));
+    return this.#loading;
+  }
+
+  async #loadPage() {
+    if (!this.hasMore) return;
+    const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, after: this.#nextPage || undefined });
+    for (const conversation of page.rows) this.tally.take(conversation);
+    this.#nextPage = page.next;
     this.#tell('list');
   }
 
-  async #run() {
-    for await (const event of this.chat.events()) this.#take(event);
+  /** Reads a conversation again from the server. @param {string} id @returns {Promise<any>} undefined for one that is not one's own */
+  async refresh(id) {
+    try {
+      this.tally.take(await this.chat.archive.conversation(id));
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'not_found') throw error;
+      this.conversations.remove(id);
+    }
+    this.#tell('list');
+    return this.conversations.get(id);
+  }
+
+  /** The loaded part of a conversation, which stays for a while after one has left it. @param {string} id */
+  history(id) {
+    const { chat, view } = this;
+    const lastPosition = (/** @type {string} */ one) => this.conversations.get(one)?.last_message?.position ?? null;
+    const history = this.#histories.get(id) ?? new History(id, { chat, view, lastPosition, token: () => this.#token });
+    this.#histories.delete(id);
+    this.#histories.set(id, history);
+    if (this.#histories.size > HISTORIES_MOST) this.#forget(/** @type {string} */ (this.#histories.keys().next().value));
+    return history;
+  }
+
+  /** @param {string} id */
+  #forget(id) {
+    this.#histories.delete(id);
+    const last = this.conversations.get(id)?.last_message?.position;
+    if (last) this.view.keep(id, { from: last });
+  }
+
+  /** The conversation with a person, also if it is not in the loaded part of the list. @param {string} username @returns {Promise<string | null>} */
+  async findDirect(username) {
+    const known = this.conversations.direct(username)?.id ?? this.view.direct(username);
+    if (known) return known;
+    const { results } = await get(`users/${encodeURIComponent(username)}/messages?limit=1`);
+    return results[0]?.conversation ?? null;
+  }
+
+  /** @param {any} chat */
+  async #run(chat) {
+    try {
+      for await (const event of chat.events()) if (chat === this.chat) this.#take(event);
+    } catch (error) {
+      if (chat !== this.chat || this.#isClosed) return;
+      if (/** @type {any} */ (error).code === NOT_AUTHENTICATED) this.#checkSession();
+    }
+  }
+
+  /** A changed password closes all sockets, and leaves the session in which it was changed: `get` tells the shell otherwise. */
+  async #checkSession() {
+    try {
+      await get('me');
+    } catch {
+      return;
+    }
+    this.restart();
   }
 
   /** @param {any} event */
-  #take({ t, d }) {
-    if (t !== 'message' && t !== 'sent') return;
+  #take(event) {
+    const { t, d } = event;
+    if (t === 'mark') this.#noteMark(event.resume);
+    else if (t === 'message' || t === 'sent' || (t === 'state' && d.kind === 'message')) this.#arrive(d, t);
+    else if (DELTAS.has(t)) this.tally.change(event);
+    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#meet(d);
+    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d);
+    else if (t === 'reset' && d.conversations.length > RESETS_MOST) this.restart();
+    else if (t === 'loaded') this.#reloaded(d);
+    else if (t === 'presence') this.#tell('presence');
+    else if (t === 'invitation' || (t === 'state' && d.kind === 'invitation')) this.#tell('invitation', d);
+  }
+
+  /** @param {string} token */
+  #noteMark(token) {
+    if (this.#token !== null) return;
+    this.#token = token;
+    for (const history of this.#histories.values()) history.resync().catch(() => {});
+    this.#refreshTop();
+  }
+
+  /** What changed between the first answer of the list and the first mark was not pushed. */
+  async #refreshTop() {
+    const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, at_least: this.#token }).catch(() => null);
+    for (const conversation of page?.rows ?? []) this.tally.take(conversation);
+    this.#tell('list');
+  }
+
+  /** @param {any} d @param {string} t */
+  #arrive(d, t) {
     const message = this.view.message(d.id);
-    this.conversations.change(message.conversation, { last_message: message, updated_at: message.sent_at });
+    if (!message?.conversation) return; // its conversation is announced by `members`
+    this.tally.arrive(message, { isOld: t === 'state' && this.#token === null });
+    if (!this.#histories.has(message.conversation)) this.view.keep(message.conversation, { from: message.position });
+    if (t === 'message' && message.sender !== this.me.username) this.#tell('arrived', message);
+    this.#tell('list');
+  }
+
+  /** @param {any} d */
+  #meet(d) {
+    if (d.members.some((/** @type {any} */ member) => member.user === this.me.username && !member.active)) {
+      this.conversations.remove(d.conversation);
+      this.#histories.delete(d.conversation);
+      this.#tell('left', d.conversation);
+    } else if (!this.tally.meet(d)) this.refresh(d.conversation).catch(() => {});
+    this.#tell('list');
+  }
+
+  /** @param {{conversation: string, whole: boolean}} loaded */
+  #reloaded({ conversation, whole }) {
+    this.#histories.get(conversation)?.restart(whole);
+    this.refresh(conversation).catch(() => {});
+    this.#tell('messages', conversation);
+  }
+
+  /** @param {any} kind @param {string} [reason] */
+  #setStatus(kind, reason) {
+    const isSame = kind === this.status.kind;
+    this.status = { kind, reason, since: isSame ? this.status.since : Date.now() };
+    this.#tell('status');
+  }
+
+  /** @param {any} conversation */
+  nameOf(conversation) {
+    return conversation.title || otherOf(conversation, this.me.username) || '';
+  }
+
+  /** Marks as read up to there, unless that was so before. @param {string} id @param {string} position */
+  markRead(id, position) {
+    const conversation = this.conversations.get(id);
+    const known = conversation?.markers?.read;
+    if (known && comparePositions(known, position) >= 0 && !conversation?.unread_from) return;
+    this.chat.mark(id, { read: position });
+    this.tally.read(id, position);
     this.#tell('list');
   }
 
   close() {
+    this.#isClosed = true;
     this.chat.close();
   }
 
-  /** Removes what is kept in this browser for the person. */
-  forget() {}
+  /** Removes what this browser keeps for the person. */
+  forget() {
+    for (const key of keysOf(this.storage, `klatsch.${this.me.username}.`)) this.storage.removeItem(key);
+  }
 
   /** @param {string} type @param {any} [detail] */
   #tell(type, detail = null) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
+    if (type === 'list') dispatchEvent(new CustomEvent('klatsch:unread'));
   }
 }

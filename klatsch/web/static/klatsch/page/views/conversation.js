@@ -1,21 +1,281 @@
-/** One conversation: its messages and the composer. */
+/** One conversation: its head, its messages and the composer; with a person before there is one, an empty one. */
 
 import { Part, el, fill } from '../element.js';
+import { otherOf } from '../logic/conversations.js';
+import { plainLine } from '../logic/markdown.js';
+import { receiptOf } from '../logic/receipts.js';
+import { hrefOf } from '../logic/routes.js';
+import { itemsOf, keyOf } from '../logic/timeline.js';
+import { untilMidnight } from '../logic/times.js';
+import { say, toast } from '../notes.js';
+import { act } from '../parts/actions.js';
+import { showHead } from '../parts/head.js';
+import { Jumps } from '../parts/jumps.js';
+import { Reading } from '../reading.js';
 import { session } from '../session.js';
-import { t } from '../strings.js';
+import { listOf, t } from '../strings.js';
+import '../parts/banner.js';
+import '../parts/composer.js';
+import '../parts/log.js';
+
+const NEAR_UNREAD = 40; // so many unread messages are on the newest page
 
 class ConversationView extends Part {
   params = /** @type {Record<string, string>} */ ({});
+  /** @type {string | null} */
+  id = null;
+  /** @type {string | null} The person to whom the first message goes. */
+  to = null;
+  /** @type {any} */
+  history = null;
+  /** @type {Reading | null} */
+  reading = null;
+  #asked = 0;
+  #frame = 0;
 
   start() {
-    this.log = el('div', { role: 'log' });
-    fill(this, el('h1', { tabindex: -1 }, t('conversation.title')), this.log);
-    this.listen(session.store, 'messages', () => this.#render());
-    session.chat.archive.history(this.params.conversation);
+    this.head = el('header', { class: 'panel-head conversation-head' });
+    this.holder = el('div', { class: 'log-holder' });
+    this.typists = el('p', { class: 'typists', 'aria-live': 'polite' });
+    this.composer = /** @type {any} */ (document.createElement('k-composer'));
+    this.jumps = new Jumps(this);
+    fill(this, this.head, document.createElement('k-banner'), el('div', { class: 'log-frame' }, this.holder, this.jumps.buttons), this.typists, this.composer);
+    this.composer.people = () => this.#people();
+    const { store } = session;
+    this.listen(store, 'messages', ({ detail }) => (detail === null || detail === this.id || detail === '') && this.#soon());
+    for (const type of ['outbox', 'list', 'presence', 'status']) this.listen(store, type, () => this.#soon());
+    this.listen(store, 'arrived', ({ detail }) => this.#arrived(detail));
+    this.listen(store, 'left', ({ detail }) => detail === this.id && this.#leftIt());
+    this.listen(store, 'restarted', () => this.#enter());
+    this.listen(window, 'focus', () => this.#soon());
+    this.listen(document, 'visibilitychange', () => this.#soon());
+    this.listen(this, 'keydown', (event) => event.key === 'Escape' && !event.defaultPrevented && this.#markAllRead());
+    this.listen(this.composer, 'send', ({ detail }) => this.#send(detail));
+    this.listen(this.composer, 'edit', ({ detail }) => this.#edit(detail));
+    this.listen(this.composer, 'typing', ({ detail }) => this.id && session.chat.typing(this.id, detail));
+    this.listen(this.composer, 'editlast', () => this.#editLast());
+    this.#enter();
+    this.#atMidnight();
   }
 
-  #render() {
-    fill(this.log, session.store.view.messages(this.params.conversation).map((/** @type {any} */ one) => el('p', { dir: 'auto' }, one.content)));
+  end() {
+    this.#asked += 1;
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.midnight);
+    this.history?.rest();
+    session.store?.presence.want('conversation', []);
+    session.chat?.open([]);
+  }
+
+  /** @param {Record<string, string>} params */
+  paramsChanged(params) {
+    const isSame = params.conversation === this.id && this.id !== null;
+    this.params = params;
+    if (isSame && params.message) this.jumps.to(params.message);
+    else if (!isSame) this.#enter();
+  }
+
+  /** Shows what the address says. */
+  async #enter() {
+    const asked = (this.#asked += 1);
+    const { store, me } = session;
+    this.history?.rest();
+    this.history = this.reading = this.id = this.to = null;
+    this.jumps.forget();
+    this.#newLog();
+    const { user, message } = this.params;
+    let id = this.params.conversation ?? null;
+    try {
+      if (user) id = await store.findDirect(user);
+      const conversation = id ? (store.conversations.get(id) ?? (await store.refresh(id))) : null;
+      if (asked !== this.#asked) return;
+      if (id && !conversation) return this.#showMissing();
+      if (user && id) return location.replace(hrefOf('c', id));
+      this.id = id;
+      this.to = id ? null : user;
+      if (conversation) this.reading = new Reading(conversation, me?.username ?? '');
+      this.#showFrame(conversation);
+      if (conversation) await this.#load(conversation, message, asked);
+      else this.render();
+    } catch (error) {
+      if (asked === this.#asked) this.#showFailure(error);
+    }
+  }
+
+  /** @param {any} conversation */
+  #showFrame(conversation) {
+    const name = conversation ? session.store.nameOf(conversation) : (this.to ?? '');
+    const other = conversation ? otherOf(conversation, session.me?.username ?? '') : this.to;
+    dispatchEvent(new CustomEvent('klatsch:title', { detail: name }));
+    session.store.presence.want('conversation', other ? [other] : []);
+    session.chat.open(this.id ? [this.id] : []);
+    showHead(this, conversation);
+    this.composer.enter({ key: this.id ?? `with:${this.to}`, name });
+    if (!matchMedia('(pointer: coarse)').matches) this.composer.field.focus();
+  }
+
+  /** @param {any} conversation @param {string | undefined} message @param {number} asked */
+  async #load(conversation, message, asked) {
+    const history = (this.history = session.store.history(conversation.id));
+    session.chat.archive.markers(conversation.id).catch(() => {}); // pushes tell the rest
+    const { place } = /** @type {Reading} */ (this.reading);
+    if (message) return this.jumps.to(message);
+    const isFar = place && Number.parseInt(conversation.unread, 10) > NEAR_UNREAD;
+    if (isFar && !(history.isLoaded && history.has(place.position))) await history.loadAround(place.position);
+    else if (!history.isLoaded || !history.atEnd) await history.loadNewest();
+    if (asked !== this.#asked) return;
+    this.render();
+    if (!this.log.revealNew()) this.log.toEnd();
+  }
+
+  #newLog() {
+    this.log = /** @type {any} */ (document.createElement('k-log'));
+    fill(this.holder, this.log);
+    this.listen(this.log, 'older', () => this.#more('loadOlder', 'atStart'));
+    this.listen(this.log, 'newer', () => this.#more('loadNewer', 'atEnd'));
+    this.listen(this.log, 'seen', ({ detail }) => this.#seen(detail));
+    this.listen(this.log, 'click', (event) => act(this, event));
+    this.listen(this.log, 'keydown', (event) => act(this, event));
+    this.listen(this.log, 'contextmenu', (event) => matchMedia('(pointer: coarse)').matches && act(this, event));
+  }
+
+  /** @param {'loadOlder' | 'loadNewer'} load @param {'atStart' | 'atEnd'} limit */
+  #more(load, limit) {
+    const { history } = this;
+    if (!history?.isLoaded || history[limit] || history.isLoading) return;
+    history[load]().catch(() => setTimeout(() => this.#soon(), 2_000)); // tried again as long as one looks there
+  }
+
+  #soon() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.render());
+  }
+
+  /** What is shown: what the server has, and what is not sent yet. */
+  get messages() {
+    const { history } = this;
+    const sent = history?.messages ?? [];
+    if (history && !history.atEnd) return sent;
+    const known = new Set(sent.map(keyOf));
+    const me = session.me?.username ?? '';
+    const other = this.to ?? otherOf(session.store.conversations.get(this.id ?? '') ?? { kind: '' }, me);
+    const waiting = session.store.outgoing.of(this.id, other).map((/** @type {any} */ entry) => ({
+      ...entry, sender: me, sent_at: entry.at, reactions: {}, reaction_counts: {}, mentions: [],
+      reply_preview: entry.reply_to ? session.store.view.message(entry.reply_to) : null,
+    }));
+    return [...sent, ...waiting.filter((/** @type {any} */ one) => !known.has(keyOf(one)))];
+  }
+
+  render() {
+    const { store } = session;
+    if (!store || (!this.id && !this.to)) return;
+    const conversation = store.conversations.get(this.id ?? '');
+    if (this.to && store.conversations.direct(this.to)) return location.replace(hrefOf('c', store.conversations.direct(this.to).id));
+    if (this.history?.atEnd && this.log.isFollowing) this.history.leaveOldest();
+    const { messages } = this;
+    const first = this.reading?.firstNew(messages) ?? null;
+    const isWhole = !this.history || this.history.atStart || first !== messages.find(({ sender }) => sender !== session.me?.username);
+    const me = session.me?.username ?? '';
+    const markers = store.view.markers(this.id ?? '');
+    const isGroup = conversation?.kind === 'group';
+    const people = { me, others: Math.max(1, (conversation?.member_count ?? 2) - 1) };
+    this.log.render(itemsOf(messages, { newFrom: first && isWhole ? keyOf(first) : null }), (/** @type {any} */ { message, isFirst, isLast }) => ({
+      message, isFirst, isLast, isGroup, me, isOwn: message.sender === me,
+      receipt: message.sender === me && !message.deleted ? receiptOf(message, markers, people) : null,
+    }));
+    this.log.setAttribute('aria-busy', String(Boolean(this.history && !this.history.isLoaded)));
+    this.classList.toggle('is-empty', messages.length === 0 && (!this.history || (this.history.isLoaded && this.history.atStart)));
+    showHead(this, conversation);
+    this.#showTypists();
+    this.jumps.show(first);
+  }
+
+  #showTypists() {
+    const names = this.id ? session.store.view.typing(this.id) : [];
+    const text = names.length === 0 ? '' : names.length > 3 ? t('typing.many') : t('typing.names', { names: listOf(names), count: names.length });
+    if (this.typists && this.typists.textContent !== text) fill(this.typists, text);
+  }
+
+  /** @param {any} message the last one on the screen */
+  #seen(message) {
+    if (this.id && this.reading?.isLooking && this.history?.isLoaded) {
+      const position = message?.position ?? (message ? this.history.messages.at(-1)?.position : null);
+      if (position) session.store.markRead(this.id, position);
+    }
+    this.jumps.show(this.reading?.firstNew(this.messages) ?? null);
+  }
+
+  /** @param {any} message */
+  #arrived(message) {
+    if (message.conversation !== this.id) return;
+    if (!this.log.isFollowing || !this.history?.atEnd) this.jumps.behind += 1;
+    if (!this.reading?.isLooking) this.reading?.miss(message);
+    say(t('log.said', { name: message.sender, text: plainLine(message.content) }));
+  }
+
+  #markAllRead() {
+    const last = session.store.conversations.get(this.id ?? '')?.last_message?.position;
+    if (!this.id || !last) return;
+    this.reading?.clear();
+    session.store.markRead(this.id, last);
+    this.jumps.toEnd();
+    this.composer.field.focus();
+  }
+
+  /** @param {{content: string, replyTo: string | null}} draft */
+  #send({ content, replyTo }) {
+    session.store.outgoing.send({ ...(this.id ? { conversation: this.id } : { to: this.to ?? undefined }), content, reply_to: replyTo });
+    if (this.id) session.chat.typing(this.id, false);
+    this.log.toEnd();
+    this.jumps.toEnd();
+  }
+
+  /** @param {{message: any, content: string}} edit */
+  async #edit({ message, content }) {
+    try {
+      await session.chat.edit(message, content, { base: message.changed });
+    } catch (error) {
+      const now = session.store.view.message(message.id) ?? message;
+      const isConflict = /** @type {any} */ (error).code === 'conflict';
+      if (!isConflict) toast(t('message.edit_refused', { reason: /** @type {Error} */ (error).message }));
+      if (this.id === message.conversation) this.composer.edit(now, { text: content, other: isConflict ? now.content : null });
+    }
+  }
+
+  #editLast() {
+    const own = this.messages.findLast(({ sender, deleted, position }) => sender === session.me?.username && !deleted && position);
+    if (own) this.composer.edit(own);
+  }
+
+  #people() {
+    const me = session.me?.username ?? '';
+    const members = (session.store.conversations.get(this.id ?? '')?.members ?? []).map((/** @type {any} */ { user }) => user);
+    return { me, members: [...new Set([...members, ...(this.members ?? [])])], recent: this.messages.map(({ sender }) => sender).reverse() };
+  }
+
+  #leftIt() {
+    toast(t('conversation.left'));
+    location.hash = '#/';
+  }
+
+  #showMissing() {
+    fill(this.head, el('h1', { tabindex: -1 }, t('missing.heading')));
+    fill(this.holder, el('div', { class: 'empty' }, el('p', {}, t('missing.text')), el('a', { class: 'button', href: '#/' }, t('missing.back'))));
+    this.composer.hidden = true;
+  }
+
+  /** @param {any} error */
+  #showFailure(error) {
+    if (error.code === 'not_found') return this.#showMissing();
+    const again = el('button', { class: 'button', onclick: () => this.#enter() }, t('conversation.again'));
+    fill(this.holder, el('div', { class: 'empty' }, el('p', {}, t('conversation.not_loaded')), again));
+  }
+
+  #atMidnight() {
+    this.midnight = setTimeout(() => {
+      this.render();
+      this.#atMidnight();
+    }, untilMidnight(new Date()));
   }
 }
 

@@ -1,0 +1,159 @@
+/** The part of a conversation that is loaded: messages without a gap between two positions, bounded, which grows at either end. */
+
+import { comparePositions } from '../client.js';
+
+const PAGE_MESSAGES = 50;
+const MESSAGES_MOST = 300; // elements in the document
+const RESTING_MOST = 100; // of a conversation that is not open
+
+export class History {
+  /** @type {string | null} */
+  oldest = null;
+  /** @type {string | null} Up to where it is loaded while it does not reach the end. */
+  newest = null;
+  atStart = false;
+  atEnd = true;
+  isLoaded = false;
+  /** @type {Promise<void> | null} */
+  #loading = null;
+
+  /**
+   * @param {string} conversation
+   * @param {{chat: any, view: any, lastPosition: (conversation: string) => string | null, token: () => string | null}} source
+   */
+  constructor(conversation, source) {
+    this.conversation = conversation;
+    this.source = source;
+  }
+
+  /** The messages of this part, in their order. */
+  get messages() {
+    if (!this.isLoaded) return [];
+    return this.source.view.messages(this.conversation).filter((/** @type {any} */ { position }) => this.has(position));
+  }
+
+  /** @param {string} position */
+  has(position) {
+    if (!this.atStart && this.oldest && comparePositions(position, this.oldest) < 0) return false;
+    return this.atEnd || (this.newest !== null && comparePositions(position, this.newest) <= 0);
+  }
+
+  get isLoading() {
+    return this.#loading !== null;
+  }
+
+  /** The end of the conversation, in the place of what was loaded. */
+  loadNewest() {
+    return this.#once(async () => {
+      const page = await this.#page({ at_least: this.source.token() });
+      this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
+    });
+  }
+
+  /** Messages around one, in the place of what was loaded. @param {string} position */
+  loadAround(position) {
+    return this.#once(async () => {
+      const limit = PAGE_MESSAGES / 2;
+      const [older, newer] = await Promise.all([this.#page({ older_than: position, limit }), this.#page({ newer_than: position, limit })]);
+      const rows = [...newer.rows, ...older.rows];
+      this.#begin(rows, { atStart: older.next === null, atEnd: newer.previous === null });
+      if (rows.length === 0 || comparePositions(this.oldest ?? position, position) > 0) this.oldest = position;
+      if (!newer.rows.length) this.newest = position;
+    });
+  }
+
+  /** One page more at the beginning; the end is left where that is too much. */
+  loadOlder() {
+    if (this.atStart || !this.oldest) return Promise.resolve();
+    return this.#once(async () => {
+      const page = await this.#page({ older_than: this.oldest });
+      this.oldest = page.rows.at(-1)?.position ?? this.oldest;
+      this.atStart = page.next === null;
+      this.leaveNewest();
+    });
+  }
+
+  /** One page more at the end; the beginning is left where that is too much. */
+  loadNewer() {
+    if (this.atEnd || !this.newest) return Promise.resolve();
+    return this.#once(async () => {
+      // What is pushed meanwhile is in the view; what was pushed before, and let go, has to be in the archive.
+      const page = await this.#page({ newer_than: this.newest, at_least: this.source.lastPosition(this.conversation) });
+      this.newest = page.rows[0]?.position ?? this.newest;
+      this.atEnd = page.previous === null;
+      this.leaveOldest();
+    });
+  }
+
+  /** Loads the end again, from an archive that has all before the chat's first mark. */
+  resync() {
+    if (!this.isLoaded || !this.atEnd) return Promise.resolve();
+    return this.#once(async () => {
+      const last = this.messages.at(-1)?.position;
+      const page = await this.#page({ at_least: this.source.token() });
+      const from = page.rows.at(-1)?.position;
+      const hasGap = last && from && page.next !== null && comparePositions(from, last) > 0;
+      if (hasGap || !last) this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
+    });
+  }
+
+  /** What a `reset` has loaded: the newest messages. @param {boolean} isWhole */
+  restart(isWhole) {
+    const rows = this.source.view.messages(this.conversation).reverse();
+    this.#begin(rows, { atStart: isWhole, atEnd: true });
+  }
+
+  /** One has left the conversation: its end stays, so that it is there at once when one comes again. */
+  rest() {
+    if (this.isLoaded && this.atEnd) this.leaveOldest(RESTING_MOST);
+    else this.isLoaded = false;
+  }
+
+  /** Lets go of what is too much at the beginning. */
+  leaveOldest(most = MESSAGES_MOST) {
+    const { messages } = this;
+    if (messages.length <= most) return;
+    this.oldest = messages[messages.length - most].position;
+    this.atStart = false;
+    this.#letGo();
+  }
+
+  /** Lets go of what is too much at the end. */
+  leaveNewest() {
+    const { messages } = this;
+    if (messages.length <= MESSAGES_MOST) return;
+    this.newest = messages[MESSAGES_MOST - 1].position;
+    this.atEnd = false;
+    this.#letGo();
+  }
+
+  #letGo() {
+    if (this.oldest) this.source.view.keep(this.conversation, { from: this.oldest, to: this.atEnd ? null : this.newest });
+  }
+
+  /** @param {any[]} rows the newest first @param {{atStart: boolean, atEnd: boolean}} reach */
+  #begin(rows, { atStart, atEnd }) {
+    this.oldest = rows.at(-1)?.position ?? null;
+    this.newest = rows[0]?.position ?? null;
+    this.atStart = atStart;
+    this.atEnd = atEnd;
+    this.isLoaded = true;
+  }
+
+  /** @param {any} paging */
+  async #page(paging) {
+    return this.source.chat.archive.history(this.conversation, { limit: PAGE_MESSAGES, ...paging });
+  }
+
+  /** One load at a time. @param {() => Promise<void>} load */
+  async #once(load) {
+    while (this.#loading) await this.#loading.catch(() => {});
+    this.#loading = load();
+    try {
+      await this.#loading;
+    } finally {
+      this.#loading = null;
+    }
+    this.source.view.onchange(this.conversation);
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Where one writes: a message, an answer to one, or another text for one's own. It knows one conversation at a time, and keeps a draft
+ * for each. Fires `send` ({content, replyTo}), `edit` ({message, content}), `typing` (true or false) and `editlast`.
+ */
+
+import { el, fill, iconButton, Part } from '../element.js';
+import { icon } from '../icons.js';
+import { plainLine } from '../logic/markdown.js';
+import { session } from '../session.js';
+import { t } from '../strings.js';
+import { Completion } from './complete.js';
+import { pickEmoji } from './picker.js';
+
+const TEXT_MOST = 4_000; // characters, as the server counts them
+const WARN_FROM = 3_500;
+const isTouch = () => matchMedia('(pointer: coarse)').matches;
+
+class Composer extends Part {
+  /** @type {{key: string, name: string} | null} */
+  #place = null;
+  /** @type {any} The message that is answered. */
+  #reply = null;
+  /** @type {any} The message that is edited, as it was seen. */
+  #edited = null;
+  /** @type {() => {members: string[], recent: string[], me: string}} */
+  people = () => ({ members: [], recent: [], me: '' });
+
+  constructor() {
+    super();
+    this.field = el('textarea', { rows: 1, class: 'composer-field', dir: 'auto', enterkeyhint: 'enter', autocomplete: 'off' });
+    this.completion = new Completion(this.field, () => this.people());
+    this.context = el('div', { class: 'composer-context', hidden: true });
+    this.count = el('span', { class: 'composer-count', 'aria-live': 'polite' });
+    this.sender = iconButton('send', t('composer.send'), { type: 'submit', class: 'primary' });
+    this.picker = iconButton('smile', t('composer.emoji'), { onclick: () => this.#pick() });
+  }
+
+  start() {
+    if (!this.hasChildNodes()) {
+      fill(this, this.completion.list, this.context,
+        el('form', { class: 'composer-form', onsubmit: (/** @type {Event} */ event) => this.#submit(event) }, this.picker, this.field, this.count, this.sender));
+    }
+    this.listen(this.field, 'input', () => this.#changed());
+    this.listen(this.field, 'keydown', (event) => this.#key(event));
+    this.listen(this.field, 'blur', () => this.completion.close());
+    this.listen(this.field, 'click', () => this.completion.update());
+  }
+
+  end() {
+    this.#keep();
+  }
+
+  /**
+   * Goes to another conversation: what is written stays with the one that is left.
+   * @param {{key: string, name: string}} place
+   */
+  enter(place) {
+    if (this.#place?.key === place.key) {
+      this.#place = place;
+      return;
+    }
+    this.#keep();
+    this.#place = place;
+    this.#edited = this.#reply = null;
+    const { text, replyTo } = session.store.drafts.get(place.key);
+    if (replyTo) this.#reply = session.store.view.message(replyTo) ?? { id: replyTo };
+    this.field.setAttribute('aria-label', t('composer.label', { name: place.name }));
+    this.field.setAttribute('placeholder', t('composer.label', { name: place.name }));
+    this.#setText(text);
+    this.#showContext();
+  }
+
+  /** Keeps the draft, unless the text belongs to an edit. */
+  #keep() {
+    if (!this.#place || this.#edited) return;
+    session.store?.drafts.set(this.#place.key, { text: this.field.value, replyTo: this.#reply?.id });
+    dispatchEvent(new CustomEvent('klatsch:draft'));
+  }
+
+  /** @param {any} message */
+  reply(message) {
+    if (this.#edited) this.#leaveEdit();
+    this.#reply = message;
+    this.#keep();
+    this.#showContext();
+    this.field.focus();
+  }
+
+  /**
+   * @param {any} message
+   * @param {{text?: string, other?: string | null}} [refused] the text that was refused, and the version that came before it
+   */
+  edit(message, { text, other = null } = {}) {
+    this.#keep();
+    this.#edited = { ...message, other };
+    this.#setText(text ?? message.content);
+    this.#showContext();
+    this.field.focus();
+    this.field.setSelectionRange(this.field.value.length, this.field.value.length);
+  }
+
+  get editedId() {
+    return this.#edited?.id ?? null;
+  }
+
+  /** Leaves an answer or an edit. @returns {boolean} whether there was one */
+  cancel() {
+    if (this.#edited) this.#leaveEdit();
+    else if (this.#reply) {
+      this.#reply = null;
+      this.#keep();
+      this.#showContext();
+    } else return false;
+    this.field.focus();
+    return true;
+  }
+
+  #leaveEdit() {
+    this.#edited = null;
+    const draft = this.#place ? session.store.drafts.get(this.#place.key) : { text: '' };
+    this.#reply = draft.replyTo ? (session.store.view.message(draft.replyTo) ?? { id: draft.replyTo }) : null;
+    this.#setText(draft.text);
+    this.#showContext();
+  }
+
+  #showContext() {
+    const about = this.#edited ?? this.#reply;
+    this.context.hidden = !about;
+    if (!about) return;
+    const text = this.#edited?.other !== undefined && this.#edited?.other !== null ? this.#edited.other : (about.content ?? '');
+    const title = this.#edited ? t(this.#edited.other ? 'composer.edited_meanwhile' : 'composer.editing') : t('composer.replying', { name: about.sender ?? '' });
+    fill(this.context, icon(this.#edited ? 'edit' : 'reply'),
+      el('div', { class: 'grow' }, el('div', { class: 'context-title' }, title), el('div', { class: 'context-text', dir: 'auto' }, plainLine(text))),
+      iconButton('close', t(this.#edited ? 'composer.cancel_edit' : 'composer.cancel_reply'), { onclick: () => this.cancel() }));
+  }
+
+  /** @param {string} text */
+  #setText(text) {
+    this.field.value = text;
+    this.completion.close();
+    this.#measure();
+  }
+
+  #changed() {
+    this.#measure();
+    this.#keep();
+    this.completion.update();
+    if (!this.#edited) this.dispatchEvent(new CustomEvent('typing', { detail: this.field.value.trim() !== '' }));
+  }
+
+  /** As high as its text, up to what the style allows; the characters that are left, where few are. */
+  #measure() {
+    const { field } = this;
+    field.style.blockSize = 'auto';
+    field.style.blockSize = `${field.scrollHeight + 2}px`;
+    const used = [...field.value].length;
+    fill(this.count, used > WARN_FROM && t('composer.left', { count: TEXT_MOST - used }));
+    this.count.classList.toggle('over', used > TEXT_MOST);
+    this.sender.disabled = field.value.trim() === '' || used > TEXT_MOST;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (this.completion.take(event)) return;
+    const { key } = event;
+    const isComposing = event.isComposing || event.keyCode === 229; // Safari ends the composition before this Enter
+    if (key === 'Enter' && !event.shiftKey && !isComposing && (!isTouch() || event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      this.#submit(event);
+    } else if (key === 'ArrowUp' && this.field.value === '' && !this.#reply && !event.altKey) {
+      event.preventDefault();
+      this.dispatchEvent(new CustomEvent('editlast'));
+    } else if (key === 'Escape' && !isComposing && this.cancel()) event.stopPropagation();
+  }
+
+  /** @param {Event} event */
+  #submit(event) {
+    event.preventDefault();
+    const content = this.field.value.trim();
+    if (content === '' || [...content].length > TEXT_MOST) return;
+    if (this.#edited) {
+      const message = this.#edited;
+      this.#leaveEdit();
+      if (content !== message.content) this.dispatchEvent(new CustomEvent('edit', { detail: { message, content } }));
+    } else {
+      const replyTo = this.#reply?.id ?? null;
+      this.#reply = null;
+      this.#setText('');
+      this.#showContext();
+      this.#keep();
+      this.dispatchEvent(new CustomEvent('send', { detail: { content, replyTo } }));
+    }
+    this.field.focus();
+  }
+
+  #pick() {
+    pickEmoji(this.picker, (emoji) => {
+      this.field.focus();
+      this.field.setRangeText(emoji, this.field.selectionStart, this.field.selectionEnd, 'end');
+      this.field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+  }
+}
+
+customElements.define('k-composer', Composer);

@@ -1,0 +1,64 @@
+/** The head of a conversation: with whom, who is there, and what one can do with it. */
+
+import { el, fill, iconButton } from '../element.js';
+import { icon } from '../icons.js';
+import { isMuted, otherOf } from '../logic/conversations.js';
+import { plainLine } from '../logic/markdown.js';
+import { hrefOf } from '../logic/routes.js';
+import { exactly, shortly } from '../logic/times.js';
+import { session } from '../session.js';
+import { t } from '../strings.js';
+import { avatar } from './avatar.js';
+import { openAt, openMenu } from './menu.js';
+
+/** @type {WeakMap<any, string>} What each head was made of. */
+const made = new WeakMap();
+
+/** @param {any} view @param {any} conversation undefined before there is one */
+export function showHead(view, conversation) {
+  const me = session.me?.username ?? '';
+  const name = conversation ? session.store.nameOf(conversation) : (view.to ?? '');
+  const other = conversation ? otherOf(conversation, me) : view.to;
+  const isOnline = other ? session.store.view.isOnline(other) : undefined;
+  const muted = conversation && isMuted(conversation, new Date());
+  const pins = conversation?.pinned?.length ?? 0;
+  const key = JSON.stringify([name, other, isOnline, muted, pins, conversation?.member_count, conversation?.description]);
+  if (made.get(view.head) === key) return;
+  made.set(view.head, key);
+  const isGroup = conversation?.kind === 'group';
+  const below = isGroup ? t('conversation.members', { count: conversation.member_count }) : isOnline === undefined ? '' : t(isOnline ? 'presence.online' : 'presence.offline');
+  const label = el('div', { class: 'grow' },
+    el('h1', { tabindex: -1, dir: 'auto', title: name }, name),
+    el('p', { class: 'sub' }, muted && el('span', { class: 'muted-sign', title: t('conversation.muted') }, icon('muted')), below, isGroup && conversation.description && ` · ${plainLine(conversation.description)}`));
+  fill(view.head,
+    el('a', { class: 'icon-button only-narrow', href: '#/', 'aria-label': t('conversation.back'), title: t('conversation.back') }, icon('back')),
+    avatar(name, { isGroup, isOnline }), label,
+    pins > 0 && el('button', { type: 'button', class: 'button quiet pins', 'aria-haspopup': 'dialog', onclick: (/** @type {any} */ event) => showPins(view, event.currentTarget) }, icon('pin'), String(pins), el('span', { class: 'visually-hidden' }, t('pins.label', { count: pins }))),
+    conversation && iconButton('more', t('conversation.actions'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => showMenu(conversation, other, event.currentTarget) }));
+}
+
+/** @param {any} conversation @param {string | null} other @param {HTMLElement} button */
+function showMenu({ id }, other, button) {
+  const conversation = session.store.conversations.get(id);
+  const isGroup = conversation.kind === 'group';
+  openMenu(button, [
+    { label: t(isGroup ? 'conversation.details_group' : 'conversation.details'), icon: 'info', run: () => (location.hash = hrefOf('c', id, 'details')) },
+    { label: t(isMuted(conversation, new Date()) ? 'conversation.unmute' : 'conversation.mute'), icon: 'bell', run: async () => (await import('../dialogs/mute.js')).openMute(conversation) },
+    !isGroup && other && { label: t('conversation.block', { name: other }), icon: 'block', isDanger: true, run: async () => (await import('../dialogs/block.js')).openBlock(other) },
+  ], t('conversation.actions'));
+}
+
+/** @param {any} view @param {HTMLElement} button */
+async function showPins(view, button) {
+  const { rows } = await session.chat.archive.pins(view.id);
+  const panel = el('div', { class: 'pins-panel', popover: 'auto', role: 'dialog', 'aria-label': t('pins.heading') }, el('h2', {}, t('pins.heading')),
+    el('ul', { class: 'rows' }, rows.map((/** @type {any} */ message) => el('li', {}, el('button', {
+      type: 'button', class: 'row pin-row',
+      onclick: () => {
+        panel.hidePopover();
+        view.jumps.to(message.id, { from: view.log.firstSeen });
+      },
+    }, el('span', { class: 'grow' }, el('span', { class: 'pin-head' }, el('strong', { dir: 'auto' }, message.sender), el('time', { class: 'sub', title: exactly(new Date(message.sent_at)) }, shortly(new Date(message.sent_at), new Date()))),
+      el('span', { class: 'pin-text', dir: 'auto' }, plainLine(message.content))))))));
+  openAt(button, panel);
+}

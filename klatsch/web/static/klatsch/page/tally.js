@@ -1,0 +1,131 @@
+/** What the list says of each conversation: its last message, what is unread, its members; kept up to date by pushes. */
+
+import { applyDelta, comparePositions } from '../client.js';
+import { countOf } from './logic/conversations.js';
+
+const LATER_MS = 1_500; // the archive counts what a mark leaves about a second after it
+
+/** @param {string | null | undefined} one @param {string} other */
+const isBefore = (one, other) => !one || comparePositions(one, other) < 0;
+
+export class Tally {
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #later = new Map();
+
+  /** @param {any} store */
+  constructor(store) {
+    this.store = store;
+  }
+
+  get #conversations() {
+    return this.store.conversations;
+  }
+
+  /** Takes a conversation as the server answers it, unless a push has told more of its last message. @param {any} conversation */
+  take(conversation) {
+    const known = this.#conversations.get(conversation.id)?.last_message;
+    const last = conversation.last_message;
+    const isNewer = known && (!last || isBefore(last.changed ?? last.position, known.changed ?? known.position));
+    const isLater = isNewer && isBefore(last?.position, known.position);
+    const counted = isLater && known.sender !== this.store.me.username && isBefore(conversation.markers?.read, known.position);
+    this.#conversations.put({
+      ...conversation,
+      ...(isNewer ? { last_message: known } : {}),
+      ...(isLater ? { updated_at: known.sent_at } : {}),
+      ...(counted && conversation.unread === 0 ? { unread: 1 } : {}),
+    });
+    if (last && last.sender !== this.store.me.username && isBefore(conversation.markers?.delivered, last.position)) {
+      this.store.chat.mark(conversation.id, { delivered: last.position });
+    }
+  }
+
+  /** @param {any} message @param {{isOld: boolean}} options */
+  arrive(message, { isOld }) {
+    const { me, chat } = this.store;
+    const known = this.#conversations.get(message.conversation);
+    const isOwn = message.sender === me.username;
+    if (!isOwn) chat.mark(message.conversation, { delivered: message.position });
+    if (!known) {
+      this.#conversations.put(emptyWith(message));
+      this.store.refresh(message.conversation).catch(() => {});
+      return;
+    }
+    if (!isBefore(known.last_message?.position, message.position)) return;
+    const counts = !isOwn && !isOld && isBefore(known.markers?.read, message.position);
+    this.#conversations.change(message.conversation, {
+      last_message: message,
+      updated_at: message.sent_at > known.updated_at ? message.sent_at : known.updated_at,
+      ...(counts && typeof known.unread === 'number' ? { unread: known.unread + 1 } : {}),
+      ...(counts && message.mentions?.includes(me.username) ? { mentions: countOf(known.mentions) + 1 } : {}),
+    });
+  }
+
+  /** @param {{t: string, pos: string, d: any}} event an edit, a deletion, a reaction or a pin */
+  change(event) {
+    const { t, d } = event;
+    const known = this.#conversations.get(d.conversation);
+    if (!known) return;
+    const last = known.last_message;
+    if (last?.id === d.id && isBefore(last.changed ?? last.position, event.pos)) {
+      this.#conversations.change(known.id, { last_message: applyDelta(last, event) });
+    }
+    const others = (known.pinned ?? []).filter((/** @type {string} */ id) => id !== d.id);
+    if (t === 'pinned') this.#conversations.change(known.id, { pinned: d.on ? [d.id, ...others] : others });
+    if (t === 'message_deleted') {
+      this.#conversations.change(known.id, { pinned: others });
+      if (countOf(known.unread) > 0) this.refreshLater(known.id);
+    }
+  }
+
+  /** @param {any} d a push `members`; answers false where the conversation has to be read from the server */
+  meet({ conversation, title, description, member_count, version, members }) {
+    const known = this.#conversations.get(conversation);
+    if (!known) return false;
+    if (version !== undefined && version < known.version) return true;
+    const names = new Set(members.map((/** @type {any} */ { user }) => user));
+    const rest = known.members.filter((/** @type {any} */ { user }) => !names.has(user));
+    const active = members.filter((/** @type {any} */ member) => member.active).map((/** @type {any} */ { user, user_id, role }) => ({ user, user_id, role }));
+    this.#conversations.change(conversation, {
+      title: title ?? known.title, description: description ?? known.description, version: version ?? known.version,
+      member_count: member_count ?? known.member_count, members: [...rest, ...active].slice(0, 20),
+    });
+    return true;
+  }
+
+  /** @param {any} marker */
+  mark({ conversation, user, read, unread_from }) {
+    if (user !== this.store.me.username) return;
+    if (read) this.read(conversation, read);
+    if (unread_from !== undefined) {
+      this.#conversations.change(conversation, { unread_from });
+      this.refreshLater(conversation);
+    }
+    this.store.dispatchEvent(new CustomEvent('list'));
+  }
+
+  /** One has read up to there. @param {string} id @param {string} position */
+  read(id, position) {
+    const known = this.#conversations.get(id);
+    if (!known) return;
+    const isHigher = isBefore(known.markers?.read, position);
+    const markers = isHigher ? { ...known.markers, read: position } : known.markers;
+    const isAll = !isBefore(markers?.read, known.last_message?.position ?? '0:0:0');
+    this.#conversations.change(id, { markers, unread_from: isHigher ? null : known.unread_from, ...(isAll ? { unread: 0, mentions: 0 } : {}) });
+    if (!isAll && isHigher) this.refreshLater(id);
+  }
+
+  /** @param {string} id */
+  refreshLater(id) {
+    clearTimeout(this.#later.get(id));
+    this.#later.set(id, setTimeout(() => this.store.refresh(id).catch(() => {}), LATER_MS));
+  }
+}
+
+/** A conversation of which only a message is known. @param {any} message */
+function emptyWith(message) {
+  const members = [message.sender, message.receiver].filter(Boolean).map((user) => ({ user, user_id: '', role: 'member' }));
+  return {
+    id: message.conversation, kind: message.receiver ? 'direct' : 'group', title: '', description: '', version: 0, updated_at: message.sent_at,
+    member_count: members.length, members, last_message: message, muted_until: null, pinned: [], unread: 0, mentions: 0, markers: {}, unread_from: null,
+  };
+}
