@@ -27,7 +27,7 @@ class Composer extends Part {
 
   constructor() {
     super();
-    this.field = el('textarea', { rows: 1, class: 'composer-field', dir: 'auto', enterkeyhint: 'enter', autocomplete: 'off' });
+    this.field = el('textarea', { rows: 1, class: 'composer-field', dir: 'auto', enterkeyhint: 'enter', autocomplete: 'off', placeholder: t('composer.placeholder') });
     this.completion = new Completion(this.field, () => this.people());
     this.context = el('div', { class: 'composer-context', hidden: true });
     this.count = el('span', { class: 'composer-count', 'aria-live': 'polite' });
@@ -65,7 +65,6 @@ class Composer extends Part {
     const { text, replyTo } = session.store.drafts.get(place.key);
     if (replyTo) this.#reply = session.store.view.message(replyTo) ?? { id: replyTo };
     this.field.setAttribute('aria-label', t('composer.label', { name: place.name }));
-    this.field.setAttribute('placeholder', t('composer.label', { name: place.name }));
     this.#setText(text);
     this.#showContext();
   }

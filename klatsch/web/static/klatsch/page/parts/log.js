@@ -21,7 +21,8 @@ class Log extends Part {
   start() {
     if (!this.list) {
       this.list = el('div', { class: 'log-list' });
-      fill(this, this.list);
+      this.beginning = el('p', { class: 'log-begin', hidden: true, dir: 'auto' });
+      fill(this, this.beginning, this.list);
     }
     this.setAttribute('role', 'log');
     this.setAttribute('aria-live', 'off'); // what is new is read out apart: pages of old messages are not
@@ -99,6 +100,12 @@ class Log extends Part {
     if (!anchor) return;
     const moved = anchor.element.getBoundingClientRect().top - anchor.top;
     if (moved !== 0) this.scrollTop += moved;
+  }
+
+  /** What stands above the first message; nothing while there are older ones. @param {string} text */
+  begin(text) {
+    this.beginning.hidden = text === '';
+    if (this.beginning.textContent !== text) fill(this.beginning, text);
   }
 
   toEnd() {

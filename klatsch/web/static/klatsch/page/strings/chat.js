@@ -130,6 +130,7 @@ export const CHAT = {
   'receipt.read_by': 'Read by {names}',
   'receipt.delivered_to': 'Delivered to {names}',
 
+  'composer.placeholder': 'Message',
   'composer.label': 'Message {name}',
   'composer.send': 'Send',
   'composer.emoji': 'Insert an emoji',

@@ -184,7 +184,9 @@ class ConversationView extends Part {
       receipt: message.sender === me && !message.deleted ? receiptOf(message, markers, people) : null,
     }));
     this.log.setAttribute('aria-busy', String(Boolean(this.history && !this.history.isLoaded)));
-    this.classList.toggle('is-empty', messages.length === 0 && (!this.history || (this.history.isLoaded && this.history.atStart)));
+    const isBeginning = !this.history || (this.history.isLoaded && this.history.atStart);
+    const name = conversation ? store.nameOf(conversation) : this.to;
+    this.log.begin(isBeginning ? t(isGroup ? 'conversation.begin_group' : 'conversation.begin', { name }) : '');
     showHead(this, conversation);
     this.#showTypists();
     this.jumps.show(first);
