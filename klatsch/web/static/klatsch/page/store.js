@@ -13,6 +13,8 @@ import { Tally } from './tally.js';
 const PAGE_CONVERSATIONS = 20; // the first screen costs as much with 10,000 conversations as with 20
 const HISTORIES_MOST = 20; // conversations whose messages stay here after one has left them
 const RESETS_MOST = 20; // beyond it, beginning anew is cheaper
+const PLACE_TRIES = 20;
+const PLACE_WAIT_MS = 1_000;
 const NOT_AUTHENTICATED = 'not_authenticated';
 const DELTAS = new Set(['message_edited', 'message_deleted', 'reaction', 'pinned']);
 
@@ -188,11 +190,27 @@ export class Store extends EventTarget {
   /** @param {any} d @param {string} t */
   #arrive(d, t) {
     const message = this.view.message(d.id);
-    if (!message?.conversation) return; // its conversation is announced by `members`
+    if (!message?.conversation) {
+      if (message?.receiver) this.#findPlace(message);
+      return;
+    }
     this.tally.arrive(message, { isOld: t === 'state' && this.#token === null });
     if (!this.#histories.has(message.conversation)) this.view.keep(message.conversation, { from: message.position });
     if (t === 'message' && message.sender !== this.me.username) this.#tell('arrived', message);
     this.#tell('list');
+  }
+
+  /** The first message to a person was sent: which conversation that has made is said by the archive, where no push has said it before. @param {any} message */
+  async #findPlace({ receiver, position }) {
+    const { view } = this;
+    for (let tries = 0; tries < PLACE_TRIES && !view.direct(receiver); tries += 1) {
+      const path = `users/${encodeURIComponent(receiver)}/messages?limit=1&at_least=${position}`;
+      const { results } = await get(path).catch(() => ({ results: [] }));
+      view.add(results);
+      if (results.length === 0) await new Promise((resolve) => setTimeout(resolve, PLACE_WAIT_MS));
+    }
+    const id = view.direct(receiver);
+    if (id && view === this.view) await this.refresh(id).catch(() => {});
   }
 
   /** @param {any} d */
