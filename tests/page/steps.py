@@ -33,7 +33,8 @@ def bubble(page: Page, text: str) -> Locator:
 
 def texts(page: Page) -> list[str]:
     """The texts of all bubbles, from above."""
-    return page.locator("k-message .bubble-text").all_inner_texts()
+    found: list[str] = page.locator("k-message .bubble-text").all_inner_texts()
+    return found
 
 
 def receipt(page: Page, text: str) -> Locator:
@@ -57,7 +58,7 @@ def top_of(page: Page, text: str) -> float:
     box, log = bubble(page, text).bounding_box(), page.get_by_role("log").bounding_box()
     assert box is not None
     assert log is not None
-    return box["y"] - log["y"]
+    return float(box["y"] - log["y"])
 
 
 def row(page: Page, name: str) -> Locator:

@@ -55,18 +55,22 @@ class Composer extends Part {
    * @param {{key: string, name: string}} place
    */
   enter(place) {
-    if (this.#place?.key === place.key) {
-      this.#place = place;
-      return;
-    }
+    this.field.setAttribute('aria-label', t('composer.label', { name: place.name }));
+    if (this.#place?.key === place.key) return;
     this.#keep();
     this.#place = place;
     this.#edited = this.#reply = null;
     const { text, replyTo } = session.store.drafts.get(place.key);
     if (replyTo) this.#reply = session.store.view.message(replyTo) ?? { id: replyTo };
-    this.field.setAttribute('aria-label', t('composer.label', { name: place.name }));
     this.#setText(text);
     this.#showContext();
+  }
+
+  /** Belongs to no conversation any more. @returns {import('../logic/kept.js').Draft} what was written */
+  leave() {
+    const draft = { text: this.field.value, replyTo: this.#reply?.id };
+    this.#place = null;
+    return draft;
   }
 
   /** Keeps the draft, unless the text belongs to an edit. */

@@ -80,19 +80,20 @@ class ConversationView extends Part {
     const asked = (this.#asked += 1);
     const { store, me } = session;
     this.history?.rest();
-    this.history = this.reading = this.id = this.to = null;
+    this.history = this.reading = null;
     this.jumps.forget();
     this.#newLog();
-    const { user, message } = this.params;
-    let id = this.params.conversation ?? null;
+    const { user = null, conversation: id = null, message } = this.params;
+    // From here on what one writes goes there, also while it is loaded.
+    [this.id, this.to] = [id, id ? null : user];
+    this.composer.enter({ key: id ?? `with:${user}`, name: user ?? '' });
     try {
-      if (user) id = await store.findDirect(user);
+      const found = user && (await store.findDirect(user));
+      if (asked !== this.#asked) return;
+      if (user && found) return this.#goOn(user, found);
       const conversation = id ? (store.conversations.get(id) ?? (await store.refresh(id))) : null;
       if (asked !== this.#asked) return;
       if (id && !conversation) return this.#showMissing();
-      if (user && id) return location.replace(hrefOf('c', id));
-      this.id = id;
-      this.to = id ? null : user;
       if (conversation) this.reading = new Reading(conversation, me?.username ?? '');
       this.#showFrame(conversation);
       if (conversation) await this.#load(conversation, message, asked);
@@ -100,6 +101,15 @@ class ConversationView extends Part {
     } catch (error) {
       if (asked === this.#asked) this.#showFailure(error);
     }
+  }
+
+  /** There is a conversation with this person: what was written before that is known goes on there. @param {string} user @param {string} id */
+  #goOn(user, id) {
+    const { drafts } = session.store;
+    const draft = this.composer.leave();
+    drafts.set(`with:${user}`, { text: '' });
+    if (draft.text.trim()) drafts.set(id, draft);
+    location.replace(hrefOf('c', id));
   }
 
   /** @param {any} conversation */
@@ -170,7 +180,8 @@ class ConversationView extends Part {
     const { store } = session;
     if (!store || (!this.id && !this.to)) return;
     const conversation = store.conversations.get(this.id ?? '');
-    if (this.to && store.conversations.direct(this.to)) return location.replace(hrefOf('c', store.conversations.direct(this.to).id));
+    const begun = this.to && store.conversations.direct(this.to);
+    if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
     if (this.history?.atEnd && this.log.isFollowing) this.history.leaveOldest();
     const { messages } = this;
     const first = this.reading?.firstNew(messages) ?? null;
