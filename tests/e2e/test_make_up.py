@@ -155,6 +155,12 @@ class TestWhileItRuns:
         assert f"http://localhost:{up.port}/api/docs" in line
         assert f"http://localhost:{up.port}/admin/" in line
 
+    def test_the_links_of_the_demo_lead_to_its_page(self, up: Up) -> None:
+        said = up.manage("demo")
+        assert said.count(f"http://localhost:{up.port}/#/link/") == 2
+        assert "localhost:8000" not in said
+        assert up.get("/")[0] == 200
+
     def test_a_second_one_on_the_same_data_is_refused_and_does_no_harm(self, up: Up, data: Path) -> None:
         second = Up(data, free_ports(1)[0])
         assert second.process.wait(30) == 1
