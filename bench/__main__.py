@@ -1,30 +1,59 @@
-"""Measures a running Klatsch: rates, latencies and CPU of what people do, and thousands who return at once."""
+"""Measures a running Klatsch: rates, latencies, CPU and memory of what people do, and what others would need for it."""
 
 import argparse
-import os
 import sys
+from typing import Final
 
+from bench.catch_up import add_catch_up
 from bench.changes import add_changes
+from bench.connecting import add_connect
+from bench.fan_out import add_fan_out
+from bench.history import add_history
+from bench.idle import add_idle
 from bench.markers import add_markers
-from bench.run_pairs import add_pairs
+from bench.mixed import add_mixed
+from bench.pairs.scenario import add_pairs
+from bench.report import Report
+from bench.rest import add_rest
 from bench.signals.scenario import add_signals
 from bench.storm.scenario import add_storm
 
+_SCENARIOS: Final = (
+    add_pairs,
+    add_mixed,
+    add_changes,
+    add_markers,
+    add_fan_out,
+    add_idle,
+    add_connect,
+    add_storm,
+    add_signals,
+    add_rest,
+    add_history,
+    add_catch_up,
+)
+
 
 def main() -> None:
+    """Runs one scenario; its results are written even if it ends early."""
+    arguments = parse(sys.argv[1:])
+    report = Report({name: str(value) for name, value in vars(arguments).items() if name not in {"run", "json"}})
+    try:
+        arguments.run(arguments, report)
+    finally:
+        if arguments.json is not None:
+            report.write(arguments.json)
+
+
+def parse(given: list[str]) -> argparse.Namespace:
+    """Returns the arguments of a scenario, which is `pairs` where none is named."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     scenarios = parser.add_subparsers(dest="scenario", required=True, title="scenarios")
-    for add in (add_pairs, add_storm, add_changes, add_markers, add_signals):
-        scenario = add(scenarios)
-        scenario.add_argument("--host", default="127.0.0.1", help="the running gateway (default: %(default)s)")
-        scenario.add_argument(
-            "--port", type=int, default=int(os.environ.get("KLATSCH_PORT", "8000")), help="(default: %(default)s)"
-        )
-    given = sys.argv[1:]
+    for add in _SCENARIOS:
+        add(scenarios)
     if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
         given = ["pairs", *given]
-    arguments = parser.parse_args(given)
-    arguments.run(arguments)
+    return parser.parse_args(given)
 
 
 if __name__ == "__main__":

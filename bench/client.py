@@ -5,18 +5,31 @@ import base64
 import json
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
-_OPEN_S = 20
+_OPEN_S: Final = 20
+_AT_ONCE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where and how a system takes WebSockets. `headers` are complete lines."""
+
+    host: str
+    port: int
+    path: str = "/ws"
+    protocol: str = "klatsch.v1"
+    headers: tuple[str, ...] = ()
 
 
 class Socket(asyncio.Protocol):
     """A connection. `on_text(payload)` gets each text frame, and `on_lost(reason)` is called once at the end."""
 
-    def __init__(self, host: str, token: str) -> None:
-        self._host, self._token = host, token
+    def __init__(self, door: Door) -> None:
+        self._door = door
         self._buffer = bytearray()
         self._open = False
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -26,15 +39,21 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(  # type: ignore[attr-defined]  # it is a Transport
-            f"GET /ws HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: klatsch.v1\r\n"
-            f"Authorization: Bearer {self._token}\r\n\r\n".encode()
-        )
+        lines = [
+            f"GET {self._door.path} HTTP/1.1",
+            f"Host: {self._door.host}:{self._door.port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+            "Sec-WebSocket-Version: 13",
+            *([f"Sec-WebSocket-Protocol: {self._door.protocol}"] if self._door.protocol else []),
+            *self._door.headers,
+        ]
+        head = "".join(f"{line}\r\n" for line in [*lines, ""])
+        transport.write(head.encode())  # type: ignore[attr-defined]  # it is a Transport
 
     def send(self, payload: bytes) -> None:
-        """Returns a masked text frame. The mask is zero, which is valid and cheap."""
+        """Sends a masked text frame. The mask is zero, which is valid and cheap."""
         self.transport.write(frame(TEXT, payload))
 
     def data_received(self, data: bytes) -> None:
@@ -63,13 +82,17 @@ class Socket(asyncio.Protocol):
             payload = bytes(buffer[begin : begin + length])
             at = begin + length
             if opcode == TEXT:
-                self.on_text(payload)
+                self.take_text(payload)
             elif opcode == PING:
                 self.transport.write(frame(PONG, payload))
             elif opcode == CLOSE:
                 self.closed = f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
                 self.transport.close()
         del buffer[:at]
+
+    def take_text(self, payload: bytes) -> None:
+        """Hands a text frame on; a system that puts several messages into a frame overrides this."""
+        self.on_text(payload)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = self.closed or f"connection lost: {exc}"
@@ -96,10 +119,10 @@ def fresh_name(number: int) -> str:
     return f"{now_ms >> 16:08x}-{now_ms & 0xFFFF:04x}-7000-8000-{number:012x}"
 
 
-async def open_socket(host: str, port: int, token: str) -> Socket:
+async def open_door(door: Door, kind: type[Socket] = Socket) -> Socket:
     """Returns an accepted connection that has sent nothing yet; raises OSError, RuntimeError."""
     loop = asyncio.get_running_loop()
-    transport, socket = await loop.create_connection(lambda: Socket(f"{host}:{port}", token), host, port)
+    transport, socket = await loop.create_connection(lambda: kind(door), door.host, door.port)
     try:
         await socket.opened
     except BaseException:  # whoever waits for this may have a deadline
@@ -108,17 +131,40 @@ async def open_socket(host: str, port: int, token: str) -> Socket:
     return socket
 
 
+async def open_socket(host: str, port: int, token: str) -> Socket:
+    """Returns an accepted connection to a gateway, like `open_door`."""
+    return await open_door(Door(host, port, headers=(f"Authorization: Bearer {token}",)))
+
+
 async def connect(host: str, port: int, token: str) -> Socket:
     """Returns an open connection that has sent hello and has its first mark."""
+    async with asyncio.timeout(_OPEN_S):
+        socket = await open_socket(host, port, token)
+        await say_hello(socket)
+    return socket
+
+
+async def say_hello(socket: Socket) -> None:
+    """Returns with the first mark of a new connection."""
     marked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def greeted(payload: bytes) -> None:
         if payload.startswith(b'{"t":"mark"') and not marked.done():
             marked.set_result(None)
 
-    async with asyncio.timeout(_OPEN_S):
-        socket = await open_socket(host, port, token)
-        socket.on_text = greeted
-        socket.send(b'{"id":0,"op":"hello","d":{"resume":null}}')
-        await marked
-    return socket
+    def lost(reason: str) -> None:
+        if not marked.done():
+            marked.set_exception(RuntimeError(reason))
+
+    socket.on_text, socket.on_lost = greeted, lost
+    socket.send(b'{"id":0,"op":"hello","d":{"resume":null}}')
+    await marked
+
+
+async def connect_all(addresses: Sequence[tuple[str, int]], tokens: Sequence[str]) -> list[Socket]:
+    """Returns a greeted connection for each token, twenty at a time, to the addresses in turn."""
+    sockets: list[Socket] = []
+    for begin in range(0, len(tokens), _AT_ONCE):
+        some = enumerate(tokens[begin : begin + _AT_ONCE], begin)
+        sockets += await asyncio.gather(*(connect(*addresses[n % len(addresses)], token) for n, token in some))
+    return sockets

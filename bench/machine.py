@@ -9,7 +9,16 @@ from pathlib import Path
 def describe_machine() -> str:
     info = Path("/proc/cpuinfo")
     models = {line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")}
-    return f"{os.cpu_count()} × {', '.join(models) or platform.processor()}, Python {platform.python_version()}"
+    memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return (
+        f"{os.cpu_count()} × {', '.join(models) or platform.processor()}, {memory_gib:.0f} GiB, "
+        f"Linux {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def describe_load() -> str:
+    """Returns the mean number of running processes over the last 1, 5 and 15 minutes."""
+    return ", ".join(f"{load:.2f}" for load in os.getloadavg())
 
 
 def allow_open_files(needed: int) -> None:

@@ -6,20 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 
 import msgspec
-import uvloop
 
 from bench.client import Socket, open_socket
-from bench.machine import allow_open_files
+from bench.crew import some_at_a_time, until
 from bench.people import BenchPerson
-from bench.storm.worker import serve, until
 
-_OPENING_AT_ONCE = 32
 _OPEN_S = 60.0
 _AGAIN_S = 0.5
-_SPARE_FILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +128,7 @@ class Crowd:
 
     async def open(self) -> None:
         """Returns when every client is connected and its question is answered."""
-        waiting = iter(self._watchers)
-
-        async def go_on() -> None:
-            for watcher in waiting:
-                await watcher.open()
-
-        await asyncio.gather(*(go_on() for _ in range(_OPENING_AT_ONCE)))
+        await some_at_a_time([watcher.open for watcher in self._watchers])
         await until(lambda: all(watcher.is_ready for watcher in self._watchers), _OPEN_S)
 
     async def come_back(self, deadline_s: float) -> int:
@@ -149,9 +138,3 @@ class Crowd:
 
     async def report(self) -> list[Shown]:
         return [watcher.shown for watcher in self._watchers]
-
-
-def work(pipe: Connection, plan: CrowdPlan) -> None:
-    """Runs the commands that come, until it is told to end."""
-    allow_open_files(2 * sum(map(len, plan.circles)) + _SPARE_FILES)
-    uvloop.run(serve(pipe, lambda: Crowd(plan)))

@@ -7,8 +7,8 @@ import time
 import uvloop
 
 from bench.client import Socket, connect
+from bench.crew import until
 from bench.people import BenchPerson
-from bench.storm.worker import until
 
 _DRAIN_S = 10.0
 

@@ -7,21 +7,23 @@ says something, the gateway is killed while that is in flight, and what is said 
 
 import argparse
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from bench.archive import count_archived, durability
-from bench.cpu import snapshot, used_between
-from bench.machine import allow_open_files, describe_machine
+from bench.archive import wait_archived
+from bench.crew import Crew
+from bench.holding import hold
+from bench.machine import allow_open_files
+from bench.meter import Meter
+from bench.options import add_connections, add_scenario
 from bench.people import make_people
+from bench.processes import HOST, OwnProcess, running
+from bench.report import Report
 from bench.storm.account import settle
 from bench.storm.archive import read_archive
-from bench.storm.figures import show_account, show_held, show_return, show_statements
-from bench.storm.gateways import HOST, OwnGateway
+from bench.storm.figures import tell_account, tell_return, tell_statements
 from bench.storm.record import Record
 from bench.storm.statements import StatementLog, open_log
-from bench.storm.worker import Crew, Plan
+from bench.storm.worker import Plan, Worker
 
 _SPARE_FILES = 300  # of a gateway: database, log, listening, libraries
 _RECORD_BYTES = 500
@@ -33,96 +35,73 @@ _AFTER_S = 5.0
 _DEADLINE_S = 60.0
 
 
-def add_storm(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
-    parser = scenarios.add_parser(
-        "storm", help="thousands of connections lose their gateway and come back on another", description=__doc__
+def add_storm(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = add_scenario(
+        scenarios, "storm", "thousands of connections lose their gateway and come back on another", __doc__ or "", run
     )
+    add_connections(parser, 5_000)
     add = parser.add_argument
-    add("--connections", type=int, default=5_000, help="how many, two of each pair (default: %(default)s)")
     add("--idle", type=float, default=10, help="per cent of them that say nothing (default: %(default)s)")
-    add("--processes", type=int, default=2, help="for the clients (default: %(default)s)")
     add("--jitter", type=float, default=1.0, help="a client waits 0 to so many seconds first (default: %(default)s)")
     add("--hold", type=float, default=50, help="seconds in which all are idle (default: %(default)s)")
     add("--rate", type=float, default=400, help="messages a second before and after the kill (default: %(default)s)")
     add("--memory", type=int, default=16_777_216, help="KLATSCH_RING_BYTES of both gateways (default: %(default)s)")
     add("--postgres-log", type=Path, help="where PostgreSQL logs to (default: where the embedded one does)")
-    parser.set_defaults(run=run)
-    return parser
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Prints the figures; ends with status 1 where a message was lost or shown a second time."""
+def run(arguments: argparse.Namespace, report: Report) -> None:
+    """Ends with status 1 where a message was lost or shown a second time."""
     pairs = arguments.connections // 2
     allow_open_files(2 * pairs + _SPARE_FILES)
     statements = open_log(arguments.postgres_log)
-    print(f"machine: {describe_machine()}\nservers: {durability()}, acks=all")
+    report.begin()
     people = make_people(2 * pairs)
     usernames = [person.username for person in people]
-    with _gateways(statements, arguments.memory) as (first, second):
+    settings = {"KLATSCH_RING_BYTES": str(arguments.memory)}
+    logged = {"DATABASE_URL": statements.url} if isinstance(statements, StatementLog) else {}
+    first, second = OwnProcess("gateway", settings), OwnProcess("gateway", settings | logged)
+    with running([first, second]):
         both = list(zip(people[::2], people[1::2], strict=True))
         shares = [both[number :: arguments.processes] for number in range(arguments.processes)]
-        running = (arguments.host, arguments.port)
+        meeting = (arguments.host, arguments.port)
         gateways = [(HOST, first.port), (HOST, second.port)]
-        crew = Crew(
-            [Plan(s, round(len(s) * arguments.idle / 100), running, gateways, arguments.jitter) for s in shares]
-        )
+        plans = [Plan(s, round(len(s) * arguments.idle / 100), meeting, gateways, arguments.jitter) for s in shares]
+        crew = Crew(plans, Worker, 2 * pairs)
         try:
             crew.ask("meet")
-            _hold(crew, first, 2 * pairs, arguments.hold)
-            _storm(crew, first, second, statements, arguments)
+            report.add(hold(crew, first, 2 * pairs, arguments.hold))
+            _storm(crew, first, second, statements, arguments, report)
             records = _gather(crew, usernames, arguments.rate / arguments.processes)
         finally:
             crew.end()
     account = settle(records, read_archive(usernames))
-    show_account(account, records)
+    report.add(tell_account(account, records))
     if account.lost or account.doubled or account.strange:
         raise SystemExit(1)
 
 
-@contextmanager
-def _gateways(statements: StatementLog | str, memory_bytes: int) -> Iterator[tuple[OwnGateway, OwnGateway]]:
-    settings = {"KLATSCH_RING_BYTES": str(memory_bytes)}
-    first = OwnGateway("a", settings)
-    second = OwnGateway(
-        "b", settings | ({"DATABASE_URL": statements.url} if isinstance(statements, StatementLog) else {})
-    )
-    started: list[OwnGateway] = []
-    try:
-        for gateway in (first, second):
-            gateway.start()
-            started.append(gateway)
-        yield first, second
-    finally:
-        for gateway in started:
-            gateway.end()
-
-
-def _hold(crew: Crew, gateway: OwnGateway, connections: int, seconds: float) -> None:
-    """Opens all connections, and holds them while nobody sends."""
-    before_kib, began, cpu = gateway.rss_kib(), time.monotonic(), gateway.cpu_s()
-    crew.ask("open")
-    opened_s, opening_s = time.monotonic() - began, gateway.cpu_s() - cpu
-    began, cpu = time.monotonic(), gateway.cpu_s()
-    time.sleep(seconds)
-    share = (gateway.cpu_s() - cpu) / (time.monotonic() - began)
-    show_held(connections, opened_s, opening_s, (gateway.rss_kib() - before_kib) / connections, share, seconds)
-
-
 def _storm(
-    crew: Crew, first: OwnGateway, second: OwnGateway, statements: StatementLog | str, arguments: argparse.Namespace
+    crew: Crew,
+    first: OwnProcess,
+    second: OwnProcess,
+    statements: StatementLog | str,
+    arguments: argparse.Namespace,
+    report: Report,
 ) -> None:
     _talk_beside_the_idle(crew, arguments)
     if isinstance(statements, StatementLog):
         statements.begin()
-    before, cpu = snapshot(), second.cpu_s()
+    meter = Meter(lambda: {second.pid: "second gateway"})
+    meter.begin()
+    crew.begin_watch()
     crew.ask("burst")
     first.kill()
     killed_at = time.monotonic()
-    clients_s = sum(crew.ask("come_back", _DEADLINE_S))
-    used = used_between(before, snapshot()) | {"gateway that they came back to": second.cpu_s() - cpu}
+    crew.ask("come_back", _DEADLINE_S)
+    used = meter.end(crew.end_watch())
     counted = statements.count() if isinstance(statements, StatementLog) else None
-    show_return(crew.ask("report"), killed_at, arguments.jitter, used | {"clients": clients_s})
-    show_statements(counted, statements, arguments.connections)
+    sql = tell_statements(counted, statements, arguments.connections)
+    report.add(tell_return(crew.ask("report"), killed_at, arguments.jitter, used, sql))
 
 
 def _talk_beside_the_idle(crew: Crew, arguments: argparse.Namespace) -> None:
@@ -145,7 +124,7 @@ def _gather(crew: Crew, usernames: list[str], rate: float) -> list[Record]:
     records: list[Record] = [record for part in crew.ask("report") for record in part]
     until = time.monotonic() + _DEADLINE_S
     expected = sum(len(record.acknowledged) for record in records)
-    count_archived(usernames, expected + len(usernames) // 2)  # each pair's first message with them
+    wait_archived(usernames, expected + len(usernames) // 2)  # each pair's first message with them
     while sum(crew.ask("count_shown")) < expected and time.monotonic() < until:
         time.sleep(0.5)
     return [record for part in crew.ask("report") for record in part]

@@ -2,26 +2,16 @@
 
 import asyncio
 import itertools
-import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any
 
-import psutil
-import uvloop
-
-from bench.machine import allow_open_files
+from bench.crew import some_at_a_time, until
 from bench.people import BenchPerson
 from bench.storm.client import Client
 from bench.storm.record import Record
 
-_OPENING_AT_ONCE = 32
-_SPARE_FILES = 100
-_LOOK_S = 0.002
 _BEAT_S = 0.02
-_END_S = 10.0
 
 Pair = tuple[BenchPerson, BenchPerson]
 
@@ -66,11 +56,11 @@ class Worker:
             await until(lambda: not client.unanswered)
             client.leave()
 
-        await _some_at_a_time([lambda pair=pair: greet(pair) for pair in self._plan.pairs])  # type: ignore[misc]  # mypy cannot infer the default's type
+        await some_at_a_time([lambda pair=pair: greet(pair) for pair in self._plan.pairs])  # type: ignore[misc]  # mypy cannot infer the default's type
 
     async def open(self) -> None:
         """Returns when every client is connected and has a mark."""
-        await _some_at_a_time([client.open for client in self._clients])
+        await some_at_a_time([client.open for client in self._clients])
 
     async def talk(self, rate: float, seconds: float) -> int:
         """Sends messages at a rate, by the clients that are not idle in turn; returns their number."""
@@ -89,11 +79,9 @@ class Worker:
             client.say()
         await until(lambda: sum(bool(client.unanswered) for client in speakers) <= 0.9 * len(speakers))
 
-    async def come_back(self, deadline_s: float) -> float:
-        """Returns, when all clients of the lost gateway are resumed, this process's CPU seconds meanwhile."""
-        began = _cpu_s()
+    async def come_back(self, deadline_s: float) -> None:
+        """Returns when all clients of the lost gateway are resumed, or at the deadline."""
         await until(lambda: all(c.record.lost_at is not None and c.is_ready for c in self._clients), deadline_s)
-        return _cpu_s() - began
 
     async def say_each(self) -> None:
         """Sends a message of every client, idle or not."""
@@ -114,71 +102,3 @@ class Worker:
 
     async def report(self) -> list[Record]:
         return [client.record for client in self._clients]
-
-
-async def _some_at_a_time(work: Sequence[Callable[[], Any]]) -> None:
-    waiting = iter(work)
-
-    async def go_on() -> None:
-        for start in waiting:
-            await start()
-
-    await asyncio.gather(*(go_on() for _ in range(_OPENING_AT_ONCE)))
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 30.0) -> bool:
-    """Returns whether the condition has come to hold within the time."""
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(_LOOK_S)
-    return True
-
-
-def _cpu_s() -> float:
-    used = psutil.Process().cpu_times()
-    return float(used.user + used.system)
-
-
-async def serve(pipe: Connection, make: Callable[[], object]) -> None:
-    """Calls the methods that come over the pipe by name, until the word `end`."""
-    worker = make()
-    while True:
-        name, arguments = await asyncio.to_thread(pipe.recv)
-        if name == "end":
-            return
-        pipe.send(await getattr(worker, name)(*arguments))
-
-
-def work(pipe: Connection, plan: Plan) -> None:
-    """Runs the commands that come, until it is told to end."""
-    allow_open_files(2 * len(plan.pairs) + _SPARE_FILES)
-    uvloop.run(serve(pipe, lambda: Worker(plan)))
-
-
-class Crew:
-    """The workers of a run, seen from outside: all run each command at the same time."""
-
-    def __init__(self, plans: Sequence[Any], target: Callable[[Connection, Any], None] = work) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._workers = []
-        for plan in plans:
-            ours, theirs = context.Pipe()
-            process = context.Process(target=target, args=(theirs, plan), daemon=True)
-            process.start()
-            theirs.close()
-            self._workers.append((process, ours))
-
-    def ask(self, name: str, *arguments: Any) -> list[Any]:
-        """Returns the result of each worker; raises EOFError when one has ended."""
-        for _, pipe in self._workers:
-            pipe.send((name, arguments))
-        return [pipe.recv() for _, pipe in self._workers]
-
-    def end(self) -> None:
-        for process, pipe in self._workers:
-            if process.is_alive():
-                pipe.send(("end", ()))
-            process.join(_END_S)
-            process.kill()

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,12 +55,16 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """PostgreSQL 18 whose cluster lives in `data`. It ends when this process does, and only its owner can connect."""
+    """PostgreSQL 18 whose cluster lives in `data`. It ends when this process does, and only its owner can connect.
 
-    def __init__(self, data: Path) -> None:
+    `changed` settings replace the usual ones.
+    """
+
+    def __init__(self, data: Path, *, changed: Mapping[str, str] | None = None) -> None:
         self.data = data.absolute()
         self.log = self.data / "postgres.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self._settings = _SETTINGS | dict(changed or {})
         self._bin = _binaries()
         self._cluster = self.data / "cluster"
         self._user = _server_user() if os.geteuid() == 0 else None
@@ -99,7 +104,7 @@ class EmbeddedPostgres:
         _make_private_folder(self.socket_folder, self._user)
         if self.log.exists() and self.log.stat().st_size > _LARGEST_LOG_BYTES:
             self.log.rename(self.log.with_suffix(".log.1"))
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         argv = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self.socket_folder), *settings]
         with self.log.open("ab") as output:
             self.process = child.spawn(

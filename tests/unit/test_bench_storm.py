@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from bench.storm.account import Account, Archived, settle
-from bench.storm.figures import at
 from bench.storm.record import Place, Record, Shown, Stream, advanced, offsets_of
 from bench.storm.statements import count_statements
 
@@ -125,11 +124,6 @@ def test_a_push_that_names_another_place_than_the_archive_is_strange() -> None:
 def test_a_token_is_read_and_advanced_by_the_place_of_a_push() -> None:
     assert offsets_of(_TOKEN) == (10, 20)
     assert offsets_of(advanced(_TOKEN, Place(1, 25))) == (10, 26)
-
-
-def test_a_percentile_is_the_nearest_rank() -> None:
-    values = [float(number) for number in range(1, 101)]
-    assert (at(values, 50), at(values, 99), at([7.0], 99)) == (50.0, 99.0, 7.0)
 
 
 def test_statements_are_counted_by_kind_and_their_further_lines_are_not() -> None:

@@ -1,0 +1,78 @@
+"""Klatsch's processes of a run, beside those of `make up`, on its data or on data of their own."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from klatsch.embedded import child
+
+HOST: Final = "127.0.0.1"
+_MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
+_READY_S: Final = 60.0
+_END_S: Final = 15.0
+_KIB: Final = 1024
+
+
+class OwnProcess:
+    """A `manage.py gateway`, `persister` or `api`; it ends with this process at the latest."""
+
+    def __init__(self, kind: str, env: Mapping[str, str] | None = None) -> None:
+        self.port = child.free_ports(1)[0]
+        self._kind = kind
+        self._log = Path(tempfile.mkdtemp(prefix="klatsch-bench-")) / f"{kind}.log"
+        self._env = {**os.environ, **(env or {})}
+
+    def start(self) -> None:
+        """Returns when the process serves."""
+        ports = ["--metrics-port", str(self.port)] if self._kind == "persister" else ["--port", str(self.port)]
+        with self._log.open("wb") as output:
+            self._process = child.spawn(
+                [sys.executable, str(_MANAGE), self._kind, *ports], env=self._env, output=output
+            )
+        self.pid = self._process.pid
+        child.wait_until(self._is_ready, self._process, _READY_S, self._kind, self._log)
+        self._seen = psutil.Process(self.pid)
+
+    def kill(self) -> None:
+        """Kills the process with SIGKILL; returns when it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        child.end(self._process, signal.SIGTERM, _END_S)
+        shutil.rmtree(self._log.parent)
+
+    def rss_kib(self) -> float:
+        return float(self._seen.memory_info().rss) / _KIB
+
+    def cpu_s(self) -> float:
+        used = self._seen.cpu_times()
+        return float(used.user + used.system)
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request(
+                "GET", "/livez" if self._kind == "persister" else "/readyz", headers={"Host": "localhost"}
+            )
+            return connection.getresponse().status == http.HTTPStatus.OK
+        return False
+
+
+@contextlib.contextmanager
+def running(processes: Sequence[OwnProcess]) -> Iterator[None]:
+    """Starts processes, and ends those that have started."""
+    with contextlib.ExitStack() as started:
+        for process in processes:
+            process.start()
+            started.callback(process.end)
+        yield
