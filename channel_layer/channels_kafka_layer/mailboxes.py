@@ -16,12 +16,28 @@ class Wakeable(Protocol):
 
 
 class _Mailbox:
+    """One channel. Most have a waiter and no message, so the queue, of half a kilobyte, is made for the first."""
+
     __slots__ = ("capacity", "messages", "waiting")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.messages: deque[tuple[float, bytes]] = deque()
-        self.waiting: OrderedDict[Wakeable, None] = OrderedDict()
+        self.messages: deque[tuple[float, bytes]] | None = None
+        self.waiting: dict[Wakeable, None] = {}
+
+    def put(self, body: bytes, expires_s: float, now_s: float) -> bool:
+        if self.messages is None:
+            self.messages = deque()
+        if len(self.messages) >= self.capacity:
+            self.drop_expired(now_s)
+            if len(self.messages) >= self.capacity:
+                return False
+        self.messages.append((expires_s, body))
+        return True
+
+    def take(self, now_s: float) -> bytes | None:
+        self.drop_expired(now_s)
+        return self.messages.popleft()[1] if self.messages else None
 
     def drop_expired(self, now_s: float) -> None:
         while self.messages and self.messages[0][0] <= now_s:
@@ -50,21 +66,17 @@ class Mailboxes:
     def put(self, channel: str, body: bytes, expires_s: float, now_s: float) -> bool:
         """Queues a message and wakes a waiter; returns False, dropping the message, where the channel is full."""
         box = self._box(channel, now_s)
-        if len(box.messages) >= box.capacity:
-            box.drop_expired(now_s)
-            if len(box.messages) >= box.capacity:
-                return False
-        box.messages.append((expires_s, body))
-        self._wake_one(channel, box, now_s)
-        return True
+        is_room = box.put(body, expires_s, now_s)
+        if is_room:
+            self._wake_one(channel, box, now_s)
+        return is_room
 
     def take(self, channel: str, now_s: float) -> bytes | None:
         """Returns the first message that has not expired."""
         box = self._box(channel, now_s)
         if not box.waiting:
             self._touch(channel, now_s)
-        box.drop_expired(now_s)
-        return box.messages.popleft()[1] if box.messages else None
+        return box.take(now_s)
 
     def wait(self, channel: str, waiter: Wakeable, now_s: float) -> None:
         """Adds a waiter, which `put` wakes once; it then calls `take` or `leave`."""
@@ -98,7 +110,7 @@ class Mailboxes:
     def clear(self) -> None:
         """Drops all messages; whoever waits goes on waiting."""
         for channel, box in tuple(self._boxes.items()):
-            box.messages.clear()
+            box.messages = None
             if not box.waiting:
                 del self._boxes[channel]
                 self._idle_since.pop(channel, None)
@@ -112,7 +124,8 @@ class Mailboxes:
 
     def _wake_one(self, channel: str, box: _Mailbox, now_s: float) -> None:
         if box.waiting:
-            waiter, _ = box.waiting.popitem(last=False)
+            waiter = next(iter(box.waiting))
+            del box.waiting[waiter]
             if not box.waiting:
                 self._touch(channel, now_s)
             waiter.wake()

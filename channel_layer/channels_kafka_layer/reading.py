@@ -16,6 +16,7 @@ from channels_kafka_layer.watching import Watch
 _log = logging.getLogger(__name__)
 _BATCH_MOST = 1_000
 _POLL_S = 0.1
+_TICK_S = 0.05
 _STALLED_S = 5.0
 _AGAIN_S = 1.0
 _PARTITION = 0
@@ -82,6 +83,7 @@ class Reader:
         self._back_to_ms: int | None = None
         self._boundary = 0
         self._moved = (-1, 0.0)
+        self._ticked_s = 0.0
         self.position = -1
         self.replaced = 0
 
@@ -149,8 +151,14 @@ class Reader:
         with self._lock:
             if self._run is run:
                 self._take(consumer, messages, watch)
-                self._node.tick()
+                self._tick()
         self._let_go(run, consumer, watch)
+
+    def _tick(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._ticked_s > _TICK_S:
+            self._ticked_s = now_s
+            self._node.tick()
 
     def _take(self, consumer: Consumer, messages: Sequence[Message], watch: Watch) -> None:
         good = [message for message in messages if message.error() is None]

@@ -143,17 +143,21 @@ class Sender:
                     self._run = None
             self._fail_all(error if isinstance(error, KafkaUnavailable) else KafkaUnavailable(str(error)))
             return
+        self._take_over(run, producer)
+        while self._run is run:
+            producer.poll(_POLL_S)
+            self._look(run)
+        producer.purge()
+        producer.flush(_POLL_S)
+
+    def _take_over(self, run: _Run, producer: Producer) -> None:
+        """Sends all that is not known to be in the log, in order, before anything new."""
         with self._lock:
             run.progress_s = time.monotonic()
             for number, pending in tuple(self._pending.items()):
                 if pending.offset is None:
                     self._produce(run, producer, number, pending)
             run.producer = producer
-        while self._run is run:
-            producer.poll(_POLL_S)
-            self._look(run)
-        producer.purge()
-        producer.flush(_POLL_S)
 
     def _produce(self, run: _Run, producer: Producer, number: int, pending: _Pending) -> None:
         """Hands a record to the driver; fails it where the driver has no room. The caller holds the lock."""

@@ -1,11 +1,13 @@
 """Layers on the run's Kafka, over one topic. Each test flushes it, and closes what it made."""
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from channels_kafka_layer import KafkaChannelLayer
 from channels_kafka_layer.connection import Connection
@@ -30,8 +32,17 @@ def topic(hosts: str) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def common_layers(hosts: str, topic: str) -> Iterator[list[KafkaChannelLayer]]:
+    """Two layers for all tests, which each run in a loop of their own: that, too, is a promise."""
+    layers = [KafkaChannelLayer(hosts=hosts, topic=topic, capacity=3) for _ in range(2)]
+    yield layers
+    for layer in layers:
+        async_to_sync(layer.close)()
+
+
 @pytest.fixture
-async def make_layer(hosts: str, topic: str) -> AsyncIterator[MakeLayer]:
+async def make_layer(hosts: str, topic: str, common_layers: list[KafkaChannelLayer]) -> AsyncIterator[MakeLayer]:
     made: list[KafkaChannelLayer] = []
 
     def make(**config: Any) -> KafkaChannelLayer:
@@ -39,17 +50,17 @@ async def make_layer(hosts: str, topic: str) -> AsyncIterator[MakeLayer]:
         return made[-1]
 
     yield make
-    await make().flush()
-    for layer in made:
-        await layer.close()
+    await common_layers[0].flush()
+    await asyncio.gather(*[layer.close() for layer in made])
 
 
 @pytest.fixture
-def layer(make_layer: MakeLayer) -> KafkaChannelLayer:
-    return make_layer(capacity=3)
+async def layer(common_layers: list[KafkaChannelLayer]) -> AsyncIterator[KafkaChannelLayer]:
+    yield common_layers[0]
+    await common_layers[0].flush()
 
 
 @pytest.fixture
-def other(make_layer: MakeLayer) -> KafkaChannelLayer:
+def other(layer: KafkaChannelLayer, common_layers: list[KafkaChannelLayer]) -> KafkaChannelLayer:
     """Another process's layer, as far as either can tell."""
-    return make_layer(capacity=3)
+    return common_layers[1]

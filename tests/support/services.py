@@ -77,6 +77,18 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
         _KAFKA.stop()
 
 
+@pytest.fixture
+def kafka_of_one_test(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    """A broker that no other test uses, so that this one may kill it."""
+    kafka = EmbeddedKafka(tmp_path / "kafka", port=free_ports(1)[0])
+    try:
+        kafka.start()
+        kafka.wait_ready(_START_S)
+        yield kafka
+    finally:
+        kafka.kill()
+
+
 def left_over() -> list[psutil.Process]:
     """Processes that were started with this run's settings and still run, whoever their parent is by now."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of_this_run(process)]
