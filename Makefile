@@ -15,8 +15,8 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 	KLATSCH_ALLOWED_HOSTS=klatsch.invalid KLATSCH_ORIGINS=https://klatsch.invalid KLATSCH_INSECURE_COOKIES=0 \
 	KLATSCH_LOG_LEVEL=ERROR
 
-# bench imports the Python client library, a distribution of its own.
-WITH_CLIENT := PYTHONPATH=clients/python
+# bench imports the Python client library and the channel layer, distributions of their own.
+WITH_CLIENT := PYTHONPATH=clients/python:channel_layer
 
 .PHONY: help up compose-env test test-compose test-upgrade test-page screenshots fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
 .DELETE_ON_ERROR:
@@ -93,7 +93,7 @@ format: $(DEV_READY) ## format the code
 	$(BIN)/ruff check --fix
 
 lock: $(DEV_READY) ## pin the dependencies of requirements/*.in again (ARGS=--upgrade for newer versions)
-	cd requirements && for set in run embedded dev page; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
+	cd requirements && for set in run embedded dev page bench; do ../$(BIN)/uv pip compile --quiet --generate-hashes --universal \
 		--python-version 3.11 --no-emit-index-url --no-header $(ARGS) $$set.in --output-file $$set.txt || exit 1; done
 
 clean: ## remove the virtual environment and caches; keep the data

@@ -10,6 +10,7 @@ from bench.connecting import add_connect
 from bench.fan_out import add_fan_out
 from bench.history import add_history
 from bench.idle import add_idle
+from bench.layer.scenario import add_layer
 from bench.markers import add_markers
 from bench.mixed import add_mixed
 from bench.pairs.scenario import add_pairs
@@ -31,6 +32,7 @@ _SCENARIOS: Final = (
     add_rest,
     add_history,
     add_catch_up,
+    add_layer,
 )
 
 
