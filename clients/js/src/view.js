@@ -4,9 +4,9 @@ import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
 import { comparePositions, higherMarker } from './known.js';
 import { Markers } from './markers.js';
 import { People } from './people.js';
+import { followQuotes, previewOf } from './quotes.js';
 
 const EARLY_MOST = 1_000;
-const PREVIEW_CHARACTERS = 200;
 
 /** @typedef {import('./markers.js').Marker} Marker */
 /**
@@ -216,6 +216,7 @@ export class View {
    * @returns {string | null} the conversation of its message
    */
   #change(delta) {
+    followQuotes(this.#conversations.get(delta.d.conversation) ?? new Map(), delta);
     const message = this.#get(delta.d.id);
     if (!message) {
       const others = this.#early.get(delta.d.id);
@@ -275,10 +276,7 @@ export class View {
   #shown(message, changes = []) {
     let shown = message;
     const original = message.reply_to && this.#get(message.reply_to);
-    if (original) {
-      const { id, sender, content, deleted = false } = original;
-      shown = { ...shown, reply_preview: { id, sender, content: [...content].slice(0, PREVIEW_CHARACTERS).join(''), deleted } };
-    }
+    if (original) shown = { ...shown, reply_preview: previewOf(original) };
     if (message.deleted || changes.length === 0) return shown;
     const by = { user: this.#chat.user(), now: this.#chat.now() };
     for (const change of changes) shown = applyDelta(shown, deltaOf(change, message.changed, by));

@@ -151,3 +151,14 @@ test('the first push of a direct conversation says with whom it is, and takes wh
   assert.equal(view.direct('bob'), CONVERSATION);
   assert.deepEqual(view.messages(CONVERSATION).map(({ content }) => content), ['hi']);
 });
+
+test('a quote follows the edits and the deletion of its original, also of one that is not here', () => {
+  const { view } = shown();
+  const preview = { id: 'old', sender: 'bob', content: 'first', deleted: false };
+  view.add([message(5, { reply_to: 'old', reply_preview: preview }), message(6)]);
+  view.apply(delta('message_edited', 7, { content: 'x'.repeat(300), mentions: [], edited_at: NOW, by: 'bob' }, 'old'));
+  assert.equal(view.message('m5').reply_preview.content, 'x'.repeat(200));
+  view.apply(delta('message_deleted', 8, { by: 'bob', deleted_at: NOW }, 'old'));
+  assert.deepEqual(view.message('m5').reply_preview, { ...preview, content: '', deleted: true });
+  assert.equal(view.message('m6').reply_preview, undefined);
+});

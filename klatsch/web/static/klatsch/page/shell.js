@@ -101,7 +101,7 @@ class Shell extends Part {
     this.#view = Object.assign(view, { params });
     this.#setTitle(t(route.title));
     fill(this.main, view);
-    view.querySelector('h1')?.focus({ preventScroll: true });
+    if (!view.contains(document.activeElement)) view.querySelector('h1')?.focus({ preventScroll: true });
   }
 
   /** @param {import('./logic/routes.js').Route} route */

@@ -11,6 +11,7 @@ import { say, toast } from '../notes.js';
 import { act } from '../parts/actions.js';
 import { showHead } from '../parts/head.js';
 import { Jumps } from '../parts/jumps.js';
+import { Mentionable } from '../parts/mentionable.js';
 import { Reading } from '../reading.js';
 import { session } from '../session.js';
 import { listOf, t } from '../strings.js';
@@ -40,7 +41,8 @@ class ConversationView extends Part {
     this.composer = /** @type {any} */ (document.createElement('k-composer'));
     this.jumps = new Jumps(this);
     fill(this, this.head, document.createElement('k-banner'), el('div', { class: 'log-frame' }, this.holder, this.jumps.buttons), this.typists, this.composer);
-    this.composer.people = () => this.#people();
+    const mentionable = new Mentionable();
+    this.composer.people = () => mentionable.people(this.id, this.messages);
     const { store } = session;
     this.listen(store, 'messages', ({ detail }) => (detail === null || detail === this.id || detail === '') && this.#soon());
     for (const type of ['outbox', 'list', 'presence', 'status']) this.listen(store, type, () => this.#soon());
@@ -258,12 +260,6 @@ class ConversationView extends Part {
   #editLast() {
     const own = this.messages.findLast(({ sender, deleted, position }) => sender === session.me?.username && !deleted && position);
     if (own) this.composer.edit(own);
-  }
-
-  #people() {
-    const me = session.me?.username ?? '';
-    const members = (session.store.conversations.get(this.id ?? '')?.members ?? []).map((/** @type {any} */ { user }) => user);
-    return { me, members: [...new Set([...members, ...(this.members ?? [])])], recent: this.messages.map(({ sender }) => sender).reverse() };
   }
 
   #leftIt() {

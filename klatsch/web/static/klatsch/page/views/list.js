@@ -3,6 +3,7 @@
 import { Part, el, fill, iconButton } from '../element.js';
 import { icon } from '../icons.js';
 import { otherOf } from '../logic/conversations.js';
+import { toast } from '../notes.js';
 import { openMenu } from '../parts/menu.js';
 import { makeRow, updateRow } from '../parts/row.js';
 import { session, signOut } from '../session.js';
@@ -52,7 +53,7 @@ class List extends Part {
       { label: t('list.settings'), icon: 'settings', run: () => (location.hash = '#/settings') },
       { label: t('list.invitations'), icon: 'group', run: () => (location.hash = '#/invitations') },
       { label: t('list.keys'), icon: 'keyboard', hint: '?', run: () => dispatchEvent(new CustomEvent('klatsch:keys')) },
-      { label: t('list.sign_out'), icon: 'logout', run: () => signOut() },
+      { label: t('list.sign_out'), icon: 'logout', run: () => signOut().catch(() => toast(t('error.unreachable'))) },
     ], t('list.more'));
   }
 
