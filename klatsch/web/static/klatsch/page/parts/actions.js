@@ -3,7 +3,7 @@
 import { put } from '../api.js';
 import { openDialog } from '../dialog.js';
 import { el } from '../element.js';
-import { QUICK } from '../logic/emoji.js';
+import { emojiName, QUICK } from '../logic/emoji.js';
 import { hrefOf } from '../logic/routes.js';
 import { dateOf, exactly, timeOf } from '../logic/times.js';
 import { toast } from '../notes.js';
@@ -64,7 +64,7 @@ function openActions(view, part) {
   const mayLead = conversation?.kind === 'direct' || ROLES.has(role);
   const button = part.querySelector('.message-more');
   const run = (/** @type {Promise<unknown>} */ done) => done.catch((error) => toast(error.message || t('error.unknown')));
-  const menu = openMenu(button, [
+  openMenu(button, [
     { label: t('message.reply'), icon: 'reply', run: () => view.composer.reply(message) },
     { label: t('message.copy'), icon: 'copy', run: () => copy(message.content, 'message.copied') },
     { label: t('message.copy_link'), icon: 'link', run: () => copy(linkTo(message), 'message.link_copied') },
@@ -74,22 +74,21 @@ function openActions(view, part) {
     !isOwn && { label: t('message.unread_from'), icon: 'unread', run: () => run(unreadFrom(view, message)) },
     !isOwn && { label: t('message.report'), icon: 'flag', run: async () => (await import('../dialogs/report.js')).openReport(message) },
     (isOwn || (conversation?.kind === 'group' && mayLead)) && { label: t('message.delete'), icon: 'trash', isDanger: true, run: () => confirmDelete(message) },
-  ], t('message.actions'));
-  const quick = QUICK.map((emoji) => el('button', {
-    type: 'button', class: 'emoji', role: 'menuitem', tabindex: -1, 'aria-label': t('reaction.with', { emoji }),
+  ], t('message.actions'), (menu) => quickReactions(menu, button, message));
+}
+
+/** A row of reactions above the menu. @param {HTMLElement} menu @param {HTMLElement} button @param {any} message */
+function quickReactions(menu, button, message) {
+  const item = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ run) => el('button', {
+    type: 'button', class: 'emoji', role: 'menuitem', tabindex: -1, 'aria-label': label,
     onclick: () => {
       menu.hidePopover();
-      react(message, emoji, true);
+      run();
     },
-  }, emoji));
-  const more = el('button', {
-    type: 'button', class: 'emoji more', role: 'menuitem', tabindex: -1, 'aria-label': t('reaction.add'),
-    onclick: () => {
-      menu.hidePopover();
-      pickEmoji(button, (emoji) => react(message, emoji, true));
-    },
-  }, '+');
-  menu.prepend(el('div', { class: 'menu-quick', role: 'none' }, quick, more));
+  }, text);
+  return el('div', { class: 'menu-quick', role: 'none' },
+    QUICK.map((emoji) => item(emoji, t('reaction.with', { emoji: emojiName(emoji) }), () => react(message, emoji, true))),
+    item('+', t('reaction.add'), () => pickEmoji(button, (emoji) => react(message, emoji, true))));
 }
 
 /** @param {any} message @param {string} emoji @param {boolean} on */

@@ -1,6 +1,6 @@
 /** Menus that open at a button: a popover with the roles and keys of a menu. */
 
-import { el } from '../element.js';
+import { el, fill } from '../element.js';
 import { icon } from '../icons.js';
 
 const EDGE_PX = 8;
@@ -12,8 +12,9 @@ const EDGE_PX = 8;
  * @param {HTMLElement} anchor
  * @param {(MenuItem | null | false)[]} items
  * @param {string} label
+ * @param {(menu: HTMLElement) => HTMLElement | null} [headOf] makes what stands above the items
  */
-export function openMenu(anchor, items, label) {
+export function openMenu(anchor, items, label, headOf = () => null) {
   const shown = /** @type {MenuItem[]} */ (items.filter(Boolean));
   const buttons = shown.map((item) => el('button', {
     type: 'button', class: `menu-item${item.isDanger ? ' danger' : ''}`, role: 'menuitem', tabindex: -1,
@@ -22,11 +23,11 @@ export function openMenu(anchor, items, label) {
       item.run();
     },
   }, item.icon ? icon(item.icon) : null, el('span', { class: 'grow' }, item.label), item.hint ? el('kbd', {}, item.hint) : null));
-  const menu = el('div', { class: 'menu', role: 'menu', 'aria-label': label, popover: 'auto' }, buttons);
-  menu.addEventListener('keydown', (event) => moveIn(menu, buttons, event));
+  const menu = el('div', { class: 'menu', role: 'menu', 'aria-label': label, popover: 'auto' });
+  fill(menu, headOf(menu), buttons);
+  menu.addEventListener('keydown', (event) => moveIn(menu, event));
   openAt(anchor, menu);
   buttons[0]?.focus();
-  return menu;
 }
 
 /**
@@ -55,8 +56,9 @@ export function openAt(anchor, popover) {
   popover.style.top = `${Math.max(EDGE_PX, Math.min(top, innerHeight - height - EDGE_PX))}px`;
 }
 
-/** @param {HTMLElement} menu @param {HTMLElement[]} buttons @param {KeyboardEvent} event */
-function moveIn(menu, buttons, event) {
+/** @param {HTMLElement} menu @param {KeyboardEvent} event */
+function moveIn(menu, event) {
+  const buttons = /** @type {HTMLElement[]} */ ([...menu.querySelectorAll('[role="menuitem"]')]);
   const at = buttons.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
   if (event.key === 'Tab') menu.hidePopover();
