@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 ENTRY: Final = "page/shell.js"
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-_IMPORT: Final = re.compile(r"""^(?:import|export)\b[^'"]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
+_IMPORT: Final = re.compile(r"""^(?:import|export)\b[^'"(]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
 _DIGEST_CHARACTERS: Final = 16
 
 

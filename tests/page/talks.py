@@ -1,11 +1,13 @@
 """Conversations with a past, written in the names of people."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.page.people import Person
 from tests.support.process import wait_until
@@ -89,13 +91,15 @@ def ask_patiently(person: Person, method: str, path: str, body: Any = None) -> A
     return answers[-1].json() if answers[-1].content else None
 
 
-def _socket(person: Person) -> ClientConnection:
+@contextlib.contextmanager
+def _socket(person: Person) -> Iterator[ClientConnection]:
     assert person.member is not None
     ticket = ask_patiently(person, "POST", "auth/ticket")["ticket"]
     address = person.member.origin.replace("http", "ws") + "/ws"
-    socket = connect(address, subprotocols=["klatsch.v1", f"ticket.{ticket}"], proxy=None)  # type: ignore[list-item]
-    socket.send(json.dumps({"id": 0, "op": "hello", "d": {"resume": None}}))
-    return socket
+    offered = [Subprotocol("klatsch.v1"), Subprotocol(f"ticket.{ticket}")]
+    with connect(address, subprotocols=offered, proxy=None) as socket:
+        socket.send(json.dumps({"id": 0, "op": "hello", "d": {"resume": None}}))
+        yield socket
 
 
 def _answers(socket: ClientConnection, wanted: set[int]) -> dict[int, dict[str, Any]]:

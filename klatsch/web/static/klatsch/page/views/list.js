@@ -11,6 +11,7 @@ import { t } from '../strings.js';
 
 const ROW_REM = 4.5;
 const BEYOND = 6; // rows above and below the screen
+const SHOWN = 'klatsch.list'; // when the first conversations stood on the screen, for who measures it
 
 class List extends Part {
   /** @type {Map<string, HTMLElement>} By conversation. */
@@ -88,6 +89,7 @@ class List extends Part {
     const me = session.me?.username ?? '';
     store.presence.want('list', shown.map((one) => otherOf(one, me)).filter(Boolean));
     this.#showNotes(all.length);
+    if (all.length > 0 && performance.getEntriesByName(SHOWN).length === 0) performance.mark(SHOWN);
     if (to >= all.length - BEYOND) this.#more();
   }
 

@@ -10,6 +10,7 @@ import { t } from '../strings.js';
 
 const PAUSE_MS = 200; // while one types
 const SHOWN_MOST = 20;
+const LATE_MS = 500;
 
 class People extends Part {
   #asked = 0;
@@ -39,12 +40,15 @@ class People extends Part {
   async #search() {
     const asked = (this.#asked += 1);
     const wanted = this.field?.value.trim() ?? '';
+    const late = setTimeout(() => this.note && fill(this.note, t('list.loading')), LATE_MS);
     try {
       const { results } = await get(`users?limit=${SHOWN_MOST}&search=${encodeURIComponent(wanted)}`, { signal: this.gone });
       if (asked === this.#asked) this.#show(results, wanted);
     } catch (error) {
       if (this.gone.aborted || asked !== this.#asked) return;
       if (this.note) fill(this.note, /** @type {any} */ (error).status === 0 ? t('error.unreachable') : /** @type {Error} */ (error).message);
+    } finally {
+      clearTimeout(late);
     }
   }
 
