@@ -50,15 +50,14 @@ export class History {
     });
   }
 
-  /** Messages around one, in the place of what was loaded. @param {string} position */
+  /** Messages around a place, its own included, in the place of what was loaded. @param {string} position */
   loadAround(position) {
     return this.#once(async () => {
       const limit = PAGE_MESSAGES / 2;
-      const [older, newer] = await Promise.all([this.#page({ older_than: position, limit }), this.#page({ newer_than: position, limit })]);
-      const rows = [...newer.rows, ...older.rows];
-      this.#begin(rows, { atStart: older.next === null, atEnd: newer.previous === null });
-      if (rows.length === 0 || comparePositions(this.oldest ?? position, position) > 0) this.oldest = position;
-      if (!newer.rows.length) this.newest = position;
+      const newer = await this.#page({ newer_than: position, limit });
+      const first = newer.rows.at(-1)?.position;
+      const older = await this.#page(first ? { older_than: first, limit } : { limit });
+      this.#begin([...newer.rows, ...older.rows], { atStart: older.next === null, atEnd: newer.previous === null });
     });
   }
 
@@ -125,6 +124,12 @@ export class History {
     this.newest = messages[MESSAGES_MOST - 1].position;
     this.atEnd = false;
     this.#letGo();
+  }
+
+  /** Keeps the number of messages bounded, by the end that is further away. @param {boolean} isNearEnd */
+  bound(isNearEnd) {
+    if (isNearEnd) this.leaveOldest();
+    else this.leaveNewest();
   }
 
   #letGo() {

@@ -36,6 +36,18 @@ export class Reading {
     }) ?? null;
   }
 
+  /**
+   * The message before which the line "new" stands; null where that is before what is loaded.
+   * @param {any[]} messages in their order
+   * @param {boolean} isAtStart whether nothing is before them
+   */
+  lineBefore(messages, isAtStart) {
+    const { place } = this;
+    const oldest = messages[0]?.position;
+    if (!place || !oldest || (!isAtStart && comparePositions(oldest, place.position) > 0)) return null;
+    return this.firstNew(messages);
+  }
+
   /** Unread from this message on, as long as one stays. @param {any} message */
   hold(message) {
     this.isHeld = true;

@@ -22,6 +22,7 @@ const ROLES = new Set(['owner', 'admin']);
  */
 export function act(view, event) {
   const part = event.target.closest('k-message');
+  if (event.type === 'keydown' && event.target === view.log) return enter(view, event);
   if (!part?.shown) return;
   if (event.type === 'keydown') return walk(view, part, event);
   const { message } = part.shown;
@@ -39,6 +40,16 @@ export function act(view, event) {
   else if (name === 'versions') showVersions(message);
   else if (name === 'retry') session.store.outgoing.retry(message.client_id);
   else if (name === 'drop') session.store.outgoing.drop(message.client_id);
+}
+
+/** From the log itself an arrow goes to the last message on the screen. @param {any} view @param {KeyboardEvent} event */
+function enter(view, event) {
+  if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
+  const id = view.log.lastSeen?.id;
+  const part = /** @type {HTMLElement | null} */ (id ? view.log.querySelector(`k-message[data-id="${CSS.escape(id)}"]`) : null);
+  if (!part) return;
+  event.preventDefault();
+  part.focus();
 }
 
 /** Arrows go from message to message; Enter opens the menu. @param {any} view @param {any} part @param {KeyboardEvent} event */

@@ -44,6 +44,11 @@ class Log extends Part {
     return this.#isFollowing;
   }
 
+  /** Whether the end is nearer than the beginning. */
+  get isNearEnd() {
+    return this.#isFollowing || this.scrollTop + this.clientHeight / 2 > this.scrollHeight / 2;
+  }
+
   /**
    * Shows these items in the place of those before; what stays keeps its element, and what one reads keeps its place.
    * @param {import('../logic/timeline.js').Item[]} items

@@ -184,15 +184,15 @@ class ConversationView extends Part {
     const conversation = store.conversations.get(this.id ?? '');
     const begun = this.to && store.conversations.direct(this.to);
     if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
-    if (this.history?.atEnd && this.log.isFollowing) this.history.leaveOldest();
+    if (this.history?.isLoaded && !this.history.isLoading) this.history.bound(this.log.isNearEnd);
     const { messages } = this;
     const first = this.reading?.firstNew(messages) ?? null;
-    const isWhole = !this.history || this.history.atStart || first !== messages.find(({ sender }) => sender !== session.me?.username);
+    const line = this.reading?.lineBefore(messages, this.history?.atStart ?? true);
     const me = session.me?.username ?? '';
     const markers = store.view.markers(this.id ?? '');
     const isGroup = conversation?.kind === 'group';
     const people = { me, others: Math.max(1, (conversation?.member_count ?? 2) - 1) };
-    this.log.render(itemsOf(messages, { newFrom: first && isWhole ? keyOf(first) : null }), (/** @type {any} */ { message, isFirst, isLast }) => ({
+    this.log.render(itemsOf(messages, { newFrom: line ? keyOf(line) : null }), (/** @type {any} */ { message, isFirst, isLast }) => ({
       message, isFirst, isLast, isGroup, me, isOwn: message.sender === me,
       receipt: message.sender === me && !message.deleted ? receiptOf(message, markers, people) : null,
     }));

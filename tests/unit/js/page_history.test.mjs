@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { View } from '../../../clients/js/src/client.js';
+import { CONVERSATION, message } from './fake.mjs';
+import { load } from './page.mjs';
+
+const { History } = await load('history.js');
+const { Reading } = await load('reading.js');
+const { Presence } = await load('presence.js');
+
+/** An archive of so many messages, and a history over it; `asked` are the requests. */
+function shelf(count) {
+  const view = new View();
+  view.bind({ user: () => 'ana', now: () => '', drafts: () => [] });
+  const all = Array.from({ length: count }, (_, i) => message(i + 1)).reverse();
+  const asked = [];
+  const offset = (place) => Number(place.split(':')[2]);
+  const history = async (_id, { limit, older_than, newer_than, ...rest }) => {
+    asked.push({ older_than, newer_than, ...rest });
+    const fits = all.filter(({ position }) => (older_than ? offset(position) < offset(older_than) : newer_than ? offset(position) > offset(newer_than) : true));
+    const rows = newer_than ? fits.slice(-limit) : fits.slice(0, limit);
+    view.add(rows);
+    const [first, last] = [rows[0], rows.at(-1)];
+    return { rows, next: last && last !== all.at(-1) ? 'n' : null, previous: first && first !== all[0] ? 'p' : null };
+  };
+  const source = { chat: { archive: { history } }, view, lastPosition: () => all[0]?.position ?? null, token: () => null };
+  return { view, all, asked, history: new History(CONVERSATION, source) };
+}
+
+const offsets = (history) => history.messages.map(({ position }) => Number(position.split(':')[2]));
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+test('the end is loaded first, and older pages until the beginning', async () => {
+  const { history } = shelf(120);
+  assert.deepEqual(history.messages, []);
+  await history.loadNewest();
+  assert.deepEqual(offsets(history), range(71, 120));
+  await history.loadOlder();
+  await history.loadOlder();
+  assert.deepEqual([offsets(history), history.atStart, history.atEnd], [range(1, 120), true, true]);
+  await history.loadOlder();
+});
+
+test('a place is loaded with what is around it, without a gap, also at both ends', async () => {
+  const { history } = shelf(120);
+  await history.loadAround('1:1:60');
+  assert.deepEqual(offsets(history), range(61 - 25, 85));
+  assert.deepEqual([history.atStart, history.atEnd], [false, false]);
+  await history.loadAround('1:1:120');
+  assert.deepEqual([offsets(history), history.atEnd], [range(96, 120), true]);
+  await history.loadAround('0:0:0');
+  assert.deepEqual([offsets(history), history.atStart], [range(1, 25), true]);
+});
+
+test('what is loaded is bounded: what grows at one end is let go at the other, and comes again', async () => {
+  const { history, view } = shelf(600);
+  await history.loadNewest();
+  for (let page = 0; page < 8; page += 1) await history.loadOlder();
+  assert.deepEqual([offsets(history), history.atEnd], [range(151, 450), false]);
+  assert.equal(view.messages(CONVERSATION).length, 300);
+  for (let page = 0; page < 3; page += 1) await history.loadNewer();
+  assert.deepEqual([offsets(history), history.atStart, history.atEnd], [range(301, 600), false, true]);
+});
+
+test('what is pushed shows at the end, and not while the end is not loaded', async () => {
+  const { history, view } = shelf(120);
+  await history.loadNewest();
+  view.add([message(121)]);
+  assert.equal(offsets(history).at(-1), 121);
+  await history.loadAround('1:1:20');
+  view.add([message(122)]);
+  assert.equal(offsets(history).at(-1), 45);
+});
+
+test('a conversation that was left keeps its end, and is loaded anew where one was elsewhere', async () => {
+  const { history } = shelf(300);
+  await history.loadNewest();
+  for (let page = 0; page < 3; page += 1) await history.loadOlder();
+  history.rest();
+  assert.deepEqual([offsets(history), history.isLoaded], [range(201, 300), true]);
+  await history.loadAround('1:1:20');
+  history.rest();
+  assert.equal(history.isLoaded, false);
+});
+
+test('after a gap before the first mark the end is loaded in the place of what was there', async () => {
+  const { history, all } = shelf(120);
+  await history.loadNewest();
+  all.unshift(...Array.from({ length: 80 }, (_, i) => message(121 + i)).reverse());
+  await history.resync();
+  assert.deepEqual(offsets(history), range(151, 200));
+});
+
+const conversation = (more) => ({ id: CONVERSATION, unread: 2, unread_from: null, markers: { read: '1:1:3' }, ...more });
+const five = [1, 2, 3, 4, 5].map((offset) => message(offset, { sender: offset === 4 ? 'ana' : 'bob' }));
+
+test('new is what follows the mark and is not ones own, as long as one stays', () => {
+  const reading = new Reading(conversation(), 'ana');
+  assert.equal(reading.lineBefore(five, true).id, 'm5');
+  assert.equal(reading.lineBefore(five.slice(2), false).id, 'm5');
+  assert.equal(reading.lineBefore(five.slice(4), false), null); // it may begin before what is loaded
+  assert.equal(new Reading(conversation({ unread: 0 }), 'ana').lineBefore(five, true), null);
+  assert.equal(new Reading(conversation({ unread_from: '1:1:2' }), 'ana').lineBefore(five, true).id, 'm2');
+  assert.equal(new Reading(conversation({ markers: {} }), 'ana').lineBefore(five, true).id, 'm1');
+});
+
+test('the line stays where it was when more comes, and begins where one did not look', () => {
+  const reading = new Reading(conversation({ unread: 0 }), 'ana');
+  reading.miss(five[1]);
+  reading.miss(five[4]);
+  assert.equal(reading.lineBefore(five, true).id, 'm2');
+  reading.clear();
+  assert.equal(reading.lineBefore(five, true), null);
+});
+
+test('the presence of all who are shown is asked for once they stand', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked = [];
+  const presence = new Presence(() => ({ presence: (users) => asked.push(users) }));
+  presence.want('list', ['bob', 'zoe']);
+  presence.want('conversation', ['bob']);
+  context.mock.timers.tick(400);
+  presence.want('conversation', []);
+  context.mock.timers.tick(400);
+  presence.want('list', []);
+  context.mock.timers.tick(400);
+  assert.deepEqual(asked, [['bob', 'zoe'], []]);
+});
