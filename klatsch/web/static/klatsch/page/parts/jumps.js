@@ -46,7 +46,10 @@ export class Jumps {
 
   async toEnd() {
     const { view } = this;
-    if (view.history && !view.history.atEnd) await view.history.loadNewest().catch(() => toast(t('error.unreachable')));
+    if (view.history && !view.history.atEnd) {
+      await view.history.loadNewest().catch(() => toast(t('error.unreachable')));
+      this.#hasSeenNew = false; // what was between is passed over
+    }
     this.behind = 0;
     this.#from = [];
     view.log.toEnd();
