@@ -8,6 +8,7 @@ EMBEDDED := $(BIN)/python -m klatsch.processes.embedded
 RUN_READY := $(VENV)/.run-is-installed
 DEV_READY := $(VENV)/.dev-is-installed
 PAGE_READY := $(VENV)/.page-is-installed
+BENCH_READY := $(VENV)/.bench-is-installed
 
 # Settings for commands that read them but connect to no service. Port 1 refuses connections at once.
 NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ \
@@ -18,7 +19,7 @@ NOWHERE := KLATSCH_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvw
 # bench imports the Python client library and the channel layer, distributions of their own.
 WITH_CLIENT := PYTHONPATH=clients/python:channel_layer
 
-.PHONY: help up compose-env test test-compose test-upgrade test-page screenshots fuzz faults bugs check check-documents admin demo tail bench lock format clean reset
+.PHONY: help up compose-env test test-compose test-upgrade test-page screenshots fuzz faults bugs check check-documents admin demo tail bench bench-peers bench-plots lock format clean reset
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -82,6 +83,12 @@ tail: $(RUN_READY) ## print the records of the log as they arrive (while `make u
 bench: $(DEV_READY) ## measure throughput and latency (while `make up` runs; ARGS="--help" lists options)
 	@$(WITH_CLIENT) $(EMBEDDED) run -- -m bench $(ARGS)
 
+bench-peers: $(BENCH_READY) ## install what `make bench ARGS="pairs --peers"` compares with (as root, Debian's packages too)
+	$(BIN)/python -m bench.peers.installing
+
+bench-plots: $(BENCH_READY) ## draw results of `make bench` into docs/images/ (ARGS="FILE.json ...")
+	$(BIN)/python -m bench.plots $(ARGS)
+
 faults: $(DEV_READY) ## inject faults into a separate Klatsch under load, and verify its promise (ARGS="--help")
 	$(BIN)/python -m faults $(ARGS)
 
@@ -122,6 +129,7 @@ endef
 RUN_SET := requirements/run.txt requirements/embedded.txt
 DEV_SET := $(RUN_SET) requirements/dev.txt
 PAGE_SET := $(DEV_SET) requirements/page.txt
+BENCH_SET := $(DEV_SET) requirements/bench.txt
 
 $(RUN_READY): $(RUN_SET)
 	$(call install,$(RUN_SET))
@@ -132,4 +140,8 @@ $(DEV_READY): $(DEV_SET)
 
 $(PAGE_READY): $(PAGE_SET)
 	$(call install,$(PAGE_SET))
+	@touch $(RUN_READY) $(DEV_READY)
+
+$(BENCH_READY): $(BENCH_SET)
+	$(call install,$(BENCH_SET))
 	@touch $(RUN_READY) $(DEV_READY)

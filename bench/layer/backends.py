@@ -16,7 +16,7 @@ from bench.systems import NotInstalled
 _KAFKA: Final = "channels_kafka_layer.KafkaChannelLayer"
 _CORE: Final = "channels_redis.core.RedisChannelLayer"
 _PUBSUB: Final = "channels_redis.pubsub.RedisPubSubChannelLayer"
-_INSTALL: Final = ".venv/bin/python -m pip install --require-hashes -r requirements/bench.txt"
+_INSTALL: Final = "make bench-peers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Starts and ends a peer's server programs; they end with this process at the latest."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from bench.systems import NotInstalled
 from klatsch.embedded import child
 
 HOST: Final = "127.0.0.1"
-_READY_S: Final = 60.0
+_READY_S: Final = 240.0
 _END_S: Final = 10.0
 
 
@@ -47,8 +49,9 @@ class Program:
 
 
 def find_program(name: str, how: str) -> str:
-    """Returns a program's path; raises NotInstalled, which says how to install it."""
-    found = shutil.which(name)
+    """Returns a program's path, in this virtual environment first; raises NotInstalled, which says how to get it."""
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    found = shutil.which(name, path=programs)
     if found is None:
         raise NotInstalled(f"{name} is not installed: {how}")
     return found

@@ -1,0 +1,1 @@
+"""Draws what `make bench ARGS="... --json FILE"` has written."""
