@@ -5,6 +5,7 @@ import http.client
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,26 +31,24 @@ class OwnProcess:
         self._kind = kind
         self._log = Path(tempfile.mkdtemp(prefix="klatsch-bench-")) / f"{kind}.log"
         self._env = {**os.environ, **(env or {})}
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns when the process serves."""
         ports = ["--metrics-port", str(self.port)] if self._kind == "persister" else ["--port", str(self.port)]
         with self._log.open("wb") as output:
-            self._process = child.spawn(
-                [sys.executable, str(_MANAGE), self._kind, *ports], env=self._env, output=output
-            )
-        self.pid = self._process.pid
-        child.wait_until(self._is_ready, self._process, _READY_S, self._kind, self._log)
+            process = child.spawn([sys.executable, str(_MANAGE), self._kind, *ports], env=self._env, output=output)
+        self._process, self.pid = process, process.pid
+        child.wait_until(self._is_ready, process, _READY_S, self._kind, self._log)
         self._seen = psutil.Process(self.pid)
 
     def kill(self) -> None:
         """Kills the process with SIGKILL; returns when it is gone."""
-        self._process.kill()
-        self._process.wait()
+        child.end(self._process, signal.SIGKILL, _END_S)
 
     def end(self) -> None:
         child.end(self._process, signal.SIGTERM, _END_S)
-        shutil.rmtree(self._log.parent)
+        shutil.rmtree(self._log.parent, ignore_errors=True)
 
     def rss_kib(self) -> float:
         return float(self._seen.memory_info().rss) / _KIB
@@ -70,9 +69,9 @@ class OwnProcess:
 
 @contextlib.contextmanager
 def running(processes: Sequence[OwnProcess]) -> Iterator[None]:
-    """Starts processes, and ends those that have started."""
+    """Starts processes, and ends them."""
     with contextlib.ExitStack() as started:
         for process in processes:
-            process.start()
             started.callback(process.end)
+            process.start()
         yield

@@ -35,6 +35,10 @@ class Result:
     refused: Sequence[str] = ()
 
     @property
+    def units(self) -> str:
+        return f"{self.unit[:-1]}ies" if self.unit.endswith("y") else f"{self.unit}s"
+
+    @property
     def per_second(self) -> float:
         return self.counted / self.seconds if self.seconds else 0.0
 
@@ -48,7 +52,7 @@ class Result:
     def lines(self) -> list[str]:
         """Returns what is printed."""
         counts = ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
-        rate = f"{self.per_second:,.0f} {self.unit}s/s ({counts + ' ' if counts else ''}in {self.seconds:.1f} s)"
+        rate = f"{self.per_second:,.0f} {self.units}/s ({counts + ' ' if counts else ''}in {self.seconds:.1f} s)"
         lines = [f"{self.title}: {rate}" if self.counted else self.title]
         lines += [f"  {name:8} {_show_latency(one)}" for name, one in self.latencies.items() if one]
         lines += [f"  {name}: {_show(value)}" for name, value in self.facts.items()]

@@ -39,7 +39,7 @@ class OpenPair:
 
 
 class System(Protocol):
-    """A system to measure. `kinds` are the kinds of processes that work for it."""
+    """A system to measure. `kinds` are the kinds of processes that work for it. Making one may raise NotInstalled."""
 
     name: str
     kinds: Sequence[str]
@@ -47,10 +47,12 @@ class System(Protocol):
     """What it keeps of a message, in words."""
 
     def start(self) -> None:
-        """Starts the system's own processes; raises NotInstalled."""
+        """Starts the system's own processes."""
         ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """Ends what `start` has started, even if it failed half-way."""
+        ...
 
     def settings(self) -> Mapping[str, str]:
         """Returns versions and settings, as read from the servers where they tell them."""

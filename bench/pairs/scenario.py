@@ -6,6 +6,7 @@ A message counts when it is answered, delivered and, where the system archives, 
 import argparse
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from bench.meter import LoopWatch, Meter
 from bench.options import add_scenario, add_seconds, add_warm_up, asynchronous
@@ -17,7 +18,9 @@ from bench.report import Fact, Report, Result
 from bench.settling import warm_up
 from bench.systems import NotInstalled, OpenPair, System
 
-_WARM_WINDOW = 8
+_WARM_WINDOW: Final = 8
+_CALM_PER_SECOND: Final = 100.0
+"""Of one pair on an otherwise idle system: slow enough that no message waits for another one."""
 
 
 def add_pairs(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,12 +56,12 @@ async def run(arguments: argparse.Namespace, report: Report) -> None:
 async def _measure(make: Callable[[], System], arguments: argparse.Namespace, report: Report) -> None:
     try:
         system = make()
-        system.start()
     except NotInstalled as missing:
         print(f"\n{missing}")
         return
     opened: list[OpenPair] = []
     try:
+        system.start()
         opened += await system.open_pairs(arguments.pairs)
         print()
         report.tell_settings(system.name, {"keeps": system.keeps, **system.settings()})
@@ -67,7 +70,7 @@ async def _measure(make: Callable[[], System], arguments: argparse.Namespace, re
         best = 0.0
         for window in arguments.window:
             best = max(best, await rounds.show(rounds.pairs, window, arguments.seconds))
-        await rounds.show(rounds.pairs[:1], 1, arguments.seconds / 2)
+        await rounds.show(rounds.pairs[:1], 0, arguments.seconds, pace=_CALM_PER_SECOND)
         await rounds.show(rounds.pairs, 0, arguments.seconds, pace=best / 2)
     finally:
         for pair in opened:
@@ -104,10 +107,10 @@ class Rounds:
         used = meter.end([generator])
         found = await asyncio.to_thread(self._system.count_archived)
         archived = None if found is None else found - before
-        how = f"{pace:,.0f} messages/s, half of the highest rate" if pace else f"window {window}"
+        how = f"{pace:,.0f} messages/s wanted" if pace else f"window {window}"
         counts = {"answered": tally.answered, "delivered": tally.delivered}
         result = Result(
-            f"{self._system.name}, {len(pairs)} pairs, {how}",
+            f"{self._system.name}, {len(pairs)} pair{'s' if len(pairs) > 1 else ''}, {how}",
             "message",
             min(tally.answered, tally.delivered, tally.answered if archived is None else archived),
             took,

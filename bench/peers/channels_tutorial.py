@@ -67,7 +67,7 @@ class ChannelsTutorial:
         self._open.callback(self._redis.stop)
         env = {
             **os.environ,
-            "PYTHONPATH": str(_ROOT),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
             "DJANGO_SETTINGS_MODULE": "bench.peers.tutorial.settings",
             "TUTORIAL_DATABASE_URL": self._url,
             "TUTORIAL_REDIS_URL": self._redis.url,
