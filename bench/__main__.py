@@ -19,7 +19,7 @@ from bench.rest import add_rest
 from bench.signals.scenario import add_signals
 from bench.storm.scenario import add_storm
 
-_SCENARIOS: Final = (
+SCENARIOS: Final = (
     add_pairs,
     add_mixed,
     add_changes,
@@ -51,7 +51,7 @@ def parse(given: list[str]) -> argparse.Namespace:
     """Returns the arguments of a scenario, which is `pairs` where none is named."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     scenarios = parser.add_subparsers(dest="scenario", required=True, title="scenarios")
-    for add in _SCENARIOS:
+    for add in SCENARIOS:
         add(scenarios)
     if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
         given = ["pairs", *given]

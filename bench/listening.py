@@ -24,7 +24,7 @@ class ListeningPlan:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """When the writer's message was sent, where this process has the writer, and when each listener had it."""
+    """The times of one message: its send, where this process has the writer, and its arrival at each listener."""
 
     sent_at: float | None
     times: Sequence[float]

@@ -45,7 +45,7 @@ class Used:
 
 @dataclass(slots=True)
 class LoopWatch:
-    """How late the running event loop comes: a task sleeps 10 ms, and notes how much longer it was."""
+    """Measures how late the running event loop comes: a task sleeps 10 ms, and notes how much longer it was."""
 
     lates_s: list[float] = field(default_factory=list)
     _task: "asyncio.Task[None] | None" = None

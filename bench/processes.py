@@ -18,7 +18,7 @@ from klatsch.embedded import child
 
 HOST: Final = "127.0.0.1"
 _MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
-_READY_S: Final = 60.0
+_READY_S: Final = 180.0
 _END_S: Final = 15.0
 _KIB: Final = 1024
 

@@ -2,7 +2,7 @@
 
 A's answer is the server's acknowledgement (XEP-0198), which A asks for after each message. People sign in with a
 password from the database, before the clock runs. Debian's driver has no Unix sockets, which the embedded PostgreSQL
-alone listens on. So ejabberd gets a server of its own: the same binaries and settings, and TCP besides.
+alone listens on. So ejabberd gets a PostgreSQL of its own: the same binaries and settings, and TCP besides.
 """
 
 import base64

@@ -1,11 +1,13 @@
 """The bench's pure parts: percentiles, warm-up, CPU by process, what is printed and what is written."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from bench.__main__ import parse
+from bench.__main__ import SCENARIOS, parse
 from bench.cpu import Seen, resident_mib, used_between
 from bench.meter import Generator, Used
 from bench.percentiles import at, latency_of
@@ -139,3 +141,22 @@ def test_pairs_is_the_scenario_where_none_is_named() -> None:
     assert parse([]).scenario == "pairs"
     assert parse(["--pairs", "3"]).pairs == 3
     assert parse(["storm", "--json", "x.json"]).json == Path("x.json")
+
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMED = re.compile(r'make bench ARGS=(?:"([^"]*)"|([\w-]+))')
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/costs.md"])
+def test_every_command_of_the_bench_that_a_document_names_is_understood(document: str) -> None:
+    text = " ".join((ROOT / document).read_text().split())
+    named = [quoted or bare for quoted, bare in NAMED.findall(text)]
+    assert named
+    for arguments in named:
+        assert parse(shlex.split(arguments)).run is not None
+
+
+def test_the_page_on_costs_names_every_scenario() -> None:
+    text = (ROOT / "docs" / "costs.md").read_text()
+    named = {parse(shlex.split(quoted or bare)).scenario for quoted, bare in NAMED.findall(text)}
+    assert len(named) == len(SCENARIOS)

@@ -1,4 +1,4 @@
-"""What the bench says to Klatsch and to its peers, and what it takes for an answer and for a delivery."""
+"""The frames that the bench sends to Klatsch and to its peers, and those that it takes for answers and deliveries."""
 
 import json
 from collections.abc import Callable
