@@ -24,7 +24,7 @@ function shelf(count) {
     return { rows, next: last && last !== all.at(-1) ? 'n' : null, previous: first && first !== all[0] ? 'p' : null };
   };
   const source = { chat: { archive: { history } }, view, lastPosition: () => all[0]?.position ?? null, token: () => null };
-  return { view, all, asked, history: new History(CONVERSATION, source) };
+  return { view, all, asked, source, history: new History(CONVERSATION, source) };
 }
 
 const offsets = (history) => history.messages.map(({ position }) => Number(position.split(':')[2]));
@@ -125,4 +125,22 @@ test('the presence of all who are shown is asked for once they stand', async (co
   presence.want('list', []);
   context.mock.timers.tick(400);
   assert.deepEqual(asked, [['bob', 'zoe'], []]);
+});
+
+test('where the archive is behind, what it has is shown, and the rest is loaded when it has come', async () => {
+  const { history, all, source } = shelf(60);
+  const { history: answer } = source.chat.archive;
+  let isLate = true;
+  source.token = () => 'a token';
+  source.chat.archive.history = async (id, paging) => {
+    if (paging.at_least && isLate) throw Object.assign(new Error('late'), { code: 'not_archived_yet' });
+    return answer(id, paging);
+  };
+  await history.loadNewest();
+  assert.deepEqual([offsets(history).at(-1), history.isBehind], [60, true]);
+  await assert.rejects(history.resync());
+  all.unshift(message(61));
+  isLate = false;
+  await history.resync();
+  assert.deepEqual([offsets(history).at(-1), history.isBehind], [61, false]);
 });

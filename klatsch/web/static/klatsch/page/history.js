@@ -14,6 +14,8 @@ export class History {
   atStart = false;
   atEnd = true;
   isLoaded = false;
+  /** Messages from before the chat's first mark may be missing at the end. */
+  isBehind = false;
   /** @type {Promise<void> | null} */
   #loading = null;
 
@@ -45,9 +47,21 @@ export class History {
   /** The end of the conversation, in the place of what was loaded. */
   loadNewest() {
     return this.#once(async () => {
-      const page = await this.#page({ at_least: this.source.token() });
+      const page = await this.#newest();
       this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
     });
+  }
+
+  /** What the archive has now, where it is behind: `resync` loads the rest. */
+  async #newest() {
+    this.isBehind = false;
+    try {
+      return await this.#page({ at_least: this.source.token() });
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'not_archived_yet') throw error;
+      this.isBehind = true;
+      return this.#page({});
+    }
   }
 
   /** Messages around a place, its own included, in the place of what was loaded. @param {string} position */
@@ -90,6 +104,7 @@ export class History {
     return this.#once(async () => {
       const last = this.messages.at(-1)?.position;
       const page = await this.#page({ at_least: this.source.token() });
+      this.isBehind = false;
       const from = page.rows.at(-1)?.position;
       const hasGap = last && from && page.next !== null && comparePositions(from, last) > 0;
       if (hasGap || !last) this.#begin(page.rows, { atStart: page.next === null, atEnd: true });

@@ -7,9 +7,11 @@ import { plainLine } from '../logic/markdown.js';
 import { hrefOf } from '../logic/routes.js';
 import { exactly, shortly } from '../logic/times.js';
 import { session } from '../session.js';
-import { t } from '../strings.js';
+import { listOf, t } from '../strings.js';
 import { avatar } from './avatar.js';
 import { openAt, openMenu } from './menu.js';
+
+const TYPISTS_MOST = 3;
 
 /** @type {WeakMap<any, string>} What each head was made of. */
 const made = new WeakMap();
@@ -35,6 +37,13 @@ export function showHead(view, conversation) {
     avatar(name, { isGroup, isOnline }), label,
     pins > 0 && el('button', { type: 'button', class: 'button quiet pins', 'aria-haspopup': 'dialog', onclick: (/** @type {any} */ event) => showPins(view, event.currentTarget) }, icon('pin'), String(pins), el('span', { class: 'visually-hidden' }, t('pins.label', { count: pins }))),
     conversation && iconButton('more', t('conversation.actions'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => showMenu(conversation, other, event.currentTarget) }));
+}
+
+/** Says who types in a conversation. @param {HTMLElement} line @param {string | null} id */
+export function showTypists(line, id) {
+  const names = id ? session.store.view.typing(id) : [];
+  const text = names.length === 0 ? '' : names.length > TYPISTS_MOST ? t('typing.many') : t('typing.names', { names: listOf(names), count: names.length });
+  if (line.textContent !== text) fill(line, text);
 }
 
 /** @param {any} conversation @param {string | null} other @param {HTMLElement} button */

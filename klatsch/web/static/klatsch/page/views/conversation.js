@@ -9,16 +9,17 @@ import { itemsOf, keyOf } from '../logic/timeline.js';
 import { untilMidnight } from '../logic/times.js';
 import { say, toast } from '../notes.js';
 import { act } from '../parts/actions.js';
-import { showHead } from '../parts/head.js';
+import { showHead, showTypists } from '../parts/head.js';
 import { Jumps } from '../parts/jumps.js';
 import { Mentionable } from '../parts/mentionable.js';
 import { Reading } from '../reading.js';
 import { session } from '../session.js';
-import { listOf, t } from '../strings.js';
+import { t } from '../strings.js';
 import '../parts/banner.js';
 import '../parts/composer.js';
 import '../parts/log.js';
 
+const RETRY_MS = 2_000;
 const NEAR_UNREAD = 40; // so many unread messages are on the newest page
 
 class ConversationView extends Part {
@@ -138,6 +139,13 @@ class ConversationView extends Part {
     if (asked !== this.#asked) return;
     this.render();
     if (!this.log.revealNew()) this.log.toEnd();
+    this.#catchUp(history);
+  }
+
+  /** Loads what the archive did not have yet, as long as one stays. @param {any} history */
+  #catchUp(history) {
+    if (!history.isBehind || history !== this.history) return;
+    setTimeout(() => history.resync().catch(() => {}).then(() => this.#catchUp(history)), RETRY_MS);
   }
 
   #newLog() {
@@ -155,7 +163,7 @@ class ConversationView extends Part {
   #more(load, limit) {
     const { history } = this;
     if (!history?.isLoaded || history[limit] || history.isLoading) return;
-    history[load]().catch(() => setTimeout(() => this.#soon(), 2_000)); // tried again as long as one looks there
+    history[load]().catch(() => setTimeout(() => this.#soon(), RETRY_MS)); // tried again as long as one looks there
   }
 
   #soon() {
@@ -201,14 +209,8 @@ class ConversationView extends Part {
     const name = conversation ? store.nameOf(conversation) : this.to;
     this.log.begin(isBeginning ? t(isGroup ? 'conversation.begin_group' : 'conversation.begin', { name }) : '');
     showHead(this, conversation);
-    this.#showTypists();
+    showTypists(this.typists, this.id);
     this.jumps.show(first);
-  }
-
-  #showTypists() {
-    const names = this.id ? session.store.view.typing(this.id) : [];
-    const text = names.length === 0 ? '' : names.length > 3 ? t('typing.many') : t('typing.names', { names: listOf(names), count: names.length });
-    if (this.typists && this.typists.textContent !== text) fill(this.typists, text);
   }
 
   /** @param {any} message the last one on the screen */
@@ -276,7 +278,9 @@ class ConversationView extends Part {
   /** @param {any} error */
   #showFailure(error) {
     if (error.code === 'not_found') return this.#showMissing();
+    const asked = this.#asked;
     const again = el('button', { class: 'button', onclick: () => this.#enter() }, t('conversation.again'));
+    if (error.temporary || error.isTemporary) setTimeout(() => asked === this.#asked && this.#enter(), RETRY_MS);
     fill(this.holder, el('div', { class: 'empty' }, el('p', {}, t('conversation.not_loaded')), again));
   }
 
