@@ -16,14 +16,15 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
-_WORDS: Final = {
+_WORDS: Final[dict[int, tuple[str, str]]] = {
     400: ("This request cannot be read", "The address may be mistyped. Go back, then try again."),
     403: ("You are not allowed to do this", "Sign in with an account that may, then load the page again."),
     404: ("There is nothing here", "The address may be mistyped, or you may not see what it leads to."),
     500: ("Something went wrong", "The fault is ours, and it has been logged. Try again later."),
-    503: ("Klatsch is not available right now", "Wait a moment, then load this page again."),
+    503: ("Klatsch is not available right now", ""),
 }
-_OTHERS: Final = "This did not work"
+_OTHERS: Final = ("This did not work", "")
+"""Without a text of its own, a page has the problem's: it says what is full or away, and when to try again."""
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="en" dir="ltr">
 <head>
@@ -61,5 +62,5 @@ def answer_of(problem: Problem, *, page: bool) -> tuple[dict[str, str], bytes]:
 
 def _page_of(problem: Problem) -> bytes:
     """Returns the whole document. It repeats nothing that was sent."""
-    title, text = _WORDS.get(problem.status, (_OTHERS, problem.detail))
-    return _PAGE.format(title=escape(title), text=escape(text), status=problem.status).encode()
+    title, text = _WORDS.get(problem.status, _OTHERS)
+    return _PAGE.format(title=escape(title), text=escape(text or problem.detail), status=problem.status).encode()
