@@ -90,7 +90,7 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A measurement: its answers, the seconds of sending, and what it used."""
+    """A measurement: its answers, the seconds until the last one, and what it used."""
 
     tally: Tally
     seconds: float
@@ -110,8 +110,8 @@ async def speak(speakers: Sequence[Speaker], window: int, seconds: float) -> Spo
     await asyncio.sleep(seconds)
     for speaker in speakers:
         speaker.end()
-    took = time.perf_counter() - began
     await wait_answered(speakers)
+    took = time.perf_counter() - began
     return Spoken(tally, took, meter.end([await watch.end()]))
 
 

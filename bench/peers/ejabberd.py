@@ -26,7 +26,6 @@ from klatsch.embedded.postgres import EmbeddedPostgres
 
 _HOW: Final = "sudo apt-get install ejabberd erlang-p1-pgsql, or as root `make bench-peers`"
 _SCHEMA: Final = Path("/usr/share/ejabberd/sql/pg.sql")
-_LIBRARIES: Final = "/usr/lib/x86_64-linux-gnu"
 _DOMAIN: Final = "localhost"
 _PASSWORD: Final = "only-for-this-run"  # noqa: S105 - of people who live for one run
 _POOL: Final = 10
@@ -100,8 +99,10 @@ class Ejabberd:
     def __init__(self) -> None:
         self._erl = find_program("erl", _HOW)
         find_program("ejabberdctl", _HOW)
-        if not _SCHEMA.exists():
-            raise NotInstalled(f"{_SCHEMA} is missing: {_HOW}")
+        installed = next(Path("/usr/lib").glob("*/ejabberd-*"), None)  # below a folder for the machine's architecture
+        if installed is None or not _SCHEMA.exists():
+            raise NotInstalled(f"ejabberd's libraries or {_SCHEMA} are missing: {_HOW}")
+        self._libraries = str(installed.parent)
         self._server = Program("ejabberd")
         self._sql_port = child.free_ports(1)[0]
         self._postgres = EmbeddedPostgres(
@@ -124,7 +125,7 @@ class Ejabberd:
         env = {
             "HOME": str(self._server.folder),
             "PATH": os.environ["PATH"],
-            "ERL_LIBS": _LIBRARIES,
+            "ERL_LIBS": self._libraries,
             "EJABBERD_CONFIG_PATH": str(file),
             "EJABBERD_LOG_PATH": str(self._server.folder / "ejabberd.log"),
             "ERL_CRASH_DUMP_BYTES": "0",
