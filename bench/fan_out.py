@@ -6,6 +6,7 @@ The next message is sent when all have the one before. The gateways are started 
 import argparse
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from bench.crew import Crew
@@ -13,7 +14,7 @@ from bench.listening import Heard, Listeners, ListeningPlan
 from bench.machine import allow_open_files
 from bench.meter import Meter
 from bench.options import add_connections, add_scenario, add_seconds
-from bench.people import make_group, make_people
+from bench.people import BenchPerson, make_group, make_people
 from bench.percentiles import latency_of
 from bench.processes import HOST, OwnProcess, running
 from bench.report import Report, Result
@@ -33,13 +34,14 @@ def add_fan_out(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(arguments: argparse.Namespace, report: Report) -> None:
     allow_open_files(max(arguments.connections) + _SPARE_FILES)
     report.begin()
+    people = make_people(max(arguments.connections) + 1)
     for connections, gateways in itertools.product(arguments.connections, arguments.gateways):
-        report.add(_fan_out(connections, gateways, arguments.processes, arguments.seconds))
+        report.add(_fan_out(people[: connections + 1], gateways, arguments.processes, arguments.seconds))
 
 
-def _fan_out(connections: int, gateways: int, processes: int, seconds: float) -> Result:
+def _fan_out(people: Sequence[BenchPerson], gateways: int, processes: int, seconds: float) -> Result:
     own = [OwnProcess("gateway") for _ in range(gateways)]
-    people = make_people(connections + 1)
+    connections = len(people) - 1
     conversation = make_group(people)
     with running(own):
         addresses = [(HOST, gateway.port) for gateway in own]

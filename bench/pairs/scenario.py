@@ -33,7 +33,7 @@ def add_pairs(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--gateways", type=int, default=1, help="gateways that the pairs are spread over; more than that of `make up` "
         "are started, and one without connections: its CPU a message is shown too")  # fmt: skip
     add("--persisters", type=int, default=1, help="persisters; more than that of `make up` are started")
-    add("--peers", nargs="*", choices=[*PEERS, []], metavar="PEER", default=None,
+    add("--peers", nargs="*", choices=list(PEERS), metavar="PEER", default=None,
         help=f"measure these beside, with the same work; without names all: {' '.join(PEERS)}")  # fmt: skip
     add("--only-peers", action="store_true", help="leave Klatsch itself out")
     add_seconds(parser, 10, "of each window")

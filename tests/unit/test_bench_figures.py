@@ -143,6 +143,14 @@ def test_pairs_is_the_scenario_where_none_is_named() -> None:
     assert parse(["storm", "--json", "x.json"]).json == Path("x.json")
 
 
+def test_peers_are_left_out_unless_asked_for_and_all_are_meant_where_none_is_named() -> None:
+    assert [parse(["pairs", *given]).peers for given in ([], ["--peers"], ["--peers", "ejabberd"])] == [
+        None,
+        [],
+        ["ejabberd"],
+    ]
+
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = re.compile(r'make bench ARGS=(?:"([^"]*)"|([\w-]+))')
 
