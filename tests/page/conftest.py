@@ -17,7 +17,7 @@ from tests.support.system import System
 
 _SITE = pytest.StashKey[Site]()
 _PEOPLE = pytest.StashKey[People]()
-_TEST_S = 180
+_TEST_S = 600
 
 expect.set_options(timeout=DEADLINE_MS)
 

@@ -39,14 +39,18 @@ class Person:
         self.page: Page = context.new_page()
 
     @property
-    def username(self) -> str:
+    def signed_in(self) -> Member:
+        """The member who is signed in here."""
         assert self.member is not None
-        return self.member.username
+        return self.member
+
+    @property
+    def username(self) -> str:
+        return self.signed_in.username
 
     def ask(self, method: str, path: str, json: Any = None) -> Any:
         """Makes a request below /api/v1 in this person's name, outside the browser."""
-        assert self.member is not None
-        return self.member.ask(method, path, json)
+        return self.signed_in.ask(method, path, json)
 
     def open(self, path: str = "/") -> Page:
         """Goes to a path of the site in the person's tab."""
@@ -114,6 +118,8 @@ class People:
         self._site = site
         self._watch = watch
         self.opened: list[Person] = []
+        self.on_page: Callable[[Page], object] = lambda _: None
+        """Told of each new tab, before anything is loaded in it."""
 
     def person(
         self, member: Member | None = None, *, size: tuple[int, int] = WIDE, theme: str = "light", **options: Any
@@ -128,6 +134,7 @@ class People:
         context.set_default_timeout(DEADLINE_MS)
         context.add_init_script(_HIDEABLE)
         self._watch.follow(context)
+        context.on("page", self.on_page)
         if member is not None:
             context.add_cookies([_cookie(cookie, self._site.origin) for cookie in member.rest.cookies.jar])
         opened = Person(context, self._site, member)

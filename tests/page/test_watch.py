@@ -7,7 +7,8 @@ from tests.page.watch import Watch
 
 
 def test_a_broken_policy_a_logged_error_and_another_host_are_noticed(stranger: Person, watch: Watch) -> None:
-    page = stranger.open("/confirm")
+    page = stranger.open("/#/login")
+    expect(page).to_have_title("Sign in · Klatsch")
     assert watch.complaints() == []
     page.evaluate("""() => {
       const script = document.createElement('script');
@@ -24,12 +25,12 @@ def test_a_broken_policy_a_logged_error_and_another_host_are_noticed(stranger: P
     assert "a fault of the page" in said
     assert "thrown later" in said
     assert "policy: connect-src blocked http://elsewhere.invalid/" in said
-    expect(page).to_have_title("Klatsch: Your e-mail address")
+    expect(page).to_have_title("Sign in · Klatsch")
     watch.allow("")
 
 
 def test_a_person_who_is_offline_reaches_nothing_until_they_are_back(stranger: Person) -> None:
-    page = stranger.open("/confirm")
+    page = stranger.open("/#/login")
     reach = "fetch('/livez').then(() => true, () => false)"
     with stranger.offline():
         assert not page.evaluate(reach)
@@ -37,7 +38,7 @@ def test_a_person_who_is_offline_reaches_nothing_until_they_are_back(stranger: P
 
 
 def test_a_tab_that_sleeps_runs_no_timer(stranger: Person) -> None:
-    page = stranger.open("/confirm")
+    page = stranger.open("/#/login")
     page.evaluate("""() => {
       globalThis.longestGap = 0;
       let last = performance.now();
@@ -54,7 +55,7 @@ def test_a_tab_that_sleeps_runs_no_timer(stranger: Person) -> None:
 
 
 def test_a_hidden_tab_is_told_so_and_a_blurred_one_has_no_focus(stranger: Person) -> None:
-    page = stranger.open("/confirm")
+    page = stranger.open("/#/login")
     with stranger.hidden():
         assert page.evaluate("document.visibilityState") == "hidden"
     assert page.evaluate("document.visibilityState") == "visible"

@@ -1,0 +1,180 @@
+"""Text that would run if it were taken for HTML or an address, in every field that people fill, is shown as text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.people import People, Person
+
+PAYLOADS = (Path(__file__).parent / "payloads.txt").read_text().split("\n")[:-1]
+_TITLE_MOST, _DESCRIPTION_MOST, _NAME_MOST, _DETAIL_MOST = 200, 500, 64, 1000
+_MANY_S = 900
+
+pytestmark = pytest.mark.timeout(_MANY_S)
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(people: People) -> Iterator[None]:
+    """A payload that ran would open a dialog, and the watch of all pages sees what the policy had to stop."""
+    ran: list[str] = []
+    people.on_page = lambda page: page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    yield
+    assert ran == []
+
+
+def joined(most: int, between: str = " ") -> list[str]:
+    """Returns the payloads in texts of at most so many characters; those that are longer alone are left out."""
+    texts: list[str] = []
+    for payload in (one for one in PAYLOADS if len(one) <= most):
+        if texts and len(texts[-1]) + len(between) + len(payload) <= most:
+            texts[-1] += between + payload
+        else:
+            texts.append(payload)
+    return texts
+
+
+def poke(page: Page) -> None:
+    """Moves over what is shown and gives it the focus, so that handlers of such events would run."""
+    page.mouse.move(20, 20)
+    page.mouse.move(600, 400, steps=20)
+    page.keyboard.press("Tab")
+
+
+def is_shown(page: Page, text: str) -> None:
+    """Fails unless the page shows the whole text. White space is not compared, and dead characters are not shown."""
+    page.wait_for_function(
+        "(text) => document.body.textContent.replace(/\\s+/g, '').includes(text.replace(/\\s+/g, ''))", arg=text
+    )
+
+
+def test_there_are_200_payloads_and_each_is_another() -> None:
+    assert len(set(PAYLOADS)) == len(PAYLOADS) >= 200
+
+
+def test_messages_never_run(ana: Person, bob: Person) -> None:
+    conversation = ""
+    for payload in PAYLOADS:
+        sent = bob.ask("POST", f"users/{ana.username}/messages", {"content": payload})
+        conversation = sent["conversation"]
+    page = ana.open(f"/#/c/{conversation}")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text(PAYLOADS[-1].strip()[:20])
+    poke(page)
+    for _ in range(12):
+        page.mouse.wheel(0, -4000)
+        page.wait_for_timeout(100)
+        poke(page)
+    links = page.eval_on_selector_all("[role=log] a[href]", "(all) => all.map((one) => one.protocol)")
+    assert set(links) <= {"http:", "https:", "mailto:"}
+    page.evaluate("location.hash = '#/'")
+    poke(page)
+
+
+def test_what_is_typed_and_kept_as_a_draft_never_runs(ana: Person, bob: Person) -> None:
+    conversation = ana.site.talk(ana.signed_in, bob.signed_in)
+    page = ana.open(f"/#/c/{conversation}")
+    box = page.get_by_role("textbox", name="Message")
+    for text in joined(3000):
+        box.fill(text)
+        page.evaluate("location.hash = '#/'")
+        expect(page.get_by_role("navigation", name="Conversations")).to_contain_text("Draft")
+        poke(page)
+        page.evaluate(f"location.hash = '#/c/{conversation}'")
+        expect(box).to_have_value(text)
+
+
+def test_titles_and_descriptions_never_run(ana: Person, bob: Person) -> None:
+    ana.site.talk(ana.signed_in, bob.signed_in)
+    page = ana.open("/#/invitations")
+    for title, description in zip(joined(_TITLE_MOST), [*joined(_DESCRIPTION_MOST), *PAYLOADS], strict=False):
+        body = {"title": title, "description": description, "members": [ana.username]}
+        group = bob.ask("POST", "conversations", body)["id"]
+        page.evaluate(f"location.hash = '#/c/{group}/details'")
+        is_shown(page, description)
+        is_shown(page, title)
+        poke(page)
+        bob.ask("DELETE", f"conversations/{group}")
+
+
+def test_invitations_never_run(ana: Person, bob: Person) -> None:
+    page = ana.open("/#/invitations")
+    for number, description in enumerate(joined(_DESCRIPTION_MOST)):
+        body = {"title": PAYLOADS[number][:_TITLE_MOST], "description": description, "members": [ana.username]}
+        group = bob.ask("POST", "conversations", body)["id"]
+        is_shown(page, description)
+        poke(page)
+        bob.ask("DELETE", f"conversations/{group}")
+
+
+def test_display_names_and_texts_about_people_never_run(ana: Person, bob: Person) -> None:
+    conversation = ana.site.talk(ana.signed_in, bob.signed_in)
+    page = ana.open("/#/")
+    for number, name in enumerate(joined(_NAME_MOST)):
+        texts = joined(_DESCRIPTION_MOST)
+        bob.ask("PATCH", "me", {"display_name": name, "about": texts[number % len(texts)]})
+        page.evaluate(f"location.hash = '#/c/{conversation}/details'")
+        is_shown(page, name)
+        poke(page)
+        page.evaluate("location.hash = '#/'")
+        expect(page.get_by_role("heading", name="No conversation is open")).to_be_visible()
+    own = bob.open("/#/settings/profile")
+    expect(own.get_by_label("Display name")).to_have_value(name)
+    poke(own)
+
+
+def test_addresses_and_searches_never_run(ana: Person) -> None:
+    page = ana.open("/#/new-group")
+    search = page.get_by_role("combobox", name="Members")
+    for text in joined(_TITLE_MOST):
+        page.get_by_label("Name").fill(text)
+        search.fill(text[:_NAME_MOST])
+        poke(page)
+    for payload in PAYLOADS:
+        for path in ("with", "c", "settings", "nothing"):
+            page.evaluate("(parts) => { location.hash = '#/' + parts.join('/'); }", [path, payload])
+        page.evaluate("(part) => { location.hash = '#/c/' + encodeURIComponent(part) + '/m/1'; }", payload)
+    poke(page)
+
+
+def test_names_and_addresses_of_new_accounts_never_run(stranger: Person) -> None:
+    page = stranger.open("/#/signup")
+    for text in joined(_NAME_MOST)[::4]:
+        page.get_by_label("Username").fill(text)
+        page.get_by_label("E-mail address").fill(text)
+        page.get_by_label("Password").fill("1")
+        with page.expect_response("**/auth/register"):
+            page.keyboard.press("Enter")
+        expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
+        poke(page)
+
+
+def test_reports_and_answers_to_them_never_run(ana: Person, bob: Person) -> None:
+    conversation = ana.site.talk(ana.signed_in, bob.signed_in, count=30)
+    theirs = [
+        one
+        for one in ana.ask("GET", f"conversations/{conversation}/messages")["results"]
+        if one["sender"] != ana.username
+    ]
+    page = ana.open("/#/")
+    for message, detail in zip(theirs, joined(_DETAIL_MOST), strict=False):
+        page.evaluate(
+            "async (message) => (await import(document.querySelector('script[type=module]').src.replace('shell.js', "
+            "'dialogs/report.js'))).openReport(message)",
+            {"id": message["id"], "sender": message["sender"]},
+        )
+        page.get_by_label("Details (optional)").fill(detail)
+        page.get_by_role("button", name="Send report").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        poke(page)
+
+
+def test_links_of_letters_never_run(stranger: Person) -> None:
+    for payload in PAYLOADS[::10]:
+        fragment = httpx.QueryParams({"uid": payload, "token": payload})
+        for path in ("reset", "confirm"):
+            page = stranger.open(f"/{path}#{fragment}")
+            expect(page.get_by_role("heading").first).to_be_visible()
+            page.goto("about:blank")
