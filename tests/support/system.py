@@ -64,13 +64,12 @@ class System:
         self._people: list[Person] = []
 
     def prepare(self) -> None:
-        """Makes the database, the topic and the first people."""
+        """Makes the database and the topic."""
         with psycopg.connect(self._server_url, autocommit=True) as server:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
         self.manage("migrate", "--no-input")
         self.manage("topics", "create")
         self.log.hasten_group(self.group)
-        self._make_people()
 
     def manage(self, *arguments: str) -> str:
         """Runs one of our commands, and returns what it prints."""
