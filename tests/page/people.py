@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 from tests.page.site import Member, Site
 from tests.page.watch import Watch
 
-DEADLINE_MS: Final = 20_000
+DEADLINE_MS: Final = 60_000
 """Of what a test waits for. Long, because a busy machine is slow and breaks nothing."""
 WIDE: Final = (1280, 800)
 NARROW: Final = (360, 740)

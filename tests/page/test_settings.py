@@ -70,6 +70,27 @@ def test_a_theme_holds_over_a_reload_and_the_system_is_the_default(people: Peopl
     assert page.evaluate(background) == dark
 
 
+def test_notifications_are_asked_for_once_and_switched_off(people: People) -> None:
+    ana = people.member(permissions=["notifications"])
+    page = ana.open("/#/settings/notifications")
+    box = page.get_by_label("Notify me of new messages")
+    expect(box).not_to_be_checked()
+    box.check()
+    page.reload()
+    expect(box).to_be_checked()
+    box.uncheck()
+    page.reload()
+    expect(box).not_to_be_checked()
+
+
+def test_a_browser_that_refuses_notifications_is_told_of(ana: Person) -> None:
+    page = ana.open("/#/settings/notifications")
+    box = page.get_by_label("Notify me of new messages")
+    box.click()
+    expect(page.get_by_role("alert")).to_contain_text("This browser does not allow notifications")
+    expect(box).not_to_be_checked()
+
+
 def test_a_password_is_changed_and_this_session_goes_on(ana: Person, people: People, site: Site) -> None:
     elsewhere = people.person()
     login = {"username": ana.username, "password": ana.signed_in.password}

@@ -36,3 +36,14 @@ export function pagesOf(load, rowOf, none) {
   add('');
   return element;
 }
+
+/**
+ * Takes a row out of such a list. The focus, which its button had, goes to the next row, or to the heading.
+ * @param {HTMLElement} row
+ */
+export function takeOut(row) {
+  const next = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector('button');
+  const heading = /** @type {HTMLElement | null | undefined} */ (row.closest('section')?.querySelector('h2'));
+  row.remove();
+  setTimeout(() => (next ?? heading)?.focus()); // when the dialog that asked has closed
+}

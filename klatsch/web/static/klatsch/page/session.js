@@ -11,8 +11,9 @@ export const session = { me: null, store: null, chat: null };
 
 /** Opens the chat of the person whose session cookie this page was loaded with, if any. */
 export function startSession() {
-  const given = document.querySelector('meta[name="klatsch-me"]')?.getAttribute('content');
-  if (given) open(JSON.parse(given));
+  const given = document.querySelector('meta[name="klatsch-me"]');
+  if (given) open(JSON.parse(given.getAttribute('content') ?? ''));
+  given?.remove(); // who comes after this person must not find their name
   addEventListener('klatsch:signed-out', leave);
 }
 

@@ -6,7 +6,7 @@ import { el } from '../element.js';
 import { makeForm, textOf } from '../form.js';
 import { hrefOf } from '../logic/routes.js';
 import { toast } from '../notes.js';
-import { pagesOf } from '../pages.js';
+import { pagesOf, takeOut } from '../pages.js';
 import { session } from '../session.js';
 import { t } from '../strings.js';
 import { makeChooser } from './chooser.js';
@@ -95,14 +95,14 @@ export function invitedPart({ path }) {
       el('button', { class: 'button', type: 'button', 'aria-label': t('invited.withdraw_label', { user: one.user }), onclick: () => withdraw(one, item) }, t('invited.withdraw')));
     return item;
   };
-  return el('section', { class: 'stack' }, el('h2', {}, t('invited.title')), pagesOf((after) => get(`${path}/invitations${after}`), row, t('invited.none')));
+  return el('section', { class: 'stack' }, el('h2', { tabindex: -1 }, t('invited.title')), pagesOf((after) => get(`${path}/invitations${after}`), row, t('invited.none')));
 }
 
 /** @param {any} one @param {HTMLElement} row */
 async function withdraw(one, row) {
   try {
     await del(`invitations/${encodeURIComponent(one.id)}`);
-    row.remove();
+    takeOut(row);
     toast(t('invited.withdrawn', { user: one.user }));
   } catch (error) {
     toast(textOf(error));

@@ -4,7 +4,7 @@ import { del, get } from '../api.js';
 import { el } from '../element.js';
 import { textOf } from '../form.js';
 import { toast } from '../notes.js';
-import { pagesOf } from '../pages.js';
+import { pagesOf, takeOut } from '../pages.js';
 import { timeTag } from '../parts/time.js';
 import { t } from '../strings.js';
 
@@ -20,7 +20,7 @@ function rowOf(one) {
 async function unblock(user, row) {
   try {
     await del(`blocks/${encodeURIComponent(user)}`);
-    row.remove();
+    takeOut(row);
     toast(t('blocked.unblocked', { user }));
   } catch (error) {
     toast(textOf(error));

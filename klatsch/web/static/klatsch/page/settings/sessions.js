@@ -3,7 +3,7 @@
 import { del, get } from '../api.js';
 import { openDialog } from '../dialog.js';
 import { el } from '../element.js';
-import { pagesOf } from '../pages.js';
+import { pagesOf, takeOut } from '../pages.js';
 import { textOf } from '../form.js';
 import { toast } from '../notes.js';
 import { signOut } from '../session.js';
@@ -18,7 +18,7 @@ function revoke(one, row) {
     actions: [{
       label: t('sessions.revoke'), kind: 'danger', run: async () => {
         await del(`auth/sessions/${encodeURIComponent(one.id)}`);
-        row.remove();
+        takeOut(row);
         toast(t('sessions.revoked'));
       },
     }],

@@ -5,7 +5,7 @@ import { openDialog } from '../dialog.js';
 import { el } from '../element.js';
 import { textOf } from '../form.js';
 import { toast } from '../notes.js';
-import { pagesOf } from '../pages.js';
+import { pagesOf, takeOut } from '../pages.js';
 import { dayTag, timeTag } from '../parts/time.js';
 import { t } from '../strings.js';
 
@@ -38,7 +38,7 @@ function revoke(id, row) {
     actions: [{
       label: t('sessions.revoke'), kind: 'danger', run: async () => {
         await del(`auth/tokens/${encodeURIComponent(id)}`);
-        row.remove();
+        takeOut(row);
         toast(t('tokens.revoked'));
       },
     }],

@@ -37,8 +37,12 @@ class Details extends Part {
     return `conversations/${encodeURIComponent(this.params.conversation)}`;
   }
 
-  load() {
-    if (this.content) fillLoaded(this.content, () => this.#read(), (read) => this.#show(read));
+  async load() {
+    const { content, head } = this;
+    if (!content) return;
+    const hadFocus = content.contains(document.activeElement);
+    await fillLoaded(content, () => this.#read(), (read) => this.#show(read));
+    if (hadFocus && document.activeElement === document.body) head?.focus(); // what had it was replaced
   }
 
   /** What others have changed is shown too. */
@@ -46,7 +50,7 @@ class Details extends Part {
     const known = session.store?.conversations.get(this.params.conversation);
     if (!this.#known || !known) return;
     const isOther = ['version', 'title', 'description', 'member_count', 'muted_until'].some((name) => known[name] !== this.#known[name]);
-    if (isOther && !this.querySelector(':focus-within input, :focus-within textarea')) this.load();
+    if (isOther && !document.activeElement?.matches('k-details :is(input, textarea)')) this.load(); // not while one types
   }
 
   async #read() {

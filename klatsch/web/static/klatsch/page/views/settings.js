@@ -9,6 +9,7 @@ import { t } from '../strings.js';
 const SECTIONS = {
   profile: () => import('../settings/profile.js'),
   appearance: () => import('../settings/appearance.js'),
+  notifications: () => import('../settings/notifications.js'),
   password: () => import('../settings/password.js'),
   sessions: () => import('../settings/sessions.js'),
   tokens: () => import('../settings/tokens.js'),
