@@ -13,6 +13,8 @@ from tests.support.process import GatewayProcess, PersisterProcess, wait_until
 from tests.support.system import System
 
 _TIMEOUT_S = 60
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+"""Sessions are named by the browser that opened them."""
 
 
 class Member(NamedTuple):
@@ -71,6 +73,7 @@ class Site:
         username = name or f"dora-{secrets.token_hex(4)}"
         password = password or secrets.token_urlsafe(12)
         rest = httpx.Client(base_url=f"{self.origin}/api/v1/", trust_env=False, timeout=_TIMEOUT_S)
+        rest.headers["User-Agent"] = _BROWSER
         self._clients.append(rest)
         member = Member(username, password, self.origin, rest)
         body = {"username": username, "password": password}

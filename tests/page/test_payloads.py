@@ -5,9 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.page.people import People, Person
+from tests.page.steps import composer
 
 PAYLOADS = (Path(__file__).parent / "payloads.txt").read_text().split("\n")[:-1]
 _TITLE_MOST, _DESCRIPTION_MOST, _NAME_MOST, _DETAIL_MOST = 200, 500, 64, 1000
@@ -20,7 +21,12 @@ pytestmark = pytest.mark.timeout(_MANY_S)
 def nothing_runs(people: People) -> Iterator[None]:
     """A payload that ran would open a dialog, and the watch of all pages sees what the policy had to stop."""
     ran: list[str] = []
-    people.on_page = lambda page: page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        ran.append(dialog.message)
+        dialog.dismiss()
+
+    people.on_page = lambda page: page.on("dialog", note)
     yield
     assert ran == []
 
@@ -76,7 +82,7 @@ def test_messages_never_run(ana: Person, bob: Person) -> None:
 def test_what_is_typed_and_kept_as_a_draft_never_runs(ana: Person, bob: Person) -> None:
     conversation = ana.site.talk(ana.signed_in, bob.signed_in)
     page = ana.open(f"/#/c/{conversation}")
-    box = page.get_by_role("textbox", name="Message")
+    box = composer(page)
     for text in joined(3000):
         box.fill(text)
         page.evaluate("location.hash = '#/'")

@@ -112,14 +112,16 @@ def test_a_password_is_changed_and_this_session_goes_on(ana: Person, people: Peo
 
 
 def test_another_session_is_revoked_and_that_browser_is_signed_out(ana: Person, people: People, site: Site) -> None:
-    elsewhere = people.person(user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    elsewhere = people.person(
+        user_agent="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
+    )
     login = {"username": ana.username, "password": ana.signed_in.password}
     elsewhere.context.request.post(f"{site.origin}/api/v1/auth/login", data=login)
     other = elsewhere.open()
     is_in(other)
     page = ana.open("/#/settings/sessions")
     expect(page.get_by_text("This browser")).to_be_visible()
-    page.get_by_role("button", name="Revoke the session on Firefox on Linux").click()
+    page.get_by_role("button", name="Revoke the session on Chrome on Linux").click()
     dialog = page.get_by_role("dialog", name="Revoke this session?")
     check_axe(page)
     dialog.get_by_role("button", name="Revoke").click()
@@ -135,9 +137,11 @@ def test_a_token_is_shown_once_works_and_is_revoked(ana: Person, site: Site) -> 
     dialog = page.get_by_role("dialog", name="Your new access token")
     token = dialog.get_by_label("Access token").input_value()
     check_axe(page)
-    me = lambda: httpx.get(  # noqa: E731 - asked twice
-        f"{site.origin}/api/v1/me", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60
-    )
+
+    def me() -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{site.origin}/api/v1/me", headers=headers, trust_env=False, timeout=60)
+
     assert me().json()["username"] == ana.username
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)

@@ -2,6 +2,8 @@ import http.client
 import json
 import os
 import secrets
+import time
+import uuid
 from argparse import ArgumentParser
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ _TALK: Final = (
     (1, "See you there!"),
 )
 _ANSWER_S: Final = 30
+_SENT_S: Final = 60
+_AGAIN_S: Final = 0.5
 
 
 class Command(BaseCommand):
@@ -60,15 +64,27 @@ def _make(username: str, display_name: str) -> tuple[str, str]:
 
 
 def _send(port: int, token: str, receiver: str, content: str) -> None:
-    """Sends a message over REST, as any client does; raises CommandError where that fails."""
+    """Sends a message over REST, as any client does: again under the same name while the server cannot take it now.
+
+    Raises CommandError where that fails.
+    """
+    path = f"/api/v1/users/{receiver}/messages"
+    body = json.dumps({"content": content, "client_id": str(uuid.uuid4())})
+    until_s = time.monotonic() + _SENT_S
+    while (status := _post(port, token, path, body)) == http.client.SERVICE_UNAVAILABLE and time.monotonic() < until_s:
+        time.sleep(_AGAIN_S)
+    if status not in {http.client.OK, http.client.CREATED, http.client.ACCEPTED}:
+        raise CommandError(f"The message was answered with HTTP {status}")
+
+
+def _post(port: int, token: str, path: str, body: str) -> int:
+    """Returns the status of the answer; raises CommandError where there is none."""
     connection = http.client.HTTPConnection("localhost", port, timeout=_ANSWER_S)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
-        connection.request("POST", f"/api/v1/users/{receiver}/messages", json.dumps({"content": content}), headers)
-        status = connection.getresponse().status
+        connection.request("POST", path, body, headers)
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise CommandError(f"Nothing answers on port {port}: start Klatsch first, or give --port") from error
     finally:
         connection.close()
-    if status not in {http.client.CREATED, http.client.ACCEPTED}:
-        raise CommandError(f"The message was answered with HTTP {status}")
