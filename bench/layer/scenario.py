@@ -8,7 +8,7 @@ import argparse
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Final
 
@@ -22,6 +22,8 @@ _WAIT_S: Final = 120.0
 _PACE: Final = 50.0
 _STALLED: Final = 500
 _FOREIGN: Final = 20_000
+_FOREIGN_PACE: Final = 100.0
+_FOREIGN_S: Final = 8.0
 
 
 def add_layer(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -67,7 +69,8 @@ def _run(arguments: argparse.Namespace, report: Report) -> None:
         for backend in backends:
             report.add(_stall(backend))
         for backend in backends:
-            report.add(_foreign(backend))
+            report.add(_foreign(backend, _FOREIGN_PACE))
+            report.add(_foreign(backend, None))
     print("\n" + "\n".join(table(report.results)))
 
 
@@ -102,15 +105,16 @@ def _stall(backend: Backend) -> Result:
     return result
 
 
-def _foreign(backend: Backend) -> Result:
+def _foreign(backend: Backend, per_second: float | None) -> Result:
     """Sends to a group of which another process has no member: what that costs this process."""
-    sender = Task(backend, 0, sends=True, seconds=8, messages=_FOREIGN)
-    silent = Task(backend, 0, sends=True, seconds=8, messages=0)
+    most = _FOREIGN if per_second is None else int(per_second * _FOREIGN_S)
+    sender = Task(backend, 0, sends=True, seconds=_FOREIGN_S, messages=most, per_second=per_second, senders=100)
     reader = Task(backend, 1, sends=False, seconds=_WAIT_S, messages=0, apart=True)
-    busy, idle = _play([sender, reader]), _play([silent, reader])
-    spent_s = busy.outcomes[1].cpu_s - idle.outcomes[1].cpu_s
+    busy, idle = _play([sender, reader]), _play([replace(sender, messages=0), reader])
+    idle_s = idle.outcomes[1].cpu_s / idle.outcomes[1].quiet_s * busy.outcomes[1].quiet_s
+    spent_s = busy.outcomes[1].cpu_s - idle_s
     result = Result(f"foreign messages | {backend.name}", "send", busy.sent, busy.outcomes[0].sending_s)
-    result.facts = {"CPU µs of the process that they do not concern": 1e6 * max(spent_s, 0) / busy.sent}
+    result.facts = {"CPU µs of a process that they do not concern": 1e6 * max(spent_s, 0) / busy.sent}
     return result
 
 

@@ -17,7 +17,6 @@ _GROUP: Final = "bench"
 _IDLE_S: Final = 3.0
 """Members that get nothing for this long have all that there is."""
 _WARM: Final = 20
-_SENDERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,7 @@ class Task:
     per_second: float | None = None
     stalled: int = 0
     apart: bool = False
+    senders: int = 20
 
 
 @dataclass(slots=True)
@@ -44,6 +44,8 @@ class Outcome:
     of_stalled: int = 0
     last_s: float = 0.0
     cpu_s: float = 0.0
+    quiet_s: float = 0.0
+    """The time in which that CPU was used."""
     latencies_s: list[float] = field(default_factory=list)
 
 
@@ -64,12 +66,12 @@ class _Process:
         await self._say("ready")
         await self._warm()
         await self._say("warm")
-        begun_s = time.process_time()
+        begun_s, began_s = time.process_time(), time.monotonic()
         if self._task.sends:
             await self._send()
         await self._say(self._outcome.sent)
         await self._quiet()
-        self._outcome.cpu_s = time.process_time() - begun_s
+        self._outcome.cpu_s, self._outcome.quiet_s = time.process_time() - begun_s, time.monotonic() - began_s
         self._outcome.of_stalled = sum([await self._drain(channel) for channel in late])
         for task in receiving:
             task.cancel()
@@ -88,7 +90,8 @@ class _Process:
                 await self._layer.group_send(self._group, {"type": "bench", "at": 0.0})
         await self._quiet()
         for channel in self._late:
-            await self._drain(channel)
+            for _ in range(_WARM):
+                await self._layer.receive(channel)
 
     async def _quiet(self) -> None:
         self._outcome.last_s = time.monotonic()
@@ -107,7 +110,7 @@ class _Process:
 
     async def _send(self) -> None:
         begun_s, numbers = time.monotonic(), iter(range(self._task.messages))
-        await asyncio.gather(*[self._send_each(numbers, begun_s) for _ in range(_SENDERS)])
+        await asyncio.gather(*[self._send_each(numbers, begun_s) for _ in range(self._task.senders)])
         self._outcome.sending_s = time.monotonic() - begun_s
 
     async def _send_each(self, numbers: Iterator[int], begun_s: float) -> None:

@@ -38,8 +38,8 @@ class Connection:
             | {
                 "acks": "all",
                 "enable.idempotence": True,
-                # Each coroutine waits for its record: waiting for company would only add to the latency.
-                "linger.ms": 0,
+                # Records of several coroutines share a request: a third less CPU here, half of the broker's.
+                "linger.ms": 1,
                 "message.timeout.ms": int(timeout_s * 1_000),
                 "message.max.bytes": RECORD_BYTES_MOST,
                 "queue.buffering.max.messages": 100_000,

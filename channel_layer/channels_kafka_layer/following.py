@@ -103,6 +103,10 @@ class Following:
     def has_members(self, group: str) -> bool:
         return bool(self._replica.state.members(group))
 
+    @property
+    def has_groups(self) -> bool:
+        return self._replica.state.has_groups
+
     def groups(self) -> list[str]:
         """Returns the groups that have normal channels as members."""
         return self._replica.state.groups()

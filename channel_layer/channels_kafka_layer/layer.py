@@ -3,6 +3,8 @@
 import asyncio
 import ctypes
 import os
+import re
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -62,13 +64,14 @@ class KafkaChannelLayer(BaseChannelLayer):
             create_topic=create_topic,
             on_gap=import_string(on_gap) if isinstance(on_gap, str) else on_gap,
         )
+        self._making = threading.Lock()
         self._made: Node | None = None
         self._closing: weakref.finalize[[], KafkaChannelLayer] | None = None
         _layers.add(self)
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
         """Sends to a channel. Raises ChannelFull for a normal channel, and for a specific one of this process."""
-        self.require_valid_channel_name(channel)
+        self._check_channel(channel)
         body = _pack(message)
         if names.is_specific(channel):
             key = records.MESSAGE + names.owner_of(channel)
@@ -80,7 +83,7 @@ class KafkaChannelLayer(BaseChannelLayer):
 
     async def receive(self, channel: str) -> dict[str, Any]:
         """Returns the channel's next message. A call that is cancelled loses none."""
-        self.require_valid_channel_name(channel)
+        self._check_channel(channel)
         if not names.is_specific(channel):
             return records.unpack_message(await self._receive_normal(channel))
         if names.owner_of(channel) != self._node.id:
@@ -90,14 +93,14 @@ class KafkaChannelLayer(BaseChannelLayer):
     async def new_channel(self, prefix: str = "specific") -> str:
         """Returns the name of a channel that only this process receives from."""
         name = names.new_channel_name(prefix, self._node.id)
-        self.require_valid_channel_name(name)
+        self._check_channel(name)
         await self._read()
         return name
 
     async def group_add(self, group: str, channel: str) -> None:
         """Adds a channel to a group. The membership ends with the channel, or with its process."""
-        self.require_valid_group_name(group)
-        self.require_valid_channel_name(channel)
+        self._check_group(group)
+        self._check_channel(channel)
         node = self._node
         if not names.is_specific(channel):
             await self._follow()
@@ -114,8 +117,8 @@ class KafkaChannelLayer(BaseChannelLayer):
 
     async def group_discard(self, group: str, channel: str) -> None:
         """Removes a channel from a group, where it is a member."""
-        self.require_valid_group_name(group)
-        self.require_valid_channel_name(channel)
+        self._check_group(group)
+        self._check_channel(channel)
         node = self._node
         if not names.is_specific(channel):
             await self._confirmed(key_of(records.LEAVE, channel), pack_fields(group))
@@ -127,7 +130,7 @@ class KafkaChannelLayer(BaseChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Sends to all members of a group, as one record; a member that is full does not get the message."""
-        self.require_valid_group_name(group)
+        self._check_group(group)
         await self._confirmed(key_of(records.GROUP, group), pack_group(self._life_ms, _pack(message)))
 
     async def flush(self) -> None:
@@ -153,12 +156,28 @@ class KafkaChannelLayer(BaseChannelLayer):
         """Returns how many messages this process has dropped, as a channel was full."""
         return 0 if self._made is None else self._made.dropped
 
+    def _check_channel(self, name: object) -> None:
+        if not self._is_name(name, self.channel_name_regex):
+            raise TypeError(self.invalid_name_error.format("Channel"))
+
+    def _check_group(self, name: object) -> None:
+        if not self._is_name(name, self.group_name_regex):
+            raise TypeError(self.invalid_name_error.format("Group"))
+
+    def _is_name(self, name: object, pattern: re.Pattern[str]) -> bool:
+        """Returns whether Channels allows a name. Its own functions for that changed their names in 4.3."""
+        return isinstance(name, str) and len(name) < self.MAX_NAME_LENGTH and pattern.fullmatch(name) is not None
+
     @property
     def _node(self) -> Node:
-        if self._made is None:
-            self._made = Node(self._settings)
-            self._closing = weakref.finalize(self, self._made.close)
-        return self._made
+        made = self._made
+        if made is None:
+            with self._making:
+                made = self._made
+                if made is None:
+                    made = self._made = Node(self._settings)
+                    self._closing = weakref.finalize(self, made.close)
+        return made
 
     async def _confirmed(self, key: bytes, payload: bytes) -> None:
         """Sends a record; returns once the own reader has passed it or, where none runs, at the acknowledgement."""
@@ -226,6 +245,7 @@ class KafkaChannelLayer(BaseChannelLayer):
 
     def _leave_to_parent(self) -> None:
         """Begins anew in a forked child. What the parent's node holds must not be closed, nor freed, in the child."""
+        self._making = threading.Lock()
         if self._made is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._made))
             self._made = None

@@ -103,6 +103,7 @@ class Node:
 
     def started(self, offset: int) -> None:
         self.sender.read_back_from(offset)
+        self.sender.open()
         with self.lock:
             self._is_reading = True
             waiting, self._waiting = self._waiting, []
@@ -131,9 +132,13 @@ class Node:
                 self.sender.settle(_record(message, key, value).number)
 
     def replay(self, messages: Sequence[Message]) -> None:
+        kinds, following = self.following.kinds, self.following
         for message in messages:
-            key, value = message.key(), message.value()
-            if not key or value is None or (key[0] not in self.following.kinds and key[0] != _GROUP):
+            key = message.key()
+            if not key or (key[0] not in kinds and (key[0] != _GROUP or not following.has_groups)):
+                continue
+            value = message.value()
+            if value is None:
                 continue
             record = _record(message, key, value)
             if record.number > self._replayed.get(record.sender, 0):
@@ -262,7 +267,9 @@ class Node:
             if self._is_prepared:
                 return
             if self._settings.create_topic:
-                topic.create_topic(self._settings.connection, int(self._settings.create_topic))
+                topic.create_topic(
+                    self._settings.connection, int(self._settings.create_topic), self._settings.timeout_s
+                )
             else:
                 topic.check_topic(self._settings.connection, self._settings.timeout_s)
             self._is_prepared = True

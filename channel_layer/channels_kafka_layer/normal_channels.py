@@ -123,6 +123,10 @@ class NormalChannels:
             return {}
         return {channel: found for channel, found in members.items() if found.until_ms > self.now_ms}
 
+    @property
+    def has_groups(self) -> bool:
+        return bool(self._groups)
+
     def groups(self) -> list[str]:
         return list(self._groups)
 

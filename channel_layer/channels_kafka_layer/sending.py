@@ -88,6 +88,12 @@ class Sender:
             elif self._run.producer is not None:
                 self._produce(self._run, self._run.producer, number, pending)
 
+    def open(self) -> None:
+        """Makes the producer before the first record: an idempotent one needs half a second until it sends."""
+        with self._lock:
+            if self._run is None and not self._is_closed:
+                self._begin()
+
     def read_back_from(self, offset: int) -> None:
         """Says that the own reader begins or continues at an offset; what lies before counts as passed."""
         with self._lock:

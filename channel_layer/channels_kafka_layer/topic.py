@@ -13,6 +13,7 @@ KEPT_MS = 600_000
 """Far longer than a message lives: a reader may be away for this long and lose nothing."""
 _SEGMENT_BYTES = 16 * 1024 * 1024
 _ASK_S = 30.0
+_GRACE_S = 2.0
 
 
 def topic_settings(replication: int) -> dict[str, str]:
@@ -31,14 +32,13 @@ def topic_settings(replication: int) -> dict[str, str]:
     }
 
 
-def create_topic(connection: Connection, replication: int = 1) -> bool:
-    """Creates the topic, with one partition; returns False where there is one already."""
+def create_topic(connection: Connection, replication: int = 1, deadline_s: float = _ASK_S) -> bool:
+    """Creates the topic, with one partition; returns False where there is one already. Raises KafkaUnavailable."""
     admin = AdminClient(connection.admin())
     new = NewTopic(connection.topic, 1, replication, config=topic_settings(replication))
     try:
-        admin.create_topics([new], operation_timeout=_ASK_S, request_timeout=_ASK_S)[connection.topic].result(
-            _ASK_S + 5
-        )
+        asked = admin.create_topics([new], operation_timeout=deadline_s, request_timeout=deadline_s)
+        asked[connection.topic].result(deadline_s + _GRACE_S)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False

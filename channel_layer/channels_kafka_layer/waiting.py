@@ -5,6 +5,7 @@ Nothing else knows event loops, so views, tests, Celery and several loops in sev
 
 import asyncio
 import contextlib
+import os
 import threading
 import weakref
 from collections import deque
@@ -39,6 +40,15 @@ class _Post:
 
 _posts: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Post]" = weakref.WeakKeyDictionary()
 _posts_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """Gives a forked child a lock of its own: the parent's may be held by a thread that the child lacks."""
+    global _posts_lock  # noqa: PLW0603 - a lock cannot be renewed in place
+    _posts_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _post_of(loop: asyncio.AbstractEventLoop) -> _Post:

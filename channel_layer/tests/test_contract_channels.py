@@ -107,7 +107,7 @@ async def test_the_capacity_is_that_of_the_first_pattern_that_fits(make_layer: M
         await layer.send(channel, HELLO)
 
 
-@pytest.mark.parametrize("name", ["=+135!", "", "a b", "ä", "x" * 100, 5])
+@pytest.mark.parametrize("name", ["=+135!", "", "a b", "ä", "a\n", "x" * 100, 5])
 async def test_a_name_that_channels_does_not_allow_is_refused(name: Any) -> None:
     layer = KafkaChannelLayer(hosts="127.0.0.1:1")  # refuses before it asks Kafka anything
     calls = [

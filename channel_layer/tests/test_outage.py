@@ -24,8 +24,8 @@ class Broker(Protocol):
 
 
 @pytest.fixture
-async def processes(kafka_of_one_test: Broker) -> AsyncIterator[list[KafkaChannelLayer]]:
-    hosts = kafka_of_one_test.bootstrap_servers
+async def processes(kafka_to_kill: Broker) -> AsyncIterator[list[KafkaChannelLayer]]:
+    hosts = kafka_to_kill.bootstrap_servers
     layers = [KafkaChannelLayer(hosts=hosts, create_topic=True, capacity=SENT, send_timeout=120) for _ in range(2)]
     yield layers
     for layer in layers:
@@ -66,7 +66,7 @@ class Members:
 
 
 async def test_a_broker_killed_amid_10_000_messages_loses_none_and_repeats_none(
-    kafka_of_one_test: Broker, processes: list[KafkaChannelLayer]
+    kafka_to_kill: Broker, processes: list[KafkaChannelLayer]
 ) -> None:
     members = Members(processes)
     await members.join()
@@ -74,8 +74,8 @@ async def test_a_broker_killed_amid_10_000_messages_loses_none_and_repeats_none(
         asyncio.ensure_future(members.send(processes[first % 2], first, SENDERS, SENT)) for first in range(SENDERS)
     ]
     await members.have(SENT // 2)
-    await asyncio.to_thread(kafka_of_one_test.kill)
-    await asyncio.to_thread(kafka_of_one_test.restart, 120)
+    await asyncio.to_thread(kafka_to_kill.kill)
+    await asyncio.to_thread(kafka_to_kill.restart, 120)
     await asyncio.gather(*sending)
     await members.have(SENT)
     await members.leave()
@@ -88,13 +88,13 @@ async def test_a_broker_killed_amid_10_000_messages_loses_none_and_repeats_none(
 
 
 async def test_a_waiting_receive_of_a_normal_channel_outlives_its_broker(
-    kafka_of_one_test: Broker, processes: list[KafkaChannelLayer]
+    kafka_to_kill: Broker, processes: list[KafkaChannelLayer]
 ) -> None:
     sender, worker = processes
     waiting = asyncio.ensure_future(received(worker, "normal"))
     await sender.send("another", {"type": "test.message"})
-    await asyncio.to_thread(kafka_of_one_test.kill)
-    await asyncio.to_thread(kafka_of_one_test.restart, 120)
+    await asyncio.to_thread(kafka_to_kill.kill)
+    await asyncio.to_thread(kafka_to_kill.restart, 120)
     await sender.send("normal", {"type": "test.message"})
     assert await waiting == {"type": "test.message"}
 

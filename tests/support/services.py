@@ -77,10 +77,10 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
         _KAFKA.stop()
 
 
-@pytest.fixture
-def kafka_of_one_test(tmp_path: Path) -> Iterator[EmbeddedKafka]:
-    """A broker that no other test uses, so that this one may kill it."""
-    kafka = EmbeddedKafka(tmp_path / "kafka", port=free_ports(1)[0])
+@pytest.fixture(scope="module")
+def kafka_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A broker that only the tests of one file use, so that they may kill it."""
+    kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=free_ports(1)[0])
     try:
         kafka.start()
         kafka.wait_ready(_START_S)
