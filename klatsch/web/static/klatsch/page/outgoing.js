@@ -6,6 +6,9 @@ import { Outbox } from './logic/kept.js';
 /** @typedef {{conversation?: string, to?: string, content: string, reply_to?: string | null}} Draft */
 
 export class Outgoing {
+  /** Whether this tab holds its lock. */
+  #isHeld = false;
+
   /**
    * @param {{storage: import('./logic/kept.js').Store, user: string, onchange: () => void}} options
    */
@@ -76,7 +79,8 @@ export class Outgoing {
     const { locks } = navigator;
     if (!locks) return [];
     const name = 'klatsch.tab.';
-    locks.request(name + this.tab, () => new Promise(() => {}));
+    if (!this.#isHeld) locks.request(name + this.tab, () => new Promise(() => {}));
+    this.#isHeld = true;
     const { held = [] } = await locks.query();
     return held.map((lock) => lock.name ?? '').filter((lock) => lock.startsWith(name)).map((lock) => lock.slice(name.length));
   }

@@ -117,7 +117,11 @@ export class Tally {
   /** @param {string} id */
   refreshLater(id) {
     clearTimeout(this.#later.get(id));
-    this.#later.set(id, setTimeout(() => this.store.refresh(id).catch(() => {}), LATER_MS));
+    const refresh = () => {
+      this.#later.delete(id);
+      this.store.refresh(id).catch(() => {}); // the next push or page tells it
+    };
+    this.#later.set(id, setTimeout(refresh, LATER_MS));
   }
 }
 

@@ -131,7 +131,7 @@ class Composer extends Part {
     this.context.hidden = !about;
     if (!about) return;
     const text = this.#edited?.other !== undefined && this.#edited?.other !== null ? this.#edited.other : (about.content ?? '');
-    const title = this.#edited ? t(this.#edited.other ? 'composer.edited_meanwhile' : 'composer.editing') : t('composer.replying', { name: about.sender ?? '' });
+    const title = this.#edited ? t(this.#edited.other ? 'composer.edited_meanwhile' : 'composer.editing') : t(about.sender === session.me?.username ? 'composer.replying_self' : 'composer.replying', { name: about.sender ?? '' });
     fill(this.context, icon(this.#edited ? 'edit' : 'reply'),
       el('div', { class: 'grow' }, el('div', { class: 'context-title' }, title), el('div', { class: 'context-text', dir: 'auto' }, plainLine(text))),
       iconButton('close', t(this.#edited ? 'composer.cancel_edit' : 'composer.cancel_reply'), { onclick: () => this.cancel() }));

@@ -95,14 +95,14 @@ class MessagePart extends Part {
   }
 
   #showQuote() {
-    const { message } = /** @type {Shown} */ (this.shown);
+    const { message, me } = /** @type {Shown} */ (this.shown);
     const { quote } = this.pieces;
     quote.hidden = !message.reply_to;
     if (!message.reply_to) return;
     const original = message.reply_preview;
     const text = !original ? t('message.quote_unknown') : original.deleted ? t('message.deleted') : plainLine(original.content);
     fill(quote, el('button', { type: 'button', class: 'quote', data: { act: 'quote' }, 'aria-label': t('message.to_quote', { name: original?.sender ?? '' }) },
-      original && el('span', { class: 'quote-name', dir: 'auto' }, original.sender), el('span', { class: 'quote-text', dir: 'auto' }, text)));
+      original && el('span', { class: 'quote-name', dir: 'auto' }, original.sender === me ? t('message.you') : original.sender), el('span', { class: 'quote-text', dir: 'auto' }, text)));
   }
 
   #showText() {

@@ -91,6 +91,7 @@ export const CHAT = {
 
   'message.label': '{name}, {time}',
   'message.own_label': 'You, {time}',
+  'message.you': 'You',
   'message.actions': 'Message actions',
   'message.deleted': 'Message deleted',
   'message.edited': 'edited',
@@ -137,6 +138,7 @@ export const CHAT = {
   'composer.left': { one: '{count} character left', other: '{count} characters left' },
   'composer.editing': 'Editing your message',
   'composer.edited_meanwhile': 'This message was edited meanwhile. It reads now:',
+  'composer.replying_self': 'Replying to yourself',
   'composer.replying': 'Replying to {name}',
   'composer.cancel_edit': 'Stop editing',
   'composer.cancel_reply': 'Do not reply to this message',
