@@ -7,7 +7,7 @@ from typing import Any
 
 from channels_kafka_layer import KafkaChannelLayer
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 MARK = {"type": "mark"}
 
 
