@@ -4,6 +4,8 @@ import email
 import email.policy
 import re
 import secrets
+import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ from tests.support.process import GatewayProcess, PersisterProcess, wait_until
 from tests.support.system import System
 
 _TIMEOUT_S = 60
+_AGAIN_S = 0.5
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 """Sessions are named by the browser that opened them."""
 
@@ -30,9 +33,19 @@ class Member(NamedTuple):
         return f"{self.username}@page.example"
 
     def ask(self, method: str, path: str, json: Any = None) -> Any:
-        """Makes a request below /api/v1, and returns the body of its answer; fails where it is refused."""
+        """Makes a request below /api/v1, and returns the body of its answer; fails where it is refused.
+
+        A busy server that has done nothing is asked again.
+        """
         headers = {"X-CSRFToken": self.rest.cookies.get("csrftoken") or "", "Origin": self.origin}
-        answer = self.rest.request(method, path, json=json, headers=headers)
+        until_s = time.monotonic() + _TIMEOUT_S
+        while True:
+            answer = self.rest.request(method, path, json=json, headers=headers)
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until_s:
+                break
+            if answer.json()["code"] not in {"unavailable", "not_archived_yet"}:
+                break
+            time.sleep(_AGAIN_S)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 

@@ -48,7 +48,7 @@ class Shell extends Part {
 
   start() {
     this.main = el('main', { id: 'main', class: 'shell-main' });
-    this.side = el('div', { class: 'shell-side', hidden: true });
+    this.side = el('section', { class: 'shell-side', 'aria-label': t('list.heading'), hidden: true });
     fill(this, el('a', { class: 'skip', href: '#main', onclick: (/** @type {Event} */ event) => this.#skip(event) }, t('shell.skip')),
       this.side, this.main, el('k-notes'));
     this.listen(window, 'hashchange', () => this.#show());
