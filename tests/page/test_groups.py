@@ -95,6 +95,7 @@ def test_an_owner_renames_adds_promotes_and_removes(ana: Person, bob: Person, ca
     acquaint(ana, carol)
     group = group_of(ana, bob)
     page = ana.open(f"/#/c/{group}/details")
+    expect(page.get_by_role("heading", name="2 members")).to_be_visible()
     check_axe(page)
     page.get_by_label("Name").fill("Tea round")
     page.get_by_role("button", name="Save").click()
