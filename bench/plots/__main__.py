@@ -41,7 +41,7 @@ def draw_percentiles(bars: Bars, file: Path) -> None:
 
 
 def _begin(bars: Bars, count: int) -> tuple[Any, Any]:
-    figure = Figure(figsize=(_INCHES_WIDE, _INCHES_AROUND + _INCHES_A_BAR * count), layout="tight")
+    figure = Figure(figsize=(_INCHES_WIDE, _INCHES_AROUND + _INCHES_A_BAR * count), layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(bars.axis)
     axes.set_title(bars.title, fontsize=9)
@@ -57,7 +57,7 @@ def _use_logarithms(axes: Any, values: list[float]) -> None:
 def _finish(bars: Bars, figure: Any, axes: Any, file: Path) -> None:
     axes.invert_yaxis()
     if any(bars.parts):
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
     print(file)
