@@ -5,17 +5,17 @@ import sys
 from typing import Final
 
 from bench.catch_up import add_catch_up
-from bench.changes import add_changes
-from bench.connecting import add_connect
-from bench.fan_out import add_fan_out
-from bench.history import add_history
-from bench.idle import add_idle
+from bench.connections.connecting import add_connect
+from bench.connections.fan_out import add_fan_out
+from bench.connections.idle import add_idle
 from bench.layer.scenario import add_layer
-from bench.markers import add_markers
-from bench.mixed import add_mixed
+from bench.operations.changes import add_changes
+from bench.operations.markers import add_markers
+from bench.operations.mixed import add_mixed
 from bench.pairs.scenario import add_pairs
 from bench.report import Report
-from bench.rest import add_rest
+from bench.rest.history import add_history
+from bench.rest.sending import add_rest
 from bench.signals.scenario import add_signals
 from bench.storm.scenario import add_storm
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from bench.archive import wait_archived
+from bench.connections.holding import hold
 from bench.crew import Crew
-from bench.holding import hold
 from bench.machine import allow_open_files
 from bench.meter import Meter
 from bench.options import add_connections, add_scenario

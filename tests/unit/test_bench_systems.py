@@ -7,9 +7,8 @@ from typing import Any, cast
 import pytest
 
 from bench.client import Door, Socket
-from bench.fan_out import times_of
-from bench.http_client import length_of, status_of
-from bench.listening import Heard
+from bench.connections.fan_out import times_of
+from bench.connections.listening import Heard
 from bench.pairs.klatsch import KlatschDialect
 from bench.pairs.talk import Pair, Tally
 from bench.peers import PEERS
@@ -18,6 +17,7 @@ from bench.peers.channels_tutorial import TutorialDialect
 from bench.peers.ejabberd import EjabberdDialect
 from bench.peers.installing import install_packages
 from bench.plots.series import cpu_of, latencies_of, rates_of
+from bench.rest.http_client import length_of, status_of
 from bench.systems import Dialect, OpenPair
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from bench.archive import count_archived, wait_archived
 from bench.client import Socket, connect_all, fresh_name, request
+from bench.operations.speaking import Operation, Speaker, speak
 from bench.options import add_scenario, add_seconds, add_warm_up, add_window, asynchronous
 from bench.people import BenchPerson, make_group, make_people
 from bench.percentiles import latency_of
 from bench.report import Report, Result
 from bench.settling import warm_up
-from bench.speaking import Operation, Speaker, speak
 
 _SHARES: Final = {"send": 75, "edit": 5, "react": 12, "mark": 8}
 _HOT_SHARE: Final = 0.5

@@ -13,11 +13,11 @@ from typing import Final
 
 from bench.client import Socket, connect_all, fresh_name, request
 from bench.crew import until
+from bench.operations.speaking import Operation, Speaker, speak, wait_answered
 from bench.options import add_scenario, add_seconds, add_window, asynchronous
 from bench.people import make_people
 from bench.percentiles import at, latency_of
 from bench.report import Fact, Report, Result
-from bench.speaking import Operation, Speaker, speak, wait_answered
 
 _DEADLINE_S: Final = 60.0
 _SETTLE_S: Final = 10.0

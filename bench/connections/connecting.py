@@ -4,8 +4,8 @@ import argparse
 import time
 from typing import Final
 
+from bench.connections.listening import Listeners, ListeningPlan
 from bench.crew import Crew
-from bench.listening import Listeners, ListeningPlan
 from bench.machine import allow_open_files
 from bench.meter import Meter
 from bench.options import add_scenario, add_seconds

@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from bench.connections.listening import Heard, Listeners, ListeningPlan
 from bench.crew import Crew
-from bench.listening import Heard, Listeners, ListeningPlan
 from bench.machine import allow_open_files
 from bench.meter import Meter
 from bench.options import add_connections, add_scenario, add_seconds

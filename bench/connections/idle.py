@@ -3,9 +3,9 @@
 import argparse
 from typing import Final
 
+from bench.connections.holding import hold
+from bench.connections.listening import Listeners, ListeningPlan
 from bench.crew import Crew
-from bench.holding import hold
-from bench.listening import Listeners, ListeningPlan
 from bench.machine import allow_open_files
 from bench.options import add_connections, add_scenario, add_seconds
 from bench.people import make_people

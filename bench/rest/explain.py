@@ -1,4 +1,4 @@
-"""Prints PostgreSQL's plan for a page of a history: `python -m bench.explain CONVERSATION EPOCH OFFSET`."""
+"""Prints PostgreSQL's plan for a page of a history: `python -m bench.rest.explain CONVERSATION EPOCH OFFSET`."""
 
 import os
 import sys

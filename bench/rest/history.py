@@ -16,7 +16,6 @@ from uuid import UUID
 
 import psycopg
 
-from bench.http_client import HttpConnection
 from bench.meter import LoopWatch, Meter
 from bench.options import add_scenario, asynchronous
 from bench.own_data import own_data
@@ -24,6 +23,7 @@ from bench.people import BenchPerson, make_people
 from bench.percentiles import latency_of
 from bench.processes import HOST, OwnProcess, running
 from bench.report import Fact, Report, Result
+from bench.rest.http_client import HttpConnection
 
 LARGE: Final = UUID(int=0)
 _CONVERSATIONS: Final = 200
@@ -127,6 +127,6 @@ async def _read(api: OwnProcess, person: BenchPerson, messages: int, pages: int,
 
 def _explain(env: Mapping[str, str], offset: int) -> list[str]:
     """Returns PostgreSQL's plan for the statement that a page is read by."""
-    program = [sys.executable, "-m", "bench.explain", str(LARGE), str(_EPOCH), str(offset)]
-    done = subprocess.run(program, env=env, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    program = [sys.executable, "-m", "bench.rest.explain", str(LARGE), str(_EPOCH), str(offset)]
+    done = subprocess.run(program, env=env, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     return done.stdout.splitlines()

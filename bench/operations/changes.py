@@ -4,12 +4,12 @@ import argparse
 from typing import Any, Final
 
 from bench.client import Socket, connect_all, fresh_name, request
+from bench.operations.speaking import Operation, Speaker, speak, wait_answered
 from bench.options import add_scenario, add_seconds, add_warm_up, add_window, asynchronous
 from bench.people import make_people
 from bench.percentiles import latency_of
 from bench.report import Report, Result
 from bench.settling import warm_up
-from bench.speaking import Operation, Speaker, speak, wait_answered
 
 _OPS: Final = ("react", "edit")
 

@@ -9,13 +9,13 @@ from typing import Final
 
 from bench.archive import count_archived, wait_archived
 from bench.client import fresh_name
-from bench.http_client import HttpConnection
 from bench.meter import LoopWatch, Meter
 from bench.options import add_scenario, add_seconds, add_warm_up, asynchronous
 from bench.people import BenchPerson, make_people
 from bench.percentiles import latency_of
 from bench.processes import HOST, OwnProcess, running
 from bench.report import Report, Result
+from bench.rest.http_client import HttpConnection
 from bench.settling import warm_up
 
 _KINDS: Final = ("own api", "persister", "kafka", "postgres")

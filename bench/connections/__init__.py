@@ -1,0 +1,1 @@
+"""Thousands of connections that listen, are silent, or come and go."""

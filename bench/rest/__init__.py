@@ -1,0 +1,1 @@
+"""Sends and histories over REST."""
