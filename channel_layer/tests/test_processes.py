@@ -30,7 +30,9 @@ def environment(hosts: str, topic: str) -> dict[str, str]:
 def run(hosts: str, topic: str, program: str) -> str:
     """Runs a program to its end; returns what it printed. It must write nothing to stderr."""
     head = (
-        "import asyncio, os, sys\n"
+        "import asyncio, logging, os, sys\n"
+        # A broker that has just started makes the driver warn that it must ask again.
+        "logging.getLogger('channels_kafka_layer.librdkafka').setLevel(logging.ERROR)\n"
         "from asgiref.sync import async_to_sync\n"
         "from channels_kafka_layer import KafkaChannelLayer\n"
         "layer = KafkaChannelLayer(hosts=os.environ['LAYER_HOSTS'], topic=os.environ['LAYER_TOPIC'])\n"
