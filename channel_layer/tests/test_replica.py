@@ -87,6 +87,23 @@ def test_reading_back_alone_would_give_another_state() -> None:
     assert [match.message.body for match in first.matches] == [b"1"]
 
 
+def test_what_comes_between_a_hello_and_its_answer_counts_too() -> None:
+    log = Log()
+    log.begin()
+    log.send(capacity=3)
+    newcomer, _ = log.begin()
+    hello = log.ask()
+    log.send(capacity=3)
+    log.offer(1)
+    log.send(capacity=3)
+    log.answer(log.replicas[0], hello)
+    assert newcomer.is_agreed
+    assert states(log)[0] == states(log)[1]
+    [first, second] = log.offer(2)
+    assert first == second
+    assert [match.message.place for match in first.matches] == [2]
+
+
 def test_a_flush_is_a_state_that_everybody_knows() -> None:
     log = Log()
     log.begin()
