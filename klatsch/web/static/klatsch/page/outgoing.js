@@ -69,8 +69,9 @@ export class Outgoing {
       this.outbox.remove(client_id);
     } catch (error) {
       // The chat has ended, by itself or with the session: what is not sent waits for the next one.
-      if (chat.hasEnded || /** @type {any} */ (error).code === 'closed') return;
-      this.outbox.fail(client_id, { code: /** @type {any} */ (error).code, detail: /** @type {Error} */ (error).message });
+      const { code, close } = /** @type {any} */ (error);
+      if (code === 'closed' || close !== undefined) return;
+      this.outbox.fail(client_id, { code, detail: /** @type {Error} */ (error).message });
     }
   }
 

@@ -1,6 +1,6 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
-import { Chat, comparePositions, View } from '../client.js';
+import { Chat, ChatError, comparePositions, View } from '../client.js';
 import { get } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
@@ -143,8 +143,8 @@ export class Store extends EventTarget {
     try {
       for await (const event of chat.events()) if (chat === this.chat) this.#take(event);
     } catch (error) {
-      if (chat !== this.chat || this.#isClosed) return;
-      if (/** @type {any} */ (error).code === NOT_AUTHENTICATED) this.#checkSession();
+      if (!(error instanceof ChatError)) throw error; // a fault of the page: seen in the console
+      if (chat === this.chat && !this.#isClosed && error.code === NOT_AUTHENTICATED) this.#checkSession();
     }
   }
 

@@ -190,6 +190,7 @@ class ConversationView extends Part {
     const { store } = session;
     if (!store || (!this.id && !this.to)) return;
     const conversation = store.conversations.get(this.id ?? '');
+    const isLoading = this.id !== null && !this.history?.isLoaded;
     const begun = this.to && store.conversations.direct(this.to);
     if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
     if (this.history?.isLoaded && !this.history.isLoading) this.history.bound(this.log.isNearEnd);
@@ -204,8 +205,8 @@ class ConversationView extends Part {
       message, isFirst, isLast, isGroup, me, isOwn: message.sender === me,
       receipt: message.sender === me && !message.deleted ? receiptOf(message, markers, people) : null,
     }));
-    this.log.setAttribute('aria-busy', String(Boolean(this.history && !this.history.isLoaded)));
-    const isBeginning = !this.history || (this.history.isLoaded && this.history.atStart);
+    this.log.setAttribute('aria-busy', String(isLoading));
+    const isBeginning = !isLoading && (this.history?.atStart ?? true);
     const name = conversation ? store.nameOf(conversation) : this.to;
     this.log.begin(isBeginning ? t(isGroup ? 'conversation.begin_group' : 'conversation.begin', { name }) : '');
     showHead(this, conversation);
