@@ -68,6 +68,8 @@ def test_a_mention_is_completed_by_keyboard_with_those_who_spoke_first(
 ) -> None:
     zoe = people.member()
     names = [bob.username, zoe.username]
+    for other in (bob, zoe):  # who has written to Ana is added to her group, others are invited
+        Talk(ana, other).say(other, "hello")
     group = ask_patiently(ana, "POST", "conversations", {"title": "Tea", "members": names})["id"]
     ask_patiently(zoe, "POST", f"conversations/{group}/messages", {"content": "first", "client_id": "z-1"})
     page = open_conversation(ana, group)

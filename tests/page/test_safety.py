@@ -69,6 +69,7 @@ def test_no_payload_in_a_message_runs_and_each_is_shown_as_it_was_written(ana: P
 
 def test_no_payload_in_any_other_field_runs(people: People, ana: Person) -> None:
     bob = people.member()
+    Talk(ana, bob).say(bob, "hello")  # who has written to Ana is added to her groups, others are invited
     for number, text in enumerate(payloads()[:100:5]):
         line = " ".join(text.split())[:_SHORT]
         body = {"title": line, "description": line, "members": [bob.username]}
