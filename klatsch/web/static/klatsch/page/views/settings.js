@@ -35,9 +35,9 @@ class Settings extends Part {
   }
 
   /** @param {Record<string, string>} params */
-  paramsChanged(params) {
+  async paramsChanged(params) {
     this.params = params;
-    this.#show();
+    await this.#show();
     this.content?.querySelector('h2')?.focus();
   }
 
