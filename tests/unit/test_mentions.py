@@ -74,9 +74,11 @@ def test_a_text_full_of_one_name_or_of_points_costs_no_more_than_one_of_fifty_na
 
     def cost_s(text: str) -> float:
         began_s = time.thread_time()
-        for _ in range(20):
+        for _ in range(5):
             named_in(text)
         return time.thread_time() - began_s
 
     fifty = " ".join(f"@{'a' * 62}{n:02}" for n in range(60))
-    assert min(cost_s(content[:4_000]) for _ in range(5)) < 6 * min(cost_s(fifty) for _ in range(5))
+    # In turns, as the machine may be slower for a while.
+    costs = [(cost_s(content[:4_000]), cost_s(fifty)) for _ in range(20)]
+    assert min(cost for cost, _ in costs) < 6 * min(cost for _, cost in costs)
