@@ -1,6 +1,7 @@
 """Klatsch's processes of a run, beside those of `make up`, on its data or on data of their own."""
 
 import contextlib
+import functools
 import http.client
 import os
 import shutil
@@ -29,9 +30,12 @@ class OwnProcess:
     def __init__(self, kind: str, env: Mapping[str, str] | None = None) -> None:
         self.port = child.free_ports(1)[0]
         self._kind = kind
-        self._log = Path(tempfile.mkdtemp(prefix="klatsch-bench-")) / f"{kind}.log"
         self._env = {**os.environ, **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @functools.cached_property
+    def _log(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="klatsch-bench-")) / f"{self._kind}.log"
 
     def start(self) -> None:
         """Returns when the process serves."""

@@ -1,6 +1,7 @@
 """Starts and ends a peer's server programs; they end with this process at the latest."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -26,9 +27,13 @@ class Program:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.port = child.free_ports(1)[0]
-        self.folder = Path(tempfile.mkdtemp(prefix=f"klatsch-bench-{kind}-"))
         self.pid = 0
         self._process: subprocess.Popen[bytes] | None = None
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """The program's own folder, made on first use."""
+        return Path(tempfile.mkdtemp(prefix=f"klatsch-bench-{self.kind}-"))
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> None:
         """Returns when the server accepts connections."""
