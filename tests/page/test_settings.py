@@ -17,6 +17,7 @@ SECTIONS = ("profile", "appearance", "notifications", "password", "sessions", "t
 def test_axe_finds_nothing_in_any_section_narrow_or_wide(people: People, theme: str) -> None:
     ana = people.member(theme=theme)
     page = ana.open("/#/settings")
+    expect(page.get_by_role("heading", name="Profile")).to_be_visible()
     for section in SECTIONS:
         page.evaluate(f"location.hash = '#/settings/{section}'")
         expect(page.locator(".settings-section h2")).to_be_focused()
