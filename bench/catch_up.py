@@ -15,7 +15,7 @@ from bench.options import add_scenario, asynchronous
 from bench.own_data import own_data
 from bench.pairs.klatsch import Klatsch
 from bench.pairs.talk import greet, talk
-from bench.processes import HOST, OwnProcess, running
+from bench.processes import HOST, UNLIMITED, OwnProcess, running
 from bench.report import Report, Result
 
 _WINDOW: Final = 32
@@ -43,14 +43,20 @@ async def run(arguments: argparse.Namespace, report: Report) -> None:
 
 
 async def _send(env: Mapping[str, str], count: int, rows: int) -> tuple[list[str], int]:
-    """Sends at least so many messages; returns the people, and the number of messages in the log."""
-    gateway = OwnProcess("gateway", env)
+    """Sends at least so many messages; returns the people, and the number of messages in the log.
+
+    Raises SystemExit when one is refused: the log does not have it.
+    """
+    gateway = OwnProcess("gateway", {**env, **UNLIMITED})
     with running([gateway]):
         klatsch = Klatsch((HOST, gateway.port), env=env)
         pairs = await greet(await klatsch.open_pairs(count))
-        while sum(pair.sent for pair in pairs) < rows:
+        tally = pairs[0].tally
+        while tally.answered < rows:
             await talk(pairs, _WINDOW, _SENDING_S)
-        return klatsch.usernames(), sum(pair.sent for pair in pairs)
+            if tally.refused:
+                raise SystemExit(f"{len(tally.refused)} messages were refused, the first: {tally.refused[0]}")
+        return klatsch.usernames(), tally.answered
 
 
 def _store(env: Mapping[str, str], usernames: list[str], sent: int, count: int) -> Result:

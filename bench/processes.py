@@ -15,9 +15,12 @@ from typing import Final
 
 import psutil
 
+from bench.cpu import process_cpu_s
 from klatsch.embedded import child
 
 HOST: Final = "127.0.0.1"
+UNLIMITED: Final = {"KLATSCH_REQUESTS_PER_SECOND": "0", "KLATSCH_MESSAGES_PER_SECOND": "0"}
+"""Settings of a process whose few people ask as much as it can take."""
 _MANAGE: Final = Path(__file__).resolve().parent.parent / "manage.py"
 _READY_S: Final = 180.0
 _END_S: Final = 15.0
@@ -58,8 +61,7 @@ class OwnProcess:
         return float(self._seen.memory_info().rss) / _KIB
 
     def cpu_s(self) -> float:
-        used = self._seen.cpu_times()
-        return float(used.user + used.system)
+        return process_cpu_s(self.pid)
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

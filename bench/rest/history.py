@@ -21,7 +21,7 @@ from bench.options import add_scenario, asynchronous
 from bench.own_data import own_data
 from bench.people import BenchPerson, make_people
 from bench.percentiles import latency_of
-from bench.processes import HOST, OwnProcess, running
+from bench.processes import HOST, UNLIMITED, OwnProcess, running
 from bench.report import Fact, Report, Result
 from bench.rest.http_client import HttpConnection
 
@@ -32,7 +32,6 @@ _WARM_UP_PAGES: Final = 200
 _EPOCH: Final = 1
 _SEED: Final = 15
 _KINDS: Final = ("own api", "postgres")
-_UNLIMITED: Final = {"KLATSCH_REQUESTS_PER_SECOND": "0"}
 _CONVERSE: Final = """
     INSERT INTO conversations_conversation (id, kind, title, created_at, member_count)
     SELECT lpad(to_hex(i), 32, '0')::uuid, 'group', 'bench', now(), 1 FROM generate_series(0, %(conversations)s - 1) i;
@@ -62,7 +61,7 @@ def add_history(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]"
 async def run(arguments: argparse.Namespace, report: Report) -> None:
     report.begin()
     with own_data() as env:
-        url, api = env["DATABASE_URL"], OwnProcess("api", {**env, **_UNLIMITED})
+        url, api = env["DATABASE_URL"], OwnProcess("api", {**env, **UNLIMITED})
         [person] = make_people(1, env)
         _execute(url, _CONVERSE, person)
         with running([api]):

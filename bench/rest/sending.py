@@ -13,13 +13,12 @@ from bench.meter import LoopWatch, Meter
 from bench.options import add_scenario, add_seconds, add_warm_up, asynchronous
 from bench.people import BenchPerson, make_people
 from bench.percentiles import latency_of
-from bench.processes import HOST, OwnProcess, running
+from bench.processes import HOST, UNLIMITED, OwnProcess, running
 from bench.report import Report, Result
 from bench.rest.http_client import HttpConnection
 from bench.settling import warm_up
 
 _KINDS: Final = ("own api", "persister", "kafka", "postgres")
-_UNLIMITED: Final = {"KLATSCH_REQUESTS_PER_SECOND": "0", "KLATSCH_MESSAGES_PER_SECOND": "0"}
 
 
 def add_rest(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,7 +49,7 @@ class _Sender:
 
 async def run(arguments: argparse.Namespace, report: Report) -> None:
     report.begin()
-    apis = [OwnProcess("api", _UNLIMITED) for _ in range(arguments.apis)]
+    apis = [OwnProcess("api", UNLIMITED) for _ in range(arguments.apis)]
     people = make_people(2 * arguments.people)
     with running(apis):
         senders = [

@@ -16,18 +16,22 @@ from tests.support.system import System
 _DEADLINE_S = 840
 """A scenario starts up to a dozen programs after each other: seconds on an idle machine, minutes on a busy one."""
 pytestmark = pytest.mark.timeout(_DEADLINE_S + 60)
+_IMPORTED = (str(ROOT / "clients" / "python"), str(ROOT / "channel_layer"))
 RunBench = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
 def run_bench(system: System, gateway_a: GatewayProcess, persister: PersisterProcess, tmp_path: Path) -> RunBench:
-    """Runs a scenario against the shared gateway and persister; returns the results that it has written."""
+    """Runs a scenario against the shared gateway and persister; returns the results that it has written.
 
-    def run(scenario: str, *options: str) -> list[dict[str, Any]]:
+    `settings` are those of the bench and the processes that it starts.
+    """
+
+    def run(scenario: str, *options: str, **settings: str) -> list[dict[str, Any]]:
         written = tmp_path / "bench.json"
         done = subprocess.run(
             [sys.executable, "-m", "bench", scenario, "--port", str(gateway_a.port), "--json", str(written), *options],
-            env={**system.env, "PYTHONPATH": f"{ROOT / 'clients' / 'python'}{os.pathsep}{ROOT / 'channel_layer'}"},
+            env={**system.env, **settings, "PYTHONPATH": os.pathsep.join(_IMPORTED)},
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -95,7 +99,7 @@ def test_rest_counts_only_what_was_archived(run_bench: RunBench) -> None:
 
 
 def test_catch_up_counts_the_rows_of_a_persister_behind_its_log(run_bench: RunBench) -> None:
-    [result] = run_bench("catch-up", "--rows", "300", "--pairs", "2")
+    [result] = run_bench("catch-up", "--rows", "300", "--pairs", "2", KLATSCH_MESSAGES_PER_SECOND="10")
     assert result["counts"]["archived"] == result["counts"]["sent"] >= 300
 
 
