@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from klatsch.core.ids import uuid_bytes, uuid_text
+from klatsch.eventlog.outbox import waiting_sql
 from klatsch.records.header import WHOLE_MESSAGE
 
 
@@ -61,10 +62,10 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         return None if self.edited_epoch is None else f"{self.edited_epoch}:{self.partition}:{self.edited_offset}"
 
 
-_UNANNOUNCED: Final = f"""EXISTS (
-    SELECT FROM eventlog_outboxentry o
-    WHERE o.relayed_at IS NULL AND o.place = convert_to(m.conversation_id::text, 'UTF8')
-    AND substr(o.judge, 1, 17) = '\\x{WHOLE_MESSAGE:02x}'::bytea || uuid_send(m.id))"""
+_UNANNOUNCED: Final = waiting_sql(
+    "convert_to(m.conversation_id::text, 'UTF8')",
+    f"substr(o.judge, 1, 17) = '\\x{WHOLE_MESSAGE:02x}'::bytea || uuid_send(m.id)",
+)
 _FACTS: Final = f"""
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
         m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,

@@ -24,10 +24,9 @@ from klatsch.eventlog.log import LogWriter
 
 # LATERAL probes an index once for a direct conversation's other member, and reads no member of a group. Ids are texts:
 # PostgreSQL writes them without the interpreter, and a gateway needs texts.
-_COLUMNS = """c.id::text, c.kind, mine.active, mine.version, peer.id::text, peer.username,
+_COLUMNS = f"""c.id::text, c.kind, mine.active, mine.version, peer.id::text, peer.username,
            coalesce(peer.is_active, true), c.member_count,
-           EXISTS (SELECT FROM eventlog_outboxentry o
-                   WHERE o.place = convert_to(c.id::text, 'UTF8') AND o.relayed_at IS NULL),
+           {outbox.waiting_sql("convert_to(c.id::text, 'UTF8')")},
            mine.blocked_by_id IS NOT NULL, coalesce(other.blocked, false)"""
 _JOINED = """
     JOIN conversations_conversation c ON c.id = mine.conversation_id

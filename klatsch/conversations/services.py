@@ -31,14 +31,14 @@ KNOWN_IDS_MOST = 50_000
 # the statement that uses it. The cache saves the second statement of each send by name.
 _known_ids: dict[str, UUID] = {}
 
-_FIND = """
+_FIND = f"""
     SELECT u.id, u.username, c.id IS NOT NULL,
-           EXISTS (SELECT FROM eventlog_outboxentry o WHERE o.place = %s AND o.relayed_at IS NULL),
+           {outbox.waiting_sql("%s")},
            coalesce(mine.version, 1), mine.blocked_by_id IS NOT NULL, theirs.blocked_by_id IS NOT NULL
     FROM accounts_user u LEFT JOIN conversations_conversation c ON c.id = %s
     LEFT JOIN conversations_member mine ON mine.conversation_id = c.id AND mine.user_id = %s
     LEFT JOIN conversations_member theirs ON theirs.conversation_id = c.id AND theirs.user_id = u.id
-    WHERE lower(u.username) = lower(%s) AND u.is_active"""
+    WHERE lower(u.username) = lower(%s) AND u.is_active"""  # noqa: S608 - of constants
 _MAKE = """
     INSERT INTO conversations_conversation (id, kind, title, created_at) VALUES (%s, 'direct', '', now())
     ON CONFLICT DO NOTHING"""

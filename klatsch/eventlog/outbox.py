@@ -63,6 +63,16 @@ def is_waiting(place: bytes) -> bool:
     return OutboxEntry.objects.filter(place=place, relayed_at=None).exists()
 
 
+def waiting_sql(place: str, condition: str = "true") -> str:
+    """Returns an SQL condition that says what `is_waiting` says. `place` is an SQL expression of a place.
+
+    `condition` is a further SQL condition on the record, which is `o`.
+    """
+    return (
+        f"EXISTS (SELECT FROM eventlog_outboxentry o WHERE o.place = {place} AND o.relayed_at IS NULL AND {condition})"
+    )
+
+
 @dataclass(slots=True)
 class _Reports:
     """Gathers the reports of one relay; `settled` is set when all are there."""
