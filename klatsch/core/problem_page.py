@@ -7,12 +7,16 @@ from typing import Final
 from klatsch.core import problems
 from klatsch.core.problems import Problem
 
+POLICY_WITHOUT_IMAGES: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""The Content-Security-Policy that all pages share. Each says which images it shows."""
+POLICY: Final = f"{POLICY_WITHOUT_IMAGES}; img-src 'self'"
+"""The policy of a page that asks for no data."""
 _HEADERS: Final = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
+    "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
 }
 

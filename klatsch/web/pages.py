@@ -6,10 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-)
+from klatsch.core.problem_page import POLICY
 
 
 def link_page(view: str) -> Callable[[HttpRequest], HttpResponse]:
@@ -18,7 +15,7 @@ def link_page(view: str) -> Callable[[HttpRequest], HttpResponse]:
     @require_safe
     def answer(request: HttpRequest) -> HttpResponse:
         response = render(request, "klatsch/link.html", {"view": view})
-        response["Content-Security-Policy"] = _POLICY
+        response["Content-Security-Policy"] = POLICY
         response["Referrer-Policy"] = "no-referrer"
         return response
 
