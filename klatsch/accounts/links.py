@@ -1,6 +1,5 @@
 """Links that sign a person in without a password. Only a command on the server's machine makes one (decision 0049)."""
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import Final
@@ -12,7 +11,7 @@ from django.http import HttpRequest
 from klatsch.accounts.models import SignInLink, User
 from klatsch.accounts.person_lock import lock_people, lock_person
 from klatsch.accounts.queries import Profile, profile_of
-from klatsch.accounts.services import open_session
+from klatsch.accounts.services import digest_secret, open_session
 from klatsch.core.errors import NotAuthenticated
 
 LINK_MINUTES: Final = 15
@@ -27,13 +26,13 @@ def create_sign_in_link(*, person: User) -> str:
         assert locked is not None  # People are never deleted.
         SignInLink.objects.filter(expires_at__lt=Now()).delete()
         expires_at = Now() + timedelta(minutes=LINK_MINUTES)
-        SignInLink.objects.create(digest=_digest(secret), user=locked, expires_at=expires_at)
+        SignInLink.objects.create(digest=digest_secret(secret), user=locked, expires_at=expires_at)
     return secret
 
 
 def sign_in_by_link(*, http: HttpRequest, token: str) -> Profile:
     """Opens a session under a new key, once for each link; raises one NotAuthenticated for every reason."""
-    digest = _digest(token)
+    digest = digest_secret(token)
     person_id = SignInLink.objects.filter(pk=digest).values_list("user_id", flat=True).first()
     if person_id is None:
         raise _not_valid()
@@ -49,7 +48,3 @@ def sign_in_by_link(*, http: HttpRequest, token: str) -> Profile:
 
 def _not_valid() -> NotAuthenticated:
     return NotAuthenticated("This link is not valid, has expired, or was used before.")
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -141,7 +141,7 @@ def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
         Ticket.objects.filter(user=person, expires_at__lt=Now()).delete()
         check_ticket_room(person)
         expires_at = Now() + timedelta(seconds=lifetime_s)
-        Ticket.objects.create(digest=_digest(ticket), user=person, credential=credential, expires_at=expires_at)
+        Ticket.objects.create(digest=digest_secret(ticket), user=person, credential=credential, expires_at=expires_at)
     return NewTicket(ticket, lifetime_s)
 
 
@@ -158,7 +158,7 @@ def redeem_ticket(*, ticket: str) -> SignedIn:
             RETURNING accounts_user.id, accounts_user.username, accounts_ticket.credential,
                       accounts_ticket.expires_at > now() AND accounts_user.is_active
             """,
-            [_digest(ticket)],
+            [digest_secret(ticket)],
         )
         row = cursor.fetchone()
     signed_in = SignedIn(*row[:3]) if row and row[3] else None
@@ -190,5 +190,6 @@ def _wrong_password() -> NotAuthenticated:
     return NotAuthenticated("The username or password is wrong.")
 
 
-def _digest(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()
+def digest_secret(secret: str) -> str:
+    """Returns the digest under which a ticket or a link is stored: the table does not hold the secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
