@@ -67,7 +67,12 @@ class PositionKey(NamedTuple):
 
     @classmethod
     def of(cls, message: MessageView) -> "PositionKey":
-        position = Position.parse(message.position)
+        return cls.parse(message.position)
+
+    @classmethod
+    def parse(cls, text: str) -> "PositionKey":
+        """Returns the cursor of a position; raises ValueError."""
+        position = Position.parse(text)
         return cls(position.epoch, position.offset)
 
 
@@ -75,10 +80,9 @@ def _place(value: str) -> PositionKey | None:
     if not value:
         return None
     try:
-        position = Position.parse(value)
+        return PositionKey.parse(value)
     except ValueError as error:
         raise serializers.ValidationError(f"Not a position: {error}.") from None
-    return PositionKey(position.epoch, position.offset)
 
 
 class MomentKey(NamedTuple):
