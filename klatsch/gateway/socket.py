@@ -127,8 +127,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         try:
             text = apply_mask(frame[payload:], frame[payload - 4 : payload]).decode()
         except UnicodeDecodeError:
-            self.conn.send_close(CloseCode.INVALID_DATA)
-            self.handle_parser_exception()
+            self._refuse_text()
             return 1
         is_free = self._is_awaited and self.queue.empty()
         if not is_free or self.take is None or not self.take(text):
@@ -190,10 +189,13 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         """Closes with 1007 on text that is not UTF-8. uvicorn does too, but logs a traceback each time."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
-            self.conn.send_close(CloseCode.INVALID_DATA)
-            self.handle_parser_exception()
+            self._refuse_text()
         else:
             super().send_receive_event_to_app()
+
+    def _refuse_text(self) -> None:
+        self.conn.send_close(CloseCode.INVALID_DATA)
+        self.handle_parser_exception()
 
     def write(self, frames: bytes) -> None:
         """Takes whole WebSocket frames; drops frames after the close."""
