@@ -24,7 +24,7 @@ import { baseOf, checkToken, Rest } from './rest.js';
 import { Sends } from './sends.js';
 import { SHOWN, Signals } from './signals.js';
 
-export { applyDelta } from './deltas.js';
+export { applyDelta, DELTAS } from './deltas.js';
 export { ChatError } from './errors.js';
 export { comparePositions } from './known.js';
 export { View } from './view.js';

@@ -1,6 +1,6 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
-import { Chat, ChatError, comparePositions, View } from '../client.js';
+import { Chat, ChatError, comparePositions, DELTAS, View } from '../client.js';
 import { get } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
@@ -16,7 +16,6 @@ const RESETS_MOST = 20; // beyond it, beginning anew is cheaper
 const PLACE_TRIES = 20;
 const PLACE_WAIT_MS = 1_000;
 const NOT_AUTHENTICATED = 'not_authenticated';
-const DELTAS = new Set(['message_edited', 'message_deleted', 'reaction', 'pinned']);
 
 /**
  * Fires
