@@ -23,7 +23,7 @@ _FOUND_S = 1.5
 _ASK_AGAIN_S = 5.0
 _SWEEP_S = 10.0
 WINDOW = 1.5
-"""How far to read back, in expiries: one for messages, and half of one more to know all memberships by then."""
+"""The time to read back, in expiries: one for messages, and half of one more to know all memberships by then."""
 
 
 @dataclass(slots=True)

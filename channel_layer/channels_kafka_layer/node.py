@@ -33,7 +33,7 @@ _GROUP = records.GROUP[0]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a node needs of the layer's configuration."""
+    """The part of the layer's configuration that a node needs."""
 
     connection: Connection
     expiry_s: float

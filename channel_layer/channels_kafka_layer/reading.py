@@ -113,7 +113,7 @@ class Reader:
             watch = self._watch or self._find_place()
         except (KafkaUnavailable, KafkaException) as error:
             self._run = None
-            self._node.failed(error if isinstance(error, KafkaUnavailable) else KafkaUnavailable(str(error)))
+            self._node.failed(KafkaUnavailable.of(error))
             return
         consumer = Consumer(self._connection.reader() | {"error_cb": run.on_error})
         try:

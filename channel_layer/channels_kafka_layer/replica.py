@@ -28,7 +28,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class Applied:
-    """What a record did. `is_full` says that its message was dropped, for one channel or `full_members` of a group."""
+    """The effect of a record. `is_full`: its message was dropped, for one channel or `full_members` of a group."""
 
     matches: list[Match] = field(default_factory=list)
     is_full: bool = False

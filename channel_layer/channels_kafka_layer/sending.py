@@ -147,7 +147,7 @@ class Sender:
             with self._lock:
                 if self._run is run:
                     self._run = None
-            self._fail_all(error if isinstance(error, KafkaUnavailable) else KafkaUnavailable(str(error)))
+            self._fail_all(KafkaUnavailable.of(error))
             return
         self._take_over(run, producer)
         while self._run is run:

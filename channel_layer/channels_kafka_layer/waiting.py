@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class _Post:
-    """What is to be done on one loop. However many results there are, the loop is woken once."""
+    """Queues results for one loop. However many there are, the loop is woken once."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)

@@ -1,4 +1,4 @@
-"""What Channels demands of `send`, `receive`, `new_channel` and `flush`, on a real Kafka.
+"""Channels' demands on `send`, `receive`, `new_channel` and `flush`, on a real Kafka.
 
 The behaviours that other layers' tests demand, and the tests that show them here:
 

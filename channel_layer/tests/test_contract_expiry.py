@@ -1,4 +1,4 @@
-"""What Channels demands of expiry, on a real Kafka: of messages, of channels and of memberships.
+"""Channels' demands on expiry, on a real Kafka: of messages, of channels and of memberships.
 
 A message's life travels with it. So a sender whose messages live shortly and one whose messages do not show what
 expires, however slow the machine is.

@@ -1,4 +1,4 @@
-"""What Channels demands of groups, on a real Kafka. test_contract_channels.py has the table of behaviours."""
+"""Channels' demands on groups, on a real Kafka. test_contract_channels.py has the table of behaviours."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What is made and dropped leaves nothing behind."""
+"""Channels that are made and dropped leave nothing behind."""
 
 import asyncio
 import gc
