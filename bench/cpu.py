@@ -60,9 +60,9 @@ def resident_mib(seen: Snapshot) -> dict[str, float]:
     return {kind: round(mib, 1) for kind, mib in total.items()}
 
 
-def own_cpu_s() -> float:
-    """Returns this process's CPU seconds."""
-    used = psutil.Process().cpu_times()
+def process_cpu_s(pid: int | None = None) -> float:
+    """Returns the CPU seconds that a process, or this one, has used."""
+    used = psutil.Process(pid).cpu_times()
     return float(used.user + used.system)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from bench.cpu import Snapshot, own_cpu_s, resident_mib, snapshot, used_between
+from bench.cpu import Snapshot, process_cpu_s, resident_mib, snapshot, used_between
 from bench.percentiles import at
 
 _LOOK_S: Final = 0.01
@@ -33,7 +33,7 @@ class Generator:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a part of a run used. `others_share`: other processes of this machine, of all its cores."""
+    """The resources that a part of a run used. `others_share`: other processes of this machine, of all its cores."""
 
     seconds: float
     cpu_s: dict[str, float]
@@ -53,7 +53,7 @@ class LoopWatch:
     _cpu_s: float = 0.0
 
     def begin(self) -> None:
-        self.lates_s, self._began_s, self._cpu_s = [], time.perf_counter(), own_cpu_s()
+        self.lates_s, self._began_s, self._cpu_s = [], time.perf_counter(), process_cpu_s()
         self._task = asyncio.get_running_loop().create_task(self._watch())
 
     async def end(self) -> Generator:
@@ -63,7 +63,7 @@ class LoopWatch:
                 await self._task
         took = time.perf_counter() - self._began_s
         late = at(sorted(self.lates_s), 99) if self.lates_s else 0.0
-        return Generator(round((own_cpu_s() - self._cpu_s) / took, 3), round(late * 1_000, 2))
+        return Generator(round((process_cpu_s() - self._cpu_s) / took, 3), round(late * 1_000, 2))
 
     async def _watch(self) -> None:
         while True:
@@ -109,7 +109,7 @@ def _busy_s() -> float:
 def _own_tree_s() -> float:
     """Returns the CPU seconds of this process and of its children that are no servers of a system."""
     seen = snapshot()
-    total = own_cpu_s()
+    total = process_cpu_s()
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if process.pid not in seen:

@@ -44,7 +44,7 @@ class System(Protocol):
     name: str
     kinds: Sequence[str]
     keeps: str
-    """What it keeps of a message, in words."""
+    """The traces of a message that the system keeps, in words."""
 
     def start(self) -> None:
         """Starts the system's own processes."""

@@ -53,12 +53,6 @@ def all_backends() -> Iterator[list[Backend]]:
         redis.stop()
 
 
-def cpu_of(pid: int) -> float:
-    """Returns the CPU seconds that a process has used."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
-
-
 def _listener(port: int) -> int:
     """Returns the process that listens on a port of this machine."""
     for connection in psutil.net_connections("tcp"):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Final
 
-from bench.layer.backends import Backend, all_backends, cpu_of
+from bench.cpu import process_cpu_s
+from bench.layer.backends import Backend, all_backends
 from bench.layer.worker import Outcome, Task, serve
 from bench.options import add_scenario, add_seconds
 from bench.percentiles import Latency, latency_of
@@ -37,7 +38,7 @@ def add_layer(scenarios: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What all processes of a scene saw, and the CPU that the server used meanwhile."""
+    """The observations of all processes of a scene, and the CPU that the server used meanwhile."""
 
     outcomes: list[Outcome]
     server_s: float
@@ -146,10 +147,10 @@ def _play(tasks: list[Task]) -> _Scene:
     server = tasks[0].backend.server
     _step(pipes)
     _step(pipes)
-    before_s = cpu_of(server)
+    before_s = process_cpu_s(server)
     _step(pipes)
     outcomes = [_heard(pipe) for pipe in pipes]
-    used_s = cpu_of(server) - before_s
+    used_s = process_cpu_s(server) - before_s
     for process in started:
         process.join(_WAIT_S)
     return _Scene([outcome for outcome in outcomes if isinstance(outcome, Outcome)], used_s)

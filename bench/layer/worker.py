@@ -21,7 +21,7 @@ _WARM: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a process does. `stalled` of its members receive only at the end; `apart` names a group of its own."""
+    """The work of a process. `stalled` of its members receive only at the end; `apart` names a group of its own."""
 
     backend: Backend
     members: int
@@ -36,7 +36,7 @@ class Task:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a process saw. Latencies are of its members, from before the call to after the receive."""
+    """The observations of a process. Latencies are of its members, from before the call to after the receive."""
 
     sent: int = 0
     sending_s: float = 0.0
