@@ -1,4 +1,4 @@
-"""What people do on the page, and what they see there."""
+"""Steps of people on the page, and finders of what they see there."""
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -54,7 +54,7 @@ def scroll_to(page: Page, top: float) -> None:
 
 
 def top_of(page: Page, text: str) -> float:
-    """How far below the upper edge of the messages a bubble stands, in pixels."""
+    """Returns the distance of a bubble from the upper edge of the messages, in pixels."""
     box, log = bubble(page, text).bounding_box(), page.get_by_role("log").bounding_box()
     assert box is not None
     assert log is not None

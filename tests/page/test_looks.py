@@ -1,4 +1,4 @@
-"""What everybody can use: screen readers, keyboards, narrow and zoomed screens, both themes, and local times."""
+"""Use by everybody: screen readers, keyboards, narrow and zoomed screens, both themes, and local times."""
 
 import re
 

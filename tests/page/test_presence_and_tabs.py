@@ -1,4 +1,4 @@
-"""What is live: typing, presence, the connection's banner, waking up, several tabs and notifications."""
+"""Live things: typing, presence, the connection's banner, waking up, several tabs and notifications."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What watches all pages of these tests notices what it is there for."""
+"""The watch of all pages of these tests notices each thing that it is there for."""
 
 from playwright.sync_api import expect
 

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 _OF_THE_NETWORK: Final = re.compile(
     r"Failed to load resource|WebSocket connection to|net::ERR_|was interrupted while the page was loading"
 )
-"""What a browser logs by itself about an answer or a lost network. The page is not at fault."""
+"""A browser's own log lines about an answer or a lost network. The page is not at fault."""
 _NEVER_LOADED: Final = 400
 
 _REPORT_VIOLATIONS: Final = """
