@@ -142,10 +142,12 @@ class UnreadFrom(APIView):
     @staticmethod
     def _flag(request: Request, conversation_id: UUID, position: str | None) -> Marked:
         return flag_unread(
+            marking=ports_of(request).marking,
             route=route_of(request),
             user_id=person_of(request).id,
             conversation_id=conversation_id,
             position=position,
+            now_s=time.monotonic(),
         )
 
 

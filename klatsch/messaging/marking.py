@@ -34,7 +34,10 @@ _AGAIN_S: Final = 1.0
 
 @dataclass(slots=True)
 class _Kept:
-    """A marker, and what of it is not in the log yet. It is due at `due_s`, None if nothing is missing."""
+    """A marker, and what of it is not in the log yet. It is due at `due_s`, None if nothing is missing.
+
+    `moved`: a position is higher. `flagged`: the flag "unread from here" is to be told, as it is then, after that.
+    """
 
     whose: Whose
     now: Marked
@@ -44,7 +47,7 @@ class _Kept:
     appended_s: float = float("-inf")
     due_s: float | None = None
     moved: bool = False
-    cleared: bool = False
+    flagged: bool = False
 
 
 class Marking:
@@ -108,10 +111,10 @@ class Marking:
             rises = now.read != before.read
             if mark.read is not None and now.unread_from is not None:
                 now = Marked(now.delivered, now.read)
-                kept.cleared = not rises
+                kept.flagged = not rises
             kept.moved |= rises or now.delivered != before.delivered
             kept.now = now
-            if (kept.moved or kept.cleared) and kept.due_s is None:
+            if (kept.moved or kept.flagged) and kept.due_s is None:
                 self._schedule(kept, max(now_s, kept.appended_s + self._interval_s(kept)), now_s)
             return now
 
@@ -120,7 +123,10 @@ class Marking:
         return _name_of(record) in self._kept
 
     def learn(self, record: Record) -> None:
-        """Takes a sound marker that was read from the log, if it is held: another device moved it."""
+        """Takes a sound marker that was read from the log, if it is held: another device moved it.
+
+        A flag that was set after a mark which is not in the log yet is told again after that mark: it would clear it.
+        """
         name = _name_of(record)
         if name not in self._kept:
             return
@@ -132,6 +138,7 @@ class Marking:
                 now = highest(before, parsed(event.delivered), parsed(event.read))
                 flag = None if now.read != before.read else before.unread_from
                 kept.now = Marked(now.delivered, now.read, flag_told(event.unread_from, flag))
+                kept.flagged |= kept.moved and isinstance(event.unread_from, str)
 
     def learn_receipts(self, user_id: str, *, is_shown: bool) -> None:
         """Takes a person's choice whether others see how far they have read, as their record tells it."""
@@ -157,6 +164,13 @@ class Marking:
                 if kept.due_s is not None:
                     self._append(kept, now_s)
 
+    def append(self, whose: Whose, now_s: float) -> None:
+        """Appends now what the log does not have of a marker: before a record that must come after it."""
+        with self._lock:
+            kept = self._kept.get(whose.name)
+            if kept is not None and kept.due_s is not None:
+                self._append(kept, now_s)
+
     def _interval_s(self, kept: _Kept) -> float:
         return INTERVAL_LARGE_S if kept.member_count > LARGE_FROM else INTERVAL_S
 
@@ -169,22 +183,22 @@ class Marking:
 
     def _append(self, kept: _Kept, now_s: float) -> None:
         """Appends what is not in the log yet; where the log does not take it, again a second later."""
-        moved, cleared = kept.moved, kept.cleared
-        kept.due_s, kept.appended_s, kept.moved, kept.cleared = None, now_s, False, False
+        moved, flagged = kept.moved, kept.flagged
+        kept.due_s, kept.appended_s, kept.moved, kept.flagged = None, now_s, False, False
         try:
             if moved:
                 self._write(kept, Mark(kept.now.delivered, kept.now.read), UNSET, self._is_hidden(kept))
-            if cleared:
-                self._write(kept, Mark(), None, own_only=True)
+            if flagged:
+                self._write(kept, Mark(), kept.now.unread_from, own_only=True)
         except LogError:
-            kept.moved, kept.cleared = moved, cleared
+            kept.moved, kept.flagged = moved, flagged
             self._schedule(kept, now_s + _AGAIN_S, now_s)
 
     def _is_hidden(self, kept: _Kept) -> bool:
         hidden = self._hidden.get(kept.whose.user_id, not kept.is_shown)
         return hidden or kept.member_count > self._shown_most
 
-    def _write(self, kept: _Kept, mark: Mark, unread_from: UnsetType | None, own_only: bool) -> None:  # noqa: FBT001
+    def _write(self, kept: _Kept, mark: Mark, unread_from: Position | UnsetType | None, own_only: bool) -> None:  # noqa: FBT001
         entry = marker_entry(kept.whose, mark, unread_from=unread_from, own_only=own_only)
         name = kept.whose.name
         self._log.append(entry, lambda report: self._reported(name, report))

@@ -39,11 +39,14 @@ def mark_conversation(
     return marking.mark(whose, mark, last=stored.last, member_count=None, now_s=now_s)
 
 
-def flag_unread(*, route: Route, user_id: UUID, conversation_id: UUID, position: str | None) -> Marked:
+def flag_unread(
+    *, marking: Marking, route: Route, user_id: UUID, conversation_id: UUID, position: str | None, now_s: float
+) -> Marked:
     """Marks a conversation as unread from a position, or takes that back; returns the person's marker as it is then.
 
-    Blocks until the log has the record, and until the archive has it or its deadline passes. Raises NotFound,
-    BadRequest, NotArchivedYet, Unavailable, Unknown.
+    A mark of this process that is not in the log yet is appended before, as it would take the flag away. Blocks until
+    the log has the record, and until the archive has it or its deadline passes. Raises NotFound, BadRequest,
+    NotArchivedYet, Unavailable, Unknown.
     """
     stored = _get_marker(user_id, conversation_id)
     whose = _whose(stored, user_id, conversation_id)
@@ -55,6 +58,7 @@ def flag_unread(*, route: Route, user_id: UUID, conversation_id: UUID, position:
             stored = _get_marker(user_id, conversation_id)
         flag = clamp(flag, stored.last)
     entry = marker_entry(whose, Mark(), unread_from=flag, own_only=True, trace=current_trace())
+    marking.append(whose, now_s)
     with route.waits.enter(str(user_id)):
         _append(route, entry, stored.epoch)
     return Marked(stored.delivered, stored.read, flag)

@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from klatsch.archive.markers import StoredMarker
 from klatsch.core.errors import BadRequest, Unavailable
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.eventlog.places import Position
 from klatsch.messaging.marking import Marking
-from klatsch.messaging.marks import Mark, Marked, Whose, check_mark
+from klatsch.messaging.marks import Mark, Marked, Whose, check_mark, marker_entry
 from klatsch.records.decoding import decode
 from klatsch.records.markers import MarkerMoved, is_own_only
 from tests.support.records import BOB, TEA, marked, records_of
@@ -36,6 +37,12 @@ class Process:
 
     def read_up_to(self, offset: int, now_s: float, whose: Whose = WHOSE) -> Marked:
         return self.marking.mark(whose, Mark(read=at(offset)), last=at(100), member_count=None, now_s=now_s)
+
+    def flag(self, place: Position) -> Position:
+        """Flags as another process does, and learns of it."""
+        self.writer.append(marker_entry(WHOSE, Mark(), unread_from=place, own_only=True), lambda _: None)
+        self.marking.learn(self.log.records[0][-1])
+        return place
 
     def records(self) -> list[MarkerMoved]:
         return [decode(record) for record in self.log.records[0]]
@@ -164,6 +171,45 @@ def test_a_higher_read_takes_the_flag_away_by_itself() -> None:
     process.load(read=at(7), unread_from=at(5))
     process.read_up_to(8, 0.0)
     assert process.reads() == ["1:0:8"]
+
+
+@pytest.mark.parametrize("moved", [2, 3])
+def test_a_flag_that_was_set_after_a_waiting_read_outlives_it(moved: int) -> None:
+    process = Process()
+    process.load()
+    process.read_up_to(1, 0.0)
+    process.read_up_to(moved, 0.1)
+    flag = process.flag(at(2))
+    process.marking.flush(1.0)
+    assert [(event.read, event.unread_from) for event in process.records()[2:]] == [
+        (f"1:0:{moved}", UNSET),
+        (None, "1:0:2"),
+    ]
+    assert is_own_only(process.log.records[0][-1].judge)
+    assert process.marking.find(WHOSE) == Marked(at(moved), at(moved), flag)
+
+
+def test_a_flag_that_was_set_after_a_waiting_read_is_taken_away_by_the_next_one() -> None:
+    process = Process()
+    process.load()
+    process.read_up_to(1, 0.0)
+    process.read_up_to(2, 0.1)
+    process.flag(at(2))
+    process.read_up_to(2, 0.2)
+    process.marking.flush(1.0)
+    assert [(event.read, event.unread_from) for event in process.records()[2:]] == [("1:0:2", UNSET), (None, None)]
+
+
+def test_a_marker_is_appended_at_once_before_what_must_come_after_it() -> None:
+    process = Process()
+    process.load()
+    process.read_up_to(1, 0.0)
+    process.read_up_to(2, 0.1)
+    process.marking.append(WHOSE, 0.2)
+    assert process.reads() == ["1:0:1", "1:0:2"]
+    process.marking.append(WHOSE, 0.3)
+    process.marking.flush(5.0)
+    assert process.reads() == ["1:0:1", "1:0:2"]
 
 
 def test_beyond_the_bound_the_oldest_is_appended_and_forgotten() -> None:
