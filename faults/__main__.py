@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, help=f"how long faults come ({_MINUTES:g}; for each bug {_BUGS_MINUTES:g})"
     )
+    parser.add_argument("--faults", type=int, default=0, help="at the least, however many minutes they take (0)")
     parser.add_argument("--talks", type=int, default=24, help="conversations of two, beside four groups (24)")
     parser.add_argument("--rate", type=float, default=300.0, help="messages a second, over all (300)")
     parser.add_argument("--ledger", type=Path, default=None, help=f"default: {_LEDGER} in KLATSCH_DATA")
@@ -91,6 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
         ledger=arguments.ledger or _default_ledger(),
         only=tuple(only.split(",")) if only else None,
         brokers=arguments.brokers,
+        faults=arguments.faults,
         kills=kills,
     )
     folder = Path(tempfile.mkdtemp(prefix="klatsch-faults-"))

@@ -72,15 +72,15 @@ class Run:
         self._without_postgres: list[tuple[float, float]] = []
         self.lines: list[FaultLine | RunLine] = []
 
-    async def go(self, seconds: float, only: Sequence[str] | None = None, kills: int = 0) -> Verdict:
-        """Causes faults for a number of seconds, or until so many brokers were killed, and returns the verdict."""
+    async def go(self, seconds: float, only: Sequence[str] | None = None, *, least: int = 0, kills: int = 0) -> Verdict:
+        """Causes at least so many faults, for a number of seconds or until brokers were killed; returns the verdict."""
         plan = make_plan(self._seed, uses_of(self.world.brokers, only))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(task) for task in self._everybody()]
             await self._all_ready()
             self._began = time.monotonic()
             until_s = self._began + seconds
-            while (self._killed() < kills) if kills else (time.monotonic() < until_s):
+            while (self._killed() < kills) if kills else (time.monotonic() < until_s or self.faults < least):
                 await self._pair(next(plan))
                 if kills:
                     print(f"    {self._killed()} of {kills} kills", flush=True)

@@ -18,8 +18,8 @@ from faults.world import World
 class Trial:
     """The plan of a run; one seed always gives one plan. `only` names some kinds of faults, or all.
 
-    With `kills` it lasts until so many brokers were killed, however many minutes that takes. With a bug, its settings
-    are those of the processes, and where it is `planted` they have it.
+    It has `faults` at the least, however many minutes they take. With `kills` it lasts until so many brokers were
+    killed, instead. With a bug, its settings are those of the processes, and where it is `planted` they have it.
     """
 
     seed: int
@@ -29,6 +29,7 @@ class Trial:
     ledger: Path
     only: tuple[str, ...] | None = None
     brokers: int = 1
+    faults: int = 0
     kills: int = 0
     bug: Bug | None = None
     planted: bool = False
@@ -65,7 +66,7 @@ async def _go(world: World, trial: Trial) -> Outcome:
     await world.fill(trial.talks)
     run = Run(world, seed=trial.seed, per_second=trial.per_second, ledger=trial.ledger, commit=_commit())
     try:
-        return Outcome(await run.go(trial.minutes * 60, trial.only, trial.kills), run.lines)
+        return Outcome(await run.go(trial.minutes * 60, trial.only, least=trial.faults, kills=trial.kills), run.lines)
     finally:
         for proxy in world.proxies:
             proxy.close()
