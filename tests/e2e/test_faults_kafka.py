@@ -41,14 +41,13 @@ async def test_no_acknowledged_message_is_lost_and_what_was_unknown_is_shown_onc
         await more_acknowledged(talks, 1, deadline_s=_FIRST_ANSWER_S)
         down_s = time.monotonic() - down_s
         await more_acknowledged(talks, 10)
+    for process, before in zip(processes, complained, strict=True):
+        # An outage is said, and does not fill the disk.
+        assert 0 < _complaints(process) - before < 20 + 5 * down_s
     for talk in talks:
         await talk.check()
         assert talk.writer.closed is None
         assert talk.reader.closed is None
-
-    for process, before in zip(processes, complained, strict=True):
-        # An outage is said, and does not fill the disk.
-        assert 0 < _complaints(process) - before < 20 + 5 * down_s
 
 
 def _complaints(process: Process) -> int:

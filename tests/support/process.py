@@ -101,6 +101,11 @@ class Process:
             self._child = child.spawn(argv, env={**self._env, **changed}, output=output, cwd=ROOT)
         return self._child
 
+    def start_again(self) -> None:
+        """Starts it again if it has ended itself, as a supervisor does: a stalled client may leave no other way out."""
+        if not self.is_running() and self.events("process_ended"):
+            self.start()
+
     def is_running(self) -> bool:
         return self._child is not None and self._child.poll() is None
 

@@ -177,8 +177,9 @@ class System:
     def wait_archived(self, deadline_s: float = 60) -> None:
         """Waits until the archive has all that the log holds now, in the partitions that are its own."""
         ends = self.log.ends()
-        wait_until(
-            lambda: all(offset >= ends[p] for p, offset in self.archived_ends().items()),
-            f"archived to {ends}",
-            deadline_s,
-        )
+
+        def is_archived() -> bool:
+            self.persister.start_again()
+            return all(offset >= ends[partition] for partition, offset in self.archived_ends().items())
+
+        wait_until(is_archived, f"archived to {ends}", deadline_s)
