@@ -143,7 +143,9 @@ async def test_a_reader_that_must_jump_says_so_and_goes_on(make_layer: MakeLayer
     first = reader.position
     await layer.send(channel, {"type": "before"})
     await received(layer, channel)
-    end = reader.position
+    assert reader._watch is not None
+    end = reader._watch.ends(60)[1]
+    await until(lambda: reader.position == end)
     admin = AdminClient({"bootstrap.servers": hosts})
     [deleted] = admin.delete_records([TopicPartition(topic, 0, end)]).values()
     await asyncio.to_thread(deleted.result, 60)
