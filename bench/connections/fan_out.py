@@ -16,7 +16,7 @@ from bench.meter import Meter
 from bench.options import add_connections, add_scenario, add_seconds
 from bench.people import BenchPerson, make_group, make_people
 from bench.percentiles import latency_of
-from bench.processes import HOST, OwnProcess, running
+from bench.processes import HOST, UNLIMITED, OwnProcess, running
 from bench.report import Report, Result
 
 _SPARE_FILES: Final = 300
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
 
 
 def _fan_out(people: Sequence[BenchPerson], gateways: int, processes: int, seconds: float) -> Result:
-    own = [OwnProcess("gateway") for _ in range(gateways)]
+    own = [OwnProcess("gateway", UNLIMITED) for _ in range(gateways)]
     connections = len(people) - 1
     conversation = make_group(people)
     with running(own):

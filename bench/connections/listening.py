@@ -40,6 +40,7 @@ class Listeners:
         self._times: list[float] = []
         self._heard_by_all = asyncio.Event()
         self._number = 0
+        self._refusal = b""
 
     async def open(self) -> None:
         """Returns when every connection has its first mark."""
@@ -48,13 +49,18 @@ class Listeners:
             socket.on_text = self._take
         if self._plan.writer is not None:
             self._writer = await connect(*self._plan.addresses[0], self._plan.writer.token)
-            self._writer.on_text = lambda _payload: None
+            self._writer.on_text = self._take_answer
 
     def _take(self, payload: bytes) -> None:
         if payload.startswith(b'{"t":"message",'):
             self._times.append(time.monotonic())
             if len(self._times) == len(self._sockets):
                 self._heard_by_all.set()
+
+    def _take_answer(self, payload: bytes) -> None:
+        if payload.startswith(b'{"re":') and b',"ok":' not in payload[:40]:
+            self._refusal = payload
+            self._heard_by_all.set()
 
     async def hear(self, conversation: str) -> Heard:
         """Sends a message, where the writer is here, and returns when every listener has had one."""
@@ -67,6 +73,8 @@ class Listeners:
             self._writer.send(request(self._number, "send", body))
         async with asyncio.timeout(_DELIVERED_S):
             await self._heard_by_all.wait()
+        if self._refusal:
+            raise RuntimeError(f"the message was refused: {self._refusal.decode()}")
         return Heard(sent_at, self._times)
 
     async def come_and_go(self, seconds: float, at_once: int) -> tuple[list[float], list[str]]:
