@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "klatsch.api.probes.Probes",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "klatsch.api.hashing.HashingDoor",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "klatsch.accounts.session_cookies.SessionCookies",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -64,6 +64,23 @@ class TestChange:
         assert log_in(browser, headers=csrf(browser)).status_code == 401
         assert post(Client(), f"{V1}/auth/login", CREDENTIALS | {"password": NEW}).status_code == 200
 
+    def test_an_answer_to_the_former_cookie_leaves_the_new_one(self, browser: Client) -> None:
+        make_person_with_password()
+        log_in(browser)
+        late = Client()
+        late.cookies["sessionid"] = browser.cookies["sessionid"].value
+        post(browser, f"{V1}/auth/password", CHANGE, headers=csrf(browser))
+        answer = late.get(f"{V1}/me")
+        assert answer.status_code == 401
+        assert "sessionid" not in answer.cookies
+
+    def test_signing_out_deletes_the_cookie(self, browser: Client) -> None:
+        make_person_with_password()
+        log_in(browser)
+        answer = post(browser, f"{V1}/auth/logout", headers=csrf(browser))
+        assert answer.cookies["sessionid"].value == ""
+        assert answer.cookies["sessionid"]["max-age"] == 0
+
     def test_with_a_token_that_token_ends_too(self) -> None:
         ana = make_person_with_password()
         headers = bearer(ana)
