@@ -210,12 +210,12 @@ export class Chat {
 
   /**
    * Marks a conversation as read and received up to positions: once a second at most, with the highest of what was marked, and
-   * again until the server has it. A refusal is an event.
+   * again until the server has it. A refusal is an event, and rejects as that of a send does.
    * @param {string} conversation
    * @param {{read?: string, delivered?: string}} upTo
    */
   mark(conversation, upTo) {
-    this.#begin({ op: 'mark', conversation, ...upTo });
+    return this.#begin({ op: 'mark', conversation, ...upTo });
   }
 
   /**
