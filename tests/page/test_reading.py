@@ -1,6 +1,7 @@
 """Reading: the line "new", jumps beyond what is loaded, what counts as read, and following the end."""
 
 import re
+import statistics
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,6 +11,14 @@ from tests.page.steps import bubble, bubbles, choose, composer, open_conversatio
 from tests.page.talks import Talk
 
 LAST = "line 399"
+_COME_AGAIN = """(id) => new Promise((resolve) => {
+    const began = performance.now();
+    location.hash = `#/c/${id}`;
+    const isThere = () => document.querySelector('k-message');
+    const look = () => isThere() ? resolve(performance.now() - began) : requestAnimationFrame(look);
+    look();
+})"""
+"""Resolves to the milliseconds until a conversation's messages are there."""
 
 
 @pytest.fixture
@@ -110,6 +119,20 @@ def test_older_messages_come_above_without_moving_what_one_reads(ana: Person, ta
         assert top_of(page, first) == pytest.approx(place, abs=1)
 
 
+def test_newer_messages_come_below_without_moving_what_one_reads(ana: Person, talk: Talk) -> None:
+    talk.mark_read(ana, 399)
+    page = ana.open(f"/#/c/{talk.id}/m/{talk.ids[100]}")
+    expect_in_view(page, "line 100")
+    for _ in range(3):
+        last = texts(page)[-1]
+        scroll_to(page, 10**9)
+        place = top_of(page, last)
+        page.wait_for_function(
+            "last => [...document.querySelectorAll('k-message .bubble-text')].at(-1).textContent !== last", arg=last
+        )
+        assert top_of(page, last) == pytest.approx(place, abs=1)
+
+
 def test_the_document_is_bounded_while_one_scrolls_to_the_beginning_and_back(ana: Person, talk: Talk) -> None:
     talk.mark_read(ana, 399)
     page = open_conversation(ana, talk.id)
@@ -149,17 +172,10 @@ def test_a_conversation_that_was_open_before_is_there_within_100_ms(ana: Person,
     talk.mark_read(ana, 399)
     page = open_conversation(ana, talk.id)
     expect_in_view(page, LAST)
-    page.evaluate("location.hash = '#/people'")
-    expect(bubbles(page)).to_have_count(0)
-    took = page.evaluate(
-        """(id) => new Promise((resolve) => {
-            const began = performance.now();
-            location.hash = `#/c/${id}`;
-            const isThere = () => document.querySelector('k-message');
-            const look = () => isThere() ? resolve(performance.now() - began) : requestAnimationFrame(look);
-            look();
-        })""",
-        talk.id,
-    )
-    assert took <= 100
-    expect_in_view(page, LAST)
+    took: list[float] = []
+    for _ in range(5):
+        page.evaluate("location.hash = '#/people'")
+        expect(bubbles(page)).to_have_count(0)
+        took.append(page.evaluate(_COME_AGAIN, talk.id))
+        expect_in_view(page, LAST)
+    assert statistics.median(took) <= 100

@@ -4,7 +4,7 @@ import { comparePositions } from '../client.js';
 
 const PAGE_MESSAGES = 50;
 const MESSAGES_MOST = 300; // elements in the document
-const RESTING_MOST = 100; // of a conversation that is not open
+const RESTING_MOST = 25; // of a conversation that is not open: it is there at once when one comes again
 
 export class History {
   /** @type {string | null} */

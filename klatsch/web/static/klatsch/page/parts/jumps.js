@@ -33,7 +33,7 @@ export class Jumps {
   /** @param {any} first the first new message that is loaded, or null */
   show(first) {
     const { log, history, reading } = this.view;
-    const isAtEnd = log.isFollowing && (history?.atEnd ?? true);
+    const isAtEnd = log.isFollowing;
     if (isAtEnd) this.behind = 0;
     this.end.hidden = isAtEnd || !history?.isLoaded;
     fill(this.end, this.behind > 0 ? t('log.behind', { count: Math.min(this.behind, BEHIND_MOST) }) : t('log.to_end'));
@@ -46,21 +46,25 @@ export class Jumps {
 
   async toEnd() {
     const { view } = this;
-    if (view.history && !view.history.atEnd) {
-      await view.history.loadNewest().catch(() => toast(t('error.unreachable')));
+    const { history } = view;
+    if (history && !history.atEnd) {
+      await history.loadNewest().catch(() => toast(t('error.unreachable')));
+      if (view.history !== history) return; // one has left
       this.#hasSeenNew = false; // what was between is passed over
     }
     this.behind = 0;
     this.#from = [];
-    view.log.toEnd();
     view.render();
+    view.log.toEnd();
   }
 
   async toFirstNew() {
     const { view } = this;
+    const { history } = view;
     const place = view.reading?.place;
     if (!place) return;
-    if (view.log.newLine === null) await view.history.loadAround(place.position).catch(() => toast(t('error.unreachable')));
+    if (view.log.newLine === null) await history.loadAround(place.position).catch(() => toast(t('error.unreachable')));
+    if (view.history !== history) return;
     view.render();
     view.log.revealNew();
   }
@@ -74,11 +78,12 @@ export class Jumps {
       if (!history.isLoaded || !view.log.reveal(id)) {
         const message = await session.chat.archive.message(id);
         if (!history.isLoaded || !history.has(message.position)) await history.loadAround(message.position);
-        if (view.history !== history) return; // one has left
+        if (view.history !== history) return;
         view.render();
         view.log.reveal(id);
       }
     } catch {
+      if (view.history !== history) return;
       toast(t('log.no_message'));
       if (!history.isLoaded) await this.toEnd();
     }

@@ -14,8 +14,8 @@ const AHEAD_SCREENS = 1.5;
 class Log extends Part {
   /** @type {Map<string, HTMLElement>} By the item's key. */
   #elements = new Map();
-  #isFollowing = true;
-  #top = 0;
+  #isNearEnd = true;
+  #isWhole = true;
   #frame = 0;
 
   start() {
@@ -39,23 +39,25 @@ class Log extends Part {
     cancelAnimationFrame(this.#frame);
   }
 
-  /** Whether the end is on the screen, or within 100 px of it. */
+  /** Whether the end of the conversation is on the screen, or within 100 px of it. */
   get isFollowing() {
-    return this.#isFollowing;
+    return this.#isNearEnd && this.#isWhole;
   }
 
-  /** Whether the end is nearer than the beginning. */
+  /** Whether the end of what is loaded is nearer than its beginning. */
   get isNearEnd() {
-    return this.#isFollowing || this.scrollTop + this.clientHeight / 2 > this.scrollHeight / 2;
+    return this.#isNearEnd || this.scrollTop + this.clientHeight / 2 > this.scrollHeight / 2;
   }
 
   /**
    * Shows these items in the place of those before; what stays keeps its element, and what one reads keeps its place.
    * @param {import('../logic/timeline.js').Item[]} items
    * @param {(item: any) => import('./message.js').Shown} shownOf
+   * @param {boolean} isWhole whether there is nothing behind them: only that end is followed
    */
-  render(items, shownOf) {
-    const anchor = this.#isFollowing ? null : this.#anchor();
+  render(items, shownOf, isWhole) {
+    const anchor = this.isFollowing ? null : this.#anchor();
+    this.#isWhole = isWhole;
     const keys = new Set(items.map(({ key }) => key));
     for (const [key, element] of this.#elements) {
       if (keys.has(key)) continue;
@@ -114,7 +116,7 @@ class Log extends Part {
   }
 
   toEnd() {
-    this.#isFollowing = true;
+    this.#isNearEnd = true;
     this.scrollTop = this.scrollHeight;
     this.#soon();
   }
@@ -123,7 +125,7 @@ class Log extends Part {
   reveal(id, { isLit = true } = {}) {
     const element = this.list.querySelector(`k-message[data-id="${CSS.escape(id)}"]`);
     if (!element) return false;
-    this.#isFollowing = false;
+    this.#isNearEnd = false;
     element.scrollIntoView({ block: 'center' });
     if (isLit) {
       element.classList.remove('lit');
@@ -138,7 +140,7 @@ class Log extends Part {
   revealNew() {
     const line = this.#elements.get('new');
     if (!line) return false;
-    this.#isFollowing = false;
+    this.#isNearEnd = false;
     this.scrollTop += line.getBoundingClientRect().top - this.getBoundingClientRect().top - this.clientHeight / 5;
     this.#scrolled();
     return true;
@@ -159,13 +161,12 @@ class Log extends Part {
 
   #scrolled() {
     const distance = this.scrollHeight - this.clientHeight - this.scrollTop;
-    this.#isFollowing = distance <= NEAR_END_PX;
-    this.#top = this.scrollTop;
+    this.#isNearEnd = distance <= NEAR_END_PX;
     this.#soon();
   }
 
   #resized() {
-    if (this.#isFollowing) this.scrollTop = this.scrollHeight;
+    if (this.isFollowing) this.scrollTop = this.scrollHeight;
     this.#soon();
   }
 

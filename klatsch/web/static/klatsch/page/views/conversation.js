@@ -74,7 +74,7 @@ class ConversationView extends Part {
   paramsChanged(params) {
     const isSame = params.conversation === this.id && this.id !== null;
     this.params = params;
-    if (isSame && params.message) this.jumps.to(params.message);
+    if (isSame && params.message && this.history) this.jumps.to(params.message); // what is still entered goes there by itself
     else if (!isSame) this.#enter();
   }
 
@@ -86,7 +86,7 @@ class ConversationView extends Part {
     this.history = this.reading = null;
     this.jumps.forget();
     this.#newLog();
-    const { user = null, conversation: id = null, message } = this.params;
+    const { user = null, conversation: id = null } = this.params;
     // From here on what one writes goes there, also while it is loaded.
     [this.id, this.to] = [id, id ? null : user];
     this.composer.enter({ key: id ?? `with:${user}`, name: user ?? '' });
@@ -99,7 +99,7 @@ class ConversationView extends Part {
       if (id && !conversation) return this.#showMissing();
       if (conversation) this.reading = new Reading(conversation, me?.username ?? '');
       this.#showFrame(conversation);
-      if (conversation) await this.#load(conversation, message, asked);
+      if (conversation) await this.#load(conversation, asked);
       else this.render();
     } catch (error) {
       if (asked === this.#asked) this.#showFailure(error);
@@ -127,12 +127,12 @@ class ConversationView extends Part {
     if (!matchMedia('(pointer: coarse)').matches) this.composer.field.focus();
   }
 
-  /** @param {any} conversation @param {string | undefined} message @param {number} asked */
-  async #load(conversation, message, asked) {
+  /** @param {any} conversation @param {number} asked */
+  async #load(conversation, asked) {
     const history = (this.history = session.store.history(conversation.id));
     session.chat.archive.markers(conversation.id).catch(() => {}); // pushes tell the rest
     const { place } = /** @type {Reading} */ (this.reading);
-    if (message) return this.jumps.to(message);
+    if (this.params.message) return this.jumps.to(this.params.message);
     const isFar = place && Number.parseInt(conversation.unread, 10) > NEAR_UNREAD;
     if (isFar && !(history.isLoaded && history.has(place.position))) await history.loadAround(place.position);
     else if (!history.isLoaded || !history.atEnd) await history.loadNewest();
@@ -204,7 +204,7 @@ class ConversationView extends Part {
     this.log.render(itemsOf(messages, { newFrom: line ? keyOf(line) : null }), (/** @type {any} */ { message, isFirst, isLast }) => ({
       message, isFirst, isLast, isGroup, me, isOwn: message.sender === me,
       receipt: message.sender === me && !message.deleted ? receiptOf(message, markers, people) : null,
-    }));
+    }), this.history?.atEnd ?? true);
     this.log.setAttribute('aria-busy', String(isLoading));
     const isBeginning = !isLoading && (this.history?.atStart ?? true);
     const name = conversation ? store.nameOf(conversation) : this.to;
@@ -226,7 +226,7 @@ class ConversationView extends Part {
   /** @param {any} message */
   #arrived(message) {
     if (message.conversation !== this.id) return;
-    if (!this.log.isFollowing || !this.history?.atEnd) this.jumps.behind += 1;
+    if (!this.log.isFollowing) this.jumps.behind += 1;
     if (!this.reading?.isLooking) this.reading?.miss(message);
     say(t('log.said', { name: message.sender, text: plainLine(message.content) }));
   }
