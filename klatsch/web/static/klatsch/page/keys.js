@@ -2,6 +2,7 @@
 
 import { openDialog } from './dialog.js';
 import { el } from './element.js';
+import { use } from './loading.js';
 import { hrefOf } from './logic/routes.js';
 import { session } from './session.js';
 import { t } from './strings.js';
@@ -41,9 +42,7 @@ export async function takeKey(event) {
   }
 }
 
-export async function openSwitcher() {
-  (await import('./parts/switcher.js')).openSwitcher();
-}
+export const openSwitcher = () => use(import('./parts/switcher.js'), (switcher) => switcher.openSwitcher());
 
 /** @param {number} step */
 function walk(step) {

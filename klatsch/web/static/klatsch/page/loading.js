@@ -2,6 +2,7 @@
 
 import { textOf } from './form.js';
 import { el, fill } from './element.js';
+import { toast } from './notes.js';
 import { t } from './strings.js';
 
 const QUIET_MS = 300; // what is there sooner needs no word
@@ -26,5 +27,20 @@ export async function fillLoaded(element, load, show) {
     fill(element, el('div', { class: 'notice bad', role: 'alert' }, el('p', { class: 'grow' }, textOf(error)), again));
   } finally {
     element.removeAttribute('aria-busy');
+  }
+}
+
+/**
+ * Uses a part of the page that is loaded when it is wanted; says so where it cannot be had now.
+ * @template T
+ * @param {Promise<T>} loading an `import`
+ * @param {(loaded: T) => void} act
+ */
+export async function use(loading, act) {
+  try {
+    act(await loading);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // what an import rejects with that finds no file, or no network
+    toast(t('error.unreachable'));
   }
 }

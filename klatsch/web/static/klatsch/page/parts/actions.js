@@ -4,6 +4,7 @@ import { put } from '../api.js';
 import { openDialog } from '../dialog.js';
 import { el } from '../element.js';
 import { emojiName, QUICK } from '../logic/emoji.js';
+import { use } from '../loading.js';
 import { hrefOf } from '../logic/routes.js';
 import { dateOf, exactly, timeOf } from '../logic/times.js';
 import { toast } from '../notes.js';
@@ -83,7 +84,7 @@ function openActions(view, part) {
     message.edited_at && { label: t('message.versions'), icon: 'history', run: () => showVersions(message) },
     mayLead && { label: t(message.pinned_at ? 'message.unpin' : 'message.pin'), icon: 'pin', run: () => run(session.chat.pin(message, !message.pinned_at)) },
     !isOwn && { label: t('message.unread_from'), icon: 'unread', run: () => run(unreadFrom(view, message)) },
-    !isOwn && { label: t('message.report'), icon: 'flag', run: async () => (await import('../dialogs/report.js')).openReport(message) },
+    !isOwn && { label: t('message.report'), icon: 'flag', run: () => use(import('../dialogs/report.js'), ({ openReport }) => openReport(message)) },
     (isOwn || (conversation?.kind === 'group' && mayLead)) && { label: t('message.delete'), icon: 'trash', isDanger: true, run: () => confirmDelete(message) },
   ], t('message.actions'), (menu) => quickReactions(menu, button, message));
 }
@@ -127,9 +128,12 @@ async function copy(text, done) {
 /** @param {any} view @param {any} message */
 async function unreadFrom(view, message) {
   view.reading?.hold(message);
+  const { store } = session;
+  const read = store.conversations.get(message.conversation)?.markers?.read;
+  if (read && store.isOnline) await store.chat.mark(message.conversation, { read }); // one that came later would take the flag away
   await put(`conversations/${message.conversation}/unread-from`, { position: message.position });
-  session.store.conversations.change(message.conversation, { unread_from: message.position });
-  session.store.tally.refreshLater(message.conversation);
+  store.conversations.change(message.conversation, { unread_from: message.position });
+  store.tally.refreshLater(message.conversation);
   toast(t('message.unread_done'));
   location.hash = '#/';
 }

@@ -1,4 +1,4 @@
-/** The list that opens at a text field while `@` or `:` is completed: a combobox's list box, walked by the arrow keys. */
+/** The list that opens at a text field while `@` or `:` is completed: a list box, walked by the arrow keys. */
 
 import { el, fill } from '../element.js';
 import { completionsOf, queryAt } from '../logic/complete.js';
@@ -20,7 +20,8 @@ export class Completion {
     this.field = field;
     this.people = people;
     this.list = el('ul', { class: 'completions', id: 'completions', role: 'listbox', 'aria-label': t('complete.label'), hidden: true });
-    const attributes = { role: 'combobox', 'aria-autocomplete': 'list', 'aria-controls': 'completions', 'aria-expanded': 'false' };
+    // A field of several lines may not be a combobox (https://www.w3.org/TR/html-aria/): the active option tells that it is open.
+    const attributes = { 'aria-autocomplete': 'list', 'aria-haspopup': 'listbox', 'aria-controls': 'completions' };
     for (const [name, value] of Object.entries(attributes)) field.setAttribute(name, value);
   }
 
@@ -67,7 +68,6 @@ export class Completion {
         this.#choose(i);
       },
     }, sign ? el('span', { class: 'completion-sign' }, sign) : avatar(label, { isSmall: true }), el('span', { dir: 'auto' }, label))));
-    this.field.setAttribute('aria-expanded', String(this.isOpen));
     if (this.isOpen) this.field.setAttribute('aria-activedescendant', `completion-${this.#at}`);
     else this.field.removeAttribute('aria-activedescendant');
     this.list.children[this.#at]?.scrollIntoView({ block: 'nearest' });

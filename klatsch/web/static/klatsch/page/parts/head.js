@@ -2,6 +2,7 @@
 
 import { el, fill, iconButton } from '../element.js';
 import { icon } from '../icons.js';
+import { use } from '../loading.js';
 import { isMuted, otherOf } from '../logic/conversations.js';
 import { plainLine } from '../logic/markdown.js';
 import { hrefOf } from '../logic/routes.js';
@@ -52,8 +53,8 @@ function showMenu({ id }, other, button) {
   const isGroup = conversation.kind === 'group';
   openMenu(button, [
     { label: t(isGroup ? 'conversation.details_group' : 'conversation.details'), icon: 'info', run: () => (location.hash = hrefOf('c', id, 'details')) },
-    { label: t(isMuted(conversation, new Date()) ? 'conversation.unmute' : 'conversation.mute'), icon: 'bell', run: async () => (await import('../dialogs/mute.js')).openMute(conversation) },
-    !isGroup && other && { label: t('conversation.block', { name: other }), icon: 'block', isDanger: true, run: async () => (await import('../dialogs/block.js')).openBlock(other) },
+    { label: t(isMuted(conversation, new Date()) ? 'conversation.unmute' : 'conversation.mute'), icon: 'bell', run: () => use(import('../dialogs/mute.js'), ({ openMute }) => openMute(conversation)) },
+    !isGroup && other && { label: t('conversation.block', { name: other }), icon: 'block', isDanger: true, run: () => use(import('../dialogs/block.js'), ({ openBlock }) => openBlock(other)) },
   ], t('conversation.actions'));
 }
 

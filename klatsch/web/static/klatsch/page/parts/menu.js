@@ -43,7 +43,8 @@ export function openAt(anchor, popover) {
     anchor.removeAttribute('aria-expanded');
     if (hadFocus) anchor.focus();
   });
-  (anchor.closest('dialog') ?? document.body).append(popover);
+  // Inside a landmark, and outside of views, which have keys of their own.
+  /** @type {Element} */ (anchor.closest('dialog, .shell-main, .shell-side')).append(popover);
   anchor.setAttribute('aria-expanded', 'true');
   popover.showPopover();
   const at = anchor.getBoundingClientRect();

@@ -3,24 +3,22 @@
 import { Part, el, fill } from '../element.js';
 import { icon } from '../icons.js';
 import { hrefOf } from '../logic/routes.js';
+import { section as account } from '../settings/account.js';
+import { section as appearance } from '../settings/appearance.js';
+import { section as blocked } from '../settings/blocked.js';
+import { section as notifications } from '../settings/notifications.js';
+import { section as password } from '../settings/password.js';
+import { section as profile } from '../settings/profile.js';
+import { section as sessions } from '../settings/sessions.js';
+import { section as tokens } from '../settings/tokens.js';
 import { t } from '../strings.js';
 
-/** @type {Record<string, () => Promise<{section: () => Node}>>} */
-const SECTIONS = {
-  profile: () => import('../settings/profile.js'),
-  appearance: () => import('../settings/appearance.js'),
-  notifications: () => import('../settings/notifications.js'),
-  password: () => import('../settings/password.js'),
-  sessions: () => import('../settings/sessions.js'),
-  tokens: () => import('../settings/tokens.js'),
-  blocked: () => import('../settings/blocked.js'),
-  account: () => import('../settings/account.js'),
-};
+/** @type {Record<string, () => Node>} In the order of the tabs. */
+const SECTIONS = { profile, appearance, notifications, password, sessions, tokens, blocked, account };
 
 class Settings extends Part {
   /** @type {Record<string, string>} */
   params = {};
-  #asked = 0;
 
   start() {
     this.links = Object.keys(SECTIONS).map((name) => el('a', { href: hrefOf('settings', name), data: { name } }, t(`settings.${name}`)));
@@ -35,22 +33,19 @@ class Settings extends Part {
   }
 
   /** @param {Record<string, string>} params */
-  async paramsChanged(params) {
+  paramsChanged(params) {
     this.params = params;
-    await this.#show();
+    this.#show();
     this.content?.querySelector('h2')?.focus();
   }
 
-  async #show() {
-    const asked = (this.#asked += 1);
+  #show() {
     const name = this.params.section in SECTIONS ? this.params.section : 'profile';
     for (const link of this.links ?? []) {
       if (link.dataset.name === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    const { section } = await SECTIONS[name]();
-    if (asked !== this.#asked || !this.content) return;
-    fill(this.content, el('h2', { tabindex: -1 }, t(`settings.${name}`)), section());
+    if (this.content) fill(this.content, el('h2', { tabindex: -1 }, t(`settings.${name}`)), SECTIONS[name]());
   }
 }
 
