@@ -28,10 +28,10 @@ export class ApiError extends Error {
  * @param {string} method
  * @param {string} path below /api/v1/
  * @param {any} [body]
- * @param {{signal?: AbortSignal}} [options]
+ * @param {{signal?: AbortSignal, leaves?: boolean}} [options] `leaves`: whether a 401 ends what is shown of the session
  * @returns {Promise<any>}
  */
-export async function request(method, path, body, { signal } = {}) {
+export async function request(method, path, body, { signal, leaves = true } = {}) {
   /** @type {Record<string, string>} */
   const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
@@ -46,7 +46,7 @@ export async function request(method, path, body, { signal } = {}) {
   });
   const given = await answer.json().catch(() => null);
   if (answer.ok) return given;
-  if (answer.status === 401) dispatchEvent(new CustomEvent('klatsch:signed-out'));
+  if (answer.status === 401 && leaves) dispatchEvent(new CustomEvent('klatsch:signed-out'));
   throw new ApiError({ code: 'internal_error', ...given, status: answer.status });
 }
 

@@ -8,6 +8,7 @@ import { openStorage } from './storage.js';
 import { t } from './strings.js';
 
 const KEY = 'klatsch.notify';
+const TITLE_KEY = 'klatsch.title';
 const TURN_MS = 150; // in which a tab that one looks at says so
 const storage = openStorage();
 const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel('klatsch') : null;
@@ -30,6 +31,16 @@ export function stopNotifications() {
   storage.removeItem(KEY);
   for (const { notification } of shown.values()) notification.close();
   shown.clear();
+}
+
+/** Whether the title has the number of unread messages: unless it is not wanted. */
+export const countsInTitle = () => storage.getItem(TITLE_KEY) !== 'off';
+
+/** @param {boolean} isWanted */
+export function countInTitle(isWanted) {
+  if (isWanted) storage.removeItem(TITLE_KEY);
+  else storage.setItem(TITLE_KEY, 'off');
+  dispatchEvent(new CustomEvent('klatsch:unread'));
 }
 
 /** Whether a person who looks at this tab sees the conversation. @param {string} conversation */

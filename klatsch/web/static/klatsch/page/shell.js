@@ -33,11 +33,14 @@
 import { Part, el, fill } from './element.js';
 import { openSwitcher, showKeys, takeKey } from './keys.js';
 import { matchRoute } from './logic/routes.js';
-import { notify, withdrawRead } from './notifying.js';
+import { countsInTitle, notify, withdrawRead } from './notifying.js';
 import { LOGIN, NOT_FOUND, ROUTES } from './routes.js';
 import { session, startSession } from './session.js';
 import { t } from './strings.js';
 import './notes.js';
+
+/** As in base.css. */
+const NARROW = matchMedia('(max-width: 47.99rem)');
 
 class Shell extends Part {
   /** @type {any} */
@@ -52,6 +55,7 @@ class Shell extends Part {
     fill(this, el('a', { class: 'skip', href: '#main', onclick: (/** @type {Event} */ event) => this.#skip(event) }, t('shell.skip')),
       this.side, this.main, el('k-notes'));
     this.listen(window, 'hashchange', () => this.#show());
+    this.listen(NARROW, 'change', () => this.#markMain());
     this.listen(window, 'klatsch:session', () => this.#sessionChanged());
     this.listen(window, 'klatsch:title', ({ detail }) => this.#setTitle(detail));
     this.listen(window, 'klatsch:unread', () => [this.#setTitle(this.#title), withdrawRead()]);
@@ -90,6 +94,7 @@ class Shell extends Part {
       return;
     }
     this.classList.toggle('is-list', route.path === '/');
+    this.#markMain();
     if (this.#view?.paramsChanged && this.#route?.tag === route.tag) {
       this.#view.paramsChanged(params);
       this.#route = route;
@@ -121,15 +126,24 @@ class Shell extends Part {
   /** @param {string} title */
   #setTitle(title) {
     this.#title = title;
-    const unread = session.store?.unread ?? 0;
+    const unread = countsInTitle() ? (session.store?.unread ?? 0) : 0;
     document.title = `${unread > 0 ? `(${unread}) ` : ''}${title} · ${t('app.name')}`;
+  }
+
+  /** The list is the main thing where only it is shown: on narrow screens without an open view. */
+  #markMain() {
+    const isAlone = NARROW.matches && this.classList.contains('is-list');
+    this.side.setAttribute('role', isAlone ? 'main' : 'region');
+    this.side.querySelector('h2')?.setAttribute('aria-level', isAlone ? '1' : '2');
+    return isAlone ? this.side : this.main;
   }
 
   /** @param {Event} event */
   #skip(event) {
     event.preventDefault();
-    this.main.setAttribute('tabindex', '-1');
-    this.main.focus();
+    const main = this.#markMain();
+    main.setAttribute('tabindex', '-1');
+    main.focus();
   }
 }
 

@@ -1,7 +1,7 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
 import { Chat, ChatError, comparePositions, DELTAS, View } from '../client.js';
-import { get } from './api.js';
+import { ApiError, get } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
 import { Drafts, keysOf } from './logic/kept.js';
@@ -16,6 +16,8 @@ const RESETS_MOST = 20; // beyond it, beginning anew is cheaper
 const PLACE_TRIES = 20;
 const PLACE_WAIT_MS = 1_000;
 const NOT_AUTHENTICATED = 'not_authenticated';
+const CHECK_MS = 1_000;
+const REFUSALS_MOST = 3; // of a session whose socket was closed
 
 /**
  * Fires
@@ -44,7 +46,7 @@ export class Store extends EventTarget {
     this.storage = openStorage();
     this.presence = new Presence(() => this.chat);
     this.drafts = new Drafts(this.storage, `klatsch.${me.username}.draft.`);
-    this.outgoing = new Outgoing({ storage: this.storage, user: me.username, onchange: () => this.#tell('outbox') });
+    this.outgoing = new Outgoing({ storage: this.storage, user: me.username, onchange: () => this.tell('outbox') });
     /** @type {{kind: 'connecting' | 'open' | 'lost' | 'ended', since: number, reason?: string}} */
     this.status = { kind: 'connecting', since: Date.now() };
     this.#begin();
@@ -57,7 +59,7 @@ export class Store extends EventTarget {
     this.#histories.clear();
     this.#nextPage = '';
     this.#token = null;
-    this.view = new View({ onchange: (conversation) => this.#tell('messages', conversation) });
+    this.view = new View({ onchange: (conversation) => this.tell('messages', conversation) });
     const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1 }));
     chat.onstatus = (status, _code, reason) => this.#setStatus(status === 'closed' ? 'ended' : status, reason);
     this.outgoing.use(chat);
@@ -70,7 +72,7 @@ export class Store extends EventTarget {
     this.chat.close();
     this.#begin();
     this.presence.again();
-    this.#tell('restarted');
+    this.tell('restarted');
   }
 
   get unread() {
@@ -96,7 +98,7 @@ export class Store extends EventTarget {
     const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, after: this.#nextPage || undefined });
     for (const conversation of page.rows) this.tally.take(conversation);
     this.#nextPage = page.next;
-    this.#tell('list');
+    this.tell('list');
   }
 
   /** Reads a conversation again from the server. @param {string} id @returns {Promise<any>} undefined for one that is not one's own */
@@ -107,7 +109,7 @@ export class Store extends EventTarget {
       if (/** @type {any} */ (error).code !== 'not_found') throw error;
       this.conversations.remove(id);
     }
-    this.#tell('list');
+    this.tell('list');
     return this.conversations.get(id);
   }
 
@@ -147,14 +149,21 @@ export class Store extends EventTarget {
     }
   }
 
-  /** A changed password closes all sockets, and leaves the session in which it was changed: `get` tells the shell otherwise. */
+  /**
+   * A changed password closes all sockets, and leaves the session in which it was changed. That session's new cookie may come
+   * after the socket was closed: the answer that brings it is on its way, to this tab or another one.
+   */
   async #checkSession() {
-    try {
-      await get('me');
-    } catch {
-      return;
+    for (let refusals = 0; !this.#isClosed; await new Promise((resolve) => setTimeout(resolve, CHECK_MS))) {
+      try {
+        await get('me', { leaves: false });
+        return this.restart();
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (!error.isTemporary) refusals += 1;
+      }
+      if (refusals === REFUSALS_MOST) return dispatchEvent(new CustomEvent('klatsch:signed-out'));
     }
-    this.restart();
   }
 
   /** @param {any} event */
@@ -167,8 +176,8 @@ export class Store extends EventTarget {
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d);
     else if (t === 'reset' && d.conversations.length > RESETS_MOST) this.restart();
     else if (t === 'loaded') this.#reloaded(d);
-    else if (t === 'presence') this.#tell('presence');
-    else if (t === 'invitation' || (t === 'state' && d.kind === 'invitation')) this.#tell('invitation', d);
+    else if (t === 'presence') this.tell('presence');
+    else if (t === 'invitation' || (t === 'state' && d.kind === 'invitation')) this.tell('invitation', d);
   }
 
   /** @param {string} token */
@@ -183,7 +192,7 @@ export class Store extends EventTarget {
   async #refreshTop() {
     const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, at_least: this.#token }).catch(() => null);
     for (const conversation of page?.rows ?? []) this.tally.take(conversation);
-    this.#tell('list');
+    this.tell('list');
   }
 
   /** @param {any} d @param {string} t */
@@ -195,8 +204,8 @@ export class Store extends EventTarget {
     }
     this.tally.arrive(message, { isOld: t === 'state' && this.#token === null });
     if (!this.#histories.has(message.conversation)) this.view.keep(message.conversation, { from: message.position });
-    if (t === 'message' && message.sender !== this.me.username) this.#tell('arrived', message);
-    this.#tell('list');
+    if (t === 'message' && message.sender !== this.me.username) this.tell('arrived', message);
+    this.tell('list');
   }
 
   /** The first message to a person was sent: which conversation that has made is said by the archive, where no push has said it before. @param {any} message */
@@ -217,23 +226,23 @@ export class Store extends EventTarget {
     if (d.members.some((/** @type {any} */ member) => member.user === this.me.username && !member.active)) {
       this.conversations.remove(d.conversation);
       this.#histories.delete(d.conversation);
-      this.#tell('left', d.conversation);
+      this.tell('left', d.conversation);
     } else if (!this.tally.meet(d)) this.refresh(d.conversation).catch(() => {});
-    this.#tell('list');
+    this.tell('list');
   }
 
   /** @param {{conversation: string, whole: boolean}} loaded */
   #reloaded({ conversation, whole }) {
     this.#histories.get(conversation)?.restart(whole);
     this.refresh(conversation).catch(() => {});
-    this.#tell('messages', conversation);
+    this.tell('messages', conversation);
   }
 
   /** @param {any} kind @param {string} [reason] */
   #setStatus(kind, reason) {
     const isSame = kind === this.status.kind;
     this.status = { kind, reason, since: isSame ? this.status.since : Date.now() };
-    this.#tell('status');
+    this.tell('status');
   }
 
   /** @param {any} conversation */
@@ -248,7 +257,7 @@ export class Store extends EventTarget {
     if (known && comparePositions(known, position) >= 0 && !conversation?.unread_from) return;
     this.chat.mark(id, { read: position });
     this.tally.read(id, position);
-    this.#tell('list');
+    this.tell('list');
   }
 
   close() {
@@ -262,7 +271,7 @@ export class Store extends EventTarget {
   }
 
   /** @param {string} type @param {any} [detail] */
-  #tell(type, detail = null) {
+  tell(type, detail = null) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
     if (type === 'list') dispatchEvent(new CustomEvent('klatsch:unread'));
   }

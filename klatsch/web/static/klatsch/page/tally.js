@@ -100,7 +100,7 @@ export class Tally {
       this.#conversations.change(conversation, { unread_from });
       this.refreshLater(conversation);
     }
-    this.store.dispatchEvent(new CustomEvent('list'));
+    this.store.tell('list');
   }
 
   /** One has read up to there. @param {string} id @param {string} position */

@@ -1,7 +1,7 @@
-/** Settings: whether this browser notifies of messages while one looks elsewhere. */
+/** Settings: whether this browser notifies of messages while one looks elsewhere, and counts them in the title. */
 
 import { el, fill } from '../element.js';
-import { askForNotifications, stopNotifications, wantsNotifications } from '../notifying.js';
+import { askForNotifications, countInTitle, countsInTitle, stopNotifications, wantsNotifications } from '../notifying.js';
 import { t } from '../strings.js';
 
 export function section() {
@@ -17,7 +17,11 @@ export function section() {
     return fill(said, t('notifications.refused'));
   }
 
-  return el('div', { class: 'field' },
-    el('div', { class: 'choice' }, box, el('label', { for: 'notify' }, t('notifications.want'))),
-    el('p', { id: 'notify-hint', class: 'hint' }, isThere ? t('notifications.hint') : t('notifications.none')), said);
+  const title = el('input', { id: 'title-count', type: 'checkbox', checked: countsInTitle(), onchange: () => countInTitle(title.checked) });
+  return el('div', { class: 'form' },
+    el('div', { class: 'field' },
+      el('div', { class: 'choice' }, box, el('label', { for: 'notify' }, t('notifications.want'))),
+      el('p', { id: 'notify-hint', class: 'hint' }, isThere ? t('notifications.hint') : t('notifications.none')), said),
+    el('div', { class: 'field' },
+      el('div', { class: 'choice' }, title, el('label', { for: 'title-count' }, t('notifications.title')))));
 }

@@ -89,6 +89,7 @@ export const ACCOUNT = {
   'appearance.dark': 'Dark',
   'notifications.want': 'Notify me of new messages',
   'notifications.hint': 'While you look at something else. Muted conversations stay quiet. This setting is for this browser.',
+  'notifications.title': 'Show the number of unread messages in the title of the tab',
   'notifications.none': 'This browser cannot show notifications.',
   'notifications.refused': 'This browser does not allow notifications from here. Allow them in its settings for this site.',
   'password.text': 'A new password signs you out everywhere else and ends all access tokens.',

@@ -11,6 +11,7 @@ import { t } from '../strings.js';
 
 const ROW_REM = 4.5;
 const BEYOND = 6; // rows above and below the screen
+const NEAR = 5; // rows before the end of the loaded ones at which more are loaded
 const SHOWN = 'klatsch.list'; // when the first conversations stood on the screen, for who measures it
 
 class List extends Part {
@@ -69,7 +70,8 @@ class List extends Part {
     const { all } = store.conversations;
     const height = ROW_REM * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / height) - BEYOND);
-    const to = Math.min(all.length, Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / height) + BEYOND);
+    const seen = Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / height);
+    const to = Math.min(all.length, seen + BEYOND);
     this.rows.style.blockSize = `${all.length * height}px`;
     const shown = all.slice(from, to);
     const ids = new Set(shown.map(({ id }) => id));
@@ -90,7 +92,7 @@ class List extends Part {
     store.presence.want('list', shown.map((one) => otherOf(one, me)).filter(Boolean));
     this.#showNotes(all.length);
     if (all.length > 0 && performance.getEntriesByName(SHOWN).length === 0) performance.mark(SHOWN);
-    if (to >= all.length - BEYOND) this.#more();
+    if (seen >= all.length - NEAR) this.#more();
   }
 
   #more() {
