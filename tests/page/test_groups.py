@@ -60,13 +60,9 @@ def test_a_person_is_taken_back_before_the_group_is_made(ana: Person, bob: Perso
     expect(page.get_by_role("combobox", name="Members")).to_be_focused()
     page.get_by_label("Name").fill("Alone")
     page.get_by_role("button", name="Create group").click()
-    expect(page).to_have_url(f"{ana.site.origin}/#/c/{only_group(ana)}")
-
-
-def only_group(person: Person) -> str:
-    """Waits for nothing: the answer to the request that made it has come."""
-    groups = [one["id"] for one in person.ask("GET", "conversations")["results"] if one["kind"] == "group"]
-    return str(groups[0]) if groups else "none yet"
+    expect(page.get_by_role("heading", name="Alone")).to_be_visible()
+    [group] = [one for one in ana.ask("GET", "conversations")["results"] if one["kind"] == "group"]
+    expect(page).to_have_url(f"{ana.site.origin}/#/c/{group['id']}")
 
 
 def test_an_invitation_comes_live_and_is_accepted(ana: Person, carol: Person) -> None:

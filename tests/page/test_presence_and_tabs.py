@@ -18,7 +18,7 @@ globalThis.Notification = class {
   constructor(title, options) { Object.assign(this, { title, options }); globalThis.notified.push(this); }
   close() { this.isClosed = true; }
 };
-localStorage.setItem('klatsch.notify', 'on');
+if (location.protocol.startsWith('http')) localStorage.setItem('klatsch.notify', 'on');
 """
 
 
@@ -108,6 +108,6 @@ def test_one_notification_comes_over_all_tabs_and_goes_when_it_is_read_elsewhere
     assert sorted(found) == [f"{bob.username}: are you there?", f"{bob.username}: hello?"]
     shown = next(tab for tab in tabs if notified(tab))
     talk.mark_read(ana, 2)
-    shown.wait_for_function("notified.at(-1).isClosed")
+    shown.wait_for_function("() => notified.at(-1).isClosed")
     shown.evaluate("notified.at(-1).onclick()")
     expect(shown).to_have_url(re.compile(f"#/c/{talk.id}/m/"))

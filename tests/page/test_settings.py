@@ -62,13 +62,13 @@ def test_a_theme_holds_over_a_reload_and_the_system_is_the_default(people: Peopl
     background = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(background)
     page.get_by_label("Light").check()
+    page.wait_for_function(f"(dark) => {background} !== dark", arg=dark)
     light = page.evaluate(background)
-    assert light != dark
     page.reload()
     expect(page.get_by_label("Light")).to_be_checked()
     assert page.evaluate(background) == light
     page.get_by_label("As on this device").check()
-    assert page.evaluate(background) == dark
+    page.wait_for_function(f"(dark) => {background} === dark", arg=dark)
 
 
 def test_notifications_are_asked_for_once_and_switched_off(people: People) -> None:
@@ -90,6 +90,19 @@ def test_a_browser_that_refuses_notifications_is_told_of(ana: Person) -> None:
     box.click()
     expect(page.get_by_role("alert")).to_contain_text("This browser does not allow notifications")
     expect(box).not_to_be_checked()
+
+
+def test_the_count_in_the_title_is_switched_off_and_on(ana: Person, bob: Person) -> None:
+    ana.site.talk(bob.signed_in, ana.signed_in, count=1)
+    page = ana.open("/#/settings/notifications")
+    expect(page).to_have_title(re.compile(r"^\(1\) "))
+    box = page.get_by_label("Show the number of unread messages in the title")
+    box.uncheck()
+    expect(page).to_have_title(re.compile(r"^Settings"))
+    page.reload()
+    expect(box).not_to_be_checked()
+    box.check()
+    expect(page).to_have_title(re.compile(r"^\(1\) "))
 
 
 def test_a_password_is_changed_and_this_session_goes_on(ana: Person, people: People, site: Site) -> None:
