@@ -248,6 +248,11 @@ export class Sends {
     return { t: 'refused', d: { ...send.draft, code: error.code, detail: error.message, ...changed } };
   }
 
+  /** The person has flagged a conversation as unread: marked again, it would not be. @param {string} conversation */
+  flagged(conversation) {
+    this.#marked.delete(conversation);
+  }
+
   /**
    * The connection is lost: what waits for an answer goes again on the next one, under the same name, and so does what was
    * marked a moment ago.

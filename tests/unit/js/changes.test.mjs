@@ -210,6 +210,20 @@ test('marks are written as one, once a second at most, and again after a lost co
   assert.deepEqual(marks(await stage.reconnect()), []);
 });
 
+test('a mark is not repeated once its conversation was flagged as unread: that would take the flag away', async () => {
+  const stage = new Stage().listen();
+  const socket = await stage.start();
+  const marked = stage.chat.mark(CONVERSATION, { read: '1:1:5' });
+  socket.say({ re: asked(socket, 'mark').at(-1).id, ok: { delivered: null, read: '1:1:5' } });
+  assert.equal((await marked).read, '1:1:5');
+  socket.say({ t: 'marker', pos: '1:1:6', d: { conversation: CONVERSATION, user: 'ana', delivered: null, read: null, unread_from: '1:1:4' } });
+  await settle();
+  const next = await stage.reconnect();
+  next.say(mark(12));
+  await settle();
+  assert.deepEqual(asked(next, 'mark'), []);
+});
+
 test('changes of others are given once, and count where they are above what the message holds', async () => {
   const { stage, socket, view } = await begin();
   socket.say(edited(5, 'm1', 'newer'), reacted(6, 'm1'));
