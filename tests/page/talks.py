@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import httpx
-
 from klatsch_client import Client, Sent, Settings, State
 from tests.page.people import Person
 from tests.support.process import wait_until
 
-_LATER: Final = 503
 _WRITE_S: Final = 120
 
 
@@ -27,7 +24,7 @@ class Talk:
     def say(self, writer: Person, content: str, **more: Any) -> dict[str, Any]:
         """Writes a message, and returns it."""
         body = {"content": content, "client_id": f"talk-{len(self.ids)}", **more}
-        sent: dict[str, Any] = ask_patiently(writer, "POST", f"users/{self._reader(writer)}/messages", body)
+        sent: dict[str, Any] = writer.ask("POST", f"users/{self._reader(writer)}/messages", body)
         self.id = sent["conversation"]
         self._note(sent)
         return sent
@@ -38,7 +35,7 @@ class Talk:
 
     def write_all(self, writer: Person, texts: Sequence[str]) -> None:
         """Writes these messages in their order, whatever fails, and waits until the archive has them."""
-        token = ask_patiently(writer, "POST", "auth/tokens", {})["token"]
+        token = writer.ask("POST", "auth/tokens", {})["token"]
         assert writer.member is not None
         address = writer.member.origin.replace("http", "ws") + "/ws"
         with ThreadPoolExecutor(1) as thread:  # Playwright's own loop runs in this one
@@ -48,16 +45,16 @@ class Talk:
             self._note({"id": one.id, "position": str(one.position)})
         if not self.id:
             path = f"users/{self._reader(writer)}/messages?limit=1&at_least={self.positions[-1]}"
-            self.id = ask_patiently(writer, "GET", path)["results"][0]["conversation"]
-        ask_patiently(writer, "GET", f"conversations/{self.id}/messages?limit=1&at_least={self.positions[-1]}")
+            self.id = writer.ask("GET", path)["results"][0]["conversation"]
+        writer.ask("GET", f"conversations/{self.id}/messages?limit=1&at_least={self.positions[-1]}")
 
     def mark_read(self, reader: Person, number: int) -> None:
         """Marks the messages up to that one as read, and waits until the archive has it."""
         position = self.positions[number]
-        ask_patiently(reader, "PUT", f"conversations/{self.id}/markers", {"read": position})
+        reader.ask("PUT", f"conversations/{self.id}/markers", {"read": position})
 
         def is_stored() -> bool:
-            found = ask_patiently(reader, "GET", f"conversations/{self.id}")
+            found = reader.ask("GET", f"conversations/{self.id}")
             return bool(found["markers"]["read"] == position)
 
         wait_until(is_stored, "the mark in the archive")
@@ -69,22 +66,6 @@ class Talk:
     def _note(self, sent: dict[str, Any]) -> None:
         self.ids.append(sent["id"])
         self.positions.append(sent["position"])
-
-
-def ask_patiently(person: Person, method: str, path: str, body: Any = None) -> Any:
-    """Makes a request in a person's name until the server is not busy; it must be harmless to repeat."""
-    assert person.member is not None
-    rest: httpx.Client = person.member.rest
-    headers = {"X-CSRFToken": rest.cookies.get("csrftoken") or "", "Origin": person.member.origin}
-    answers: list[httpx.Response] = []
-
-    def is_answered() -> bool:
-        answers.append(rest.request(method, path, json=body, headers=headers))
-        return answers[-1].status_code != _LATER
-
-    wait_until(is_answered, f"an answer to {method} {path}")
-    assert answers[-1].is_success, f"{method} {path}: {answers[-1].status_code} {answers[-1].text}"
-    return answers[-1].json() if answers[-1].content else None
 
 
 async def _write(address: str, token: str, to: str, texts: Sequence[str]) -> list[Sent]:

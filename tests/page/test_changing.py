@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.page.people import Person
 from tests.page.steps import bubble, bubbles, choose, composer, open_conversation, write
-from tests.page.talks import Talk, ask_patiently
+from tests.page.talks import Talk
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_refused_edit_keeps_the_text_and_shows_the_other_version(ana: Person, 
     sent = talk.say(ana, "original")
     page = open_conversation(ana, talk.id)
     choose(page, "original", "Edit")
-    ask_patiently(ana, "PATCH", f"messages/{sent['id']}", {"content": "from elsewhere"})
+    ana.ask("PATCH", f"messages/{sent['id']}", {"content": "from elsewhere"})
     expect(bubble(page, "from elsewhere")).to_be_visible()
     composer(page).fill("from here")
     composer(page).press("Enter")
@@ -63,9 +63,9 @@ def test_a_quote_follows_the_edit_and_the_deletion_of_its_original(ana: Person, 
     write(page, "an answer")
     quote = bubble(page, "an answer").locator(".quote")
     expect(quote).to_contain_text("hello")
-    ask_patiently(bob, "PATCH", f"messages/{talk.ids[0]}", {"content": "hello again"})
+    bob.ask("PATCH", f"messages/{talk.ids[0]}", {"content": "hello again"})
     expect(quote).to_contain_text("hello again")
-    ask_patiently(bob, "DELETE", f"messages/{talk.ids[0]}")
+    bob.ask("DELETE", f"messages/{talk.ids[0]}")
     expect(quote).to_contain_text("Message deleted")
     expect(bubbles(page).first.locator(".tombstone")).to_have_text("Message deleted")
 
@@ -101,7 +101,7 @@ def test_a_reaction_is_one_click_counts_at_once_and_tells_names(ana: Person, bob
 def test_a_pinned_message_is_in_the_head_and_a_click_leads_to_it(ana: Person, bob: Person, talk: Talk) -> None:
     talk.fill(bob, 120)
     page = open_conversation(ana, talk.id)
-    ask_patiently(bob, "PUT", f"messages/{talk.ids[0]}/pin")
+    bob.ask("PUT", f"messages/{talk.ids[0]}/pin")
     page.get_by_role("button", name="1 pinned message").click()
     page.get_by_role("dialog", name="Pinned messages").get_by_role("button", name="hello").click()
     expect(bubble(page, "hello")).to_be_in_viewport()
@@ -120,5 +120,5 @@ def test_what_is_sent_in_the_small_markdown_is_shown_and_stored_as_typed(ana: Pe
     expect(link).to_have_attribute("href", "https://example.org/a?b=c")
     expect(link).to_have_attribute("rel", re.compile("noopener"))
     expect(page.locator("k-message.own .receipt")).not_to_have_class(re.compile("sending"))
-    found = ask_patiently(bob, "GET", f"conversations/{talk.id}/messages?limit=1")["results"][0]["content"]
+    found = bob.ask("GET", f"conversations/{talk.id}/messages?limit=1")["results"][0]["content"]
     assert found == typed

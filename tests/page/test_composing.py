@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.people import NARROW, People, Person
 from tests.page.steps import bubble, composer, open_conversation, texts, write
-from tests.page.talks import Talk, ask_patiently
+from tests.page.talks import Talk
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_a_mention_is_completed_by_keyboard_with_those_who_spoke_first(
     names = [bob.username, zoe.username]
     for other in (bob, zoe):  # who has written to Ana is added to her group, others are invited
         Talk(ana, other).say(other, "hello")
-    group = ask_patiently(ana, "POST", "conversations", {"title": "Tea", "members": names})["id"]
-    ask_patiently(zoe, "POST", f"conversations/{group}/messages", {"content": "first", "client_id": "z-1"})
+    group = ana.ask("POST", "conversations", {"title": "Tea", "members": names})["id"]
+    zoe.ask("POST", f"conversations/{group}/messages", {"content": "first", "client_id": "z-1"})
     page = open_conversation(ana, group)
     page.keyboard.type("look @dora")
     options = page.get_by_role("listbox").get_by_role("option")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.page.people import NARROW, WIDE, People, Person, check_axe
 from tests.page.steps import bubble, bubbles, choose, composer, open_conversation, row, write
-from tests.page.talks import Talk, ask_patiently
+from tests.page.talks import Talk
 
 _LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
 
@@ -26,9 +26,9 @@ def talk(ana: Person, bob: Person) -> Talk:
     talk.say(bob, "**Hello** *Ana*, `code` and https://example.org/a")
     talk.say(bob, f"{_LONG}\n- one\n- two\n> quoted\n```\n{_LONG}\n```")
     talk.say(ana, "an answer", reply_to=talk.ids[0])
-    ask_patiently(ana, "PUT", f"messages/{talk.ids[0]}/reactions/👍")
-    ask_patiently(bob, "PUT", f"messages/{talk.ids[0]}/pin")
-    ask_patiently(ana, "PATCH", f"messages/{talk.ids[2]}", {"content": "an edited answer"})
+    ana.ask("PUT", f"messages/{talk.ids[0]}/reactions/👍")
+    bob.ask("PUT", f"messages/{talk.ids[0]}/pin")
+    ana.ask("PATCH", f"messages/{talk.ids[2]}", {"content": "an edited answer"})
     return talk
 
 
