@@ -54,8 +54,7 @@ async def _send(env: Mapping[str, str], count: int, rows: int) -> tuple[list[str
         tally = pairs[0].tally
         while tally.answered < rows:
             await talk(pairs, _WINDOW, _SENDING_S)
-            if tally.refused:
-                raise SystemExit(f"{len(tally.refused)} messages were refused, the first: {tally.refused[0]}")
+            tally.check()
         return klatsch.usernames(), tally.answered
 
 

@@ -24,6 +24,11 @@ class Tally:
     answer_s: list[float] = field(default_factory=list)
     delivery_s: list[float] = field(default_factory=list)
 
+    def check(self) -> None:
+        """Raises SystemExit if a message was refused."""
+        if self.refused:
+            raise SystemExit(f"{len(self.refused)} messages were refused, the first: {self.refused[0]}")
+
 
 class Pair:
     """A's and B's connections, and what is on its way between them."""
@@ -87,8 +92,7 @@ async def greet(opened: Sequence[OpenPair]) -> list[Pair]:
     for pair in pairs:
         pair.send()
     await drain(pairs)
-    if tally.refused:
-        raise SystemExit(f"the first messages were refused: {tally.refused[0]}")
+    tally.check()
     return pairs
 
 
