@@ -103,7 +103,7 @@ class Process:
 
     def start_again(self) -> None:
         """Starts it again if it has ended itself, as a supervisor does: a stalled client may leave no other way out."""
-        if not self.is_running() and self.events("process_ended"):
+        if self._child is not None and not self.is_running() and self.events("process_ended"):
             self.start()
 
     def is_running(self) -> bool:
