@@ -36,7 +36,7 @@ from tests.support.records import (
     removed,
     standing,
 )
-from tests.unit.test_feed import Gateway, codes
+from tests.unit.feed_parts import Gateway, codes
 
 SAID = posted(in_group(ANA), "hi", client_id=fresh_client_id())
 BEFORE = posted(in_group(ANA), "before", client_id=fresh_client_id())

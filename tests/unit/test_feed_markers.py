@@ -24,7 +24,7 @@ from tests.support.records import (
     removed,
     standing,
 )
-from tests.unit.test_feed import Connection, Gateway
+from tests.unit.feed_parts import Connection, Gateway
 
 
 def told(connection: Connection) -> list[tuple[str, str | None, str | None]]:

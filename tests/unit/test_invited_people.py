@@ -30,7 +30,7 @@ from tests.support.records import (
     removed,
     standing,
 )
-from tests.unit.test_feed import Gateway
+from tests.unit.feed_parts import Gateway
 from tests.unit.test_replay import Client, kinds, say
 
 

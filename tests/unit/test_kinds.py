@@ -15,7 +15,7 @@ from klatsch.records.schemas import record_schemas
 from tests.support.documents import asyncapi_errors
 from tests.support.kinds import BYTE, REWRITTEN, WITH_REWRITTEN, rewrite
 from tests.support.records import ANA, BOB, entry_of, fresh_client_id, in_group, posted, records_of, removed
-from tests.unit.test_feed import Gateway
+from tests.unit.feed_parts import Gateway
 
 SAID = posted(in_group(ANA), "hi", client_id=fresh_client_id())
 

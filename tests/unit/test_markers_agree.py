@@ -17,7 +17,7 @@ from klatsch.records.decoding import decode
 from klatsch.records.header import MARKER
 from klatsch.records.markers import MarkerMoved
 from tests.support.records import ANA, BOB, CLEO, Somebody, in_group, marked, message, records_of
-from tests.unit.test_feed import Gateway
+from tests.unit.feed_parts import Gateway
 
 _MESSAGES: Final = 8
 Marks = list[tuple[Somebody, int | None, int | None]]
