@@ -31,7 +31,7 @@ from tests.support.records import (
     standing,
 )
 from tests.unit.feed_parts import Gateway
-from tests.unit.test_replay import Client, kinds, say
+from tests.unit.replay_client import Client, kinds, say
 
 
 def told(frames: list[dict[str, Any]]) -> list[tuple[str, str, int]]:

@@ -1,32 +1,20 @@
 """Resume: a client that was away gets exactly what it missed, and where that cannot be, it is told so (D7)."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klatsch.archive.changes import Asked, ChangesPage, Found, MemberState, Place
-from klatsch.archive.message_view import MessageView, view_of_posted
-from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language import protocol
-from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.replay import never
 from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.gateway_parts import REPLAY, Parts, standing_of
-from tests.support.peer import Peer
 from tests.support.records import (
     ANA,
     BOB,
     COFFEE,
     NOW_MS,
     TEA,
-    Somebody,
-    added,
     change_of,
     entry_of,
     fresh_client_id,
@@ -36,69 +24,7 @@ from tests.support.records import (
     removed,
 )
 from tests.support.waiting import until
-
-Frames = list[dict[str, Any]]
-
-
-class Client:
-    """Somebody who comes and goes, with the token of their last mark."""
-
-    def __init__(self, parts: Parts, somebody: Somebody = ANA) -> None:
-        self.parts = parts
-        self.somebody = somebody
-        self.token: str | None = None
-        self.peer = Peer()
-        self.outbox: Outbox | None = None
-        self.person: ConnectedPerson | None = None
-        self.standings = [standing_of(in_group(somebody))]
-
-    async def sign_in(self) -> None:
-        self.peer = Peer()
-        self.outbox = Outbox(self.peer, self.parts.hub.dirty, 2**20)
-        if self.somebody.user_id not in self.parts.hub.people:
-            self.parts.database.answers.append(self.standings)
-        self.person = await self.parts.join(self.somebody, self.outbox)
-
-    async def catch_up(self, resume: str | None = None, enough: Callable[[], bool] = never) -> None:
-        assert self.outbox is not None
-        assert self.person is not None
-        await self.parts.resuming.resume(self.person, self.outbox, resume or self.token, self._answer, enough)
-
-    def _answer(self, resumed: bool) -> None:  # noqa: FBT001 - as the gateway calls it
-        assert self.outbox is not None
-        assert self.person is not None
-        self.outbox.answer(protocol.ok(1, self.parts.resuming.welcome(self.person, resumed=resumed)))
-
-    async def come(self, resume: str | None = None) -> Frames:
-        """Signs in and resumes; returns what came until the mark."""
-        await self.sign_in()
-        await self.catch_up(resume)
-        return self.read()
-
-    def read(self) -> Frames:
-        frames = self.peer.read()
-        self.token = next((f["resume"] for f in reversed(frames) if f.get("t") == "mark"), self.token)
-        return frames
-
-    def go(self) -> None:
-        assert self.person is not None
-        assert self.outbox is not None
-        self.parts.hub.leave(self.person, self.outbox)
-
-
-def say(parts: Parts, *entries: Entry) -> list[Record]:
-    """Appends, and lets the gateway read it."""
-    records = [parts.log.append(entry) for entry in entries]
-    parts.read_log()
-    return records
-
-
-def contents(frames: Frames) -> list[str]:
-    return [frame["d"]["content"] for frame in frames if frame.get("t") == "message"]
-
-
-def kinds(frames: Frames) -> list[str]:
-    return [frame.get("t", "ok") for frame in frames]
+from tests.unit.replay_client import Client, Frames, contents, kinds, say
 
 
 async def test_of_a_message_that_was_deleted_since_only_its_place_and_the_deletion_are_replayed() -> None:
@@ -214,94 +140,6 @@ async def test_a_replay_that_was_cut_is_simply_repeated() -> None:
     assert contents(await client.come(old)) == ["one"]
 
 
-async def test_who_is_removed_while_away_finds_that_out_and_nothing_more() -> None:
-    parts = Parts()
-    client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, message(in_group(BOB), "before"), removed(ANA), message(in_group(BOB), "after"))
-    client.standings = [standing_of(in_group(ANA), 2, active=False)]
-    frames = await client.come()
-
-    assert kinds(frames) == ["ok", "members", "mark"]
-    assert frames[1]["d"]["members"][0]["active"] is False
-
-
-async def test_who_is_removed_and_added_again_while_away_gets_each_record_once() -> None:
-    parts = Parts()
-    client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, removed(ANA, 2), message(in_group(BOB), "between"), added(ANA, 3), message(in_group(BOB), "after"))
-    client.standings = [standing_of(in_group(ANA), 3)]
-    frames = await client.come()
-
-    assert kinds(frames) == ["ok", "members", "message", "members", "message", "mark"]
-
-
-async def test_who_is_added_while_away_gets_the_record_and_what_was_said_since() -> None:
-    parts = Parts()
-    client = Client(parts)
-    client.standings = []
-    await client.come()
-    client.go()
-    say(parts, added(ANA), message(in_group(BOB), "welcome"))
-    client.standings = [standing_of(in_group(ANA))]
-    assert kinds(await client.come()) == ["ok", "members", "message", "mark"]
-
-
-async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -> None:
-    parts = Parts(recent_bytes=16)
-    client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, message(in_group(BOB), "long ago"))
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    here = parts.feed.offsets[0]
-
-    async def slow_archive() -> Found:
-        say(parts, message(in_group(BOB), "meanwhile"), added(ANA, conversation=COFFEE))
-        say(parts, message(in_group(BOB, COFFEE), "and there"))
-        return found(here)
-
-    await client.sign_in()
-    # Memory has moved on meanwhile, so the archive is asked for the rest of it, where nothing was said.
-    parts.database.answers += [slow_archive, ChangesPage([view("long ago", "1:0:0")]), Found({0: 10**6})]
-    await client.catch_up()
-    say(parts, message(in_group(BOB), "live"))
-    frames = client.read()
-
-    tea = [f for f in frames if f.get("d", {}).get("conversation") == str(TEA)]
-    assert [(f["t"], f["d"]["content"]) for f in tea] == [
-        ("state", "long ago"),
-        ("message", "meanwhile"),
-        ("message", "live"),
-    ]
-    assert kinds(frames)[-4:] == ["members", "message", "mark", "message"]
-    positions = [int(f["pos"].split(":")[2]) for f in frames if "pos" in f]
-    assert positions == sorted(set(positions))
-
-
-async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_loaded_anew() -> None:
-    parts = Parts(recent_bytes=16)
-    client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB), f"text {number}"))
-    await client.sign_in()
-    parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3 + [[]]
-    await client.catch_up()
-    frames = client.read()
-
-    assert kinds(frames)[0] == "ok"
-    assert kinds(frames)[-2:] == ["reset", "mark"]
-    assert "message" not in kinds(frames)
-    reset, mark = frames[-2:]
-    assert reset["d"] == {"conversations": [str(TEA)], "why": "archive_behind", "at_least": mark["resume"]}
-
-
 async def test_more_changes_than_the_cap_are_a_reset_of_that_conversation_alone() -> None:
     parts = Parts()
     client = Client(parts)
@@ -316,99 +154,6 @@ async def test_more_changes_than_the_cap_are_a_reset_of_that_conversation_alone(
     assert [f["d"]["conversations"] for f in frames if f.get("t") == "reset"] == [[str(TEA)]]
     assert frames[-2]["d"]["why"] == "too_far_behind"
     assert frames[0]["ok"]["resumed"] is True
-
-
-async def away_from_a_small_memory(parts: Parts) -> Client:
-    """Somebody whose token memory does not reach back to; the archive has all that was said."""
-    client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
-    return client
-
-
-async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
-    parts = Parts(recent_bytes=16)
-    client = await away_from_a_small_memory(parts)
-    pages = [ChangesPage([view(f"text {n}", f"1:0:{n}")], reached=Place(0, n) if n < 3 else None) for n in range(4)]
-    parts.database.answers += [found(parts.feed.offsets[0], messages=4), *pages]
-    client.peer.stalls_after = 2  # the answer, and a first page
-    coming = asyncio.ensure_future(client.catch_up())
-    await until(lambda: client.peer.paused)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert parts.database.answers == pages[1:]  # a peer that takes nothing holds no page
-    client.peer.stalls_after, client.peer.paused = None, False
-    await coming
-
-    assert [f["d"]["content"] for f in client.read() if f.get("t") == "state"] == [f"text {n}" for n in range(4)]
-
-
-async def test_a_replay_that_is_enough_ends_with_the_mark_of_the_place_reached_and_hears_nothing_more() -> None:
-    parts = Parts(recent_bytes=16)
-    client = await away_from_a_small_memory(parts)
-    pages = [
-        ChangesPage([view("text 0", "1:0:0")], reached=Place(0, 0)),
-        ChangesPage([view("text 1", "1:0:4")], reached=Place(0, 4)),
-    ]
-    parts.database.answers += [found(parts.feed.offsets[0], messages=9), *pages]
-    await client.catch_up(enough=lambda: not parts.database.answers)
-    say(parts, message(in_group(BOB), "live"))
-    frames = client.read()
-
-    assert kinds(frames) == ["ok", "state", "state", "mark"]
-    assert str(client.token).endswith(".0:5")
-
-
-async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_replay_is_enough() -> None:
-    parts = Parts(recent_bytes=16)
-    client = await away_from_a_small_memory(parts)
-    archived = parts.feed.recent.begins[0]
-    changed_later = ChangesPage([view("edited just now", "1:0:0")], reached=Place(0, archived + 7))
-    parts.database.answers += [found(archived, messages=9), changed_later]
-    await client.catch_up(enough=lambda: not parts.database.answers)
-    frames = client.read()
-
-    assert kinds(frames) == ["ok", "state", "reset", "mark"]
-    assert (frames[2]["d"]["conversations"], frames[2]["d"]["why"]) == ([str(TEA)], "too_far_behind")
-    assert str(client.token).endswith(f".0:{archived}")
-
-
-async def test_who_is_removed_in_the_middle_of_a_replay_is_told_nothing_more_of_it() -> None:
-    parts = Parts()
-    client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, *(message(in_group(BOB), f"{number} " + "x" * 3_000) for number in range(60)))
-    await client.sign_in()
-    client.peer.stalls_after = 2  # the answer, and a first part
-    coming = asyncio.ensure_future(client.catch_up())
-    await until(lambda: client.peer.paused)
-    told = len(contents(client.read()))
-    say(parts, removed(ANA))
-    client.peer.stalls_after, client.peer.paused = None, False
-    await coming
-
-    assert 0 < told < 60
-    assert kinds(client.read()) == ["members", "mark"]
-
-
-async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -> None:
-    parts = Parts(recent_bytes=16)
-    client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
-    members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]
-    parts.database.answers += [found(parts.feed.offsets[0]), ChangesPage([view("hi", "1:0:0")], {str(TEA): members})]
-    await client.catch_up()
-    frames = client.read()
-
-    assert [f["d"]["kind"] for f in frames if f.get("t") == "state"] == ["members", "message"]
 
 
 @pytest.mark.parametrize(
@@ -496,16 +241,6 @@ async def test_a_peer_that_stalls_when_all_has_been_replayed_holds_up_nobody() -
     frames = client.read()
     assert contents(frames) == texts
     assert kinds(frames)[-1] == "mark"
-
-
-def found(archived: int, *, messages: int = 1) -> Found:
-    """What an archive that has come so far says, where something was said at the tea."""
-    return Found({0: archived}, [Asked(str(TEA), 0, 0, archived)], {str(TEA): messages})
-
-
-def view(content: str, position: str) -> MessageView:
-    """A message as the archive has it."""
-    return view_of_posted(posted(in_group(BOB), content, client_id=fresh_client_id()), position, seq=1)
 
 
 acts = st.lists(st.sampled_from(["say", "elsewhere", "go", "come", "mark", "cut"]), max_size=40)
