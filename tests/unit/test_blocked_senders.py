@@ -14,7 +14,7 @@ from klatsch.records.members import Membership
 from tests.support.gateway_parts import Parts, signed_in, standing_of
 from tests.support.records import ANA, BOB, Somebody, direct, fresh_client_id, members, message, records_of
 from tests.support.waiting import until
-from tests.unit.test_connection import SocketPeer, connected
+from tests.unit.socket_peer import SocketPeer, connected
 
 PLACES = ({"to": "bob"}, {"conversation": direct(ANA, BOB).conversation})
 

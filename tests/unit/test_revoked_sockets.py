@@ -9,7 +9,7 @@ from klatsch.gateway.language.protocol import Close
 from tests.support.gateway_parts import Parts, signed_in, standing_of
 from tests.support.records import ANA, BOB, CLEO, Somebody, direct, ended, fresh_client_id, in_group, records_of
 from tests.support.waiting import until
-from tests.unit.test_connection import SocketPeer, connected, send_frame
+from tests.unit.socket_peer import SocketPeer, connected, send_frame
 
 
 async def all_say_hello(parts: Parts, *peers: SocketPeer) -> None:
