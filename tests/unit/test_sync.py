@@ -1,13 +1,9 @@
-"""`GET sync`: the same replay and pushes for plain HTTP, as a long poll or as a stream of events (D7)."""
+"""`GET sync` as a long poll, and what polls share with streams: refusals, and that nothing is kept afterwards (D7)."""
 
 import asyncio
 import contextlib
 import gc
-import json
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,94 +14,10 @@ from klatsch.core.errors import NotAuthenticated, Unavailable
 from klatsch.gateway.http.sinks import POLL_BYTES_MOST, poll_bytes_most
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.protocol import Close
-from tests.support.frames import check_received
-from tests.support.gateway_parts import CONNECTIONS_EACH, Parts, signed_in, standing_of
-from tests.support.records import ANA, BOB, TEA, in_group, message
+from tests.support.gateway_parts import CONNECTIONS_EACH, Parts, signed_in
+from tests.support.records import ANA, BOB, TEA
 from tests.support.waiting import until
-
-BEARER = {"authorization": "Bearer abc"}
-
-
-@dataclass
-class Request:
-    """One request of ana's, and what is answered; `stalls` keeps `send` waiting."""
-
-    parts: Parts
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    done: bool = False
-    stalls: bool = False
-    stalls_after: int | None = None
-    running: asyncio.Future[None] | None = None
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def receive(self) -> dict[str, Any]:
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(self, event: dict[str, Any]) -> None:
-        while self.stalls or (self.stalls_after is not None and len(self.body) >= self.stalls_after):  # noqa: ASYNC110 - as a transport that is full
-            await asyncio.sleep(0)
-        if event["type"] == "http.response.start":
-            self.status = event["status"]
-            self.headers = {name.decode(): value.decode() for name, value in event["headers"]}
-        else:
-            self.body += event["body"]
-            self.done = not event["more_body"]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def events(self) -> list[tuple[str | None, str | None, Any]]:
-        """(event, id, data) of each event that has come."""
-        found = []
-        for block in self.body.decode().split("\n\n")[:-1]:
-            lines = dict(line.split(": ", 1) for line in block.split("\n"))
-            if "data" in lines:
-                found.append((lines.get("event"), lines.get("id"), json.loads(lines["data"])))
-        return found
-
-
-@asynccontextmanager
-async def asked(parts: Parts, query: str = "", answers: Any = None, **headers: str) -> AsyncIterator[Request]:
-    """A request that runs until the block ends or it is answered."""
-    first = not parts.hub.people
-    parts.database.answers += (
-        [signed_in(ANA), *([[standing_of(in_group(ANA))]] if first else [])] if answers is None else answers
-    )
-    request = Request(parts)
-    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in (BEARER | headers).items() if value]
-    scope = {"method": "GET", "query_string": query.encode(), "headers": sent}
-    sync = parts.sync(stall_s=0.2, cors_origins=["https://app.example"])
-    running = request.running = asyncio.ensure_future(sync(scope, request.receive, request.send))
-    try:
-        yield request
-    finally:
-        request.gone.set()
-        async with asyncio.timeout(10):
-            await running
-        assert parts.hub.people == {} or answers is None
-
-
-async def answered(parts: Parts, query: str = "", answers: Any = None, **headers: str) -> Request:
-    async with asked(parts, query, answers, **headers) as request:
-        await until(lambda: request.done)
-    return request
-
-
-def say(parts: Parts, *texts: str) -> None:
-    for text in texts:
-        parts.log.append(message(in_group(BOB), text))
-    parts.read_log()
-
-
-def contents(pushes: list[Any]) -> list[str]:
-    for push in pushes:
-        check_received(push)
-    return [push["d"]["content"] for push in pushes if push["t"] == "message"]
+from tests.unit.sync_request import answered, asked, contents, say
 
 
 async def test_a_poll_without_a_token_is_answered_at_once_with_one() -> None:
@@ -128,15 +40,6 @@ async def test_one_poll_more_than_a_person_may_have_is_told_to_come_again() -> N
         assert (await answered(parts, answers=[signed_in(BOB), []])).status == 200
     assert (await answered(parts)).status == 200
     assert not parts.polls._counts
-
-
-async def test_streams_count_as_sockets() -> None:
-    parts = Parts()
-    with contextlib.ExitStack() as taken:
-        for _ in range(CONNECTIONS_EACH):
-            taken.enter_context(parts.sockets.enter(ANA.user_id))
-        refused = await answered(parts, answers=[signed_in(ANA)], accept="text/event-stream")
-    assert (refused.status, refused.json["code"]) == (429, "rate_limited")
 
 
 async def test_an_answer_has_the_id_that_the_request_came_with_or_a_new_one() -> None:
@@ -343,65 +246,6 @@ async def test_a_page_elsewhere_that_is_named_may_read_the_answer_and_no_other()
 
     assert named.headers["access-control-allow-origin"] == "https://app.example"
     assert "access-control-allow-origin" not in other.headers
-
-
-async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -> None:
-    parts = Parts()
-    async with asked(parts, accept="text/event-stream") as request:
-        await until(lambda: len(request.events) == 2)
-        say(parts, "one", "two")
-        parts.marks.push_all()
-        await until(lambda: len(request.events) == 5)
-        token = parts.tokens.now(ANA.user_id)
-
-    assert request.headers["content-type"] == "text/event-stream"
-    (hello, mark, *pushes, last) = request.events
-    assert (hello[0], hello[2]["user"], hello[2]["resumed"]) == ("hello", "ana", False)
-    assert mark[1] == mark[2]["resume"]
-    assert contents([data for _, _, data in pushes]) == ["one", "two"]
-    assert [event_id for _, event_id, _ in pushes] == [None, None]
-    assert last[1] == token
-
-
-async def test_a_stream_resumes_from_the_last_event_id() -> None:
-    parts = Parts()
-    token = parts.tokens.now(ANA.user_id)
-    say(parts, "missed")
-    async with asked(parts, accept="text/event-stream", last_event_id=token) as request:
-        await until(lambda: len(request.events) == 3)
-
-    assert request.events[0][2]["resumed"] is True
-    assert contents([request.events[1][2]]) == ["missed"]
-
-
-async def test_a_stream_tells_why_it_ends() -> None:
-    parts = Parts()
-    async with asked(parts, accept="text/event-stream") as request:
-        await until(lambda: len(request.events) == 2)
-        parts.hub.end(ANA.user_id, "all", "this credential has ended")
-        await until(lambda: request.done)
-
-    assert request.events[-1] == ("close", None, {"code": 4401, "reason": "this credential has ended"})
-
-
-async def test_a_stream_whose_peer_stalls_is_given_up_and_holds_up_nobody() -> None:
-    parts = Parts()
-    async with asked(parts, accept="text/event-stream") as request:
-        await until(lambda: len(request.events) == 2)
-        request.stalls = True
-        say(parts, *("x" * 4_000 for _ in range(100)))
-        await until(lambda: not parts.hub.people)
-        request.stalls = False
-
-
-async def test_a_long_replay_flows_through_a_stream_as_fast_as_it_is_taken() -> None:
-    parts = Parts()
-    token = parts.tokens.now(ANA.user_id)
-    texts = [f"{number} " + "x" * 3_900 for number in range(90)]
-    say(parts, *texts)
-    async with asked(parts, accept="text/event-stream", last_event_id=token) as request:
-        await until(lambda: len(request.events) == 92)
-    assert contents([data for _, _, data in request.events[1:-1]]) == texts
 
 
 @given(st.lists(st.binary(max_size=70_000), max_size=4))
