@@ -11,7 +11,7 @@ from klatsch.gateway.signals.watching import LOOKED_AT_MOST, MARKS_AT_ONCE, PUSH
 from klatsch.gateway.turns import gently
 from tests.support.records import TEA, Somebody, in_group
 from tests.support.signal_parts import Device, SignalGateway, Town
-from tests.unit.test_turns import watched
+from tests.unit.watched_turns import watched
 
 MANY = 10_000
 SHOWN = 10

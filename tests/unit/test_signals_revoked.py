@@ -11,7 +11,7 @@ from klatsch.gateway.signals.watching import REMOVALS_AT_ONCE, Visible
 from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody, added, direct, in_group, records_of, removed
 from tests.support.signal_parts import Device, SignalGateway, Town
 from tests.unit.test_blocked_senders import change
-from tests.unit.test_turns import watched
+from tests.unit.watched_turns import watched
 
 GROUP = [Somebody(UUID(int=number), f"person-{number}") for number in range(1, 300)]
 OFFLINE = [{"online": [], "offline": ["bob"]}]
