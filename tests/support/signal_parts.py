@@ -23,7 +23,7 @@ from klatsch.gateway.signals.requests import SignalRequests
 from klatsch.gateway.signals.signals import Signals, SignalTimes
 from tests.support.gateway_parts import Parts
 from tests.support.peer import Peer
-from tests.support.records import TEA, Somebody
+from tests.support.records import ANA, TEA, Somebody, direct
 
 
 class Clock:
@@ -131,3 +131,8 @@ class Town:
             self.clock.now_s += 0.25
             for gateway in gateways or self.gateways:
                 await gateway.turn()
+
+
+def watcher(gateway: SignalGateway, *others: Somebody) -> Device:
+    """Ana, who may see these people."""
+    return gateway.connect(ANA, *(direct(ANA, other) for other in others))
