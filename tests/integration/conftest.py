@@ -1,7 +1,8 @@
-"""Fixtures of the integration tests: an archive, hashing that costs little, or finds no slot, and a browser."""
+"""Fixtures of the integration tests: an archive, a topic, hashing that is quick or has no slot, a browser."""
 
 import threading
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from django.db import connection as django_connection
@@ -10,11 +11,14 @@ from django.test import Client
 from klatsch.accounts import hashing
 from klatsch.accounts.hashing import BCryptAsTyped
 from klatsch.conversations.models import Conversation, Member
+from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
 from klatsch.processes.wiring import connect_archive
 from tests.integration.people import LEAST_ROUNDS, make_person
 from tests.integration.shelf import EPOCH, NO_DATA, NO_ROW, Shelf, open_epoch
+from tests.integration.topic_desk import Desk
+from tests.support.logs import broker
 from tests.support.records import ANA, BOB, COFFEE, PEOPLE, TEA
 
 
@@ -62,6 +66,14 @@ def archive(connection: Connection) -> Archive:
 @pytest.fixture
 def shelf(archive: Archive) -> Shelf:
     return Shelf(archive)
+
+
+@pytest.fixture
+def desk(kafka: EmbeddedKafka | None) -> Iterator[Desk]:
+    desk = Desk(broker(), f"topics-{uuid4().hex}")
+    yield desk
+    if desk.topics.find() is not None:
+        desk.delete()
 
 
 @pytest.fixture

@@ -1,133 +1,20 @@
 """The topic's life on the real Kafka: made once, checked at each start, and exchanged only on purpose (D2)."""
 
-import contextlib
-from collections.abc import Iterator
-from uuid import uuid4
-
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its __all__
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    ResourceType,
-)
-from structlog.testing import capture_logs
 
 from klatsch.archive.models import LogOffset
-from klatsch.core.metrics import ADDED_PARTITIONS, IGNORED_RECORDS
-from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.epochs import check_topic, current_epoch
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
-from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.eventlog.log import Entry, LogError, OffsetGone, TopicChanged
+from klatsch.eventlog.log import LogError, OffsetGone, TopicChanged
 from klatsch.eventlog.models import Epoch
-from klatsch.eventlog.topic_watch import TopicWatch
 from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, TopicPlan
-from klatsch.processes.topics import (
-    Adoption,
-    adopt_topic,
-    create_signals_topic,
-    create_topic,
-    plan_adoption,
-    verify_signals_topic,
-    verify_topic,
-)
-from tests.support.logs import Delivered, append_all, broker
+from klatsch.processes.topics import adopt_topic, create_signals_topic, verify_signals_topic
+from tests.integration.topic_desk import PLAN, Desk
+from tests.support.logs import Delivered
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-
-PLAN = TopicPlan(partitions=3, replication=1, retention_hours=168)
-
-
-class Desk:
-    """What an operator does with `manage.py topics`, and what others do behind their back."""
-
-    def __init__(self, connection: KafkaConnection, topic: str) -> None:
-        self.connection = connection
-        self.topic = topic
-        self.topics = KafkaTopics(connection, topic)
-        self.admin = AdminClient({"bootstrap.servers": connection.bootstrap_servers})
-
-    def create(self, plan: TopicPlan = PLAN, *, again: bool = False) -> str:
-        tail = KafkaTail(self.connection, self.topic, plan.partitions)
-        try:
-            return create_topic(self.topics, plan, tail, again=again)
-        finally:
-            tail.stop()
-
-    def verify(self, plan: TopicPlan = PLAN) -> str:
-        return verify_topic(self.topics, plan)
-
-    def plan_adoption(self) -> Adoption | None:
-        found = self.topics.find()
-        tail = KafkaTail(self.connection, self.topic, found.partitions if found else PLAN.partitions)
-        try:
-            return plan_adoption(self.topics, tail)
-        finally:
-            tail.stop()
-
-    def adopt(self) -> str:
-        adoption = self.plan_adoption()
-        assert adoption is not None
-        return adopt_topic(adoption)
-
-    def add_partition(self) -> None:
-        self.admin.create_partitions([NewPartitions(self.topic, PLAN.partitions + 1)])[self.topic].result(30)
-        wait_until(lambda: (found := self.topics.find()) is not None and found.partitions == PLAN.partitions + 1)
-
-    def write_into(self, partition: int) -> None:
-        """As no process of ours does."""
-        producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
-        producer.produce(self.topic, b"value", b"key", partition=partition)
-        assert producer.flush(10) == 0
-
-    def archive_all(self) -> None:
-        """As a persister does."""
-        for partition, end in self.topics.ends(range(PLAN.partitions)).items():
-            LogOffset.objects.filter(partition=partition).update(next_offset=end)
-
-    def set_stamps(self, by: str) -> None:
-        entry = ConfigEntry("message.timestamp.type", by, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, self.topic, incremental_configs=[entry])
-        self.admin.incremental_alter_configs([resource])[resource].result(30)
-        self.await_stamps(by)
-
-    def await_stamps(self, by: str) -> None:
-        """The broker shows a setting some time after the controller has taken it."""
-        resource = ConfigResource(ResourceType.TOPIC, self.topic)
-
-        def shown() -> str:
-            settings = self.admin.describe_configs([resource])[resource].result(30)
-            return str(settings["message.timestamp.type"].value)
-
-        wait_until(lambda: shown() == by)
-
-    def delete(self) -> None:
-        self.admin.delete_topics([self.topic])[self.topic].result(30)
-        wait_until(lambda: self.topics.find() is None)
-
-    def make_anew(self) -> None:
-        """As another tool would."""
-        self.topics.create(PLAN)
-        wait_until(lambda: self.topics.find() is not None)
-
-    def write(self, count: int) -> None:
-        writer = KafkaWriter(self.connection, self.topic, PLAN.partitions)
-        append_all(writer, [Entry(b"key", b"%d" % number) for number in range(count)])
-        writer.close(10)
-
-
-@pytest.fixture
-def desk(kafka: EmbeddedKafka | None) -> Iterator[Desk]:
-    desk = Desk(broker(), f"topics-{uuid4().hex}")
-    yield desk
-    if desk.topics.find() is not None:
-        desk.delete()
 
 
 def offsets(epoch: int) -> dict[int, int]:
@@ -312,65 +199,6 @@ def test_an_empty_topic_that_another_tool_made_gets_the_brokers_times(desk: Desk
 
     desk.await_stamps("LogAppendTime")
     desk.topics.check_stamps()
-
-
-@contextlib.contextmanager
-def watching(desk: Desk) -> Iterator[list[LogError]]:
-    """What a watch of the known topic has said."""
-    epoch, failures = current_epoch(), list[LogError]()
-    assert epoch is not None
-    watch = TopicWatch(KafkaTopics(desk.connection, desk.topic), epoch, failures.append)
-    yield failures
-    watch.stop()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_watch_says_once_that_the_topic_was_made_again(desk: Desk) -> None:
-    desk.create()
-    with watching(desk) as failures:
-        desk.delete()
-        desk.make_anew()
-        wait_until(lambda: failures)
-
-    assert ["not the known one" in str(error) for error in failures] == [True]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_watch_says_that_the_topic_is_gone(desk: Desk) -> None:
-    desk.create()
-    with watching(desk) as failures:
-        desk.delete()
-        wait_until(lambda: failures)
-
-    assert ["is gone" in str(error) for error in failures] == [True]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_watch_says_that_another_epoch_was_opened(desk: Desk) -> None:
-    desk.create()
-    with watching(desk) as failures:
-        desk.add_partition()
-        desk.adopt()
-        wait_until(lambda: failures)
-
-    assert ["Epoch 1 has ended" in str(error) for error in failures] == [True]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_watch_warns_once_of_added_partitions_and_of_records_in_them_and_goes_on(desk: Desk) -> None:
-    desk.create()
-    with capture_logs() as lines, watching(desk) as failures:
-        desk.add_partition()
-        wait_until(lambda: "partitions_added" in [line["event"] for line in lines])
-        desk.write_into(3)
-        wait_until(lambda: IGNORED_RECORDS._value.get() == 1)
-
-    assert failures == []
-    assert ADDED_PARTITIONS._value.get() == 1
-    assert [line["event"] for line in lines if line["log_level"] == "warning"] == [
-        "partitions_added",
-        "records_ignored",
-    ]
 
 
 def test_brokers_that_do_not_answer_are_an_error_and_not_a_missing_topic() -> None:
