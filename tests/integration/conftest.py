@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: an archive, a topic, hashing that is quick or has no slot, a browser."""
+"""Fixtures of the integration tests: an archive, a group, a topic, hashing that is quick or has no slot, a browser."""
 
 import threading
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
 from klatsch.processes.wiring import connect_archive
+from tests.integration.group import Group
 from tests.integration.people import LEAST_ROUNDS, make_person
 from tests.integration.shelf import EPOCH, NO_DATA, NO_ROW, Shelf, open_epoch
 from tests.integration.topic_desk import Desk
@@ -66,6 +67,11 @@ def archive(connection: Connection) -> Archive:
 @pytest.fixture
 def shelf(archive: Archive) -> Shelf:
     return Shelf(archive)
+
+
+@pytest.fixture
+def group() -> Group:
+    return Group()
 
 
 @pytest.fixture

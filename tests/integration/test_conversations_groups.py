@@ -8,72 +8,16 @@ import pytest
 from django.db import connection
 
 from klatsch.accounts.models import User
-from klatsch.conversations import group_rows, groups, queries
+from klatsch.conversations import group_rows, groups
 from klatsch.conversations.group_rows import MEMBERS_MOST, repair_counts
-from klatsch.conversations.models import Conversation, Member
+from klatsch.conversations.models import Conversation
 from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
-from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from klatsch.eventlog.partitions import partition_of
 from klatsch.records.members import MembersChanged
 from tests.integration.archive_rows import as_sender
-from tests.integration.people import make_person
-from tests.support.records import members_event
+from tests.integration.group import PEOPLE, Group
 
 pytestmark = pytest.mark.django_db
-
-PEOPLE = ("olga", "otto", "adam", "anna", "mia", "max")
-
-
-class Group:
-    """A group of two owners, two admins and two plain members, with its log; `zoe` is a stranger to it."""
-
-    def __init__(self) -> None:
-        self.memory = MemoryLog()
-        self.log = MemoryWriter(self.memory)
-        self.people = {name: make_person(name) for name in (*PEOPLE, "zoe")}
-        self.id = groups.create_group(
-            owner=as_sender(self["olga"]), title="Tea", usernames=["otto", "adam", "anna", "mia", "max"], log=self.log
-        )
-        for name, role in (("otto", "owner"), ("adam", "admin"), ("anna", "admin")):
-            self.give_role("olga", name, role)
-
-    def __getitem__(self, name: str) -> User:
-        return self.people[name]
-
-    def give_role(self, actor: str, name: str, role: str) -> None:
-        groups.change_role(actor_id=self[actor].pk, conversation_id=self.id, username=name, role=role, log=self.log)
-
-    def add(self, actor: str, name: str) -> None:
-        groups.add_member(actor_id=self[actor].pk, conversation_id=self.id, username=name, log=self.log)
-
-    def remove(self, actor: str, name: str) -> None:
-        groups.remove_member(actor_id=self[actor].pk, conversation_id=self.id, username=name, log=self.log)
-
-    def rename(self, actor: str, title: str) -> None:
-        groups.update_group(actor_id=self[actor].pk, conversation_id=self.id, title=title, log=self.log)
-
-    def dissolve(self, actor: str) -> None:
-        groups.dissolve_group(actor_id=self[actor].pk, conversation_id=self.id, log=self.log)
-
-    def member(self, name: str) -> Member:
-        return Member.objects.get(conversation_id=self.id, user=self[name])
-
-    def records(self) -> list[MembersChanged]:
-        place = str(self.id).encode("ascii")
-        return [members_event(r) for r in self.memory.records[partition_of(place, 12)] if r.key.endswith(place)]
-
-    def knows(self, name: str) -> bool:
-        try:
-            queries.check_member(user_id=self[name].pk, conversation_id=self.id)
-        except NotFound:
-            return False
-        return True
-
-
-@pytest.fixture
-def group() -> Group:
-    return Group()
 
 
 def test_a_new_group_has_its_maker_as_owner_and_one_record_of_all(group: Group) -> None:
@@ -183,28 +127,6 @@ def test_a_change_that_changes_nothing_has_no_record(group: Group) -> None:
     group.remove("olga", "max")
 
     assert len(group.records()) == before + 1
-
-
-def test_the_last_owner_can_neither_leave_nor_step_down_while_others_remain(group: Group) -> None:
-    group.give_role("olga", "otto", "member")
-
-    with pytest.raises(Conflict):
-        group.remove("olga", "olga")
-    with pytest.raises(Conflict):
-        group.give_role("olga", "olga", "admin")
-
-    group.give_role("olga", "mia", "owner")
-    group.remove("olga", "olga")
-    assert not group.knows("olga")
-
-
-def test_the_last_one_of_all_may_leave(group: Group) -> None:
-    for name in PEOPLE[1:]:
-        group.remove("olga", name)
-
-    group.remove("olga", "olga")
-
-    assert not Member.objects.filter(conversation_id=group.id, active=True).exists()
 
 
 def test_a_dissolved_group_is_gone_for_everybody_and_its_rows_stay(group: Group) -> None:
@@ -317,23 +239,6 @@ def test_a_record_of_before_without_description_and_version_is_still_read() -> N
     assert (old.description, old.version, old.member_count) == (None, None, None)
 
 
-def test_a_transfer_is_one_record_of_both(group: Group) -> None:
-    before = len(group.records())
-    groups.transfer_group(actor_id=group["olga"].pk, conversation_id=group.id, username="mia", log=group.log)
-
-    [record] = group.records()[before:]
-    assert [(one.user, one.role, one.version) for one in record.members] == [("olga", "admin", 2), ("mia", "owner", 2)]
-
-
-def test_a_group_is_transferred_to_nobody_who_was_removed_or_deactivated(group: Group) -> None:
-    group.remove("olga", "mia")
-    deactivate(group["max"])
-    for name in ("mia", "max"):
-        with pytest.raises(NotFound):
-            groups.transfer_group(actor_id=group["olga"].pk, conversation_id=group.id, username=name, log=group.log)
-    assert group.member("olga").role == "owner"
-
-
 def test_a_number_of_members_that_an_old_process_left_wrong_is_counted_anew(group: Group) -> None:
     Conversation.objects.filter(pk=group.id).update(member_count=1)
     group.remove("olga", "max")
@@ -353,44 +258,3 @@ def test_a_full_group_takes_nobody_more(group: Group, monkeypatch: pytest.Monkey
     monkeypatch.setattr(group_rows, "MEMBERS_MOST", 6)
     with pytest.raises(Conflict):
         group.add("olga", "zoe")
-
-
-def deactivate(person: User) -> None:
-    person.is_active = False
-    person.save(update_fields=["is_active"])
-
-
-def test_an_owner_who_was_deactivated_is_none_when_the_last_other_one_would_leave_or_step_down(group: Group) -> None:
-    deactivate(group["otto"])
-
-    with pytest.raises(Conflict):
-        group.remove("olga", "olga")
-    with pytest.raises(Conflict):
-        group.give_role("olga", "olga", "admin")
-    assert group.member("olga").role == "owner"
-
-
-def test_the_longest_standing_admin_is_owner_from_the_next_change_on_where_every_owner_was_deactivated(
-    group: Group,
-) -> None:
-    deactivate(group["olga"])
-    deactivate(group["otto"])
-
-    group.give_role("adam", "mia", "admin")
-    assert {name: group.member(name).role for name in ("adam", "anna", "mia")} == {
-        "adam": "owner", "anna": "admin", "mia": "admin",
-    }  # fmt: skip
-    told = [(one.user, one.role) for record in group.records()[-2:] for one in record.members]
-    assert told == [("adam", "owner"), ("mia", "admin")]
-    with pytest.raises(Forbidden):
-        group.rename("anna", "Coffee")
-
-
-def test_where_no_admin_is_left_either_a_plain_member_becomes_owner_and_a_deactivated_one_never(group: Group) -> None:
-    for name in ("olga", "otto", "adam", "anna", "mia"):
-        deactivate(group[name])
-
-    group.rename("max", "Coffee")
-    assert group.member("max").role == "owner"
-    group.remove("max", "max")
-    assert not group.knows("max")
