@@ -1,65 +1,39 @@
 """What becomes of a message that is posted: each way it can end, over the log's twin and a real archive."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from klatsch.archive.models import Change, DeadLetter, Message
+from klatsch.archive.models import Change, DeadLetter
 from klatsch.conversations.access import Access
-from klatsch.conversations.services import ensure_direct_conversation
-from klatsch.core.caps import AtOnce
-from klatsch.core.errors import (
-    Blocked,
-    Conflict,
-    Gone,
-    InvalidContent,
-    NotAMember,
-    NotArchivedYet,
-    NotFound,
-    Unavailable,
-    Unknown,
-)
-from klatsch.core.ids import uuid7, uuid_text
-from klatsch.eventlog.log import Entry, LogError, Record, Report
+from klatsch.core.errors import Blocked, Conflict, InvalidContent, NotAMember, NotArchivedYet, Unavailable, Unknown
+from klatsch.core.ids import uuid7
+from klatsch.eventlog.log import Entry, LogError, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.lookup import find_earlier
-from klatsch.messaging.posting import Posted, post_message
 from klatsch.messaging.reports import Route
 from klatsch.messaging.sending import Draft, identify
-from klatsch.records.kinds import KINDS, MESSAGE
-from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, as_sender
-from tests.integration.people import make_person
-from tests.support.records import ANA, in_group
+from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
+from tests.integration.posting_route import (
+    NOW_MS,
+    Archive,
+    CountsQueries,
+    fresh,
+    messages_of,
+    nothing_new,
+    post,
+    stores,
+)
+from tests.integration.posting_route import access as access  # noqa: PLC0414 - the fixture
+from tests.integration.posting_route import log as log  # noqa: PLC0414 - the fixture
+from tests.integration.posting_route import progress as progress  # noqa: PLC0414 - the fixture
+from tests.integration.posting_route import route as route  # noqa: PLC0414 - the fixture
 
 pytestmark = pytest.mark.django_db
-
-NOW_MS = 1_795_000_000_000
-CountsQueries = Callable[[int], AbstractContextManager[object]]
-
-
-class Archive:
-    """A persister in the place of the progress: whoever waits for an offset has `store` run first."""
-
-    epoch = 1
-
-    def __init__(self) -> None:
-        self.store: Callable[[int, int], None] | None = None
-        self.waits = 0
-
-    def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
-        self.waits += 1
-        if self.store is None:
-            return False
-        self.store(partition, offset)
-        return True
-
-    def wait_for_position(self, at_least: str, deadline_s: float) -> None:
-        raise NotImplementedError
 
 
 class SilentWriter(MemoryWriter):
@@ -72,60 +46,6 @@ class SilentWriter(MemoryWriter):
 class NoEnds:
     def ends(self, deadline_s: float = 0) -> dict[int, int]:
         raise LogError("the log does not answer")
-
-
-@pytest.fixture
-def log() -> MemoryLog:
-    return MemoryLog(PARTITIONS)
-
-
-@pytest.fixture
-def progress() -> Archive:
-    return Archive()
-
-
-@pytest.fixture
-def route(log: MemoryLog, progress: Archive) -> Route:
-    return Route(
-        log=MemoryWriter(log),
-        ends=MemoryTail(log),
-        progress=progress,
-        waits=AtOnce(1, cap="waits", refusal=Unavailable, detail="Several wait."),
-        report_s=0.05,
-        archive_s=0.05,
-    )
-
-
-@pytest.fixture
-def access(log: MemoryLog) -> Access:
-    make_person("bob")
-    return ensure_direct_conversation(
-        sender=as_sender(make_person("ana")), receiver_username="bob", log=MemoryWriter(log)
-    )
-
-
-def fresh(content: str = "hi") -> Draft:
-    return Draft(content, uuid7(NOW_MS))
-
-
-def post(route: Route, access: Access, draft: Draft) -> Posted:
-    return post_message(route=route, access=access, draft=draft, now_ms=NOW_MS)
-
-
-def messages_of(log: MemoryLog) -> list[Record]:
-    return [record for partition in log.records for record in partition if (KINDS.find(record) is MESSAGE)]
-
-
-def nothing_new(partition: int, offset: int) -> None:
-    """A hint that the archive has come further, when it has not."""
-
-
-def stores(access: Access, draft: Draft, *, at: int | None = None) -> Callable[[int, int], None]:
-    def store(partition: int, offset: int) -> None:
-        archive(access, draft.content, offset=offset if at is None else at, client_id=draft.client_id)
-        archive_up_to(partition, offset + 1)
-
-    return store
 
 
 def test_a_message_that_is_archived_in_time_is_answered_as_it_stands_there_by_one_statement(
@@ -142,64 +62,6 @@ def test_a_message_that_is_archived_in_time_is_answered_as_it_stands_there_by_on
     assert (posted.archived, again.archived) == (False, True)
     assert again.message.seq == 1
     assert again.message.id == posted.message.id
-
-
-def test_a_reply_costs_one_statement_more(
-    route: Route, access: Access, django_assert_num_queries: CountsQueries
-) -> None:
-    original = archive(access, "original", offset=5)
-    with django_assert_num_queries(0):
-        post(route, access, fresh())
-    with django_assert_num_queries(1):
-        post(route, access, Draft("reply", uuid7(NOW_MS), reply_to=str(original.pk)))
-
-
-def test_a_reply_to_a_message_that_is_not_there_is_refused_and_not_appended(
-    route: Route, access: Access, log: MemoryLog, progress: Archive
-) -> None:
-    archive(access, "one", offset=5)
-    elsewhere = archive(in_group(ANA), "elsewhere", offset=6)
-    for reply_to in (UUID(int=1), elsewhere.pk):
-        with pytest.raises(NotArchivedYet):
-            post(route, access, Draft("reply", uuid7(NOW_MS), reply_to=str(reply_to)))
-    progress.store = nothing_new
-    for reply_to in (UUID(int=1), elsewhere.pk):
-        with pytest.raises(NotFound) as caught:
-            post(route, access, Draft("reply", uuid7(NOW_MS), reply_to=str(reply_to)))
-        assert [field.field for field in caught.value.fields] == ["reply_to"]
-    assert messages_of(log) == []
-
-
-def test_a_reply_to_a_message_that_comes_into_the_archive_meanwhile_is_sent(
-    route: Route, access: Access, log: MemoryLog, progress: Archive
-) -> None:
-    new = Draft("new", uuid7(NOW_MS))
-    original = uuid_text(identify(access, new).id)
-    store = stores(access, new, at=1)
-
-    def store_once(partition: int, offset: int) -> None:
-        progress.store = None
-        store(partition, offset)
-
-    progress.store = store_once
-    post(route, access, Draft("reply", uuid7(NOW_MS), reply_to=original))
-    [record] = messages_of(log)
-    assert msgspec.json.decode(record.value)["reply_to"] == original
-
-
-def test_a_reply_to_a_deleted_message_is_gone_and_a_retry_of_an_earlier_reply_is_not(
-    route: Route, access: Access, log: MemoryLog, progress: Archive
-) -> None:
-    original = archive(access, "original", offset=5)
-    draft = Draft("reply", uuid7(NOW_MS), reply_to=str(original.pk))
-    earlier = archive(access, draft.content, offset=7, client_id=draft.client_id)
-    Message.objects.filter(pk=earlier.pk).update(digest=identify(access, draft).digest)
-    Message.objects.filter(pk=original.pk).update(deleted=True, content="")
-    progress.store = nothing_new
-    assert post(route, access, draft).message.id == str(earlier.pk)
-    with pytest.raises(Gone):
-        post(route, access, Draft("another", uuid7(NOW_MS), reply_to=str(original.pk)))
-    assert messages_of(log) == []
 
 
 def test_a_message_whose_archive_is_behind_is_answered_with_its_place_in_the_log(
