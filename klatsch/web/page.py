@@ -16,13 +16,15 @@ POLICY: Final = f"{POLICY_WITHOUT_IMAGES}; img-src 'self' data:; connect-src 'se
 _STYLES: Final = ("base.css", "list.css", "conversation.css", "account.css")
 _FIRST: Final = (ENTRY, "page/views/list.js", "page/views/conversation.js")
 """Modules that a signed-in person's first screen runs."""
+_CONVERSATIONS: Final = "/api/v1/conversations?limit=20"
+"""The first request of `store.js`, to the character: browsers send it while the modules load, and hand over its answer."""
 
 
 @require_safe
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """Answers the page. The account of the session stands in it, so that the first screen needs no request for it."""
-    response = render(request, "klatsch/index.html", {"me": _account(request), **_addresses()})
+    response = render(request, "klatsch/index.html", {"me": _account(request), "conversations": _CONVERSATIONS, **_addresses()})
     response["Content-Security-Policy"] = POLICY
     response["Cache-Control"] = "no-store"
     return response

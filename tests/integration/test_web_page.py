@@ -69,3 +69,11 @@ def test_the_page_says_who_is_signed_in(client: Client) -> None:
     page = client.get("/").content.decode()
     (given,) = re.findall(r'<meta name="klatsch-me" content="([^"]+)">', page)
     assert json.loads(unescape(given)) == {"id": str(user.pk), "username": "ana", "display_name": '<b>"Ana"'}
+
+
+def test_the_page_asks_for_the_conversations_of_who_is_signed_in_while_it_loads(client: Client) -> None:
+    assert 'as="fetch"' not in client.get("/").content.decode()
+    client.force_login(User.objects.create_user("ana", "ana@example.org", "secret"))
+    page = client.get("/").content.decode()
+    (address,) = re.findall(r'<link rel="preload" as="fetch" crossorigin="anonymous" href="([^"]+)">', page)
+    assert client.get(unescape(address)).status_code == 200

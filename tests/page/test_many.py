@@ -47,6 +47,7 @@ class Visits:
     def __init__(self, people: People, member: Member) -> None:
         self.people = people
         self.member = member
+        self.asked: list[str] = []
         self.bytes: list[float] = []
         self.ms: list[float] = []
 
@@ -56,7 +57,9 @@ class Visits:
         session.send("Network.enable")
         taken: list[float] = []
         finished: Any = taken
+        asked: Any = self.asked
         session.on("Network.loadingFinished", lambda event: finished.append(event["encodedDataLength"]))
+        session.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
         page = person.open("/")
         expect(page.locator("k-list li").first).to_be_visible()
         self.ms.append(page.evaluate("performance.getEntriesByName('klatsch.list')[0].startTime"))
@@ -82,6 +85,13 @@ def test_the_first_screen_costs_as_much_with_10000_conversations_as_with_10(visi
             one.visit()
     assert statistics.median(many.bytes) <= _MOST * statistics.median(few.bytes)
     assert statistics.median(many.ms) <= _MOST * statistics.median(few.ms)
+
+
+def test_the_answer_that_came_while_the_modules_loaded_is_the_one_that_is_shown(visits: tuple[Visits, Visits]) -> None:
+    few, _ = visits
+    few.visit()
+    first_pages = [url for url in few.asked if "/conversations?limit=" in url and "at_least" not in url]
+    assert len(first_pages) == 1
 
 
 def test_10000_conversations_are_scrolled_with_few_rows_in_the_document(site: Site, people: People) -> None:
