@@ -63,9 +63,12 @@ class Listeners:
             self._heard_by_all.set()
 
     async def hear(self, conversation: str) -> Heard:
-        """Sends a message, where the writer is here, and returns when every listener has had one."""
-        self._times, sent_at = [], None
-        self._heard_by_all.clear()
+        """Sends a message, where the writer is here, and returns when every listener has had one.
+
+        The message of a writer in another process may come before this call. It counts as heard by this call, since
+        the one after it is sent when all processes have returned.
+        """
+        sent_at = None
         if self._writer is not None:
             self._number += 1
             body = {"conversation": conversation, "client_id": fresh_name(self._number), "content": "x" * 100}
@@ -75,7 +78,9 @@ class Listeners:
             await self._heard_by_all.wait()
         if self._refusal:
             raise RuntimeError(f"the message was refused: {self._refusal.decode()}")
-        return Heard(sent_at, self._times)
+        times, self._times = self._times, []
+        self._heard_by_all.clear()
+        return Heard(sent_at, times)
 
     async def come_and_go(self, seconds: float, at_once: int) -> tuple[list[float], list[str]]:
         """Connects and leaves again and again; returns the seconds of each connect, to the mark, and the failures."""

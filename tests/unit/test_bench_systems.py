@@ -8,7 +8,8 @@ import pytest
 
 from bench.client import Door, Socket
 from bench.connections.fan_out import times_of
-from bench.connections.listening import Heard
+from bench.connections import listening
+from bench.connections.listening import Heard, Listeners, ListeningPlan
 from bench.pairs.klatsch import KlatschDialect
 from bench.pairs.talk import Pair, Tally
 from bench.peers import PEERS
@@ -205,3 +206,19 @@ def test_a_plot_of_latencies_has_a_row_for_each_kind_of_time() -> None:
 def test_there_is_no_plot_of_nothing() -> None:
     nothing = report(result("a", counted=0))
     assert (rates_of(nothing), cpu_of(nothing), latencies_of(nothing)) == (None, None, None)
+
+
+async def test_a_message_that_comes_before_its_command_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    wires = [Wire(), Wire()]
+
+    async def connect_all(*_: Any) -> list[Wire]:
+        return wires
+
+    monkeypatch.setattr(listening, "connect_all", connect_all)
+    listeners = Listeners(ListeningPlan([], []))
+    await listeners.open()
+    for _ in range(2):
+        for wire in wires:
+            wire.on_text(b'{"t":"message","pos":"0:0:1"}')
+        heard = await listeners.hear("conversation")
+        assert len(heard.times) == 2
