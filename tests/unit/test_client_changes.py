@@ -199,6 +199,36 @@ async def test_marks_are_written_as_one_and_again_after_a_lost_connection() -> N
     assert asked == [{"conversation": "one", "read": "1:0:8"}] * 2, "the server may have lost it with the connection"
 
 
+@pytest.mark.parametrize("is_missed", [False, True], ids=["before the connection was lost", "while there was none"])
+async def test_a_mark_is_not_repeated_once_its_conversation_was_flagged_as_unread(is_missed: bool) -> None:  # noqa: FBT001
+    body = {"conversation": "one", "user": "ana", "delivered": None, "read": None, "unread_from": "1:0:4"}
+    flagged = {"t": "marker", "pos": "1:0:10", "d": body}
+    asked: list[dict[str, Any]] = []
+    is_asked_again = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(replay=[flagged] if is_missed and peer.number == 2 else [])
+        if peer.number == 2:
+            await peer.push(11)
+            asked.append(await peer.read())
+            is_asked_again.set()
+            await peer.stay()
+        asked.append(await peer.read())
+        await peer.write({"re": asked[-1]["id"], "ok": {"delivered": None, "read": "1:0:8"}})
+        await peer.push(9)
+        if not is_missed:
+            await peer.write(flagged)
+        await peer.socket.close(4301)
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        chat.mark("one", read=Position(1, 8, 0))
+        events = [await anext(chat.events()) for _ in range(3)]
+        chat.mark("one", read=Position(1, 3, 0))  # what waits to be marked is written as one, with the highest
+        await is_asked_again.wait()
+    assert events[1] == Marker("one", "ana", None, None, Position(1, 4, 0), tells_flag=True)
+    assert [frame["d"]["read"] for frame in asked] == ["1:0:8", "1:0:3"]
+
+
 async def test_a_mark_that_is_refused_is_an_event() -> None:
     async def script(peer: Peer) -> None:
         await peer.welcome()

@@ -11,7 +11,7 @@ from klatsch_client.archive import Archive
 from klatsch_client.clock import ServerClock
 from klatsch_client.drafts import Change, Done, Draft, Marking, Sent
 from klatsch_client.errors import Closed, Stopped
-from klatsch_client.frames import Welcome
+from klatsch_client.frames import PushBody, Welcome
 from klatsch_client.histories import Histories
 from klatsch_client.inbox import Inbox
 from klatsch_client.keeping import Keeper
@@ -69,7 +69,7 @@ class Client:
         self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most, now=self._now, told=told)
         self._keeper = Keeper(
             url, token, self._inbox, sends, self._signals, settings,
-            welcomed=self._welcomed, finished=self._posting.finish, stands=self._stands,
+            welcomed=self._welcomed, came=self._came, finished=self._posting.finish, stands=self._stands,
         )  # fmt: skip
         self._error: Exception | None = None
         self._running: asyncio.Task[None] | None = None
@@ -198,6 +198,9 @@ class Client:
         self.state.belongs_to(welcome.user)
         self._clock.correct(welcome.now_ms)
         self._stands(Status("open"))
+
+    def _came(self, what: PushBody) -> None:
+        self._posting.see(what, self._keeper.write_due)
 
     def _new_name(self) -> str:
         return self._uuids.make(self._clock.now_ms())

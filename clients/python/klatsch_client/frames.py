@@ -88,11 +88,14 @@ class Mark:
     token: str
 
 
+PushBody = Message | Delta | Members | Marker | Invitation | Mark | Reset | Typing | Presence
+
+
 @dataclass(frozen=True, slots=True)
 class Push:
     """A frame that is delivered in order. `position` is None when it belongs to no record of the log."""
 
-    what: Message | Delta | Members | Marker | Invitation | Mark | Reset | Typing | Presence
+    what: PushBody
     position: Position | None = None
 
 

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 from klatsch_client import reasons
 from klatsch_client.connection import Connection, Finished
 from klatsch_client.errors import Stopped
-from klatsch_client.frames import SUBPROTOCOL, Welcome
+from klatsch_client.frames import SUBPROTOCOL, PushBody, Welcome
 from klatsch_client.inbox import Inbox
 from klatsch_client.retries import Backoff
 from klatsch_client.sends import Sends
@@ -59,6 +59,7 @@ class Keeper:
         settings: Settings,
         *,
         welcomed: Callable[[Welcome], None],
+        came: Callable[[PushBody], None],
         finished: Finished,
         stands: Callable[[Status], None],
     ) -> None:
@@ -70,6 +71,7 @@ class Keeper:
         self._signals = signals
         self._backoff = Backoff(settings.reconnect_first_s, settings.reconnect_most_s)
         self._welcomed = welcomed
+        self._came = came
         self._finished = finished
         self._stands = stands
         self._connection: Connection | None = None
@@ -128,6 +130,7 @@ class Keeper:
                 self._sends,
                 self._signals,
                 welcomed=self._welcomed,
+                came=self._came,
                 whole=self._is_whole,
                 finished=self._finished,
             )

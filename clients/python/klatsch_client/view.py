@@ -217,7 +217,7 @@ class View:
 
     def _leave(self, members: Members) -> str:
         """Forgets a conversation to which one does not belong any more."""
-        if any(member.user == self._user() and not member.active for member in members.members):
+        if members.ends_for(self._user()):
             for message in list(self._conversations.get(members.conversation, {})):
                 self._forget(message)
             self._markers.pop(members.conversation, None)
@@ -237,7 +237,11 @@ class View:
 
 
 def _joined(one: Marker | None, other: Marker) -> Marker:
-    """The higher one of each position."""
+    """The higher one of each position, and the later flag, unless a higher `read` has taken it away."""
     if one is None:
         return other
-    return replace(one, delivered=highest(one.delivered, other.delivered), read=highest(one.read, other.read))
+    delivered, read = highest(one.delivered, other.delivered), highest(one.read, other.read)
+    if other.tells_flag:
+        return replace(other, delivered=delivered, read=read)
+    flag = one.unread_from if read == one.read else None
+    return replace(one, delivered=delivered, read=read, unread_from=flag)
