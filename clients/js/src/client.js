@@ -340,9 +340,9 @@ export class Chat {
       if (frame.t === 'mark') this.#isWhole = true;
       const isMessage = frame.t === 'message' || (frame.t === 'state' && frame.d.kind === 'message');
       if (isMessage && frame.d.sender === this.user) this.#sends.shown(frame.d);
-      if (frame.d?.unread_from) this.#sends.flagged(frame.d.conversation);
+      this.#sends.see(frame);
       this.#tell(frame);
-      if (isMessage) this.#pump();
+      if (isMessage || frame.t === 'mark') this.#pump();
     }
   }
 
