@@ -276,3 +276,24 @@ async def test_what_one_shows_is_said_again_and_who_is_there_is_forgotten_with_t
         assert await anext(chat.events()) == Presence(("bob",), (), whole=True)
     assert [frame["op"] for frame in asked[0]] == ["open", "presence", "typing"]
     assert asked[1] == asked[0][:2]
+
+
+async def test_a_conversation_that_one_has_left_is_open_no_more_as_the_server_would_refuse_the_others_with_it() -> None:
+    opened: list[list[str]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        frame = await peer.read()
+        await peer.refuse(frame, "not_found")
+        for offset, user in ((3, "bob"), (4, "ana")):
+            left = {"user": user, "active": False, "role": None, "version": 2}
+            await peer.write({"t": "members", "pos": f"1:0:{offset}", "d": {"conversation": "one", "members": [left]}})
+        opened.extend([frame["d"]["conversations"], (await peer.read())["d"]["conversations"]])
+        await peer.push(5)
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        chat.open(["one", "two"])
+        for _ in range(3):
+            await anext(chat.events())
+    assert opened == [["one", "two"], ["two"]]

@@ -19,6 +19,7 @@ import { DELTAS } from './deltas.js';
 import { ChatError } from './errors.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
+import { endsFor, isMembers } from './members.js';
 import { Queue } from './queue.js';
 import { baseOf, checkToken, Rest } from './rest.js';
 import { Sends } from './sends.js';
@@ -276,12 +277,20 @@ export class Chat {
   async *events() {
     for (;;) {
       const event = this.#error?.code === 'closed' ? null : this.#queue.take();
-      if (event) this.#view?.apply(event);
+      if (event) this.#given(event);
       if (event) yield event;
       else if (this.#error?.code === 'closed') return;
       else if (this.#error) throw this.#error;
       else await new Promise((resolve) => (this.#news = () => resolve(undefined)));
     }
+  }
+
+  /** @param {ChatEvent} event */
+  #given(event) {
+    this.#view?.apply(event);
+    if (!isMembers(event) || !endsFor(event.d, this.user)) return;
+    this.#signals.leave(event.d.conversation);
+    this.#pump();
   }
 
   /**

@@ -1,5 +1,7 @@
 /** Marks that the server has answered, and that are sent again after a lost connection. No I/O. */
 
+import { endsFor, isMembers } from './members.js';
+
 const REPEAT_MS = 60_000; // a server may lose a mark that it has answered, if it ends before it has written it
 
 /** @typedef {import('./drafts.js').Marking} Marking */
@@ -48,7 +50,7 @@ export class Repeats {
    */
   see({ t, d }, user) {
     if (t === 'reset') for (const conversation of d.conversations) this.#forget(conversation);
-    else if (d?.unread_from || isLeft({ t, d }, user)) this.#forget(d.conversation);
+    else if (d?.unread_from || (isMembers({ t, d }) && endsFor(d, user))) this.#forget(d.conversation);
   }
 
   /** @param {string} conversation */
@@ -56,14 +58,4 @@ export class Repeats {
     this.#answered.delete(conversation);
     this.#held.delete(conversation);
   }
-}
-
-/**
- * Whether a push says that a person does not belong to its conversation any more.
- * @param {any} frame
- * @param {string | null} user
- */
-function isLeft({ t, d }, user) {
-  if (t !== 'members' && (t !== 'state' || d.kind !== 'members')) return false;
-  return d.members.some((/** @type {any} */ member) => member.user === user && !member.active);
 }

@@ -308,6 +308,21 @@ test('what one shows is said again on the next connection, who is there is forgo
   assert.deepEqual(asked(stage.socket, 'open', 'presence', 'typing'), asked(socket, 'open', 'presence'));
 });
 
+test('a conversation that one has left is open no more: the server would refuse the others with it', async () => {
+  const { stage, socket } = await begin();
+  stage.chat.open([CONVERSATION, 'two']);
+  socket.say({ re: 'open', ok: {} });
+  const left = (user) => ({ conversation: CONVERSATION, members: [{ user, active: false, role: null, version: 2 }] });
+  socket.say({ t: 'members', pos: '1:1:8', d: left('bob') });
+  await settle();
+  const opened = (from) => asked(from, 'open').map(({ d }) => d.conversations);
+  assert.deepEqual(opened(socket), [[CONVERSATION, 'two']]);
+  const next = await stage.reconnect();
+  next.say({ re: 'open', err: { code: 'not_found', detail: 'No.', temporary: false } }, { t: 'state', d: { kind: 'members', ...left('ana') } });
+  await settle();
+  assert.deepEqual(opened(next), [[CONVERSATION, 'two'], ['two']]);
+});
+
 test('presence that cannot be had now is asked for again, and what never can be is warned of', async () => {
   const { stage, socket } = await begin();
   stage.chat.presence(['bob']);
