@@ -251,7 +251,7 @@ async def test_a_poll_waits_for_what_comes() -> None:
     token = parts.tokens.now(ANA.user_id)
     async with asked(parts, f"since={token}") as request:
         await until(lambda: parts.hub.audiences)
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         assert not request.done
         say(parts, "at last")
         await until(lambda: request.done)
@@ -350,7 +350,7 @@ async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -
     async with asked(parts, accept="text/event-stream") as request:
         await until(lambda: len(request.events) == 2)
         say(parts, "one", "two")
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         await until(lambda: len(request.events) == 5)
         token = parts.tokens.now(ANA.user_id)
 

@@ -240,8 +240,8 @@ async def test_resets_of_many_conversations_are_told_in_turns_and_no_mark_comes_
             await asyncio.sleep(0)
         parts.log.append(message(in_group(ANA, groups[-1]), "between two resets"))
         parts.read_log()
-        parts.marks.push_all()
-        parts.marks.answer_last(person, outbox)
+        parts.resume_marks.push_all()
+        parts.resume_marks.answer_last(person, outbox)
         await telling
     frames = peer.read()
 
@@ -322,7 +322,7 @@ async def test_a_mark_for_everybody_is_told_in_turns() -> None:
     for number, (outbox, _) in enumerate(peers):
         parts.hub.join(str(UUID(int=number)), f"person-{number}", outbox)
     async with watched(lambda: sum(peer.writes for _, peer in peers)) as turns:
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         await until(lambda: turns[-1] == len(peers))
 
     assert largest_step(turns) <= SLICE

@@ -33,7 +33,7 @@ export { View } from './view.js';
  * `sent`: a send's draft with `id`, `position` and `changed`, in the place of the `message` that the sender does not get;
  * `message_edited`, `message_deleted`, `reaction`, `pinned`, `marker`: also of one's own, in the place of those that the sender
  * does not get (of one's own edit, `mentions` and `edited_at` are a guess); `applyDelta(message, event)` gives the message with it;
- * `refused`: the draft of a send, a change or a mark, with `code`, `detail`, and `changed` where another edit came before;
+ * `refused`: the draft of a send, a change or a read mark, with `code`, `detail`, and `changed` where another edit came before;
  * `presence` with `whole`: of all whom one watches;
  * `state` with `kind: 'message'`: also what is loaded after a `reset`; put it in the place of what has its id;
  * `loaded`: a conversation of a `reset` has come, to its beginning if `whole`.
@@ -67,11 +67,11 @@ export { View } from './view.js';
  */
 
 /**
- * Somebody's chat: it connects by itself, and again, until `close`. Without a state its events begin with its first mark; what
+ * Somebody's chat: it connects by itself, and again, until `close`. Without a state its events begin with its first resume mark; what
  * was before is in the history. With one they go on where the state was saved.
  *
  * Take its events, in one loop, also if you only send. When `queue` of them wait, what comes is not kept, and the socket is
- * closed unless a send needs it; when those are taken, it resumes from the last mark among them, and nothing is missed.
+ * closed unless a send needs it; when those are taken, it resumes from the last resume mark among them, and nothing is missed.
  */
 export class Chat {
   /** @type {ChatError | null} */

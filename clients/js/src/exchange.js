@@ -23,7 +23,7 @@ const PASSED_ON = new Set([
  */
 
 export class Exchange {
-  #isWhole = false; // whether this connection has sent its first mark
+  #isWhole = false; // whether this connection has sent its first resume mark, the push `mark`
 
   /** @type {string | null} Who one is, once that is known. */
   #user = null;
@@ -126,7 +126,7 @@ export class Exchange {
     else if (PASSED_ON.has(frame.t)) this.#push(frame);
   }
 
-  /** @param {any} frame the answer to a send, a change or a mark */
+  /** @param {any} frame the answer to a send, a change or a read mark, the operation `mark` */
   #answer(frame) {
     const outcome = this.#sends.answer(frame, performance.now());
     if (outcome && DELTAS.has(outcome.t) && !this.#isWhole) this.#sends.settle(outcome); // the replay tells it
@@ -163,7 +163,7 @@ export class Exchange {
     this.#on.lost(code, reason);
   }
 
-  /** Writes what may go, and comes again when a pause ends. Before the first mark nothing does: no token would cover it. */
+  /** Writes what may go, and comes again when a pause ends. Before the first resume mark nothing does: no token would cover it. */
   #pump() {
     clearTimeout(this.#pumping);
     if (!this.#connection.isOpen || this.#known.token === null) return;
@@ -181,7 +181,7 @@ export class Exchange {
   /** @param {import('./client.js').ChatEvent} event */
   #tell(event) {
     if (event.t === 'mark' && this.#known.token === null) {
-      this.#known.mark(event.resume ?? '', { forget: true }); // the stream begins here
+      this.#known.takeToken(event.resume ?? '', { forget: true }); // the stream begins here
       this.#pump();
     }
     this.#queue.put(event);

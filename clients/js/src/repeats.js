@@ -1,4 +1,4 @@
-/** Marks that the server has answered, and that are sent again after a lost connection. No I/O. */
+/** Read marks that the server has answered, and that are sent again after a lost connection. No I/O. */
 
 import { endsFor, isMembers } from './members.js';
 
@@ -7,7 +7,7 @@ const REPEAT_MS = 60_000; // a server may lose a mark that it has answered, if i
 /** @typedef {import('./drafts.js').Marking} Marking */
 
 /**
- * The last answered mark of each conversation, until it is too old or overtaken. It is repeated behind the replay of the next
+ * The last answered read mark of each conversation, until it is too old or overtaken. It is repeated behind the replay of the next
  * connection, since what has overtaken it may be in there. A saved state is without it: after a restore it could come before that.
  */
 export class Repeats {

@@ -111,7 +111,7 @@ class Keeper:
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 compression=None,
                 max_size=_FRAME_BYTES_MOST,
-                ping_interval=None,  # marks tell that the server lives; a slow application would not see pongs
+                ping_interval=None,  # resume marks tell that the server lives; a slow application would not see pongs
                 open_timeout=_OPEN_S,
                 close_timeout=_CLOSE_S,
             )

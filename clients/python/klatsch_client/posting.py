@@ -7,14 +7,14 @@ from typing import Final
 from klatsch_client import deltas
 from klatsch_client.drafts import Change, Done, Draft, Failed, Marked, Marking, Outcome, Sent
 from klatsch_client.errors import TooManyUnmarked, refusal
-from klatsch_client.frames import Mark, PushBody
+from klatsch_client.frames import PushBody, ResumeMark
 from klatsch_client.inbox import Ended, Inbox
 from klatsch_client.repeats import Repeats
 from klatsch_client.sends import Sends
 from klatsch_client.state import State
 
 TOLD_MOST: Final = 100_000
-"""Messages that may be remembered until the next mark is taken: at 500 a second, 200 s of one's own."""
+"""Messages that may be remembered until the next resume mark is taken: at 500 a second, 200 s of one's own."""
 
 
 class Posting:
@@ -126,7 +126,7 @@ class Posting:
     def see(self, what: PushBody, due: Callable[[], None]) -> None:
         """Takes a push as it comes; behind a replay, marks again what no push has overtaken."""
         self._repeats.see(what, self._state.user or "")
-        if isinstance(what, Mark) and self._error is None:
+        if isinstance(what, ResumeMark) and self._error is None:
             for marking in self._repeats.take():
                 self.mark(marking, due)
 
@@ -152,7 +152,9 @@ class Posting:
         self._check()
         unfinished = self._state.unfinished
         if len(self._state.known.ids) + len(unfinished) >= TOLD_MOST:
-            raise TooManyUnmarked(f"{TOLD_MOST} messages were told since the last mark was taken: take the events")
+            raise TooManyUnmarked(
+                f"{TOLD_MOST} messages were told since the last resume mark was taken: take the events"
+            )
         number = unfinished.number(draft.client_id)
         if number is not None and (number in self._waiting or unfinished.get(number) != draft):
             raise ValueError("another send of this client_id has no answer yet")

@@ -1,4 +1,4 @@
-"""Marks that the server has answered, and that are sent again after a lost connection. No I/O."""
+"""Read marks that the server has answered, and that are sent again after a lost connection. No I/O."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ REPEAT_S: Final = 60.0
 
 
 class Repeats:
-    """The last answered mark of each conversation, until it is too old or overtaken.
+    """The last answered read mark of each conversation, until it is too old or overtaken.
 
     It is repeated behind the replay of the next connection, since what has overtaken it may be in there. A saved state
     is without it: after a restart it could come before that.

@@ -111,10 +111,10 @@ class View:
             case Sent() as sent:
                 conversation = self._put(self._message_of(sent))
             case Marker() as marker:
-                conversation = self._mark(marker)
+                conversation = self._raise_marker(marker)
             case Marked() as marked:
                 place = marked.draft.conversation
-                conversation = self._mark(Marker(place, self._user(), marked.delivered, marked.read))
+                conversation = self._raise_marker(Marker(place, self._user(), marked.delivered, marked.read))
             case Members() as members:
                 conversation = self._leave(members)
             case Typing() | Presence() as signal:
@@ -210,7 +210,7 @@ class View:
             shown = deltas.of_own(change, message.changed, user=self._user(), now=self._now()).apply(shown)
         return replace(shown, pending=tuple(changes))
 
-    def _mark(self, marker: Marker) -> str:
+    def _raise_marker(self, marker: Marker) -> str:
         markers = self._markers.setdefault(marker.conversation, {})
         markers[marker.user] = _joined(markers.get(marker.user), marker)
         return marker.conversation
