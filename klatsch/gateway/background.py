@@ -1,11 +1,11 @@
-"""Tasks that run as long as the process: a task that ends is reported as a failure."""
+"""Tasks that run as long as the process: a task that ends is a failure."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 
 class TaskEnded(Exception):
-    """Reported when a task that should run for ever has returned."""
+    """The failure of a task that should run for ever and has returned."""
 
 
 def run_in_background(

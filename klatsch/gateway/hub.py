@@ -89,7 +89,7 @@ class Hub:
         return person
 
     def finish_loading(self, person: ConnectedPerson) -> None:
-        """Marks the person's memberships as complete: from now on only records change them."""
+        """Notes that the person's memberships are complete: from now on only records change them."""
         person.loaded = True
         self._loading.discard(person)
 

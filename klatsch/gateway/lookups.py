@@ -31,7 +31,7 @@ MENTIONS_WAIT_S: Final = 1.0
 
 
 class Lookups:
-    """`log` is a writer that reports: membership records must be in the log before any message of theirs.
+    """`log` is a writer with delivery reports: membership records must be in the log before any message of theirs.
 
     `wait_s` bounds how long the lookup of an old `client_id` waits for the archive to reach the log's end. Further
     lookups of a person beyond `AT_ONCE_MOST` are refused with Unavailable.

@@ -38,8 +38,8 @@ class Outbox:
     `push` only queues. The hub flushes each outbox with new frames once per batch of records. The socket calls `flush`
     when it accepts bytes again, so that a stalled peer blocks no other. `credential` is the digest of the connection's
     credential, and ends the connection. `unanswered` counts its sends without an answer. While it is `deaf`, it
-    ignores pushes: what it misses is replayed. While it is `unmarked`, it gets no mark: a mark says that everything
-    before it was told.
+    ignores pushes: what it misses is replayed. While it is `unmarked`, it gets no resume mark: that says that
+    everything before it was told.
     """
 
     __slots__ = (

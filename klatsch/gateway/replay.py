@@ -289,7 +289,7 @@ class _Replay:
         return self.parts.feed.frames(record for key, record in records if key in access or key == own)
 
     async def _give_up(self, why: str) -> None:
-        """Marks as lost what neither memory nor archive holds; on return, memory has all the rest."""
+        """Gives up what neither memory nor archive holds; on return, memory has all the rest."""
         recent, partitions = self.parts.feed.recent, len(self.offsets)
         while missing := recent.missing(self.offsets):
             for partition in missing:

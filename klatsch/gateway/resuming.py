@@ -20,7 +20,7 @@ _LOOK_S = 0.01
 
 
 class Resuming:
-    """Brings connections from their tokens to the present. `mark_s` is the time between two marks."""
+    """Brings connections from their tokens to the present. `mark_s` is the time between two resume marks."""
 
     def __init__(self, *, feed: Feed, tokens: Tokens, replays: Replays, clock: Clock, mark_s: int) -> None:
         self._feed = feed

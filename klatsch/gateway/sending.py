@@ -174,7 +174,7 @@ class Sending:
         return False
 
     def lost(self, report: Report) -> None:
-        """Reports a failed append, on the writer's thread: the record may or may not be in the log."""
+        """Takes the writer's report of a failed append, on its thread: the record may or may not be in the log."""
         self._on_loop(lambda: self.give_up(judged_id(report.entry.judge)))
 
     def give_up(self, message_id: bytes) -> None:

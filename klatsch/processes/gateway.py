@@ -119,7 +119,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
     feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
     server = Server(
         _config(parts, signals, wiring.ports(reporting, tail, progress, rates, parts.marking)),
-        lambda: drain(parts.opening, parts.hub, parts.marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
+        lambda: drain(parts.opening, parts.hub, parts.resume_marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.
     gc.collect()
@@ -129,7 +129,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
     watch = wiring.topic_watch(epoch, failed)
     ticking = [
         run_in_background(_every(_TICK_S, parts.sending.tick), "tick", fail),
-        run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.marks.push_all), "marks", fail),
+        run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.resume_marks.push_all), "marks", fail),
         run_in_background(_every(FLUSH_EVERY_S, lambda: parts.marking.flush(time.monotonic())), "markers", fail),
         run_in_background(parts.recheck.run(), "recheck", fail),
         run_in_background(_prune(tail, parts.feed), "prune", fail),

@@ -24,12 +24,12 @@ from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.marking import MarkOp
-from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import Replays
 from klatsch.gateway.replay_limits import ReplayLimits
 from klatsch.gateway.replies import Replies
+from klatsch.gateway.resume_marks import ResumeMarks
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.messaging.marking import Marking
@@ -44,7 +44,7 @@ class GatewayParts:
     hub: Hub
     feed: Feed
     opening: Opening
-    marks: Marks
+    resume_marks: ResumeMarks
     recheck: Recheck
     sending: Sending
     changing: Changing
@@ -132,7 +132,7 @@ def build_gateway(
         hub=hub,
         feed=feed,
         opening=opening,
-        marks=Marks(hub, tokens),
+        resume_marks=ResumeMarks(hub, tokens),
         recheck=recheck,
         sending=sending,
         changing=changing,

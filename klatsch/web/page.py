@@ -24,7 +24,9 @@ _CONVERSATIONS: Final = "/api/v1/conversations?limit=20"
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """Answers the page. The account of the session stands in it, so that the first screen needs no request for it."""
-    response = render(request, "klatsch/index.html", {"me": _account(request), "conversations": _CONVERSATIONS, **_addresses()})
+    response = render(
+        request, "klatsch/index.html", {"me": _account(request), "conversations": _CONVERSATIONS, **_addresses()}
+    )
     response["Content-Security-Policy"] = POLICY
     response["Cache-Control"] = "no-store"
     return response

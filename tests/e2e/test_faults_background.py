@@ -9,7 +9,7 @@ from tests.support.system import System
 
 _GATEWAY_TASKS = {
     "tick": "klatsch.gateway.sending.Sending.tick",
-    "marks": "klatsch.gateway.marks.Marks.push_all",
+    "marks": "klatsch.gateway.resume_marks.ResumeMarks.push_all",
     "recheck": "klatsch.gateway.recheck.Recheck.tick",
 }
 _FAIL = """

@@ -32,13 +32,13 @@ from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.marking import MarkOp
-from klatsch.gateway.marks import Marks
 from klatsch.gateway.opening import Opening
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.recheck import Recheck
 from klatsch.gateway.replay import Replays
 from klatsch.gateway.replay_limits import ReplayLimits
 from klatsch.gateway.replies import Replies
+from klatsch.gateway.resume_marks import ResumeMarks
 from klatsch.gateway.resuming import Resuming
 from klatsch.gateway.sending import Sending
 from klatsch.gateway.signals.requests import SignalRequests
@@ -199,7 +199,7 @@ class Parts:
         self.recheck = Recheck(self.database, every_s=60, give_up_s=900)
         self.opening = Opening(self.sending.is_behind)
         self.tokens = Tokens(self.feed, SECRET)
-        self.marks = Marks(self.hub, self.tokens)
+        self.resume_marks = ResumeMarks(self.hub, self.tokens)
         self.arrivals = Arrivals(
             hub=self.hub,
             opening=self.opening,

@@ -33,13 +33,15 @@ class Peer:
     async def write(self, frame: dict[str, Any]) -> None:
         await self.socket.send(json.dumps(frame))
 
-    async def welcome(self, token: int = 0, heartbeat: float = 25) -> None:
-        """Answers hello, and sends a first mark."""
+    async def welcome(self, token: int = 0, heartbeat: float = 25, replay: Sequence[dict[str, Any]] = ()) -> None:
+        """Answers hello, and sends a replay and a first mark."""
         hello = await self.read()
         self.resume = hello["d"]["resume"]
         limits = {"unanswered": 64, "frame": 65_536, "text": 4_000}
         ok = {"user": "ana", "resumed": True, "heartbeat": heartbeat, "now": NOW}
         await self.write({"re": hello["id"], "ok": ok | {"limits": limits}})
+        for frame in replay:
+            await self.write(frame)
         await self.mark(token)
 
     async def mark(self, token: int) -> None:

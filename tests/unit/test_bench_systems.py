@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from bench.client import Door, Socket
-from bench.connections.fan_out import times_of
 from bench.connections import listening
+from bench.connections.fan_out import times_of
 from bench.connections.listening import Heard, Listeners, ListeningPlan
 from bench.pairs.klatsch import KlatschDialect
 from bench.pairs.talk import Pair, Tally

@@ -199,6 +199,36 @@ async def test_marks_are_written_as_one_and_again_after_a_lost_connection() -> N
     assert asked == [{"conversation": "one", "read": "1:0:8"}] * 2, "the server may have lost it with the connection"
 
 
+@pytest.mark.parametrize("is_missed", [False, True], ids=["before the connection was lost", "while there was none"])
+async def test_a_mark_is_not_repeated_once_its_conversation_was_flagged_as_unread(is_missed: bool) -> None:  # noqa: FBT001
+    body = {"conversation": "one", "user": "ana", "delivered": None, "read": None, "unread_from": "1:0:4"}
+    flagged = {"t": "marker", "pos": "1:0:10", "d": body}
+    asked: list[dict[str, Any]] = []
+    is_asked_again = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome(replay=[flagged] if is_missed and peer.number == 2 else [])
+        if peer.number == 2:
+            await peer.push(11)
+            asked.append(await peer.read())
+            is_asked_again.set()
+            await peer.stay()
+        asked.append(await peer.read())
+        await peer.write({"re": asked[-1]["id"], "ok": {"delivered": None, "read": "1:0:8"}})
+        await peer.push(9)
+        if not is_missed:
+            await peer.write(flagged)
+        await peer.socket.close(4301)
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        chat.mark("one", read=Position(1, 8, 0))
+        events = [await anext(chat.events()) for _ in range(3)]
+        chat.mark("one", read=Position(1, 3, 0))  # what waits to be marked is written as one, with the highest
+        await is_asked_again.wait()
+    assert events[1] == Marker("one", "ana", None, None, Position(1, 4, 0), tells_flag=True)
+    assert [frame["d"]["read"] for frame in asked] == ["1:0:8", "1:0:3"]
+
+
 async def test_a_mark_that_is_refused_is_an_event() -> None:
     async def script(peer: Peer) -> None:
         await peer.welcome()
@@ -246,3 +276,24 @@ async def test_what_one_shows_is_said_again_and_who_is_there_is_forgotten_with_t
         assert await anext(chat.events()) == Presence(("bob",), (), whole=True)
     assert [frame["op"] for frame in asked[0]] == ["open", "presence", "typing"]
     assert asked[1] == asked[0][:2]
+
+
+async def test_a_conversation_that_one_has_left_is_open_no_more_as_the_server_would_refuse_the_others_with_it() -> None:
+    opened: list[list[str]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        frame = await peer.read()
+        await peer.refuse(frame, "not_found")
+        for offset, user in ((3, "bob"), (4, "ana")):
+            left = {"user": user, "active": False, "role": None, "version": 2}
+            await peer.write({"t": "members", "pos": f"1:0:{offset}", "d": {"conversation": "one", "members": [left]}})
+        opened.extend([frame["d"]["conversations"], (await peer.read())["d"]["conversations"]])
+        await peer.push(5)
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+        chat.open(["one", "two"])
+        for _ in range(3):
+            await anext(chat.events())
+    assert opened == [["one", "two"], ["two"]]

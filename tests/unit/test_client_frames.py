@@ -15,7 +15,7 @@ from klatsch_client import frames
 from klatsch_client.clock import ServerClock
 from klatsch_client.errors import NotAuthenticated, Stopped
 from klatsch_client.events import Member, Members, Reset, Typing
-from klatsch_client.frames import Accepted, Garbled, Mark, Push, Rejected, Welcome
+from klatsch_client.frames import Accepted, Garbled, Push, Rejected, ResumeMark, Welcome
 from klatsch_client.messages import Message
 from klatsch_client.positions import Position, Token
 from klatsch_client.retries import Backoff
@@ -59,7 +59,7 @@ def test_pushes_are_read_and_unknown_ones_are_none() -> None:
     assert _decode({"t": "message", "pos": "1:3:5", "d": _MESSAGE}) == Push(message, Position(1, 5, 3))
     assert _decode({"t": "message_changed", "pos": "1:3:9", "d": _MESSAGE}) == Push(message, Position(1, 9, 3))
     assert _decode({"t": "state", "d": {"kind": "message", **_MESSAGE}}) == Push(message)
-    assert _decode({"t": "mark", "resume": _TOKEN, "x": 1}) == Push(Mark(_TOKEN))
+    assert _decode({"t": "mark", "resume": _TOKEN, "x": 1}) == Push(ResumeMark(_TOKEN))
     reset = {"conversations": ["one"], "why": "archive_behind", "at_least": _TOKEN}
     assert _decode({"t": "reset", "d": reset}) == Push(Reset(("one",), "archive_behind", _TOKEN))
     assert _decode({"t": "typing", "d": {"conversation": "one", "user": "bob"}}) == Push(Typing("one", "bob"))

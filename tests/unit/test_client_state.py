@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from klatsch_client.drafts import Draft
 from klatsch_client.errors import Stopped
 from klatsch_client.events import Changed, Reset
-from klatsch_client.frames import Mark, Push
+from klatsch_client.frames import Push, ResumeMark
 from klatsch_client.messages import Message
 from klatsch_client.positions import Position
 from klatsch_client.reload import Reload
@@ -74,7 +74,7 @@ def test_what_is_remembered_is_bounded_by_the_conversations_and_not_by_what_is_s
 
 def test_a_change_is_not_lost_that_is_made_after_its_row_was_loaded_and_before_a_newer_row_is() -> None:
     state = State()
-    state.take(Push(Mark(_token(0))), in_order=False)
+    state.take(Push(ResumeMark(_token(0))), in_order=False)
     reset = state.take(Push(Reset(("one",), "too_far_behind", _token(10))), in_order=False)
     assert isinstance(reset, Reset)
     reload = Reload(state.known, reset, older_most=0)
@@ -84,7 +84,7 @@ def test_a_change_is_not_lost_that_is_made_after_its_row_was_loaded_and_before_a
     reload.next_request()
     reload.take_page({"results": [_row("newer", 12)], "next": None, "previous": None})
     assert reload.next_event() == Message.read(_row("newer", 12))
-    state.take(Push(Mark(_token(10))), in_order=False)
+    state.take(Push(ResumeMark(_token(10))), in_order=False)
     change = {"t": "message_changed", "pos": "1:0:11", "d": _row("old", 5) | {"changed": "1:0:11"}}
     assert isinstance(state.take(push(change), in_order=True), Changed)
     assert state.take(push({"t": "message", "pos": "1:0:12", "d": _row("newer", 12)}), in_order=True) is None
@@ -135,19 +135,19 @@ def test_a_gateway_that_is_behind_the_last_mark_tells_nothing_again() -> None:
     server = Server(Random(1))
     state = State()
     records = [push(server.write()) for _ in range(9)]
-    state.take(Push(Mark(server.token(0))), in_order=False)
+    state.take(Push(ResumeMark(server.token(0))), in_order=False)
     assert all(state.take(record, in_order=True) for record in records)
-    state.take(Push(Mark(server.token(9))), in_order=True)
-    state.take(Push(Mark(server.token(3))), in_order=False)
+    state.take(Push(ResumeMark(server.token(9))), in_order=True)
+    state.take(Push(ResumeMark(server.token(3))), in_order=False)
     assert state.token == server.token(3)
     assert not any(state.take(record, in_order=True) for record in records[3:])
 
 
 def test_a_server_that_has_gone_back_to_an_earlier_epoch_is_believed() -> None:
     state = State()
-    state.take(Push(Mark("2.0123456789abcdef.0:500")), in_order=True)
+    state.take(Push(ResumeMark("2.0123456789abcdef.0:500")), in_order=True)
     state.take(Push(Reset(("one",), "unknown_epoch", "1.0123456789abcdef.0:10")), in_order=False)
-    state.take(Push(Mark("1.0123456789abcdef.0:10")), in_order=False)
+    state.take(Push(ResumeMark("1.0123456789abcdef.0:10")), in_order=False)
     server = Server(Random(1))
     assert isinstance(state.take(push(server.write()), in_order=True), Message | None)
     assert state.known.covers("one", Position(1, 9, 0))

@@ -195,6 +195,19 @@ def test_markers_only_go_up_and_show_what_is_still_to_be_marked(shown: Shown) ->
     assert shown.view.markers("one")["ana"].read == _at(2)
 
 
+def test_ones_own_flag_is_shown_until_it_is_taken_back_or_a_higher_read_comes(shown: Shown) -> None:
+    def flag_after(*markers: Marker) -> Position | None:
+        for marker in markers:
+            shown.view.apply(marker)
+        return shown.view.markers("one")["ana"].unread_from
+
+    flagged = Marker("one", "ana", None, None, _at(2), tells_flag=True)
+    assert flag_after(Marker("one", "ana", None, _at(5)), flagged, Marker("one", "ana", _at(6), _at(5))) == _at(2)
+    assert shown.view.markers("one")["ana"].read == _at(5)
+    assert flag_after(Marker("one", "ana", None, None, None, tells_flag=True)) is None
+    assert flag_after(flagged, Marker("one", "ana", None, _at(6))) is None
+
+
 def test_typing_ends_by_itself_when_it_is_said_and_with_the_connection(shown: Shown) -> None:
     shown.view.apply(Typing("one", "bob"))
     shown.now_s = 7.9

@@ -107,7 +107,7 @@ async def test_a_mark_tells_every_connection_how_far_it_has_come() -> None:
             await hello(parts, bob, BOB)
             parts.log.append(message(in_group(BOB), "hi"))
             parts.read_log()
-            parts.marks.push_all()
+            parts.resume_marks.push_all()
 
             for peer, somebody in ((ana, ANA), (bob, BOB)):
                 assert peer.read()[-1] == {"t": "mark", "resume": parts.tokens.now(somebody.user_id)}

@@ -57,7 +57,7 @@ async def test_what_was_missed_is_replayed_from_memory_as_it_was_and_nobody_is_a
     assert kinds(await client.come()) == ["ok", "mark"]
     say(parts, message(in_group(BOB), "live"))
     live = client.read()
-    parts.marks.push_all()
+    parts.resume_marks.push_all()
     client.read()
     client.go()
     say(
@@ -259,7 +259,7 @@ def test_whenever_it_comes_and_goes_a_client_sees_everything_once_and_in_order(s
                 said += [text] if step == "say" else []
                 say(parts, message(in_group(BOB, TEA if step == "say" else COFFEE), text))
             elif step == "mark":
-                parts.marks.push_all()
+                parts.resume_marks.push_all()
             elif step in {"go", "cut"} and here:
                 if step == "go":  # what is on its way when it is cut is lost
                     seen += new(client.read(), kept)

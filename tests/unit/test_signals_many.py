@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from klatsch.conversations.acquaintances import Acquaintance
-from klatsch.gateway.signals.watching import LOOKED_AT_MOST, MARKS_AT_ONCE, PUSHES_AT_ONCE, Visible
+from klatsch.gateway.signals.watching import CHANGES_AT_ONCE, LOOKED_AT_MOST, PUSHES_AT_ONCE, Visible
 from klatsch.gateway.turns import gently
 from tests.support.records import TEA, Somebody, in_group
 from tests.support.signal_parts import Device, SignalGateway, Town
@@ -90,13 +90,13 @@ async def test_a_turn_of_the_loop_tells_few_of_thousands() -> None:
     town.clock.now_s += 2
     async with (
         watched(lambda: sum(person.online for person in watching._people.values())) as looked_up,
-        watched(lambda: sum(len(device.listener.pending) for device in devices[:LOOKED_AT_MOST])) as marked,
+        watched(lambda: sum(len(device.listener.pending) for device in devices[:LOOKED_AT_MOST])) as noted,
         watched(lambda: sum(device.peer.writes for device in devices)) as pushed,
     ):
         await gateway.signals.tick()
 
-    assert most(looked_up) <= MARKS_AT_ONCE
-    assert 0 < most(marked) <= MARKS_AT_ONCE
+    assert most(looked_up) <= CHANGES_AT_ONCE
+    assert 0 < most(noted) <= CHANGES_AT_ONCE
     assert most(pushed) <= PUSHES_AT_ONCE
     assert pushed[-1] == LOOKED_AT_MOST
 

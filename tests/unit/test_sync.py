@@ -154,7 +154,7 @@ async def test_a_poll_waits_for_what_comes() -> None:
     token = parts.tokens.now(ANA.user_id)
     async with asked(parts, f"since={token}") as request:
         await until(lambda: parts.hub.audiences)
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         assert not request.done
         say(parts, "at last")
         await until(lambda: request.done)

@@ -22,7 +22,7 @@ async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -
     async with asked(parts, accept="text/event-stream") as request:
         await until(lambda: len(request.events) == 2)
         say(parts, "one", "two")
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         await until(lambda: len(request.events) == 5)
         token = parts.tokens.now(ANA.user_id)
 

@@ -63,7 +63,7 @@ async def test_a_mark_for_everybody_is_told_in_turns() -> None:
     for number, (outbox, _) in enumerate(peers):
         parts.hub.join(str(UUID(int=number)), f"person-{number}", outbox)
     async with watched(lambda: sum(peer.writes for _, peer in peers)) as turns:
-        parts.marks.push_all()
+        parts.resume_marks.push_all()
         await until(lambda: turns[-1] == len(peers))
 
     assert largest_step(turns) <= SLICE

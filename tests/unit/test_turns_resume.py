@@ -80,8 +80,8 @@ async def test_resets_of_many_conversations_are_told_in_turns_and_no_mark_comes_
             await asyncio.sleep(0)
         parts.log.append(message(in_group(ANA, groups[-1]), "between two resets"))
         parts.read_log()
-        parts.marks.push_all()
-        parts.marks.answer_last(person, outbox)
+        parts.resume_marks.push_all()
+        parts.resume_marks.answer_last(person, outbox)
         await telling
     frames = peer.read()
 

@@ -14,31 +14,26 @@
  */
 
 import { Archive } from './archive.js';
-import { Connection } from './connection.js';
-import { DELTAS } from './deltas.js';
 import { ChatError } from './errors.js';
+import { Exchange } from './exchange.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
+import { endsFor, isMembers } from './members.js';
 import { Queue } from './queue.js';
-import { baseOf, checkToken, Rest } from './rest.js';
+import { baseOf, checkToken, Rest, socketOf } from './rest.js';
 import { Sends } from './sends.js';
-import { SHOWN, Signals } from './signals.js';
 
 export { applyDelta, DELTAS } from './deltas.js';
 export { ChatError } from './errors.js';
 export { comparePositions } from './known.js';
 export { View } from './view.js';
 
-const PASSED_ON = new Set([
-  ...DELTAS, 'message', 'message_changed', 'state', 'members', 'marker', 'invitation', 'typing', 'presence', 'reset', 'mark',
-]);
-
 /**
  * A push of the server's as it came, or one of this module's:
  * `sent`: a send's draft with `id`, `position` and `changed`, in the place of the `message` that the sender does not get;
  * `message_edited`, `message_deleted`, `reaction`, `pinned`, `marker`: also of one's own, in the place of those that the sender
  * does not get (of one's own edit, `mentions` and `edited_at` are a guess); `applyDelta(message, event)` gives the message with it;
- * `refused`: the draft of a send, a change or a mark, with `code`, `detail`, and `changed` where another edit came before;
+ * `refused`: the draft of a send, a change or a read mark, with `code`, `detail`, and `changed` where another edit came before;
  * `presence` with `whole`: of all whom one watches;
  * `state` with `kind: 'message'`: also what is loaded after a `reset`; put it in the place of what has its id;
  * `loaded`: a conversation of a `reset` has come, to its beginning if `whole`.
@@ -56,7 +51,6 @@ const PASSED_ON = new Set([
  */
 
 /** @typedef {{id: string, position: string, conversation?: string}} Target a message, or what `send` has answered */
-/** @typedef {import('./view.js').View} View */
 
 /**
  * @typedef {object} Options
@@ -64,7 +58,7 @@ const PASSED_ON = new Set([
  * @property {string} [token]
  * @property {() => Promise<string | null>} [ticket]
  * @property {State} [state] what `save` answered
- * @property {View} [view] kept up to date with the events that are given
+ * @property {import('./view.js').View} [view] kept up to date with the events that are given
  * @property {number} [window] sends that may wait for their answer at once; 1 keeps their order whatever fails
  * @property {number} [queue] events that may wait for the application
  * @property {number} [pages] of 100 messages, the newest of each conversation, that are loaded after a `reset`
@@ -73,30 +67,25 @@ const PASSED_ON = new Set([
  */
 
 /**
- * Somebody's chat: it connects by itself, and again, until `close`. Without a state its events begin with its first mark; what
+ * Somebody's chat: it connects by itself, and again, until `close`. Without a state its events begin with its first resume mark; what
  * was before is in the history. With one they go on where the state was saved.
  *
  * Take its events, in one loop, also if you only send. When `queue` of them wait, what comes is not kept, and the socket is
- * closed unless a send needs it; when those are taken, it resumes from the last mark among them, and nothing is missed.
+ * closed unless a send needs it; when those are taken, it resumes from the last resume mark among them, and nothing is missed.
  */
 export class Chat {
-  #isWhole = false; // whether this connection has sent its first mark
-
   /** @type {ChatError | null} */
   #error = null;
 
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #pumping;
   #news = () => {};
   #known;
   #sends;
   #rest;
   #loads;
   #queue;
-  #connection;
-  #signals = new Signals();
+  #exchange;
 
-  /** @type {View | undefined} */
+  /** @type {import('./view.js').View | undefined} */
   #view;
 
   /** @param {Options} options */
@@ -128,19 +117,14 @@ export class Chat {
     view?.bind({ user: () => this.user, now, drafts: () => this.#sends.pending() });
     const parts = { known: this.#known, loads: this.#loads, sends: this.#sends };
     this.#queue = new Queue(queue, parts, structuredClone(state?.refused ?? []));
-    this.#queue.filled = () => this.#connection.pause();
-    this.#queue.emptied = () => this.#connection.restart();
-    const address = new URL('ws', base);
-    address.protocol = base.protocol.replace('http', 'ws');
-    this.#connection = new Connection(address, WebSocket, {
+    this.#exchange = new Exchange(socketOf(base), WebSocket, { known: this.#known, sends: this.#sends, queue: this.#queue }, {
       ticket: ticket ?? (() => rest.ticket()),
-      resume: () => this.#resume(),
-      greeted: (ok) => this.#greeted(ok),
-      frame: (frame) => this.#frame(frame),
       why: () => rest.whyNoSocket(),
       warn,
+      opened: (user) => this.#opened(user),
       lost: (code, reason) => this.#lost(code, reason),
       ended,
+      news: () => this.#news(),
     });
   }
 
@@ -164,7 +148,7 @@ export class Chat {
    * after a sleep. Call it when the device is awake or online again.
    */
   wake() {
-    if (!this.#error) this.#connection.wake();
+    if (!this.#error) this.#exchange.wake();
   }
 
   /**
@@ -223,8 +207,7 @@ export class Chat {
    * @param {string[]} conversations
    */
   open(conversations) {
-    this.#signals.want('open', { conversations: [...conversations] });
-    this.#pump();
+    this.#exchange.want('open', { conversations: [...conversations] });
   }
 
   /**
@@ -232,8 +215,7 @@ export class Chat {
    * @param {string[]} users
    */
   presence(users) {
-    this.#signals.want('presence', { users: [...users] });
-    this.#pump();
+    this.#exchange.want('presence', { users: [...users] });
   }
 
   /**
@@ -242,9 +224,7 @@ export class Chat {
    * @param {boolean} [on]
    */
   typing(conversation, on = true) {
-    if (!this.#connection.isOpen) return;
-    this.#signals.type(conversation, on, performance.now());
-    this.#pump();
+    this.#exchange.type(conversation, on);
   }
 
   /**
@@ -264,8 +244,7 @@ export class Chat {
     if (this.#error) throw this.#error;
     const sent = this.#sends.add(draft);
     this.#view?.changed();
-    if (this.#queue.isFull && !this.#connection.isOpen) this.#connection.restart();
-    this.#pump();
+    this.#exchange.sendDue();
     return sent;
   }
 
@@ -276,12 +255,18 @@ export class Chat {
   async *events() {
     for (;;) {
       const event = this.#error?.code === 'closed' ? null : this.#queue.take();
-      if (event) this.#view?.apply(event);
+      if (event) this.#given(event);
       if (event) yield event;
       else if (this.#error?.code === 'closed') return;
       else if (this.#error) throw this.#error;
       else await new Promise((resolve) => (this.#news = () => resolve(undefined)));
     }
+  }
+
+  /** @param {ChatEvent} event */
+  #given(event) {
+    this.#view?.apply(event);
+    if (isMembers(event) && endsFor(event.d, this.user)) this.#exchange.leave(event.d.conversation);
   }
 
   /**
@@ -298,60 +283,10 @@ export class Chat {
     this.#end(new ChatError('closed', 'The chat was closed.'));
   }
 
-  /** @param {ChatError} error */
-  #end(error) {
-    if (this.#error) return;
-    this.#error = error;
-    clearTimeout(this.#pumping);
-    this.#loads.close();
-    this.#rest.close();
-    this.#connection.close();
-    this.#sends.end(error);
-    this.#view?.loseConnection();
-    this.onstatus('closed', error.close, error.message);
-    this.#news();
-  }
-
-  /** What was not taken stands at or behind the token that is shown, and comes again: but refusals, and before any token. */
-  #resume() {
-    if (this.#known.token !== null) this.#queue.resume();
-    return this.#known.token;
-  }
-
-  /** @param {any} ok */
-  #greeted({ user, now, limits }) {
-    this.#isWhole = false;
-    this.user = this.#sends.user = user;
-    this.#sends.ids.correct(now);
-    Object.assign(this.#sends.limits, limits);
+  /** @param {string} user */
+  #opened(user) {
+    this.user = user;
     this.onstatus('open');
-    this.#pump();
-  }
-
-  /** @param {any} frame */
-  #frame(frame) {
-    if (SHOWN.has(frame.re)) this.#answerShown(frame);
-    else if ('re' in frame) {
-      const outcome = this.#sends.answer(frame, performance.now());
-      if (outcome && DELTAS.has(outcome.t) && !this.#isWhole) this.#sends.settle(outcome); // the replay tells it
-      else if (outcome) this.#tell(outcome);
-      this.#pump();
-    } else if (PASSED_ON.has(frame.t)) {
-      if (frame.t === 'mark') this.#isWhole = true;
-      const isMessage = frame.t === 'message' || (frame.t === 'state' && frame.d.kind === 'message');
-      if (isMessage && frame.d.sender === this.user) this.#sends.shown(frame.d);
-      if (frame.d?.unread_from) this.#sends.flagged(frame.d.conversation);
-      this.#tell(frame);
-      if (isMessage) this.#pump();
-    }
-  }
-
-  /** @param {any} frame the answer to `open` or `presence` */
-  #answerShown(frame) {
-    this.#signals.answer(frame, performance.now());
-    if (frame.err && !frame.err.temporary) this.onwarning(`${frame.re} was refused: ${frame.err.code}: ${frame.err.detail}`);
-    if (frame.ok && frame.re === 'presence') this.#tell({ t: 'presence', d: { ...frame.ok, whole: true } });
-    this.#pump();
   }
 
   /**
@@ -359,35 +294,20 @@ export class Chat {
    * @param {string} reason
    */
   #lost(code, reason) {
-    this.#sends.lost(performance.now());
-    this.#signals.lost();
     this.#view?.loseConnection();
-    clearTimeout(this.#pumping);
     if (!this.#error) this.onstatus('lost', code, reason);
   }
 
-  /** Writes what may go, and comes again when a pause ends. Before the first mark nothing does: no token would cover it. */
-  #pump() {
-    clearTimeout(this.#pumping);
-    if (!this.#connection.isOpen || this.#known.token === null) return;
-    const now = performance.now();
-    for (const frame of this.#signals.due(now)) this.#connection.write(frame);
-    for (const next of this.#sends.due(now)) {
-      if (typeof next === 'string') this.#connection.write(next);
-      else this.#tell(next);
-    }
-    const wait = Math.min(...[this.#sends.pausedUntil, this.#sends.nextDue, this.#signals.nextDue].filter((at) => at > now));
-    if (wait < Infinity) this.#pumping = setTimeout(() => this.#pump(), wait - now);
-    if (this.#queue.isFull && this.#sends.isEmpty) this.#connection.pause();
-  }
-
-  /** @param {ChatEvent} event */
-  #tell(event) {
-    if (event.t === 'mark' && this.#known.token === null) {
-      this.#known.mark(event.resume ?? '', { forget: true }); // the stream begins here
-      this.#pump();
-    }
-    this.#queue.put(event);
+  /** @param {ChatError} error */
+  #end(error) {
+    if (this.#error) return;
+    this.#error = error;
+    this.#loads.close();
+    this.#rest.close();
+    this.#exchange.close();
+    this.#sends.end(error);
+    this.#view?.loseConnection();
+    this.onstatus('closed', error.close, error.message);
     this.#news();
   }
 }

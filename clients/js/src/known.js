@@ -2,7 +2,7 @@
  * What the application has been given, so that nothing is given twice. No I/O.
  *
  * What must be remembered: the server sends again only what stands at or behind the token that it was shown. So the token
- * itself remembers all that is before it, and ids are kept for what was given since: what comes between two marks (25 s),
+ * itself remembers all that is before it, and ids are kept for what was given since: what comes between two resume marks (25 s),
  * or in one replay, which the server bounds. While conversations are loaded anew nothing is forgotten, as a page may be
  * older than a change that was given since. After a `reset` what was given before counts for nothing in its conversations.
  */
@@ -51,7 +51,7 @@ function parseToken(token) {
 }
 
 /**
- * The further one in every partition: a gateway that lags may mark less than another one did.
+ * The further one in every partition: a gateway that lags may have come less far than another one did.
  * @param {string | null} one
  * @param {string} other
  */
@@ -92,7 +92,7 @@ export class Known {
     this.#generation = saved?.generation ?? 0;
   }
 
-  /** The last mark that the application has taken. */
+  /** That of the last resume mark that the application has taken. */
   get token() {
     return this.#token;
   }
@@ -119,7 +119,7 @@ export class Known {
   }
 
   /**
-   * From here on nothing counts that was given of these conversations, and the next mark is taken as it is.
+   * From here on nothing counts that was given of these conversations, and the next token is taken as it is.
    * @param {string[]} conversations
    */
   reset(conversations) {
@@ -133,7 +133,7 @@ export class Known {
    * @param {string} token
    * @param {{forget: boolean}} options whether what is before it may be forgotten
    */
-  mark(token, { forget }) {
+  takeToken(token, { forget }) {
     this.#setToken(this.#afterReset ? token : furtherToken(this.#token, token));
     this.#afterReset = false;
     if (!forget) return;

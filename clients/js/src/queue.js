@@ -6,7 +6,7 @@ import { DELTAS } from './deltas.js';
 
 /**
  * Holds `most` events. When it is full, what comes is not kept, and `filled` is called unless a send needs the socket; when all was
- * taken then, `emptied` is called, to resume from the last mark among what was taken.
+ * taken then, `emptied` is called, to resume from the last resume mark among what was taken.
  */
 export class Queue {
   /** @type {ChatEvent[]} */
@@ -109,13 +109,13 @@ export class Queue {
 
   /**
    * @param {ChatEvent} event
-   * @param {boolean} isLoaded whether it is of a page, or was kept for it: then a mark may have come since
+   * @param {boolean} isLoaded whether it is of a page, or was kept for it: then a resume mark may have come since
    * @returns {boolean} whether it brings something new
    */
   #give(event, isLoaded) {
     if (isLoaded && DELTAS.has(event.t)) return true;
     if (event.t === 'refused' || event.t === 'loaded') return true;
-    if (event.t === 'mark') this.#known.mark(event.resume ?? '', { forget: this.#loads.isEmpty });
+    if (event.t === 'mark') this.#known.takeToken(event.resume ?? '', { forget: this.#loads.isEmpty });
     else if (event.t === 'reset') {
       this.#known.reset(event.d.conversations);
       this.#loads.add(event.d);

@@ -193,6 +193,16 @@ export function baseOf(url) {
 }
 
 /**
+ * The address of the WebSocket.
+ * @param {URL} base
+ */
+export function socketOf(base) {
+  const address = new URL('ws', base);
+  address.protocol = base.protocol.replace('http', 'ws');
+  return address;
+}
+
+/**
  * Throws for what no header can hold, such as a token with the end of the line it was read from.
  * @param {string | undefined} token
  */

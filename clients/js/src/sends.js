@@ -5,13 +5,13 @@ import { check, copyOf, frameOf, targetOf } from './drafts.js';
 import { ChatError } from './errors.js';
 import { ClientIds } from './ids.js';
 import { higherPosition } from './known.js';
+import { Repeats } from './repeats.js';
 
 const UNFINISHED_MOST = 10_000;
 const FIRST_FRAME = 2; // 1 is `hello`
 const PAUSE_MS = 500;
 const PAUSE_MOST_MS = 15_000;
 const MARK_EVERY_MS = 1_000; // the server keeps the last one of a second anyway
-const REPEAT_MS = 60_000; // a server may lose a mark that it has answered, if it ends before it has written it
 
 /** @typedef {import('./drafts.js').SavedSend} SavedSend */
 /** @typedef {import('./drafts.js').Marking} Marking */
@@ -38,8 +38,9 @@ export class Sends {
   /** @type {Map<string, Send>} The mark of each conversation that may still be raised. */
   #marks = new Map();
 
-  /** @type {Map<string, {draft: Marking, at: number}>} Marks that were answered, by conversation. */
-  #marked = new Map();
+  /** @type {Map<string, number>} Until when a mark may not go, by conversation. */
+  #rests = new Map();
+  #repeats = new Repeats();
 
   /** @type {Map<Outcome, Named>} Changes that are done and were not given yet. */
   #settling = new Map();
@@ -167,8 +168,7 @@ export class Sends {
    * @param {Named} draft
    */
   restsUntil({ op, conversation }) {
-    const marked = op === 'mark' ? this.#marked.get(conversation) : undefined;
-    return marked ? marked.at + MARK_EVERY_MS : 0;
+    return op === 'mark' ? (this.#rests.get(conversation) ?? 0) : 0;
   }
 
   /** When some mark may go that rests. */
@@ -207,7 +207,8 @@ export class Sends {
     this.#finish(send).resolve({ client_id: draft.client_id, ...ok });
     if (draft.op === 'mark') {
       const { conversation } = draft;
-      this.#marked.set(conversation, { draft, at: now });
+      this.#rests.set(conversation, now + MARK_EVERY_MS);
+      this.#repeats.answered(draft, now);
       return { t: 'marker', d: { conversation, user: this.user, delivered: ok.delivered ?? null, read: ok.read ?? null } };
     }
     if (draft.op === undefined) return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
@@ -248,9 +249,13 @@ export class Sends {
     return { t: 'refused', d: { ...send.draft, code: error.code, detail: error.message, ...changed } };
   }
 
-  /** The person has flagged a conversation as unread: marked again, it would not be. @param {string} conversation */
-  flagged(conversation) {
-    this.#marked.delete(conversation);
+  /**
+   * Takes a push as it comes; behind a replay, marks again what no push has overtaken.
+   * @param {any} frame
+   */
+  see(frame) {
+    this.#repeats.see(frame, this.user);
+    if (frame.t === 'mark') for (const draft of this.#repeats.take()) this.#addMark(draft);
   }
 
   /**
@@ -260,9 +265,8 @@ export class Sends {
    */
   lost(now) {
     this.#asked.clear();
-    const marked = [...this.#marked.values()];
-    this.#marked.clear();
-    for (const { draft, at } of marked) if (now - at < REPEAT_MS) this.#addMark(draft);
+    this.#rests.clear();
+    this.#repeats.lost(now);
   }
 
   /**

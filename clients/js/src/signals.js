@@ -29,6 +29,16 @@ export class Signals {
   }
 
   /**
+   * Opens the others alone: the server refuses all of them for one to which the person does not belong.
+   * @param {string} conversation
+   */
+  leave(conversation) {
+    const opened = this.#bodies.get('open')?.conversations ?? [];
+    const others = opened.filter((/** @type {string} */ name) => name !== conversation);
+    if (others.length < opened.length) this.want('open', { conversations: others });
+  }
+
+  /**
    * @param {string} conversation
    * @param {boolean} on
    * @param {number} now

@@ -3,6 +3,7 @@
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
 import { comparePositions, higherMarker } from './known.js';
 import { Markers } from './markers.js';
+import { endsFor, isMembers } from './members.js';
 import { People } from './people.js';
 import { followQuotes, previewOf } from './quotes.js';
 
@@ -136,7 +137,7 @@ export class View {
     else if (t === 'sent') conversation = this.#put(this.#messageOf(d));
     else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#markers.put(d);
-    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#meet(d);
+    else if (isMembers(event)) this.#meet(d);
     else if (t === 'typing') this.#people.type(d);
     else if (t === 'presence') this.#people.show(d);
     else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
@@ -291,7 +292,7 @@ export class View {
     const user = this.#chat.user();
     const other = members.find((/** @type {any} */ member) => member.user !== user);
     if (kind === 'direct' && other) this.#learnDirect({ receiver: other.user, conversation, sender: user });
-    if (!members.some((/** @type {any} */ member) => member.user === user && !member.active)) return;
+    if (!endsFor({ members }, user)) return;
     this.#forgetAll(conversation);
     this.#markers.forget(conversation);
   }

@@ -9,9 +9,10 @@ from typing import Literal, Self, cast
 
 from klatsch_client.archive import Archive
 from klatsch_client.clock import ServerClock
-from klatsch_client.drafts import Change, Done, Draft, Marking, Sent
+from klatsch_client.drafts import Change, Done, Draft, Marked, Marking, Sent
 from klatsch_client.errors import Closed, Stopped
-from klatsch_client.frames import Welcome
+from klatsch_client.events import Event, Members
+from klatsch_client.frames import PushBody, Welcome
 from klatsch_client.histories import Histories
 from klatsch_client.inbox import Inbox
 from klatsch_client.keeping import Keeper
@@ -59,17 +60,18 @@ class Client:
         self._view = view
         if view is not None:
             view.bind(_monotonic_s, user=lambda: self.state.user or "", now=self._now, drafts=self.state.unfinished)
-        told = view.apply if view is not None else _ignore
         rest = Rest(settings.api or api_beside(url), token)
         self.archive = Archive(rest, view)
         self._inbox = Inbox(settings.events_most, self.state.token)
         self._signals = Signals()
         sends = Sends(self.state.unfinished.named, window=settings.window)
-        self._events = Events(self.state, self._inbox, Histories(rest), settings, told)
-        self._posting = Posting(self.state, sends, self._inbox, settings.unfinished_most, now=self._now, told=told)
+        self._events = Events(self.state, self._inbox, Histories(rest), settings, self._hand_over)
+        self._posting = Posting(
+            self.state, sends, self._inbox, settings.unfinished_most, now=self._now, told=self._show
+        )
         self._keeper = Keeper(
             url, token, self._inbox, sends, self._signals, settings,
-            welcomed=self._welcomed, finished=self._posting.finish, stands=self._stands,
+            welcomed=self._welcomed, came=self._came, finished=self._posting.finish, stands=self._stands,
         )  # fmt: skip
         self._error: Exception | None = None
         self._running: asyncio.Task[None] | None = None
@@ -199,6 +201,20 @@ class Client:
         self._clock.correct(welcome.now_ms)
         self._stands(Status("open"))
 
+    def _show(self, what: Event | Marked | None) -> None:
+        """Keeps the view up to date."""
+        if self._view is not None:
+            self._view.apply(what)
+
+    def _hand_over(self, event: Event) -> None:
+        self._show(event)
+        if isinstance(event, Members) and event.ends_for(self.state.user or ""):
+            self._signals.leave(event.conversation)
+            self._keeper.write_due()
+
+    def _came(self, what: PushBody) -> None:
+        self._posting.see(what, self._keeper.write_due)
+
     def _new_name(self) -> str:
         return self._uuids.make(self._clock.now_ms())
 
@@ -238,7 +254,3 @@ def _monotonic_ms() -> int:
 
 def _monotonic_s() -> float:
     return time.monotonic()
-
-
-def _ignore(_event: object) -> None:
-    """Takes what a view would."""

@@ -13,7 +13,19 @@ from websockets.exceptions import ConnectionClosed
 from klatsch_client import frames
 from klatsch_client.drafts import Outcome
 from klatsch_client.errors import Stopped
-from klatsch_client.frames import OPEN, PRESENCE, Accepted, Answer, Garbled, MarkedUpTo, Push, Rejected, Shown, Welcome
+from klatsch_client.frames import (
+    OPEN,
+    PRESENCE,
+    Accepted,
+    Answer,
+    Garbled,
+    MarkedUpTo,
+    Push,
+    PushBody,
+    Rejected,
+    Shown,
+    Welcome,
+)
 from klatsch_client.inbox import Inbox
 from klatsch_client.sends import Sends
 from klatsch_client.session import HELLO_S, Session
@@ -41,15 +53,18 @@ class Connection:
         signals: Signals,
         *,
         welcomed: Callable[[Welcome], None],
+        came: Callable[[PushBody], None],
         whole: Callable[[], None],
         finished: Finished,
     ) -> None:
+        """`came` is told of each push as it comes, before the application takes it."""
         self.due = asyncio.Event()
         self._socket = socket
         self._inbox = inbox
         self._sends = sends
         self._signals = signals
         self._welcomed = welcomed
+        self._came = came
         self._whole = whole
         self._finished = finished
         self._session = Session()
@@ -134,6 +149,7 @@ class Connection:
         _log.warning("a frame of the server that cannot be read was dropped: %s", error)
 
     def _take_push(self, push: Push) -> None:
+        self._came(push.what)
         was_whole = self._session.is_whole
         in_order = self._session.take(push)
         if not self._is_deaf and not self._inbox.put(push, in_order=in_order):

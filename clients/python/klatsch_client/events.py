@@ -46,24 +46,37 @@ class Members:
         )
         return cls(text(body, "conversation"), text_or_none(body, "kind"), text_or_none(body, "title"), members)
 
+    def ends_for(self, user: str) -> bool:
+        """Returns True when this person does not belong to the conversation any more."""
+        return any(member.user == user and not member.active for member in self.members)
+
 
 @dataclass(frozen=True, slots=True)
 class Marker:
     """A person's marker: the positions in a conversation up to which they have received and read it.
 
-    Of several markers the highest position counts, for each of the two; None leaves it as it is.
+    Of several markers the highest position counts, for each of the two; None leaves it as it is. `unread_from` is one's
+    own flag "unread from here". It counts where `tells_flag`: None takes the flag away then, as a higher `read` does.
     """
 
     conversation: str
     user: str
     delivered: Position | None
     read: Position | None
+    unread_from: Position | None = None
+    tells_flag: bool = False
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Marker":
         """Reads a push's `d`; raises KeyError, TypeError, ValueError."""
-        places = place_or_none(body, "delivered"), place_or_none(body, "read")
-        return cls(text(body, "conversation"), text(body, "user"), *places)
+        return cls(
+            conversation=text(body, "conversation"),
+            user=text(body, "user"),
+            delivered=place_or_none(body, "delivered"),
+            read=place_or_none(body, "read"),
+            unread_from=place_or_none(body, "unread_from"),
+            tells_flag="unread_from" in body,
+        )
 
 
 @dataclass(frozen=True, slots=True)

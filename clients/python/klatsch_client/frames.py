@@ -82,17 +82,20 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """From here on this token counts."""
+class ResumeMark:
+    """The push `mark`: from here on this token counts. It is no read mark of a person's (`Marking`)."""
 
     token: str
+
+
+PushBody = Message | Delta | Members | Marker | Invitation | ResumeMark | Reset | Typing | Presence
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
     """A frame that is delivered in order. `position` is None when it belongs to no record of the log."""
 
-    what: Message | Delta | Members | Marker | Invitation | Mark | Reset | Typing | Presence
+    what: PushBody
     position: Position | None = None
 
 
@@ -241,7 +244,7 @@ def _token(frame: Mapping[str, Any]) -> Push | None:
         case "mark":
             token = text(frame, "resume")
             Token.parse(token)
-            return Push(Mark(token))
+            return Push(ResumeMark(token))
         case "reset":
             body = frame["d"]
             at_least = text(body, "at_least")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from klatsch_client.deltas import Delta
 from klatsch_client.drafts import Outcome
-from klatsch_client.frames import Mark, Push
+from klatsch_client.frames import Push, ResumeMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ Item = tuple[Push, bool] | Ended
 
 
 class Inbox:
-    """Holds `most` pushes. `token` is that of the last mark in it or taken from it: what came before is here.
+    """Holds `most` pushes. `token` is that of the last resume mark in it or taken from it: what came before is here.
 
     When it is full the connection is not read, so that the server waits, and closes it with 4302 if that takes long.
     While something is being sent it is read all the same, since its answer must come; what finds no room then is
@@ -48,7 +48,7 @@ class Inbox:
         """Adds a push, if there is room."""
         if self.is_full:
             return False
-        if isinstance(push.what, Mark):
+        if isinstance(push.what, ResumeMark):
             self.token = push.what.token
         self._items.append((push, in_order))
         self._news.set()

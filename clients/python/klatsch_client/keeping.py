@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 from klatsch_client import reasons
 from klatsch_client.connection import Connection, Finished
 from klatsch_client.errors import Stopped
-from klatsch_client.frames import SUBPROTOCOL, Welcome
+from klatsch_client.frames import SUBPROTOCOL, PushBody, Welcome
 from klatsch_client.inbox import Inbox
 from klatsch_client.retries import Backoff
 from klatsch_client.sends import Sends
@@ -59,6 +59,7 @@ class Keeper:
         settings: Settings,
         *,
         welcomed: Callable[[Welcome], None],
+        came: Callable[[PushBody], None],
         finished: Finished,
         stands: Callable[[Status], None],
     ) -> None:
@@ -70,6 +71,7 @@ class Keeper:
         self._signals = signals
         self._backoff = Backoff(settings.reconnect_first_s, settings.reconnect_most_s)
         self._welcomed = welcomed
+        self._came = came
         self._finished = finished
         self._stands = stands
         self._connection: Connection | None = None
@@ -109,7 +111,7 @@ class Keeper:
                 additional_headers={"Authorization": f"Bearer {self._token}"},
                 compression=None,
                 max_size=_FRAME_BYTES_MOST,
-                ping_interval=None,  # marks tell that the server lives; a slow application would not see pongs
+                ping_interval=None,  # resume marks tell that the server lives; a slow application would not see pongs
                 open_timeout=_OPEN_S,
                 close_timeout=_CLOSE_S,
             )
@@ -128,6 +130,7 @@ class Keeper:
                 self._sends,
                 self._signals,
                 welcomed=self._welcomed,
+                came=self._came,
                 whole=self._is_whole,
                 finished=self._finished,
             )

@@ -14,8 +14,8 @@ Latest = Marker | Invitation
 class Known:
     """Tells what is new, and remembers it.
 
-    A replay begins at the token of a mark, so what lies before the furthest mark that was taken (`covered`) needs no
-    memory of its own. Of what lies behind it:
+    A replay begins at the token of a resume mark, so what lies before the furthest mark that was taken (`covered`)
+    needs no memory of its own. Of what lies behind it:
 
     - Pushes behind a mark come in the log's order, and histories are loaded in theirs. One position for each
       conversation (`floors`) says: all up to here was told, however much that is.
@@ -104,7 +104,7 @@ class Known:
         if (self.covered is None or not self.covered.covers(position)) and message_id not in self.ids:
             self.ids[message_id] = position
 
-    def take_mark(self, token: Token) -> None:
+    def take_resume_mark(self, token: Token) -> None:
         """All before the token was told; forgets what that makes superfluous."""
         self.begin_epoch(token)
         covered = self.covered = (

@@ -7,14 +7,14 @@ from typing import Final
 from klatsch_client import deltas
 from klatsch_client.drafts import Change, Done, Draft, Failed, Marked, Marking, Outcome, Sent
 from klatsch_client.errors import TooManyUnmarked, refusal
+from klatsch_client.frames import PushBody, ResumeMark
 from klatsch_client.inbox import Ended, Inbox
+from klatsch_client.repeats import Repeats
 from klatsch_client.sends import Sends
 from klatsch_client.state import State
 
 TOLD_MOST: Final = 100_000
-"""Messages that may be remembered until the next mark is taken: at 500 a second, 200 s of one's own."""
-REPEAT_S: Final = 60.0
-"""A server may lose a mark that it has answered, if it ends before it has written it: younger ones are sent again."""
+"""Messages that may be remembered until the next resume mark is taken: at 500 a second, 200 s of one's own."""
 
 
 class Posting:
@@ -43,7 +43,7 @@ class Posting:
         self._told = told
         self._error: Exception | None = None
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
-        self._marked: dict[str, tuple[Marking, float]] = {}
+        self._repeats = Repeats()
         self._room = asyncio.Event()
         for number, draft in state.unfinished.items():
             sends.add(number, draft)
@@ -106,7 +106,7 @@ class Posting:
         match outcome:
             case Marked():
                 self._state.finish(number, outcome)
-                self._marked[outcome.draft.conversation] = (outcome.draft, asyncio.get_running_loop().time())
+                self._repeats.answered(outcome.draft, asyncio.get_running_loop().time())
                 self._told(outcome)
                 return
             case Done() if is_in_place:
@@ -123,13 +123,16 @@ class Posting:
         elif not isinstance(outcome, Done):
             self._tell(number, outcome)
 
+    def see(self, what: PushBody, due: Callable[[], None]) -> None:
+        """Takes a push as it comes; behind a replay, marks again what no push has overtaken."""
+        self._repeats.see(what, self._state.user or "")
+        if isinstance(what, ResumeMark) and self._error is None:
+            for marking in self._repeats.take():
+                self.mark(marking, due)
+
     def lose_connection(self) -> None:
-        """Marks again what was marked a moment ago: the server may have ended before it wrote that."""
-        since_s = asyncio.get_running_loop().time() - REPEAT_S
-        for marking, at_s in self._marked.values():
-            if at_s >= since_s and self._error is None:
-                self.mark(marking, lambda: None)
-        self._marked.clear()
+        """Notes what was marked a moment ago: the server may have ended before it wrote that."""
+        self._repeats.lose_connection(asyncio.get_running_loop().time())
 
     def end(self, error: Exception) -> None:
         """Nothing is sent any more; whoever waits gets the error, and the drafts stay in the state."""
@@ -149,7 +152,9 @@ class Posting:
         self._check()
         unfinished = self._state.unfinished
         if len(self._state.known.ids) + len(unfinished) >= TOLD_MOST:
-            raise TooManyUnmarked(f"{TOLD_MOST} messages were told since the last mark was taken: take the events")
+            raise TooManyUnmarked(
+                f"{TOLD_MOST} messages were told since the last resume mark was taken: take the events"
+            )
         number = unfinished.number(draft.client_id)
         if number is not None and (number in self._waiting or unfinished.get(number) != draft):
             raise ValueError("another send of this client_id has no answer yet")

@@ -57,7 +57,7 @@ class Sends:
         self._open: dict[int, _Try] = {}
         self._by_frame: dict[int, _Try] = {}
         self._last_frame = 0
-        self._marked_s: dict[str, float] = {}
+        self._rests_until_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -84,7 +84,7 @@ class Sends:
 
     def add(self, number: int, draft: Unsent) -> None:
         """Tries the draft of that number from here on; `named` is asked for it when it is to be written."""
-        due_s = self._marked_s.get(draft.client_id, 0.0) if isinstance(draft, Marking) else 0.0
+        due_s = self._rests_until_s.get(draft.client_id, 0.0) if isinstance(draft, Marking) else 0.0
         self._open.setdefault(number, _Try(number, draft, due_s))
 
     def limited(self, unanswered_most: int, frame_bytes_most: int) -> None:
@@ -130,8 +130,8 @@ class Sends:
 
     def _rest(self, marking: Marking, now_s: float) -> None:
         """Lets a conversation's next mark wait."""
-        self._marked_s = {name: due_s for name, due_s in self._marked_s.items() if due_s > now_s}
-        self._marked_s[marking.client_id] = now_s + MARK_EVERY_S
+        self._rests_until_s = {name: due_s for name, due_s in self._rests_until_s.items() if due_s > now_s}
+        self._rests_until_s[marking.client_id] = now_s + MARK_EVERY_S
         for one in self._open.values():
             if one.draft.target == marking.target:
                 one.due_s = now_s + MARK_EVERY_S

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from klatsch_client.frames import Mark, Push, Welcome
+from klatsch_client.frames import Push, ResumeMark, Welcome
 
 _SILENCE_MARKS = 2
 _GRACE_S = 10.0
@@ -11,7 +11,7 @@ HELLO_S: Final = 15.0
 
 
 class Session:
-    """Says which pushes came behind a mark. Those before it are replayed or reset, and in no order."""
+    """Says which pushes came behind a resume mark. Those before it are replayed or reset, and in no order."""
 
     def __init__(self) -> None:
         self.welcome: Welcome | None = None
@@ -19,11 +19,11 @@ class Session:
 
     @property
     def silence_most_s(self) -> float:
-        """A connection on which nothing comes for so long is dead: a mark is due at every heartbeat."""
+        """A connection on which nothing comes for so long is dead: a resume mark is due at every heartbeat."""
         return HELLO_S if self.welcome is None else _SILENCE_MARKS * self.welcome.heartbeat_s + _GRACE_S
 
     def take(self, push: Push) -> bool:
         """Returns whether a push is in the log's order behind a mark; the first mark itself is not."""
         in_order = self.is_whole
-        self.is_whole = in_order or isinstance(push.what, Mark)
+        self.is_whole = in_order or isinstance(push.what, ResumeMark)
         return in_order

@@ -27,6 +27,12 @@ class Signals:
         """Opens these conversations from now on, and no others."""
         self._want(OPEN, {"conversations": list(conversations)})
 
+    def leave(self, conversation: str) -> None:
+        """Opens the others alone: the server refuses all of them for one to which the person does not belong."""
+        opened = self._bodies.get(OPEN, {}).get("conversations", [])
+        if conversation in opened:
+            self.open(name for name in opened if name != conversation)
+
     def watch(self, users: Iterable[str]) -> None:
         """Watches the presence of these people from now on, and of no others."""
         self._want(PRESENCE, {"users": list(users)})

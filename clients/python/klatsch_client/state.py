@@ -8,7 +8,7 @@ from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
 from klatsch_client.drafts import Outcome, Sent, from_data, to_data
 from klatsch_client.errors import Stopped
 from klatsch_client.events import Changed, Invitation, Marker, Members, Presence, Reset, Typing
-from klatsch_client.frames import Mark, Push
+from klatsch_client.frames import Push, ResumeMark
 from klatsch_client.known import Known
 from klatsch_client.messages import Message
 from klatsch_client.positions import Token
@@ -36,7 +36,7 @@ class State:
         self.unfinished = Unfinished()
 
     def to_json(self) -> str:
-        """All of it, for `from_json`; as short as what happened since the last mark.
+        """All of it, for `from_json`; as short as what happened since the last resume mark.
 
         What was never written gets its name now at the latest, and keeps it.
         """
@@ -76,7 +76,7 @@ class State:
     ) -> Message | Changed | Delta | Members | Marker | Invitation | Reset | Typing | Presence | None:
         """Returns the event that is new in a push, or None. `in_order` means a push after its connection's mark.
 
-        A mark moves the token only here: everything that came before it has been handed over by now.
+        A resume mark moves the token only here: everything that came before it has been handed over by now.
         """
         what = push.what
         match what:
@@ -88,9 +88,9 @@ class State:
                 return self.known.take_latest(what, push.position, in_order=in_order)
             case Members():
                 return self.known.take_members(what, push.position, in_order=in_order)
-            case Mark():
+            case ResumeMark():
                 self.token = what.token
-                self.known.take_mark(Token.parse(what.token))
+                self.known.take_resume_mark(Token.parse(what.token))
                 return None
             case Reset():
                 self.known.begin_epoch(Token.parse(what.at_least))

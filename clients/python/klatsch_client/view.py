@@ -111,10 +111,10 @@ class View:
             case Sent() as sent:
                 conversation = self._put(self._message_of(sent))
             case Marker() as marker:
-                conversation = self._mark(marker)
+                conversation = self._raise_marker(marker)
             case Marked() as marked:
                 place = marked.draft.conversation
-                conversation = self._mark(Marker(place, self._user(), marked.delivered, marked.read))
+                conversation = self._raise_marker(Marker(place, self._user(), marked.delivered, marked.read))
             case Members() as members:
                 conversation = self._leave(members)
             case Typing() | Presence() as signal:
@@ -210,14 +210,14 @@ class View:
             shown = deltas.of_own(change, message.changed, user=self._user(), now=self._now()).apply(shown)
         return replace(shown, pending=tuple(changes))
 
-    def _mark(self, marker: Marker) -> str:
+    def _raise_marker(self, marker: Marker) -> str:
         markers = self._markers.setdefault(marker.conversation, {})
         markers[marker.user] = _joined(markers.get(marker.user), marker)
         return marker.conversation
 
     def _leave(self, members: Members) -> str:
         """Forgets a conversation to which one does not belong any more."""
-        if any(member.user == self._user() and not member.active for member in members.members):
+        if members.ends_for(self._user()):
             for message in list(self._conversations.get(members.conversation, {})):
                 self._forget(message)
             self._markers.pop(members.conversation, None)
@@ -237,7 +237,11 @@ class View:
 
 
 def _joined(one: Marker | None, other: Marker) -> Marker:
-    """The higher one of each position."""
+    """The higher one of each position, and the later flag, unless a higher `read` has taken it away."""
     if one is None:
         return other
-    return replace(one, delivered=highest(one.delivered, other.delivered), read=highest(one.read, other.read))
+    delivered, read = highest(one.delivered, other.delivered), highest(one.read, other.read)
+    if other.tells_flag:
+        return replace(other, delivered=delivered, read=read)
+    flag = one.unread_from if read == one.read else None
+    return replace(one, delivered=delivered, read=read, unread_from=flag)

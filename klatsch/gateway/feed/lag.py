@@ -8,7 +8,7 @@ from klatsch.gateway.feed.feed import Feed
 class Lag:
     """Call `look` twice a second. `ends` are the log's, as a client other than the feed's learned them; it does no I/O.
 
-    The log has no transactions, whose markers would stand at an end that no reader reaches.
+    The log has no transactions, whose control records would stand at an end that no reader reaches.
     """
 
     def __init__(self, feed: Feed, ends: Callable[[], Mapping[int, int]]) -> None:

@@ -47,5 +47,5 @@ class Tally:
         try:
             sent_ms = milliseconds(read_sent_at(value))
         except (ValueError, OverflowError):
-            return  # not a record of Klatsch's: the persister reports it
+            return  # not a record of Klatsch's: the persister sets it aside
         DELIVERY_SECONDS.observe((now_ms - sent_ms) / 1_000, self.pushed)

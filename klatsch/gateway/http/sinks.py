@@ -33,7 +33,7 @@ def token_of(mark: bytes) -> bytes:
 class PollSocket:
     """Collects pushes for one answer. `news` is set by the first push, and `token` is the reached place.
 
-    Marks are not collected. A replay ends with the first mark, which carries its token. Later pushes are live, and
+    Resume marks are not collected. A replay ends with the first, which carries its token. Later pushes are live, and
     `now` gives their token. At `bytes_most` nothing more is taken: the next poll continues from the token.
     """
 

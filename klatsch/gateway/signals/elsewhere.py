@@ -8,7 +8,7 @@ from klatsch.core.metrics import SIGNALS_DROPPED
 from klatsch.gateway.signals.own_people import GRACE_S
 
 KEPT_S: Final = 90.0
-"""The time that a person counts as online after a gateway named them last: three of its full reports may be lost."""
+"""The time that a person counts as online after a gateway named them last: three of its full lists may be lost."""
 PEOPLE_MOST: Final = 200_000
 GATEWAYS_MOST: Final = 256
 

@@ -17,7 +17,7 @@ from klatsch.gateway.turns import gently
 SHOWN_MOST: Final = 500_000
 """The people whom all connections of a process show together, about 150 bytes each."""
 PUSH_EVERY_S: Final = 1.0
-MARKS_AT_ONCE: Final = 500
+CHANGES_AT_ONCE: Final = 500
 REMOVALS_AT_ONCE: Final = 50
 """The watches that are looked at again in one go: finding another shared conversation takes up to 10 µs."""
 PUSHES_AT_ONCE: Final = 10
@@ -153,10 +153,10 @@ class Watching:
                 self._look_again(listener, person)
         changed, self._changed = self._changed, set()
         flipped: list[WatchedPerson] = []
-        async for user_ids in gently(changed, MARKS_AT_ONCE):
+        async for user_ids in gently(changed, CHANGES_AT_ONCE):
             flipped += self._flip(user_ids)
-        async for marks in gently(_marks(flipped), MARKS_AT_ONCE):
-            for person, listener in marks:
+        async for shown in gently(_watches(flipped), CHANGES_AT_ONCE):
+            for person, listener in shown:
                 if person in listener.shown:
                     listener.pending.setdefault(person, not person.online)
                     self._due[listener] = None
@@ -249,7 +249,7 @@ class Watching:
             self._names.pop(watched.username.lower(), None)
 
 
-def _marks(people: Iterable[WatchedPerson]) -> Iterable[tuple[WatchedPerson, Listener]]:
+def _watches(people: Iterable[WatchedPerson]) -> Iterable[tuple[WatchedPerson, Listener]]:
     """Yields each person with each connection that shows them, which may end between two slices."""
     for person in people:
         for listener in tuple(person.listeners):

@@ -204,25 +204,43 @@ test('marks are written as one, once a second at most, and again after a lost co
   const next = await stage.reconnect();
   next.say(mark(12));
   await settle();
-  assert.deepEqual(marks(next), [['1:1:11', '1:1:9']], 'the server may have lost it with the connection');
+  accept(next, '1:1:9');
+  await pass(1_000);
+  assert.deepEqual(marks(next), [[undefined, '1:1:9'], ['1:1:11', '1:1:9']], 'the server may have lost it with the connection');
   accept(next, '1:1:9');
   await pass(60_000);
   assert.deepEqual(marks(await stage.reconnect()), []);
 });
 
-test('a mark is not repeated once its conversation was flagged as unread: that would take the flag away', async () => {
-  const stage = new Stage().listen();
-  const socket = await stage.start();
-  const marked = stage.chat.mark(CONVERSATION, { read: '1:1:5' });
-  socket.say({ re: asked(socket, 'mark').at(-1).id, ok: { delivered: null, read: '1:1:5' } });
-  assert.equal((await marked).read, '1:1:5');
-  socket.say({ t: 'marker', pos: '1:1:6', d: { conversation: CONVERSATION, user: 'ana', delivered: null, read: null, unread_from: '1:1:4' } });
-  await settle();
-  const next = await stage.reconnect();
-  next.say(mark(12));
-  await settle();
-  assert.deepEqual(asked(next, 'mark'), []);
-});
+const FLAGGED = { conversation: CONVERSATION, user: 'ana', delivered: null, read: null, unread_from: '1:1:4' };
+const LEFT = { conversation: CONVERSATION, members: [{ user: 'ana', active: false, role: null, version: 2 }] };
+const OVERTAKING = {
+  'flagged as unread': { t: 'marker', pos: '1:1:6', d: FLAGGED },
+  'flagged as unread, from the archive': { t: 'state', d: { kind: 'marker', ...FLAGGED } },
+  left: { t: 'members', pos: '1:1:6', d: LEFT },
+  'left, from the archive': { t: 'state', d: { kind: 'members', ...LEFT } },
+  reset: reset(5),
+};
+
+for (const [what, overtaking] of Object.entries(OVERTAKING)) {
+  for (const isMissed of [false, true]) {
+    const when = isMissed ? 'while there was no connection' : 'since';
+    test(`a mark is not repeated once its conversation was ${what}, ${when}`, async () => {
+      const stage = new Stage({}, { [HISTORY]: { results: [], next: null, previous: null } }).listen();
+      const socket = await stage.start();
+      const marked = stage.chat.mark(CONVERSATION, { read: '1:1:5' });
+      socket.say({ re: asked(socket, 'mark').at(-1).id, ok: { delivered: null, read: '1:1:5' } });
+      assert.equal((await marked).read, '1:1:5');
+      if (!isMissed) socket.say(overtaking);
+      await settle();
+      const next = await stage.reconnect();
+      if (isMissed) next.say(overtaking);
+      next.say(mark(12));
+      await settle();
+      assert.deepEqual(asked(next, 'mark'), []);
+    });
+  }
+}
 
 test('changes of others are given once, and count where they are above what the message holds', async () => {
   const { stage, socket, view } = await begin();
@@ -288,6 +306,21 @@ test('what one shows is said again on the next connection, who is there is forgo
   await pass(30_000);
   stage.socket.welcome({ limits: LIMITS });
   assert.deepEqual(asked(stage.socket, 'open', 'presence', 'typing'), asked(socket, 'open', 'presence'));
+});
+
+test('a conversation that one has left is open no more: the server would refuse the others with it', async () => {
+  const { stage, socket } = await begin();
+  stage.chat.open([CONVERSATION, 'two']);
+  socket.say({ re: 'open', ok: {} });
+  const left = (user) => ({ conversation: CONVERSATION, members: [{ user, active: false, role: null, version: 2 }] });
+  socket.say({ t: 'members', pos: '1:1:8', d: left('bob') });
+  await settle();
+  const opened = (from) => asked(from, 'open').map(({ d }) => d.conversations);
+  assert.deepEqual(opened(socket), [[CONVERSATION, 'two']]);
+  const next = await stage.reconnect();
+  next.say({ re: 'open', err: { code: 'not_found', detail: 'No.', temporary: false } }, { t: 'state', d: { kind: 'members', ...left('ana') } });
+  await settle();
+  assert.deepEqual(opened(next), [[CONVERSATION, 'two'], ['two']]);
 });
 
 test('presence that cannot be had now is asked for again, and what never can be is warned of', async () => {

@@ -1,4 +1,4 @@
-"""Marks: every connection regularly gets its progress, so that its resume token stays fresh (D7)."""
+"""Resume marks: every connection regularly gets its progress, so that its resume token stays fresh (D7)."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.turns import in_turns
 
 
-class Marks:
-    """Pushes marks to the connections of one hub."""
+class ResumeMarks:
+    """Pushes resume marks to the connections of one hub. They are no read marks, which `MarkOp` takes from people."""
 
     def __init__(self, hub: Hub, tokens: Tokens) -> None:
         self._hub = hub
