@@ -17,7 +17,7 @@ _STYLES: Final = ("base.css", "list.css", "conversation.css", "account.css")
 _FIRST: Final = (ENTRY, "page/views/list.js", "page/views/conversation.js")
 """Modules that a signed-in person's first screen runs."""
 _CONVERSATIONS: Final = "/api/v1/conversations?limit=20"
-"""The first request of `store.js`, to the character: browsers send it while the modules load, and hand over its answer."""
+"""The first request of `store.js`, to the character. Browsers send it while the modules load."""
 
 
 @require_safe
