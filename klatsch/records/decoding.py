@@ -4,7 +4,6 @@ Persisters make dead letters by these rules and gateways skip by them, so that n
 stored.
 """
 
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from klatsch.eventlog.log import Record
 from klatsch.records.kind import Header, Kinds, RecordKind
 from klatsch.records.kinds import KINDS
+from klatsch.records.values import is_time
 
 _ID_LENGTH: Final = 36
 _NUL: Final = b"\\u0000"
@@ -80,16 +80,8 @@ def _check_storable(record: Record, kind: RecordKind, event: Any) -> None:
             raise BadRecord("bad_record", f"{name} has more than ids")
     for name in kind.times:
         value = getattr(event, name)
-        if value is not None and not _is_time(value):
+        if value is not None and not is_time(value):
             raise BadRecord("bad_record", f"{name} is no time")
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _reason(record: Record, error: Exception) -> str:

@@ -14,7 +14,7 @@ from klatsch.records.header import (
     TARGET,
 )
 from klatsch.records.keys import CONVERSATION_KEY_LENGTH, KeyForm
-from klatsch.records.values import Time, Uuid, encode
+from klatsch.records.values import DEFERRED, Time, Uuid, encode
 
 
 class Judging(Enum):
@@ -107,6 +107,8 @@ class RecordKind:
     id_lists: tuple[str, ...] = field(init=False, repr=False)
     times: tuple[str, ...] = field(init=False, repr=False)
     """Its fields of these types."""
+    deferred: tuple[tuple[str, Callable[[str], bool]], ...] = field(init=False, repr=False)
+    """Its fields of deferred types, with the checks of `Kinds.decode`."""
     _frame: bytes = field(init=False, repr=False)
     _places: int = field(init=False, repr=False)
 
@@ -114,6 +116,8 @@ class RecordKind:
         object.__setattr__(self, "ids", _fields_of(self.struct, Uuid))
         object.__setattr__(self, "id_lists", _fields_of(self.struct, list[Uuid]))
         object.__setattr__(self, "times", _fields_of(self.struct, Time))
+        checks = [(name, check) for kind, check in DEFERRED.items() for name in _fields_of(self.struct, kind)]
+        object.__setattr__(self, "deferred", tuple(checks))
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")
         object.__setattr__(self, "_places", _places_of(self.push) if self.push else 0)
 
@@ -192,7 +196,12 @@ class Kinds:
 
     def decode(self, value: bytes) -> Any:
         """Returns a value as the struct of its kind; raises MsgspecError, UnicodeDecodeError, RecursionError."""
-        return self._decode(value)
+        event = self._decode(value)
+        for name, is_fit in self._by_struct[type(event)].deferred:
+            text = getattr(event, name)
+            if text is not None and not is_fit(text):
+                raise msgspec.ValidationError(f"{name} does not have the form that the schema requires")
+        return event
 
     def is_known_key(self, key: bytes) -> bool:
         """Returns whether any kind has keys of this form."""

@@ -5,9 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from klatsch.core.ids import CLIENT_ID_PATTERN
 from klatsch.eventlog.places import POSITION_PATTERN
-from klatsch.records.values import Time, Uuid
+from klatsch.records.values import DeferredClientId, DeferredTime, DeferredUuid, Time, Uuid
 
 VERSION: Final = 1
 CONTENT_MOST: Final = 4000
@@ -22,16 +21,16 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
     `mentions` are the usernames that its text mentions, and `mention_ids` the ids of these people.
     """
 
-    id: Uuid
-    client_id: Annotated[str, msgspec.Meta(pattern=CLIENT_ID_PATTERN)]
-    conversation: Uuid
+    id: DeferredUuid
+    client_id: DeferredClientId
+    conversation: DeferredUuid
     sender: str
-    sender_id: Uuid
+    sender_id: DeferredUuid
     receiver: str | None
-    receiver_id: Uuid | None
+    receiver_id: DeferredUuid | None
     content: Annotated[str, msgspec.Meta(min_length=1, max_length=CONTENT_MOST)]
-    sent_at: Time
-    reply_to: Uuid | None = None
+    sent_at: DeferredTime
+    reply_to: DeferredUuid | None = None
     mentions: Annotated[list[str], msgspec.Meta(max_length=MENTIONS_MOST)] = []
     mention_ids: Annotated[list[Uuid], msgspec.Meta(max_length=MENTIONS_MOST)] = []
     v: Literal[1] = VERSION

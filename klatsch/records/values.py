@@ -1,14 +1,55 @@
-"""Encodes records' values, and defines the types of fields with the patterns that schemas publish."""
+"""Encodes records' values, and defines the types of fields with the patterns that schemas publish.
 
-from typing import Annotated
+msgspec takes 0.7 µs to check a pattern, and most ids of a message are those of the message before. The patterns of
+deferred types are therefore left to `Kinds.decode`, which remembers ids: 3.5 µs less for a message.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
-from klatsch.core.ids import UUID_PATTERN
+from klatsch.core.ids import CLIENT_ID_PATTERN, UUID_PATTERN, is_client_id, is_uuid
+
+_TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+_UTC: Final = "RFC 3339, UTC"
+_REMEMBERED_MOST: Final = 16_384
+"""The ids that are known to be well formed: 3 MB."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
-Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC")]
+Time = Annotated[str, Meta(pattern=_TIME_PATTERN, description=_UTC)]
+DeferredUuid = Annotated[str, Meta(extra_json_schema={"pattern": UUID_PATTERN})]
+DeferredClientId = Annotated[str, Meta(extra_json_schema={"pattern": CLIENT_ID_PATTERN})]
+DeferredTime = Annotated[str, Meta(description=_UTC, extra_json_schema={"pattern": _TIME_PATTERN})]
 
 encode = msgspec.json.Encoder().encode
 """Returns a struct as the bytes of a record's value."""
+
+_split_time = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\.[0-9]{3}Z").fullmatch
+
+
+@lru_cache(1_024)
+def _is_second(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_time(text: str) -> bool:
+    """Returns whether a text is a time that PostgreSQL can store, as `core.clock.timestamp` writes it."""
+    parts = _split_time(text)
+    return parts is not None and _is_second(parts[1])
+
+
+DEFERRED: Final[Mapping[Any, Callable[[str], bool]]] = {
+    DeferredUuid: lru_cache(_REMEMBERED_MOST)(is_uuid),
+    DeferredClientId: is_client_id,
+    DeferredTime: is_time,
+}
+"""The checks of the deferred types."""
