@@ -10,10 +10,18 @@ class Clock(Protocol):
     def __call__(self) -> int: ...
 
 
+_last: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
+
+
 def timestamp(milliseconds: int) -> str:
     """Returns RFC 3339 text in UTC with milliseconds, such as `2026-11-23T20:00:00.000Z`."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return f"{_second(seconds)}.{rest:03d}Z"
+    global _last  # noqa: PLW0603 - formats each millisecond once for its several messages
+    known, text = _last
+    if known != milliseconds:
+        seconds, rest = divmod(milliseconds, 1000)
+        text = f"{_second(seconds)}.{rest:03d}Z"
+        _last = (milliseconds, text)
+    return text
 
 
 def milliseconds(text: str) -> int:

@@ -17,7 +17,7 @@ from klatsch.gateway.language import protocol
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.outcomes import name_in_use, refusal_of
 from klatsch.records.decoding import BadRecord, decode, is_sound
-from klatsch.records.header import DELETED, judged_id, judged_target
+from klatsch.records.header import DELETED, judged_body, judged_id, judged_target
 from klatsch.records.judge import Verdict
 from klatsch.records.kind import Judging, Kinds, RecordKind
 
@@ -89,10 +89,11 @@ class Answering:
     def answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
         """Answers `ok` with the position of the first record of that id, or `conflict` for another body."""
         tally = self._tally
+        body = b"" if duplicate else judged_body(record.judge)
         for waiter in waiters:
             own_id = judged_id(record.judge)
             tally.answered_since_s.append(waiter.since_s)
-            if self._ring.same_body(record, waiter.digest):
+            if waiter.digest == body or self._ring.same_body(record, waiter.digest):
                 place = self._telling.place(record, first)
                 told = b"" if duplicate else waiter.told  # of this append, which is not the one that counts
                 answer = protocol.ok_sent(waiter.re, uuid_text(own_id), place, duplicate=duplicate, told=told)
