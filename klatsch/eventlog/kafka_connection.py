@@ -68,7 +68,8 @@ class KafkaConnection:
         return self.common("writer") | {
             "acks": "all",
             "enable.idempotence": True,
-            "linger.ms": 1,
+            # A writer sends at once where it has little to send (`pacing`).
+            "linger.ms": 20,
             "message.timeout.ms": SEND_TIMEOUT_MS,
             "queue.buffering.max.messages": 100_000,
             "queue.buffering.max.kbytes": 65_536,

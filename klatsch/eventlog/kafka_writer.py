@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -9,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from klatsch.eventlog.kafka_connection import LOGGED, KafkaConnection
 from klatsch.eventlog.log import Entry, LogError, LogFull, Report
+from klatsch.eventlog.pacing import LOOK_S, Pace
 from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.pulse import CallWatch, Pulse, WritingWatch
 from klatsch.eventlog.watch import LogWatch, Told, count_replaced
@@ -30,6 +32,9 @@ class _Producing:
         self.producer = producer
         self.thread = threading.current_thread()
         self.pulse, self.calls, self.stalls = Pulse(), CallWatch(), WritingWatch(_FINISHED_S)
+        self.pace = Pace()
+        self.appended = threading.Event()
+        """Set where an entry is to be sent at once."""
         self.queued = 0
         self.timed_out = False
         self.is_replaced = False
@@ -97,6 +102,8 @@ class KafkaWriter:
         except KafkaException as error:
             raise LogError(f"the log refused an entry: {error.args[0]}") from error
         current.queued += 1
+        if not current.pace.is_busy:
+            current.appended.set()
 
     def refuse(self) -> None:
         """Appends nothing more and reports waiting entries as failed: the topic is no longer the log."""
@@ -129,11 +136,19 @@ class KafkaWriter:
         return current
 
     def _serve(self, current: "_Producing") -> None:
-        """Polls until another producer takes over; entries that then still wait are reported as failed."""
+        """Polls until another producer takes over; entries that then still wait are reported as failed.
+
+        A calm writer flushes what is appended: the driver gathers nothing meanwhile.
+        """
+        producer, pace, pulse = current.producer, current.pace, current.pulse
         while not self._stopping.is_set() and not current.is_replaced:
-            current.pulse.enter()
-            current.producer.poll(_POLL_S)
-            current.pulse.leave()
+            if not pace.is_busy:
+                current.appended.wait(_POLL_S)
+                current.appended.clear()
+            pulse.enter()
+            (producer.poll if pace.is_busy else producer.flush)(LOOK_S)
+            pulse.leave()
+            pace.look(current.queued, time.monotonic())
             if current.timed_out and self._is_durable:
                 self._renew(current, "a record timed out")
         if current.is_replaced:

@@ -50,6 +50,7 @@ class FakeProducer:
         self.purged.set()
 
     def flush(self, timeout_s: float) -> int:
+        self.poll(timeout_s)
         return len(self.waiting)
 
 
