@@ -8,7 +8,8 @@ each message wait where there are few (docs/decisions/0052-entries-are-gathered-
 from typing import Final
 
 LOOK_S: Final = 0.05
-"""The interval over which a rate is measured."""
+CALM_LOOK_S: Final = 0.5
+"""The intervals over which a rate is measured, while calm and while busy: a busy process may append nothing for 50 ms."""
 BUSY_PER_S: Final = 2_000
 CALM_PER_S: Final = 1_000
 """The rates of entries from which a calm writer is busy, and below which a busy one is calm again."""
@@ -25,6 +26,6 @@ class Pace:
     def look(self, queued: int, now_s: float) -> None:
         """Takes the number of entries so far, at any interval."""
         passed_s = now_s - self._since_s
-        if passed_s >= LOOK_S:
+        if passed_s >= (CALM_LOOK_S if self.is_busy else LOOK_S):
             self.is_busy = queued - self._queued >= (CALM_PER_S if self.is_busy else BUSY_PER_S) * passed_s
             self._queued, self._since_s = queued, now_s

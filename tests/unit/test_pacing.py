@@ -10,7 +10,7 @@ from klatsch.eventlog import kafka_writer
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry
-from klatsch.eventlog.pacing import BUSY_PER_S, CALM_PER_S, LOOK_S, Pace
+from klatsch.eventlog.pacing import BUSY_PER_S, CALM_LOOK_S, CALM_PER_S, LOOK_S, Pace
 
 
 def test_a_new_pace_is_calm() -> None:
@@ -38,6 +38,16 @@ def test_a_short_burst_makes_no_pace_busy() -> None:
     pace = Pace()
     pace.look(0, 100.0)
     pace.look(BUSY_PER_S, 100.0 + LOOK_S / 2)
+    assert not pace.is_busy
+
+
+def test_a_busy_pace_outlives_a_short_silence() -> None:
+    pace = Pace()
+    pace.look(0, 100.0)
+    pace.look(BUSY_PER_S, 101.0)
+    pace.look(BUSY_PER_S, 101.0 + CALM_LOOK_S / 2)
+    assert pace.is_busy
+    pace.look(BUSY_PER_S, 101.0 + CALM_LOOK_S)
     assert not pace.is_busy
 
 
