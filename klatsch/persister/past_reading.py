@@ -45,11 +45,11 @@ def _read_reactions(connection: Connection, past: Past, reactions: Sequence[Reco
     for reaction in reactions:
         target = past.targets.get(judged_target(reaction.judge))
         if target is not None:
-            target.reactions[reaction_key(reaction.judge)] = False
+            target.note_reaction(reaction_key(reaction.judge), 0, on=False)
     messages = _texts([judged_target(reaction.judge) for reaction in reactions])
     people = _texts([judged_actor(reaction.judge) for reaction in reactions])
     for message_id, user_id, emoji in connection.execute(_REACTIONS, (messages, people)):
-        past.targets[uuid_bytes(message_id)].reactions[uuid_bytes(user_id) + name_reaction(emoji)] = True
+        past.targets[uuid_bytes(message_id)].note_reaction(uuid_bytes(user_id) + name_reaction(emoji), 0, on=True)
 
 
 def _texts(ids: Collection[bytes]) -> list[str]:

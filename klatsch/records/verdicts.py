@@ -30,13 +30,27 @@ class Target:
     """The part of a message's past that decides about further changes.
 
     `edited` is the offset of its last edit in this epoch, or -1. `reactions` tells for an actor's id and a reaction's
-    name whether the reaction is there, and `pinned` whether the message is pinned, where that is known.
+    name whether the reaction is there, and since when: in milliseconds of the log's time, the newest last. `pinned` is
+    whether the message is pinned, where that is known.
     """
 
     deleted: bool = False
     edited: int = -1
-    reactions: dict[bytes, bool] = field(default_factory=dict)
+    reactions: dict[bytes, tuple[bool, int]] = field(default_factory=dict)
     pinned: bool | None = None
+
+    def note_reaction(self, key: bytes, time_ms: int, *, on: bool) -> None:
+        """Notes that a reaction is there, or is not, since that time."""
+        self.reactions.pop(key, None)
+        self.reactions[key] = (on, time_ms)
+
+    def forget_reactions(self, before_ms: int) -> None:
+        """Forgets reactions that last changed before that time: a message may be reacted to for years."""
+        while self.reactions:
+            oldest = next(iter(self.reactions))
+            if self.reactions[oldest][1] >= before_ms:
+                return
+            del self.reactions[oldest]
 
 
 def judge_change(record: Record, target: Target, memberships: Memberships) -> Verdict:
@@ -67,7 +81,7 @@ def apply_change(record: Record, target: Target) -> None:
         target.deleted = True
         target.reactions.clear()
     elif kind == REACTION:
-        target.reactions[reaction_key(judge)] = bool(judged_digest(judge)[_ON])
+        target.note_reaction(reaction_key(judge), record.time_ms, on=bool(judged_digest(judge)[_ON]))
     elif kind == PINNED:
         target.pinned = bool(judged_digest(judge)[_ON])
 
@@ -81,7 +95,7 @@ def _is_as_before(judge: bytes, check: Check, target: Target) -> bool:
     """Returns whether a reaction or a pin is there, or not there, already."""
     kind = judge[0]
     if kind == REACTION:
-        before = target.reactions.get(reaction_key(judge), check.was_on)
+        before, _ = target.reactions.get(reaction_key(judge), (check.was_on, 0))
     elif kind == PINNED:
         before = check.was_on if target.pinned is None else target.pinned
     else:

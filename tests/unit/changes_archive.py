@@ -102,7 +102,7 @@ class Archive:
         for change in changes:
             target = past.targets.get(judged_target(change.judge))
             if target is not None:
-                target.reactions[reaction_key(change.judge)] = self._has_reaction(change)
+                target.note_reaction(reaction_key(change.judge), 0, on=self._has_reaction(change))
         past.ids = {judged_id(change.judge) for change in changes} & self.own.keys()
         return past
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.ring import Ring, RingFull
-from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.header import NEW_MESSAGE, REACTION, make_header
+from klatsch.records.verdicts import Target, apply_change, reaction_key
 
 SPAN_S = 150.0
 SPAN_MS = int(SPAN_S * 1_000)
@@ -142,3 +143,22 @@ def test_it_spans_no_less_than_it_promises_at_any_time() -> None:
     for now_ms in range(1_000_000, 2_000_000, 5_000):
         ring.remember(record(now_ms, 0, time_ms=now_ms))
         assert 100 <= ring.span_s(now_ms) <= 225
+
+
+def reaction(number: int, name: int, time_ms: int) -> Record:
+    digest = name.to_bytes(15, "big") + b"\1"
+    judge = make_header(REACTION, number.to_bytes(16, "big"), SENDER, digest, target=b"a message' id...")
+    return Record(0, number, b"key", b"", judge, b"", time_ms)
+
+
+def test_a_message_that_is_reacted_to_for_hours_keeps_the_reactions_of_the_span() -> None:
+    ring, target = Ring(1, SPAN_S), Target()
+    for number in range(10_000):
+        for name in (0, number + 1):
+            change = reaction(2 * number + bool(name), name, number * 1_000)
+            apply_change(change, target)
+            ring.remember_change(change, target)
+    assert len(target.reactions) == SPAN_S + 2
+    assert {reaction_key(reaction(0, name, 0).judge) for name in (0, 10_000 - int(SPAN_S), 10_000)} <= set(
+        target.reactions
+    )

@@ -114,8 +114,9 @@ class Ring:
         return self._lines[record.partition].find_target(judged_id(record.judge))
 
     def remember_change(self, record: Record, target: Target) -> None:
-        """Remembers a change in force, and its message as it then is."""
+        """Remembers a change in force, and its message as it then is, with the reactions of the span."""
         self.remember(record)
+        target.forget_reactions(record.time_ms - self._part_ms * _PARTS)
         self._lines[record.partition].keep_target(judged_target(record.judge), target)
 
     def same_body(self, record: Record, body: bytes) -> bool:
