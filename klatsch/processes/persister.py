@@ -1,5 +1,6 @@
 """The persister process: a member of the consumer group that writes the archive, and the relay of the outbox."""
 
+import gc
 import signal
 import threading
 from types import FrameType
@@ -61,6 +62,9 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
 
     watch = wiring.topic_watch(epoch, failed)
     REGISTRY.register(PersisterGauges(lambda: _ends(tail), lambda: worker.stored))
+    # Full garbage collections scanned the present objects too: 7 % of a busy persister's CPU.
+    gc.collect()
+    gc.freeze()
     _log.info("persister_started", epoch=epoch.epoch, partitions=epoch.partitions)
     try:
         worker.run(group)
