@@ -9,7 +9,7 @@ from typing import Final
 
 LOOK_S: Final = 0.05
 CALM_LOOK_S: Final = 0.5
-"""The intervals over which a rate is measured, while calm and while busy: a busy process may append nothing for 50 ms."""
+"""The intervals over which a rate is measured, while calm and while busy: a busy process may pause for 50 ms."""
 BUSY_PER_S: Final = 2_000
 CALM_PER_S: Final = 1_000
 """The rates of entries from which a calm writer is busy, and below which a busy one is calm again."""

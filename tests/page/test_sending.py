@@ -6,7 +6,7 @@ from playwright.sync_api import Route, WebSocketRoute, expect
 
 from tests.page.people import People, Person
 from tests.page.site import Site
-from tests.page.steps import bubble, bubbles, composer, open_conversation, receipt, row, texts, write
+from tests.page.steps import bubble, bubbles, choose, composer, open_conversation, receipt, row, texts, write
 
 
 def members(site: Site, ana: Person, bob: Person, count: int = 2) -> str:
@@ -100,6 +100,31 @@ def test_what_is_unsent_survives_a_reload_and_has_a_place_to_look_at(site: Site,
     other.reload()
     expect(receipt(other, "kept over a reload")).to_have_class(re.compile("sent"))
     assert texts(open_conversation(bob, talk)).count("kept over a reload") == 1
+
+
+def test_an_edit_that_is_not_sent_survives_a_reload(site: Site, ana: Person, bob: Person) -> None:
+    talk = members(site, ana, bob)
+    page = open_conversation(ana, talk)
+    write(page, "a frist text")
+    expect(receipt(page, "a frist text")).to_have_class(re.compile("sent"))
+    page.route_web_socket("**/ws", lambda _: None)  # a server that never answers
+    page.reload()
+    choose(page, "a frist text", "Edit")
+    composer(page).fill("a first text")
+    composer(page).press("Enter")
+    expect(bubble(page, "a first text")).to_be_visible()
+    page.reload()
+    expect(bubble(page, "a first text")).to_be_visible()
+    page.goto(f"{site.origin}/#/unsent")
+    expect(page.get_by_role("main").get_by_role("listitem")).to_contain_text("Edit a first text")
+
+    other = ana.context.new_page()
+    page.close()
+    other.goto(f"{site.origin}/#/c/{talk}")
+    other.reload()
+    expect(bubble(open_conversation(bob, talk), "a first text")).to_contain_text("edited")
+    other.goto(f"{site.origin}/#/unsent")
+    expect(other.get_by_text("Everything that you have written is sent.")).to_be_visible()
 
 
 def test_what_has_no_answer_goes_again_by_itself_in_order_under_the_same_name(

@@ -3,7 +3,7 @@
 import { Outbox } from './logic/kept.js';
 
 /** @typedef {import('./logic/kept.js').Entry} Entry */
-/** @typedef {{conversation?: string, to?: string, content: string, reply_to?: string | null}} Draft */
+/** @typedef {Pick<Entry, 'conversation' | 'to' | 'content' | 'reply_to'>} Draft */
 
 export class Outgoing {
   /** Whether this tab holds its lock. */
@@ -31,29 +31,47 @@ export class Outgoing {
   }
 
   /**
-   * What is not sent in a conversation, or to a person before there is one.
+   * The messages that are not sent in a conversation, or to a person before there is one.
    * @param {string | null} conversation
    * @param {string | null} user
    */
   of(conversation, user) {
-    return this.outbox.entries.filter((entry) => (entry.conversation ? entry.conversation === conversation : entry.to === user));
+    const isThere = (/** @type {Entry} */ entry) => (entry.conversation ? entry.conversation === conversation : entry.to === user);
+    return this.outbox.entries.filter((entry) => !entry.edits && isThere(entry));
   }
 
   /** @param {Draft} draft */
   send(draft) {
-    const entry = { ...draft, client_id: this.chat.name(), at: new Date().toISOString(), failed: null };
-    this.outbox.add(entry);
-    this.#go(entry);
-    return entry;
+    this.#go(this.#keep(draft));
   }
 
-  /** Sends what was refused once more, under another name: the first one is used up. @param {string} client_id */
+  /**
+   * Gives one's own message another text. Rejects with the server's refusal, after which it is not kept; a text that is refused
+   * after a reload is kept as a message is.
+   * @param {{id: string, position: string, conversation: string, changed: string}} message as it was seen
+   * @param {string} content
+   */
+  async edit({ id, position, conversation, changed }, content) {
+    const entry = this.#keep({ conversation, content, edits: { id, position, base: changed } });
+    try {
+      await this.#say(entry);
+    } catch (error) {
+      if (isEnd(error)) return;
+      this.outbox.remove(entry.client_id);
+      throw error;
+    }
+  }
+
+  /**
+   * Sends what was refused once more, under another name: the first one is used up. An edit then counts over those of other places.
+   * @param {string} client_id
+   */
   retry(client_id) {
     const entry = this.outbox.get(client_id);
     if (!entry) return;
     this.outbox.remove(client_id);
-    const { conversation, to, content, reply_to } = entry;
-    this.send({ conversation, to, content, reply_to });
+    const { conversation, to, content, reply_to, edits } = entry;
+    this.#go(this.#keep({ conversation, to, content, reply_to, ...(edits ? { edits: { ...edits, base: undefined } } : {}) }));
   }
 
   /** Takes back what was refused. @param {string} client_id */
@@ -61,18 +79,33 @@ export class Outgoing {
     this.outbox.remove(client_id);
   }
 
+  /** @param {Draft & Pick<Entry, 'edits'>} draft @returns {Entry} */
+  #keep(draft) {
+    const entry = { ...draft, client_id: this.chat.name(), at: new Date().toISOString(), failed: null };
+    this.outbox.add(entry);
+    return entry;
+  }
+
   /** @param {Entry} entry */
-  async #go({ client_id, conversation, to, content, reply_to }) {
-    const { chat } = this;
+  async #go(entry) {
     try {
-      await chat.send({ client_id, ...(conversation ? { conversation } : { to }), content, ...(reply_to ? { reply_to } : {}) });
-      this.outbox.remove(client_id);
+      await this.#say(entry);
     } catch (error) {
-      // The chat has ended, by itself or with the session: what is not sent waits for the next one.
-      const { code, close } = /** @type {any} */ (error);
-      if (code === 'closed' || close !== undefined) return;
-      this.outbox.fail(client_id, { code, detail: /** @type {Error} */ (error).message });
+      if (isEnd(error)) return;
+      const { code, message } = /** @type {any} */ (error);
+      this.outbox.fail(entry.client_id, { code, detail: message });
     }
+  }
+
+  /** @param {Entry} entry */
+  async #say({ client_id, conversation, to, content, reply_to, edits }) {
+    if (edits) {
+      const { base, ...place } = edits;
+      await this.chat.edit({ ...place, conversation }, content, { base, client_id });
+    } else {
+      await this.chat.send({ client_id, ...(conversation ? { conversation } : { to }), content, ...(reply_to ? { reply_to } : {}) });
+    }
+    this.outbox.remove(client_id);
   }
 
   /** The tabs that run, by the lock that each holds. Without locks (plain HTTP) none: sending twice under one name is one message. */
@@ -85,4 +118,9 @@ export class Outgoing {
     const { held = [] } = await locks.query();
     return held.map((lock) => lock.name ?? '').filter((lock) => lock.startsWith(name)).map((lock) => lock.slice(name.length));
   }
+}
+
+/** Whether the chat has ended, by itself or with the session: what is not sent then waits for the next one. @param {any} error */
+function isEnd({ code, close }) {
+  return code === 'closed' || close !== undefined;
 }

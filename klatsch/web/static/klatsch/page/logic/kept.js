@@ -1,5 +1,6 @@
 /**
- * What this browser keeps for a person until the server has it: messages that are not sent yet, and drafts. Storage is given. No DOM.
+ * What this browser keeps for a person until the server has it: messages and edits that are not sent yet, and drafts. Storage is
+ * given. No DOM.
  *
  * Each tab has an outbox under a key of its own, so that tabs do not write over each other. A tab that begins takes over what
  * tabs that have ended left behind. A message keeps its `client_id`, so that it counts once even if two tabs send it.
@@ -12,6 +13,7 @@
  * @property {string} [to] a username, before there is a conversation
  * @property {string} content
  * @property {string | null} [reply_to]
+ * @property {{id: string, position: string, base?: string}} [edits] the message whose text it is to be, as it was seen
  * @property {string} at when it was written
  * @property {{code: string, detail: string} | null} failed why the server refused it for good
  */

@@ -49,6 +49,7 @@ export const CHAT = {
 
   'unsent.title': 'Not sent yet',
   'unsent.heading': 'Not sent yet',
+  'unsent.edit': 'Edit',
   'unsent.none': 'Everything that you have written is sent.',
   'unsent.text': 'Messages without a button are sent by themselves as soon as the server can be reached.',
 

@@ -251,7 +251,7 @@ class ConversationView extends Part {
   /** @param {{message: any, content: string}} edit */
   async #edit({ message, content }) {
     try {
-      await session.chat.edit(message, content, { base: message.changed });
+      await session.store.outgoing.edit(message, content);
     } catch (error) {
       const now = session.store.view.message(message.id) ?? message;
       const isConflict = /** @type {any} */ (error).code === 'conflict';

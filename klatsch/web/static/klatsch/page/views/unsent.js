@@ -28,7 +28,7 @@ class Unsent extends Part {
   }
 
   /** @param {import('../logic/kept.js').Entry} entry */
-  #row({ client_id, conversation, to, content, at, failed }) {
+  #row({ client_id, conversation, to, content, at, failed, edits }) {
     const { outgoing, conversations } = session.store;
     const known = conversations.get(conversation ?? '');
     const name = to ?? (known ? session.store.nameOf(known) : t('conversation.title'));
@@ -36,7 +36,7 @@ class Unsent extends Part {
       el('div', { class: 'grow' },
         el('div', { class: 'row-head' }, el('a', { class: 'row-name', dir: 'auto', href: conversation ? hrefOf('c', conversation) : hrefOf('with', to ?? '') }, name),
           el('time', { class: 'row-time', title: exactly(new Date(at)) }, shortly(new Date(at), new Date()))),
-        el('p', { dir: 'auto' }, plainLine(content)),
+        el('p', { dir: 'auto' }, edits && el('span', { class: 'badge' }, t('unsent.edit')), ' ', plainLine(content)),
         el('p', { class: failed ? 'error' : 'sub' }, failed ? t('message.failed', { reason: failed.detail }) : t('receipt.sending'))),
       failed && el('button', { class: 'button', onclick: () => outgoing.retry(client_id) }, t('message.retry')),
       failed && el('button', { class: 'button quiet', onclick: () => outgoing.drop(client_id) }, t('message.drop')));
