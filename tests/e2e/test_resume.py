@@ -36,10 +36,15 @@ def _edit(system: System, message: dict[str, Any], content: str) -> str:
     return f"1:{partition}:{offset}"
 
 
-async def _fill(talk: Talk, count: int) -> None:
-    """So much, elsewhere, that a small ring no longer holds what was before."""
-    for number in range(count):
-        assert (await talk.writer.send(f"{number} {_LARGE}", to=talk.people[1].username)).ok
+async def _fill(writer: Client, there: Client, to: str) -> None:
+    """So much, elsewhere, that a small ring no longer holds what was before.
+
+    A ring forgets between batches. `there` listens at its gateway, so that each message is a batch of its own.
+    """
+    for number in range(40):
+        content = f"{number} {_LARGE}"
+        assert (await writer.send(content, to=to)).ok
+        await there.received(content)
 
 
 async def test_what_was_missed_comes_from_another_gateways_memory_as_the_pushes_were(
@@ -74,8 +79,7 @@ async def test_what_memory_no_longer_holds_comes_as_state_from_the_archive(
     first = talk.reader.history.messages[0]
     _edit(system, first, "first, edited")
     busy = await connect(gateway_b, others[0])
-    for number in range(40):
-        assert (await busy.send(f"{number} {_LARGE}", to=others[1].username)).ok
+    await _fill(busy, await connect(small, others[1]), others[1].username)
     await asyncio.to_thread(system.wait_archived)
     await talk.say("after all that")
     back = await connect(small, talk.people[1], resume=away.token)
@@ -96,7 +100,7 @@ async def test_where_the_archive_lags_behind_memory_a_reset_says_what_to_load_an
     away = await connect(small, talk.people[1])
     await away.close()
     persister.stop()
-    await _fill(talk, 40)
+    await _fill(talk.writer, await connect(small, talk.people[0]), talk.people[1].username)
     back = await connect(small, talk.people[1], resume=away.token)
     [reset] = back.history.pushes("reset")
     assert reset["d"]["conversations"] == [talk.conversation]
@@ -124,7 +128,7 @@ async def test_who_is_added_or_removed_while_away_finds_it_out_also_beyond_memor
     assert answer.is_success, answer.text
     await talk.writer.send("in the new one", conversation=new["id"])
     await talk.writer.send("in the one that they left", conversation=left["id"])
-    await _fill(talk, 40)
+    await _fill(talk.writer, await connect(small, talk.people[0]), talk.people[1].username)
     await asyncio.to_thread(system.wait_archived)
     back = await connect(small, guest, resume=away.token)
 
