@@ -1,11 +1,13 @@
-"""Every request has an id that its answer tells, and counts."""
+"""Every request has an id that its answer tells, and counts; its address is UTF-8."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
+from klatsch.api.requests import Handler
 from klatsch.core.metrics import REQUESTS
 
 
@@ -41,3 +43,16 @@ def test_an_api_process_shows_its_metrics_to_whoever_has_the_token(client: Clien
 @pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/nowhere", "/api/v1/auth/login"])
 def test_no_cache_keeps_an_answer_of_the_api(client: Client, path: str) -> None:
     assert client.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("charset", ["hex", "rot13", "utf-16", "nothing", "utf-8"])
+def test_an_address_is_utf_8_whatever_charset_is_said(charset: str) -> None:
+    said: list[str] = []
+    environ = RequestFactory().get("/api/async-schema?q=%C3%A4").environ
+    environ["CONTENT_TYPE"] = f"text/plain; charset={charset}"
+    handler: Any = Handler()
+    answer = handler(environ, lambda status, _: said.append(status))
+    assert said == ["200 OK"]
+    assert Handler.request_class(environ).GET["q"] == "ä"
+    answer.close()

@@ -1,14 +1,12 @@
 """Documents that only the code decides are made once, and travel once."""
 
 import threading
-from typing import Any
 
 import pytest
-from django.test import Client, RequestFactory
+from django.test import Client
 
 from klatsch.api import async_docs, documents
 from klatsch.api.documents import Document, MadeOnce
-from klatsch.api.requests import Handler
 
 PATHS = ["/api/schema", "/api/async-schema", "/api/async-docs"]
 
@@ -73,15 +71,3 @@ def test_while_a_document_is_made_all_others_wait_for_that_one() -> None:
     for thread in threads:
         thread.join()
     assert (len(made), {document.body for document in got}) == (1, {b"text"})
-
-
-@pytest.mark.parametrize("charset", ["hex", "rot13", "utf-16", "nothing", "utf-8"])
-def test_an_address_is_utf_8_whatever_charset_is_said(charset: str) -> None:
-    said: list[str] = []
-    environ = RequestFactory().get("/api/async-schema?q=%C3%A4").environ
-    environ["CONTENT_TYPE"] = f"text/plain; charset={charset}"
-    handler: Any = Handler()
-    answer = handler(environ, lambda status, _: said.append(status))
-    assert said == ["200 OK"]
-    assert Handler.request_class(environ).GET["q"] == "ä"
-    answer.close()
