@@ -1,6 +1,10 @@
-"""Time as text and as an argument: below `processes`, callers pass the time or a clock."""
+"""Time as text and as an argument: below `processes`, callers pass the time or a clock.
+
+The messages of one millisecond, and the thousands of one second, share what was formatted for the first of them.
+"""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -10,18 +14,11 @@ class Clock(Protocol):
     def __call__(self) -> int: ...
 
 
-_last: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
-
-
+@lru_cache(1)
 def timestamp(milliseconds: int) -> str:
     """Returns RFC 3339 text in UTC with milliseconds, such as `2026-11-23T20:00:00.000Z`."""
-    global _last  # noqa: PLW0603 - formats each millisecond once for its several messages
-    known, text = _last
-    if known != milliseconds:
-        seconds, rest = divmod(milliseconds, 1000)
-        text = f"{_second(seconds)}.{rest:03d}Z"
-        _last = (milliseconds, text)
-    return text
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
 
 
 def milliseconds(text: str) -> int:
@@ -29,13 +26,6 @@ def milliseconds(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 
-_last_second: tuple[int, str] = (0, "1970-01-01T00:00:00")
-
-
+@lru_cache(1)
 def _second(seconds: int) -> str:
-    global _last_second  # noqa: PLW0603 - formats each second once for its thousands of messages
-    known, text = _last_second
-    if known != seconds:
-        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        _last_second = (seconds, text)
-    return text
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
