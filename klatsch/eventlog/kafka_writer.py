@@ -102,7 +102,7 @@ class KafkaWriter:
         except KafkaException as error:
             raise LogError(f"the log refused an entry: {error.args[0]}") from error
         current.queued += 1
-        if not current.pace.is_busy:
+        if not current.pace.is_busy and not current.appended.is_set():  # setting it takes a lock
             current.appended.set()
 
     def refuse(self) -> None:
