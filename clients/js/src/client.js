@@ -26,6 +26,7 @@ import { Sends } from './sends.js';
 export { applyDelta, DELTAS } from './deltas.js';
 export { ChatError } from './errors.js';
 export { comparePositions } from './known.js';
+export { endsFor, isMembers } from './members.js';
 export { View } from './view.js';
 
 /**

@@ -1,6 +1,6 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
-import { Chat, ChatError, comparePositions, DELTAS, View } from '../client.js';
+import { Chat, ChatError, comparePositions, DELTAS, endsFor, isMembers, View } from '../client.js';
 import { ApiError, get } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
@@ -172,7 +172,7 @@ export class Store extends EventTarget {
     if (t === 'mark') this.#noteMark(event.resume);
     else if (t === 'message' || t === 'sent' || (t === 'state' && d.kind === 'message')) this.#arrive(d, t);
     else if (DELTAS.has(t)) this.tally.change(event);
-    else if (t === 'members' || (t === 'state' && d.kind === 'members')) this.#meet(d);
+    else if (isMembers(event)) this.#meet(d);
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d);
     else if (t === 'reset' && d.conversations.length > RESETS_MOST) this.restart();
     else if (t === 'loaded') this.#reloaded(d);
@@ -223,7 +223,7 @@ export class Store extends EventTarget {
 
   /** @param {any} d */
   #meet(d) {
-    if (d.members.some((/** @type {any} */ member) => member.user === this.me.username && !member.active)) {
+    if (endsFor(d, this.me.username)) {
       this.conversations.remove(d.conversation);
       this.#histories.delete(d.conversation);
       this.tell('left', d.conversation);
