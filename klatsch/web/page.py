@@ -24,9 +24,7 @@ _CONVERSATIONS: Final = "/api/v1/conversations?limit=20"
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
     """Answers the page. The account of the session stands in it, so that the first screen needs no request for it."""
-    response = render(
-        request, "klatsch/index.html", {"me": _account(request), "conversations": _CONVERSATIONS, **_addresses()}
-    )
+    response = render(request, "klatsch/index.html", {"me": _account(request), **_addresses()})
     response["Content-Security-Policy"] = POLICY
     response["Cache-Control"] = "no-store"
     return response
@@ -34,7 +32,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _addresses() -> dict[str, Any]:
-    """Returns the addresses of the page's files, found once: the imports of all its modules are read for them."""
+    """Returns the addresses that the page loads, found once: the imports of all its modules are read for them."""
     assets = load_assets()
     modules = dict.fromkeys(module for entry in _FIRST for module in assets.modules(entry))
     return {
@@ -42,6 +40,7 @@ def _addresses() -> dict[str, Any]:
         "icon": assets.url("page/icon.svg"),
         "styles": [assets.url(f"page/{name}") for name in _STYLES],
         "entry": assets.url(ENTRY),
+        "conversations": _CONVERSATIONS,
         "modules": [assets.url(module) for module in modules],
     }
 
