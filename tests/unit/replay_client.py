@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from klatsch.archive.changes import Asked, Found
 from klatsch.archive.message_view import MessageView, view_of_posted
@@ -12,7 +13,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import never
 from tests.support.gateway_parts import Parts, standing_of
 from tests.support.peer import Peer
-from tests.support.records import ANA, BOB, TEA, Somebody, fresh_client_id, in_group, posted
+from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, fresh_client_id, in_group, message, posted
 
 Frames = list[dict[str, Any]]
 
@@ -57,6 +58,15 @@ class Client:
         self.token = next((f["resume"] for f in reversed(frames) if f.get("t") == "mark"), self.token)
         return frames
 
+    async def miss_much(self, *first: Entry, conversation: UUID = COFFEE) -> None:
+        """Comes and goes, and signs in again after 40 more messages: a memory of some bytes has forgotten the first."""
+        await self.come()
+        self.go()
+        say(self.parts, *first)
+        for number in range(40):
+            say(self.parts, message(in_group(BOB, conversation), f"text {number}"))
+        await self.sign_in()
+
     def go(self) -> None:
         assert self.person is not None
         assert self.outbox is not None
@@ -79,7 +89,7 @@ def kinds(frames: Frames) -> list[str]:
 
 
 def found(archived: int, *, messages: int = 1) -> Found:
-    """What an archive that has come so far says, where something was said at the tea."""
+    """Returns the answer of an archive that has come so far, where something was said at the tea."""
     return Found({0: archived}, [Asked(str(TEA), 0, 0, archived)], {str(TEA): messages})
 
 

@@ -19,7 +19,7 @@ from tests.support.records import (
     ANA,
     BOB,
     CLEO,
-    COFFEE,
+    TEA,
     Somebody,
     added,
     in_group,
@@ -108,12 +108,7 @@ async def test_an_invitation_of_the_time_away_is_replayed_from_memory_as_it_was(
 async def test_where_memory_has_no_more_of_them_invitations_are_told_as_they_are_now() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, invited(ANA))
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
+    await client.miss_much(invited(ANA))
     parts.database.answers += [
         Found({0: parts.feed.offsets[0]}, invitations=[as_state(invited(ANA, 2, state="expired"))])
     ]
@@ -127,11 +122,7 @@ async def test_where_memory_has_no_more_of_them_invitations_are_told_as_they_are
 async def test_invitations_are_read_again_where_the_archive_does_not_reach_memory() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB), f"text {number}"))
-    await client.sign_in()
+    await client.miss_much(conversation=TEA)
     parts.database.answers += [Found({0: 3})] * 3 + [[as_state(invited(ANA))]]
     await client.catch_up()
 
@@ -144,11 +135,7 @@ async def test_one_who_is_in_no_conversation_gets_their_invitations_too() -> Non
     parts = Parts(recent_bytes=16)
     client = Client(parts)
     client.standings = []
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
+    await client.miss_much()
     parts.database.answers += [Found({0: parts.feed.offsets[0]}, invitations=[as_state(invited(ANA))])]
     await client.catch_up()
 

@@ -12,11 +12,7 @@ from tests.unit.replay_client import Client, found, kinds, say, view
 async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
-    await client.come()
-    client.go()
-    say(parts, message(in_group(BOB), "long ago"))
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
+    await client.miss_much(message(in_group(BOB), "long ago"))
     here = parts.feed.offsets[0]
 
     async def slow_archive() -> Found:
@@ -24,7 +20,6 @@ async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -
         say(parts, message(in_group(BOB, COFFEE), "and there"))
         return found(here)
 
-    await client.sign_in()
     # Memory has moved on meanwhile, so the archive is asked for the rest of it, where nothing was said.
     parts.database.answers += [slow_archive, ChangesPage([view("long ago", "1:0:0")]), Found({0: 10**6})]
     await client.catch_up()
@@ -45,11 +40,7 @@ async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -
 async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_loaded_anew() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB), f"text {number}"))
-    await client.sign_in()
+    await client.miss_much(conversation=TEA)
     parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3 + [[]]
     await client.catch_up()
     frames = client.read()
@@ -64,11 +55,7 @@ async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_lo
 async def away_from_a_small_memory(parts: Parts) -> Client:
     """Somebody whose token memory does not reach back to; the archive has all that was said."""
     client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
+    await client.miss_much()
     return client
 
 
@@ -122,11 +109,7 @@ async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_re
 async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -> None:
     parts = Parts(recent_bytes=16)
     client = Client(parts)
-    await client.come()
-    client.go()
-    for number in range(40):
-        say(parts, message(in_group(BOB, COFFEE), f"elsewhere {number}"))
-    await client.sign_in()
+    await client.miss_much()
     members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]
     parts.database.answers += [found(parts.feed.offsets[0]), ChangesPage([view("hi", "1:0:0")], {str(TEA): members})]
     await client.catch_up()
