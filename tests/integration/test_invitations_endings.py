@@ -1,4 +1,4 @@
-"""How an invitation to a group ends: accepted, declined, withdrawn, overtaken by a change of the group, or too old."""
+"""Ends of an invitation to a group: accepted, declined, withdrawn, overtaken by a change of the group, or too old."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What becomes of a message that is posted: each way it can end, over the log's twin and a real archive."""
+"""Outcomes of a posted message: each way it can end, over the log's twin and a real archive."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What becomes of a reply that is posted: its original is there, comes meanwhile, is deleted or is missing."""
+"""Outcomes of a posted reply: its original is there, comes meanwhile, is deleted or is missing."""
 
 from uuid import UUID
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @contextlib.contextmanager
 def watching(desk: Desk) -> Iterator[list[LogError]]:
-    """What a watch of the known topic has said."""
+    """Collects the failures that a watch of the known topic has told."""
     epoch, failures = current_epoch(), list[LogError]()
     assert epoch is not None
     watch = TopicWatch(KafkaTopics(desk.connection, desk.topic), epoch, failures.append)

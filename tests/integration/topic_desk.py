@@ -1,4 +1,4 @@
-"""What an operator and others do to a topic on the real Kafka. The fixture `desk` is in conftest."""
+"""Acts of an operator and of others on a topic of the real Kafka. The fixture `desk` is in conftest."""
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its __all__
@@ -24,7 +24,7 @@ PLAN = TopicPlan(partitions=3, replication=1, retention_hours=168)
 
 
 class Desk:
-    """What an operator does with `manage.py topics`, and what others do behind their back."""
+    """Runs `manage.py topics` as an operator, and changes the topic as others do behind their back."""
 
     def __init__(self, connection: KafkaConnection, topic: str) -> None:
         self.connection = connection
@@ -60,13 +60,13 @@ class Desk:
         wait_until(lambda: (found := self.topics.find()) is not None and found.partitions == PLAN.partitions + 1)
 
     def write_into(self, partition: int) -> None:
-        """As no process of ours does."""
+        """Writes into a partition by its number, as no process of ours does."""
         producer = Producer({"bootstrap.servers": self.connection.bootstrap_servers})
         producer.produce(self.topic, b"value", b"key", partition=partition)
         assert producer.flush(10) == 0
 
     def archive_all(self) -> None:
-        """As a persister does."""
+        """Moves the archive's offsets to the ends, as a persister does."""
         for partition, end in self.topics.ends(range(PLAN.partitions)).items():
             LogOffset.objects.filter(partition=partition).update(next_offset=end)
 
@@ -91,7 +91,7 @@ class Desk:
         wait_until(lambda: self.topics.find() is None)
 
     def make_anew(self) -> None:
-        """As another tool would."""
+        """Creates the topic again, as another tool would."""
         self.topics.create(PLAN)
         wait_until(lambda: self.topics.find() is not None)
 

@@ -131,7 +131,7 @@ class Application:
             self.view.add(map(Message.read, self.pages.pop(0)))
 
     def check_pending(self) -> None:
-        """What is pending is seen, and what is not is as it was in the server at that place."""
+        """Checks that pending changes are seen, and all else is as it was in the server at that place."""
         changes = [draft for draft in self.state.unfinished if isinstance(draft, Change)]
         for name in self.told:
             shown = self.view.message(name)

@@ -1,4 +1,4 @@
-"""What the tests of the feed share: a feed with its hub and connections in memory, and records that it must skip."""
+"""Parts that tests of the feed share: a feed with its hub and connections in memory, and records that it must skip."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Gateway:
         return Connection(person, outbox, peer)
 
     def await_answer(self, connection: Connection, entry: Entry, re: int = 1, body: bytes | None = None) -> None:
-        """As if `connection` had sent that entry, or another body under the same id."""
+        """Makes `connection` wait for that entry, or for another body under the same id."""
         mine = judged_body(entry.judge) if body is None else body
         self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0, entry.value))
 

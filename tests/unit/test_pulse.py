@@ -1,4 +1,4 @@
-"""What a watch sees from outside of a thread that calls the driver: time is an argument."""
+"""Watches from outside of a thread that calls the driver: time is an argument."""
 
 from klatsch.eventlog.pulse import CALL_MOST_S, CallWatch, Pulse, ReadingWatch, WritingWatch
 

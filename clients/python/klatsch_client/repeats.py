@@ -22,7 +22,7 @@ class Repeats:
         self._held: dict[str, Marking] = {}
 
     def answered(self, marking: Marking, now_s: float) -> None:
-        """The server has a mark."""
+        """Notes a mark that the server has."""
         self._answered[marking.conversation] = marking, now_s
 
     def lose_connection(self, now_s: float) -> None:
