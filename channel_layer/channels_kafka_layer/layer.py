@@ -134,7 +134,7 @@ class KafkaChannelLayer(BaseChannelLayer):
         await self._confirmed(key_of(records.GROUP, group), pack_group(self._life_ms, _pack(message)))
 
     async def flush(self) -> None:
-        """Empties all channels and groups, of all processes."""
+        """Empties all channels and groups, of all processes: of others as soon as they read of it, so mostly later."""
         await self._confirmed(records.FLUSH, b"")
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from asgiref.sync import async_to_sync
+from waits import MARK
 
 from channels_kafka_layer import KafkaChannelLayer
 from channels_kafka_layer.connection import Connection
@@ -50,17 +51,23 @@ async def make_layer(hosts: str, topic: str, common_layers: list[KafkaChannelLay
         return made[-1]
 
     yield make
-    await common_layers[0].flush()
+    await _empty(*common_layers)
     await asyncio.gather(*[layer.close() for layer in made])
 
 
 @pytest.fixture
 async def layer(common_layers: list[KafkaChannelLayer]) -> AsyncIterator[KafkaChannelLayer]:
     yield common_layers[0]
-    await common_layers[0].flush()
+    await _empty(*common_layers)
 
 
 @pytest.fixture
 def other(layer: KafkaChannelLayer, common_layers: list[KafkaChannelLayer]) -> KafkaChannelLayer:
     """Another process's layer, as far as either can tell."""
     return common_layers[1]
+
+
+async def _empty(layer: KafkaChannelLayer, other: KafkaChannelLayer) -> None:
+    """Empties all channels and groups, and returns once both layers have: a flush is sure for its sender only."""
+    await layer.flush()
+    await other.group_send("nobody", MARK)  # passed by its own reader after the flush
