@@ -50,15 +50,17 @@ async def make_layer(hosts: str, topic: str, common_layers: list[KafkaChannelLay
         made.append(KafkaChannelLayer(hosts=hosts, topic=topic, **config))
         return made[-1]
 
-    yield make
     await _empty(*common_layers)
+    yield make
+    await common_layers[0].flush()
     await asyncio.gather(*[layer.close() for layer in made])
 
 
 @pytest.fixture
 async def layer(common_layers: list[KafkaChannelLayer]) -> AsyncIterator[KafkaChannelLayer]:
-    yield common_layers[0]
     await _empty(*common_layers)
+    yield common_layers[0]
+    await common_layers[0].flush()
 
 
 @pytest.fixture
@@ -70,4 +72,5 @@ def other(layer: KafkaChannelLayer, common_layers: list[KafkaChannelLayer]) -> K
 async def _empty(layer: KafkaChannelLayer, other: KafkaChannelLayer) -> None:
     """Empties all channels and groups, and returns once both layers have: a flush is sure for its sender only."""
     await layer.flush()
-    await other.group_send("nobody", MARK)  # passed by its own reader after the flush
+    for each in (other, layer):  # each passes the flush before its own record, and `layer` all that was sent
+        await each.group_send("nobody", MARK)

@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
+
 from channels_kafka_layer import KafkaChannelLayer
+from channels_kafka_layer.connection import Connection
 
 DEADLINE_S = 120.0
 MARK = {"type": "mark"}
@@ -34,3 +37,11 @@ async def is_empty(layer: KafkaChannelLayer, channel: str) -> bool:
     """Returns whether a channel has no message: the next one is what is sent now."""
     await layer.send(channel, MARK)
     return await received(layer, channel) == MARK
+
+
+def end_of(hosts: str, topic: str) -> int:
+    """Returns the offset after the topic's last record, as the broker has it."""
+    asker = Consumer(Connection(hosts, topic).asker())
+    end: int = asker.get_watermark_offsets(TopicPartition(topic, 0), timeout=DEADLINE_S)[1]
+    asker.close()
+    return end
