@@ -104,7 +104,7 @@ class KafkaConnection:
                 "group.protocol": "consumer",
                 # Sockets have the message already: larger batches are worth a few milliseconds to the archive. While
                 # nobody writes, the broker answers each of these waits, the largest part of what idling costs.
-                "fetch.min.bytes": 65536,
+                "fetch.min.bytes": 262144,
                 "fetch.wait.max.ms": 30,
                 "queued.max.messages.kbytes": 65_536,
             }
