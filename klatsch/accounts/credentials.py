@@ -20,6 +20,7 @@ from knox.crypto import hash_token
 from klatsch.accounts.models import User
 from klatsch.core.errors import NotAuthenticated
 from klatsch.core.keyset import Keyset
+from klatsch.postgres.base import prepared_cursor
 from klatsch.records.people import credential_digest
 
 USED_EVERY = timedelta(minutes=5)
@@ -39,7 +40,11 @@ _LIVE_TOKENS = """
         ORDER BY token_digest
         ON CONFLICT (token_id) DO UPDATE SET last_used_at = excluded.last_used_at)"""
 _OF_ACTIVE = "FROM live JOIN accounts_user u ON u.id = live.user_id WHERE u.is_active"
-_FIND_PERSON = f"{_LIVE_TOKENS} SELECT u.*, live.* {_OF_ACTIVE}"
+_USER_FIELDS = [field.attname for field in User._meta.concrete_fields]  # noqa: SLF001 - Django documents it
+_TOKEN_COLUMNS = ("token_key", "token_created", "expiry", "device", "last_used_at")
+_TOKEN_WIDTH = len(_TOKEN_COLUMNS)
+_FIND_PERSON = f"""{_LIVE_TOKENS}
+    SELECT {", ".join((*_TOKEN_COLUMNS, *(f"u.{field}" for field in _USER_FIELDS)))} {_OF_ACTIVE}"""
 _FIND_PEOPLE = f"{_LIVE_TOKENS} SELECT token_digest, u.id, u.username {_OF_ACTIVE}"
 _CREDENTIAL = "encode(sha256(convert_to(t.digest, 'UTF8')), 'hex')"
 _FIND_LIVE = f"""
@@ -128,12 +133,14 @@ def find_by_token(token: str) -> tuple[User, TokenView] | None:
 
     A single hand-written SQL statement does both, because every request and every connection begins with it.
     """
-    arguments = {"digests": [hash_token(token)], "used_every": USED_EVERY}
-    for user in User.objects.raw(_FIND_PERSON, arguments):
-        row: Any = user
-        credential = credential_digest(row.token_digest)
-        return user, TokenView(row.token_key, row.token_created, row.expiry, row.device, row.last_used_at, credential)
-    return None
+    digest = hash_token(token)
+    with prepared_cursor() as cursor:
+        cursor.execute(_FIND_PERSON, {"digests": [digest], "used_every": USED_EVERY})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    user = User.from_db(connection.alias, _USER_FIELDS, row[_TOKEN_WIDTH:])
+    return user, TokenView(*row[:_TOKEN_WIDTH], credential_digest(digest))
 
 
 def find_by_tokens(tokens: Collection[str]) -> dict[str, tuple[UUID, str, str]]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
-
 from klatsch.archive.message_view import MESSAGE_COLUMNS, MESSAGE_WIDTH, MessageView, view_of
 from klatsch.eventlog.places import Position
+from klatsch.postgres.base import prepared_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ _FATE: Final = f"""
 
 def find_fate(*, own_id: bytes, position: Position) -> Fate:
     """Returns what became of the record of that own id (16 bytes) at a position, in one statement."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_FATE, position._asdict() | {"id": UUID(bytes=own_id)})
         row = cursor.fetchone()
     assert row is not None

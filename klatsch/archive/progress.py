@@ -57,6 +57,14 @@ class ReachableProgress(Protocol):
     async def reach(self, partition: int, offset: int, deadline_s: float) -> bool: ...
 
 
+class _Wait:
+    """A thread that waits. The thread that learns of progress ends it, so that no other one wakes in vain."""
+
+    def __init__(self, reached: Callable[[], bool]) -> None:
+        self.reached = reached
+        self.ended = threading.Event()
+
+
 class ArchiveProgress:
     """Lets any number of threads wait for the archive of the newest epoch; one connection and one thread serve all.
 
@@ -71,11 +79,11 @@ class ArchiveProgress:
     def __init__(self, vain_most: int) -> None:
         self._vain_most = vain_most
         self._vain: dict[int, int] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._epoch: int | None = None
         self._offsets: dict[int, int] = {}
         self._readings = 0
-        self._waiting = 0
+        self._waiting: set[_Wait] = set()
         self._tell: set[Callable[[], None]] = set()
         self._thread: threading.Thread | None = None
         self._waker: socket.socket | None = None
@@ -94,7 +102,7 @@ class ArchiveProgress:
     @property
     def waiting(self) -> int:
         """Returns the number of threads that wait."""
-        return self._waiting
+        return len(self._waiting)
 
     def wait_for(self, partition: int, offset: int, deadline_s: float) -> bool:
         """Returns whether the archive has the record at `offset`, once it does; False at the deadline (or 0.2 s)."""
@@ -144,19 +152,19 @@ class ArchiveProgress:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(news.set)
 
-        with self._changed:
+        with self._lock:
             self._ensure_thread()
             self._tell.add(tell)
         try:
             yield news
         finally:
-            with self._changed:
+            with self._lock:
                 self._tell.discard(tell)
 
     def close(self) -> None:
         """Ends every wait and the thread; returns within a second."""
         self._closing.set()
-        with self._changed:
+        with self._lock:
             self._wake()
             self._notify()
         if self._thread is not None:
@@ -166,22 +174,29 @@ class ArchiveProgress:
         if reached():
             return True
         release_connection()
-        with self._changed:
-            if reached():
-                return True
-            if in_vain and self._waiting >= self._vain_most:
+        wait = _Wait(reached)
+        with self._lock:
+            if reached() or self._closing.is_set():
+                return reached()
+            if in_vain and len(self._waiting) >= self._vain_most:
                 return False
             self._ensure_thread()
-            self._waiting += 1
-            try:
-                self._changed.wait_for(lambda: reached() or self._closing.is_set(), max(0.0, deadline_s - LAST_LOOK_S))
-                if not reached():
-                    readings = self._readings
-                    self._wake()
-                    self._changed.wait_for(lambda: self._readings > readings or self._closing.is_set(), LAST_LOOK_S)
-                return reached()
-            finally:
-                self._waiting -= 1
+            self._waiting.add(wait)
+        try:
+            if not wait.ended.wait(max(0.0, deadline_s - LAST_LOOK_S)):
+                self._look_again(wait)
+            return reached()
+        finally:
+            with self._lock:
+                self._waiting.discard(wait)
+
+    def _look_again(self, wait: "_Wait") -> None:
+        """Returns once the offsets were read again, which may end the wait, or in vain after `LAST_LOOK_S`."""
+        with self._lock:
+            readings, reached = self._readings, wait.reached
+            wait.reached = lambda: reached() or self._readings > readings
+        self._wake()
+        wait.ended.wait(LAST_LOOK_S)
 
     def _ensure_thread(self) -> None:
         if not self._closing.is_set() and (self._thread is None or not self._thread.is_alive()):
@@ -223,14 +238,14 @@ class ArchiveProgress:
             ready.poll(READ_EVERY_S * 1000)
             for notice in listening.notifies(timeout=0):
                 self._take_hint(notice.payload)
-            is_due = (self._waiting > 0 or self._tell) and time.monotonic() >= next_reading_s
+            is_due = (self._waiting or self._tell) and time.monotonic() >= next_reading_s
             if _was_woken(woken) or is_due:
                 self._read(listening)
                 next_reading_s = time.monotonic() + READ_EVERY_S
 
     def _read(self, listening: "psycopg.Connection[Any]") -> None:
         rows = listening.execute(_OFFSETS).fetchall()
-        with self._changed:
+        with self._lock:
             self._epoch = rows[0][0]
             self._offsets = {partition: offset for _, partition, offset in rows if partition is not None}
             self._readings += 1
@@ -238,7 +253,7 @@ class ArchiveProgress:
 
     def _take_hint(self, payload: str) -> None:
         """Takes `partition:next_offset` pairs. A malformed hint counts like a lost one."""
-        with self._changed:
+        with self._lock:
             for pair in payload.split(","):
                 partition, _, offset = pair.partition(":")
                 if partition.isdecimal() and offset.isdecimal():
@@ -247,8 +262,10 @@ class ArchiveProgress:
             self._notify()
 
     def _notify(self) -> None:
-        """Wakes all waiters, in threads and on event loops."""
-        self._changed.notify_all()
+        """Wakes the threads that need not wait any more, and all waiters on event loops. The caller holds the lock."""
+        for wait in self._waiting:
+            if self._closing.is_set() or wait.reached():
+                wait.ended.set()
         for tell in self._tell:
             tell()
 

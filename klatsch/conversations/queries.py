@@ -21,6 +21,7 @@ from klatsch.core.ids import direct_conversation_id, uuid_bytes
 from klatsch.core.keyset import Keyset
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
+from klatsch.postgres.base import prepared_cursor
 
 # LATERAL probes an index once for a direct conversation's other member, and reads no member of a group. Ids are texts:
 # PostgreSQL writes them without the interpreter, and a gateway needs texts.
@@ -162,7 +163,7 @@ def _page(standings: list[Standing], limit: int) -> StandingsPage:
 
 def get_standing(*, user_id: UUID, conversation_id: UUID, log: LogWriter) -> Standing:
     """Returns a membership once its record is in the log; raises NotFound, Unavailable."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_STANDING, [user_id, conversation_id])
         row = cursor.fetchone()
     if row is None or not (standing := Standing(*row)).active:
@@ -196,7 +197,7 @@ def get_direct_id(*, user_id: UUID, username: str) -> UUID:
 def get_peer(*, user_id: UUID, username: str) -> Person:
     """Returns the other person of a direct conversation, whether it exists yet or not, like `get_direct_id`."""
     check_username(username)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_PERSON, [username])
         row = cursor.fetchone()
     if row is None:
@@ -254,6 +255,6 @@ def place_of(conversation_id: UUID) -> bytes:
 
 
 def _is_member(user_id: UUID, conversation_id: UUID) -> bool:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_IS_MEMBER, [conversation_id, user_id])
         return cursor.fetchone() is not None

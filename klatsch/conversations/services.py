@@ -17,6 +17,7 @@ from klatsch.core.errors import BadRequest
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog import outbox
 from klatsch.eventlog.log import LogWriter
+from klatsch.postgres.base import prepared_cursor
 from klatsch.records import members as records
 from klatsch.records.keys import MEMBERS
 from klatsch.records.values import encode
@@ -93,7 +94,7 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
     name = username.lower()
     guess = _known_ids.get(name, sender_id)
     conversation_id = direct_conversation_id(sender_id, guess)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_FIND, [place_of(conversation_id), conversation_id, sender_id, username])
         row = cursor.fetchone()
     if row is None:

@@ -21,7 +21,15 @@ _PROBE_TIMEOUT_S: Final = 2
 ANSWER_S: Final = 20.0
 """The time that a server process waits for the answer to a statement. Statements take milliseconds."""
 
+_PREPARE_THRESHOLD: Final = 2**31
+"""The repetitions after which psycopg prepares a statement unasked: only what `prepared_cursor` runs is prepared."""
+
 Connect = Callable[..., psycopg.Connection[Any]]
+
+
+class _PreparedCursor(psycopg.Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **_: Any) -> "_PreparedCursor":
+        return super().execute(query, params, prepare=True)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -93,6 +101,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _reachable: ClassVar[dict[str, Reachability]] = {}
     """Reachability by alias, like Django's own pools."""
 
+    def get_connection_params(self) -> dict[str, Any]:
+        return super().get_connection_params() | {"prepare_threshold": _PREPARE_THRESHOLD}
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Returns a connection of the pool; raises OperationalError after WAIT_S, and sooner in an outage."""
         if self.pool is None:
@@ -107,6 +118,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             except PoolTimeout:
                 if reachable.is_away or time.monotonic() > deadline:
                     raise
+
+    def prepared_cursor(self) -> Any:
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(_PreparedCursor(self.connection))
 
     @property
     def pool(self) -> Any:
@@ -126,3 +142,12 @@ def release_connection() -> None:
     """Returns this thread's connection to the pool while the thread waits for the log or the archive."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def prepared_cursor() -> Any:
+    """Returns a cursor whose statements PostgreSQL plans once for each connection: for what each request asks.
+
+    Planning such a statement takes longer than running it. Statements must name their columns: after a migration that
+    adds one, a prepared `*` fails.
+    """
+    return connection.prepared_cursor()  # type: ignore[attr-defined]  # typed as Django's own wrapper
