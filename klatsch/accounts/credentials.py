@@ -41,10 +41,9 @@ _LIVE_TOKENS = """
         ON CONFLICT (token_id) DO UPDATE SET last_used_at = excluded.last_used_at)"""
 _OF_ACTIVE = "FROM live JOIN accounts_user u ON u.id = live.user_id WHERE u.is_active"
 _USER_FIELDS = [field.attname for field in User._meta.concrete_fields]  # noqa: SLF001 - Django documents it
-_TOKEN_COLUMNS = ("token_key", "token_created", "expiry", "device", "last_used_at")
-_TOKEN_WIDTH = len(_TOKEN_COLUMNS)
 _FIND_PERSON = f"""{_LIVE_TOKENS}
-    SELECT {", ".join((*_TOKEN_COLUMNS, *(f"u.{field}" for field in _USER_FIELDS)))} {_OF_ACTIVE}"""
+    SELECT token_key, token_created, expiry, device, last_used_at, {", ".join(f"u.{field}" for field in _USER_FIELDS)}
+    {_OF_ACTIVE}"""
 _FIND_PEOPLE = f"{_LIVE_TOKENS} SELECT token_digest, u.id, u.username {_OF_ACTIVE}"
 _CREDENTIAL = "encode(sha256(convert_to(t.digest, 'UTF8')), 'hex')"
 _FIND_LIVE = f"""
@@ -128,19 +127,20 @@ def find_by_session(session_key: str) -> User | None:
     return user
 
 
-def find_by_token(token: str) -> tuple[User, TokenView] | None:
+def find_by_token(text: str) -> tuple[User, TokenView] | None:
     """Returns a live bearer token and its active person, or None. Notes the token's use.
 
     A single hand-written SQL statement does both, because every request and every connection begins with it.
     """
-    digest = hash_token(token)
+    digest = hash_token(text)
     with prepared_cursor() as cursor:
         cursor.execute(_FIND_PERSON, {"digests": [digest], "used_every": USED_EVERY})
         row = cursor.fetchone()
     if row is None:
         return None
-    user = User.from_db(connection.alias, _USER_FIELDS, row[_TOKEN_WIDTH:])
-    return user, TokenView(*row[:_TOKEN_WIDTH], credential_digest(digest))
+    token_key, created_at, expires_at, device, last_used_at, *user = row
+    token = TokenView(token_key, created_at, expires_at, device, last_used_at, credential_digest(digest))
+    return User.from_db(connection.alias, _USER_FIELDS, user), token
 
 
 def find_by_tokens(tokens: Collection[str]) -> dict[str, tuple[UUID, str, str]]:

@@ -122,7 +122,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def prepared_cursor(self) -> Any:
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(_PreparedCursor(self.connection))
+            made = _PreparedCursor(self.connection)
+            return self._prepare_cursor(made)  # type: ignore[attr-defined]  # the stubs lack it
 
     @property
     def pool(self) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
@@ -127,6 +127,19 @@ def test_a_token_names_its_person_until_it_is_ended() -> None:
     assert find_by_token(token) is None
     with pytest.raises(NotFound):
         end_token(person_id=ana.pk, token_id=found[1].id)
+
+
+def test_the_statement_for_a_token_is_prepared_once_and_outlives_a_migration_that_adds_a_column() -> None:
+    token = create_token(person=make_person()).token
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+        connection.connection._prepared.clear()
+        for _ in range(3):
+            assert find_by_token(token) is not None
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%knox_authtoken%%'", [])
+        assert cursor.fetchone() == (1,)
+        cursor.execute("ALTER TABLE accounts_user ADD COLUMN a_later_one integer")
+    assert find_by_token(token) is not None
 
 
 def test_an_expired_token_counts_no_more_and_goes_with_the_next_one() -> None:
