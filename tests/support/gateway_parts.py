@@ -25,6 +25,7 @@ from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending
+from klatsch.gateway.feed.recent import RECORD_BYTES
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.handshake import SessionCookie
 from klatsch.gateway.http.sync import Sync
@@ -52,6 +53,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 SECRET = "0123456789" * 6
 CONNECTIONS_EACH = 3
+FEW_RECORDS = 16 * RECORD_BYTES
+"""A `recent_bytes` that holds some records, each in a part of its own, and forgets all before them."""
 REPLAY = ReplayLimits(each_most=100, most=1_000)
 
 

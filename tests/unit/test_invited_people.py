@@ -14,7 +14,7 @@ from klatsch.records.judge import Memberships
 from klatsch.records.kind import Kinds
 from klatsch.records.kinds import INVITATION_CHANGED, KINDS
 from klatsch.records.values import encode
-from tests.support.gateway_parts import Parts
+from tests.support.gateway_parts import FEW_RECORDS, Parts
 from tests.support.records import (
     ANA,
     BOB,
@@ -106,7 +106,7 @@ async def test_an_invitation_of_the_time_away_is_replayed_from_memory_as_it_was(
 
 
 async def test_where_memory_has_no_more_of_them_invitations_are_told_as_they_are_now() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     await client.miss_much(invited(ANA))
     parts.database.answers += [
@@ -120,7 +120,7 @@ async def test_where_memory_has_no_more_of_them_invitations_are_told_as_they_are
 
 
 async def test_invitations_are_read_again_where_the_archive_does_not_reach_memory() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     await client.miss_much(conversation=TEA)
     parts.database.answers += [Found({0: 3})] * 3 + [[as_state(invited(ANA))]]
@@ -132,7 +132,7 @@ async def test_invitations_are_read_again_where_the_archive_does_not_reach_memor
 
 
 async def test_one_who_is_in_no_conversation_gets_their_invitations_too() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     client.standings = []
     await client.miss_much()

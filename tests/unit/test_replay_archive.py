@@ -3,14 +3,14 @@
 import asyncio
 
 from klatsch.archive.changes import ChangesPage, Found, MemberState, Place
-from tests.support.gateway_parts import Parts
+from tests.support.gateway_parts import FEW_RECORDS, Parts
 from tests.support.records import ANA, BOB, COFFEE, TEA, added, in_group, message
 from tests.support.waiting import until
 from tests.unit.replay_client import Client, found, kinds, say, view
 
 
 async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     await client.miss_much(message(in_group(BOB), "long ago"))
     here = parts.feed.offsets[0]
@@ -38,7 +38,7 @@ async def test_what_comes_while_the_archive_is_asked_comes_once_and_in_order() -
 
 
 async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_loaded_anew() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     await client.miss_much(conversation=TEA)
     parts.database.answers += [found(3), ChangesPage([view("text 0", "1:0:0")])] * 3 + [[]]
@@ -60,7 +60,7 @@ async def away_from_a_small_memory(parts: Parts) -> Client:
 
 
 async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = await away_from_a_small_memory(parts)
     pages = [ChangesPage([view(f"text {n}", f"1:0:{n}")], reached=Place(0, n) if n < 3 else None) for n in range(4)]
     parts.database.answers += [found(parts.feed.offsets[0], messages=4), *pages]
@@ -77,7 +77,7 @@ async def test_the_archive_is_read_page_by_page_as_the_peer_takes_it() -> None:
 
 
 async def test_a_replay_that_is_enough_ends_with_the_mark_of_the_place_reached_and_hears_nothing_more() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = await away_from_a_small_memory(parts)
     pages = [
         ChangesPage([view("text 0", "1:0:0")], reached=Place(0, 0)),
@@ -93,7 +93,7 @@ async def test_a_replay_that_is_enough_ends_with_the_mark_of_the_place_reached_a
 
 
 async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_replay_is_enough() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = await away_from_a_small_memory(parts)
     archived = parts.feed.recent.begins[0]
     changed_later = ChangesPage([view("edited just now", "1:0:0")], reached=Place(0, archived + 7))
@@ -107,7 +107,7 @@ async def test_old_messages_that_no_token_parts_are_to_be_loaded_anew_where_a_re
 
 
 async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -> None:
-    parts = Parts(recent_bytes=16)
+    parts = Parts(recent_bytes=FEW_RECORDS)
     client = Client(parts)
     await client.miss_much()
     members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]

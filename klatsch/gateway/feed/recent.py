@@ -40,7 +40,7 @@ class Recent:
     """
 
     def __init__(self, offsets: Sequence[int], bytes_most: int) -> None:
-        self._part_bytes = bytes_most // _PARTS
+        self._bytes_most = bytes_most
         self._first = list(offsets)
         self._newest = _Part(list(offsets))
         self._parts = deque([self._newest])
@@ -110,11 +110,10 @@ class Recent:
 
     def turn(self, offsets: Sequence[int]) -> None:
         """Drops what exceeds the bound. Call it between batches, with the offset of each partition."""
-        if self._newest.size < self._part_bytes:
-            return
-        self._newest = _Part([max(places) for places in zip(offsets, self._first, strict=True)])
-        self._parts.append(self._newest)
-        if len(self._parts) > _PARTS:
+        if self._newest.size >= self._bytes_most // _PARTS:
+            self._newest = _Part([max(places) for places in zip(offsets, self._first, strict=True)])
+            self._parts.append(self._newest)
+        while self.size > self._bytes_most:  # never the newest part, which has less than a sixteenth
             self._parts.popleft()
 
     def missing(self, offsets: Sequence[int]) -> set[int]:
