@@ -175,9 +175,7 @@ def own_postgres(system: System) -> Iterator[EmbeddedPostgres]:
     if not system.postgres.ready():
         system.postgres.start()
         system.postgres.wait_ready()
-    for gateway in (system.gateway_a, system.gateway_b):  # whoever gets one of its connections next would be refused
-        if gateway.is_running():
-            gateway.stop()
+    _stop_gateways(system)  # whoever gets one of their connections next would be refused
     for connection in connections.all(initialized_only=True):
         connection.close()
         connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
@@ -192,3 +190,11 @@ def own_kafka(system: System) -> Iterator[EmbeddedKafka]:
     if not system.kafka.ready():
         system.kafka.start()
         system.kafka.wait_ready()
+    _stop_gateways(system)  # until a record has timed out, their producers may send nothing (decision 0023)
+
+
+def _stop_gateways(system: System) -> None:
+    """Lets the next test have new ones."""
+    for gateway in (system.gateway_a, system.gateway_b):
+        if gateway.is_running():
+            gateway.stop()
