@@ -175,6 +175,8 @@ def _take_change(truth: Truth, record: LogRecord, what: str) -> None:
         truth.copies += 1
         return
     target, told = str(UUID(hex=record.judge[_TARGET])), json.loads(record.value)
+    if target not in truth.states:
+        return  # no such message before it in its partition: the persister sets it aside
     _, state = truth.last_state(target)
     if _is_void(truth, record, what, target, state):
         return

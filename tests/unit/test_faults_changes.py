@@ -94,6 +94,12 @@ def test_what_was_seen_as_the_log_has_it_contradicts_nothing() -> None:
     assert check(GOOD).contradictions == []
 
 
+def test_a_change_of_a_message_that_is_not_in_its_partition_counts_for_nothing() -> None:
+    elsewhere = posted(in_group(ANA), "elsewhere", client_id=fresh_client_id())
+    change = in_log(len(ENTRIES), edited(elsewhere, "two"))
+    assert check(replace(GOOD, log=[*GOOD.log, change])).contradictions == []
+
+
 def archived(index: int, **fields: str) -> Callable[[], Evidence]:
     rows = list(GOOD.archive)
     rows[index] = msgspec.structs.replace(rows[index], **fields)
