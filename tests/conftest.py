@@ -4,10 +4,13 @@ Hypothesis makes the same examples in each run.
 """
 
 import os
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from klatsch.embedded.postgres import EmbeddedPostgres
 
@@ -24,3 +27,20 @@ collect_ignore = [] if find_spec("playwright") else ["page"]
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(postgres: EmbeddedPostgres | None) -> None:
     """pytest-django makes the test database after this: the server is there by then."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_found_once() -> Iterator[None]:
+    """Spares each test client the search for static files, 15 ms of CPU: WhiteNoise does it once for a server."""
+    find: Callable[[WhiteNoiseMiddleware], None] = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def find_once(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
+        yield
