@@ -126,7 +126,7 @@ class Changer:
                 try:
                     await self._change(client, stop)
                 except Refused as refusal:
-                    if refusal.code != "bad_request":
+                    if refusal.code != "unknown_op":
                         raise
                     self.refused += 1
                 finally:
