@@ -68,13 +68,17 @@ def _run(hold: Hold, bug: Bug, seed: int, minutes: float, *, planted: bool) -> _
         brokers=bug.brokers, bug=bug, planted=planted,
     )  # fmt: skip
     outcome = hold(trial, folder)
-    shutil.rmtree(folder, ignore_errors=True)
     contradictions = outcome.verdict.contradictions
+    is_kept = bool(contradictions) and not planted
+    if not is_kept:
+        shutil.rmtree(folder, ignore_errors=True)
     counted = Counter(found.invariant for found in contradictions)
     numbers = ", ".join(f"{count} × {invariant}" for invariant, count in sorted(counted.items())) or "nothing"
     first = next((str(found) for found in contradictions if found.invariant in bug.breaks), "")
     is_valid = outcome.verdict.acknowledged > 0 and outcome.bites > 0
     numbers = f"{numbers} in {outcome.verdict.acknowledged:,} messages and {outcome.bites} faults"
+    if is_kept:
+        numbers = "; ".join([numbers, *outcome.shortcomings, f"all of it is kept in {folder}"])
     is_red = bool(bug.breaks & counted.keys()) if planted else bool(contradictions)
     return _Found(is_red, is_valid or planted, numbers, first, time.monotonic() - began)
 

@@ -26,7 +26,7 @@ def is_gateway() -> bool:
     return "gateway" in sys.argv
 
 
-def nobody_is(*_: object) -> None:
+def nobody_is(*_: object, **__: object) -> None:
     """Takes the place of a question whose answer is then always no."""
 
 
