@@ -39,5 +39,5 @@ def _read_kafka() -> dict[str, str]:
     return found | {
         "topic.partitions": str(len(described)),
         "topic.replication": str(max((len(one.replicas) for one in described.values()), default=0)),
-        "producer.acks": str(KafkaConnection(servers).producer()["acks"]),
+        "producer.acks": str(KafkaConnection(servers).producer(1)["acks"]),
     }

@@ -139,7 +139,7 @@ class Restarts:
         """Writes each second with a new producer, as producers are not under test."""
         number = 0
         while not self._stopping.is_set():
-            producer = Producer(self._connection.producer() | {"message.timeout.ms": 3_000, "log_level": 0})
+            producer = Producer(self._connection.producer(_PARTITIONS) | {"message.timeout.ms": 3_000, "log_level": 0})
             for _ in range(_BURST):
                 number += 1
                 producer.produce(_TOPIC, b"x" * 100, partition=number % _PARTITIONS, on_delivery=self._note)

@@ -10,6 +10,10 @@ _SIGNAL_TIMEOUT_MS = 3_000
 """An unsent signal is dropped after this time: it is said again, or it is not true any more."""
 
 
+LINGER_MS_EACH = 2.5
+LINGER_MS_MOST = 20.0
+"""The time for which entries are gathered, for each partition and at most (docs/decisions/0055)."""
+
 LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level": 4}
 """For clients that are polled, as librdkafka hands over its log lines in a poll: warnings and worse."""
 NOT_LOGGED: dict[str, Any] = {"log_level": 0}
@@ -64,12 +68,13 @@ class KafkaConnection:
             config["ssl.ca.location"] = self.ssl_ca
         return config
 
-    def producer(self) -> dict[str, str | int | float | bool]:
+    def producer(self, partitions: int) -> dict[str, str | int | float | bool]:
+        """Returns the settings of a durable producer to that many partitions, to each of which it makes requests."""
         return self.common("writer") | {
             "acks": "all",
             "enable.idempotence": True,
-            # A writer sends at once where it has little to send (`pacing`).
-            "linger.ms": 20,
+            # A writer sends at once where it has little to send (`pacing`). Otherwise about 400 requests a second.
+            "linger.ms": min(LINGER_MS_EACH * partitions, LINGER_MS_MOST),
             "message.timeout.ms": SEND_TIMEOUT_MS,
             "queue.buffering.max.messages": 100_000,
             "queue.buffering.max.kbytes": 65_536,

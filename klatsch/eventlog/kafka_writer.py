@@ -69,7 +69,7 @@ class KafkaWriter:
         self._partitions = partitions
         self._failed = failed
         self._config = (
-            dict(producer or connection.producer())
+            dict(producer or connection.producer(partitions))
             | {"delivery.report.only.error": reports == "errors", "error_cb": self._on_error}
             | LOGGED
         )

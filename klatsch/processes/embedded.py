@@ -25,6 +25,8 @@ _HOST = "127.0.0.1"
 _STEP_DEADLINE_S = 300  # for migrating a full archive
 _READY_DEADLINE_S = 120
 _LONGEST_PORT = 65_535
+_PARTITIONS = "4"
+"""Of a new topic. One machine needs no more, and each costs CPU (docs/decisions/0055)."""
 _PUBLISHED = (
     "DATABASE_URL",
     "KAFKA_BOOTSTRAP_SERVERS",
@@ -34,6 +36,7 @@ _PUBLISHED = (
     "KLATSCH_PUBLIC_URL",
     "KLATSCH_INSECURE_COOKIES",
     "KLATSCH_LOG_FORMAT",
+    "KLATSCH_PARTITIONS",
     "KLATSCH_PORT",
 )
 
@@ -76,6 +79,7 @@ class Installation:
             ("KLATSCH_PUBLIC_URL", f"http://localhost:{self._port}"),
             ("KLATSCH_INSECURE_COOKIES", "1"),
             ("KLATSCH_LOG_FORMAT", "console"),
+            ("KLATSCH_PARTITIONS", _PARTITIONS),
         ):
             self._env[name] = self._env.get(name) or value
 

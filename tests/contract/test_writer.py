@@ -116,8 +116,8 @@ def test_a_full_queue_raises_log_full_and_the_entry_is_not_appended(log: LogUnde
 
 
 class Hasty(KafkaConnection):
-    def producer(self) -> dict[str, str | int | float | bool]:
-        return super().producer() | {"message.timeout.ms": 1_000}
+    def producer(self, partitions: int) -> dict[str, str | int | float | bool]:
+        return super().producer(partitions) | {"message.timeout.ms": 1_000}
 
 
 def test_once_a_record_has_timed_out_another_producer_takes_over(own_kafka: EmbeddedKafka) -> None:
