@@ -58,8 +58,8 @@ def leader_answers_alone() -> None:
     """Answers at the leader's report: reading back would prevent loss, as readers see only replicated records."""
     producer = KafkaConnection.producer
 
-    def careless(self: Any) -> dict[str, Any]:
-        return producer(self) | {"acks": 1, "enable.idempotence": False}
+    def careless(self: Any, partitions: int) -> dict[str, Any]:
+        return producer(self, partitions) | {"acks": 1, "enable.idempotence": False}
 
     replace(KafkaConnection, "producer", careless)
     answers_come_early()
