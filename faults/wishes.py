@@ -10,28 +10,34 @@ from faults.sends import Change
 _EMOJIS = ("👍", "🎉", "❤️")
 _OPS = (*("edit",) * 5, *("react",) * 4, "delete", "delete", "pin")
 _HALF = 0.5
-_GONE = 0.15
-"""The part of the edits that are of one's own message that is deleted, as an edit that crosses a deletion is."""
+_GONE = 0.3
+"""The part of the edits that are of an own deleted message, if one is known: as if edit and deletion had crossed."""
 
 
 def wish_for(client: Client, number: int) -> Change | None:
     """Returns a change that the client may make; None if it knows no message for it."""
-    view, op = client.view, random.choice(_OPS)
-    mine = client.person.username
+    op, mine = random.choice(_OPS), client.person.username
     is_late = op == "edit" and random.random() < _GONE
-    fit = [
-        key for key in view.recent
-        if (shown := view.messages.get(key)) is not None and shown.state.deleted == is_late
-        and (op == "react" or shown.sender == mine or (op != "edit" and shown.conversation in client.person.leads))
-        and shown.conversation in client.person.conversations
-    ]  # fmt: skip
+    fit = _fit(client, op, deleted=True) if is_late else []
+    fit = fit or _fit(client, op, deleted=False)
     if not fit:
         return None
     key = random.choice(fit)
-    shown = view.messages[key]
+    shown = client.view.messages[key]
     change = Change(shown.conversation, "", target=key, op=op, fields={"position": shown.position})
     _fill(change, number, mine, shown.changed)
     return change
+
+
+def _fit(client: Client, op: str, *, deleted: bool) -> list[str]:
+    """Returns the newest messages that are fit for the op: own ones to edit, in led conversations also to delete."""
+    person, messages = client.person, client.view.messages
+    return [
+        key for key in client.view.recent
+        if (shown := messages.get(key)) is not None and shown.state.deleted == deleted
+        and (op == "react" or shown.sender == person.username or (op != "edit" and shown.conversation in person.leads))
+        and shown.conversation in person.conversations
+    ]  # fmt: skip
 
 
 def pin_in(client: Client, conversation: str) -> Change | None:
