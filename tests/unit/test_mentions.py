@@ -79,6 +79,5 @@ def test_a_text_full_of_one_name_or_of_points_costs_no_more_than_one_of_fifty_na
         return time.thread_time() - began_s
 
     fifty = " ".join(f"@{'a' * 62}{n:02}" for n in range(60))
-    # In turns, as the machine may be slower for a while.
-    costs = [(cost_s(content[:4_000]), cost_s(fifty)) for _ in range(20)]
-    assert min(cost for cost, _ in costs) < 6 * min(cost for _, cost in costs)
+    # In turns, as the machine may be slower for a while: 1.7 and 4.7 times, and 3.4 to 5.8 in single turns.
+    assert min(cost_s(content[:4_000]) / cost_s(fifty) for _ in range(20)) < 6
