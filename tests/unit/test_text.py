@@ -57,7 +57,8 @@ def test_nothing_at_all_clears_a_profile_and_is_no_title() -> None:
 
 
 def test_a_text_that_is_too_long_for_an_emoji_is_refused_without_a_look_at_it() -> None:
+    text = "e" + "\u0301" * 60_000
     began_s = time.thread_time()
     for _ in range(100):
-        assert not is_emoji("e" + "\u0301" * 60_000)
+        assert not is_emoji(text)
     assert time.thread_time() - began_s < 0.01
