@@ -132,14 +132,7 @@ _LOG = (
         shape=r"[A-Za-z0-9._-]{1,249}",
         must_be="1 to 249 letters, digits, dots, dashes and underscores",
     ),
-    Variable(
-        "KLATSCH_PARTITIONS",
-        int,
-        12,
-        "Partitions of the topic, fixed when it is created (4 if `make up` creates it).",
-        1,
-        1000,
-    ),
+    Variable("KLATSCH_PARTITIONS", int, 12, "Partitions, fixed when the topic is created (`make up`: 4).", 1, 1000),
     Variable("KLATSCH_REPLICATION", int, 1, "Copies of each partition. Use 3 in production.", 1, 7),
     Variable(
         "KLATSCH_RETENTION_HOURS",

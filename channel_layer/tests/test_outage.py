@@ -145,8 +145,7 @@ async def test_a_reader_that_must_jump_says_so_and_goes_on(make_layer: MakeLayer
     first = reader.position
     await layer.send(channel, {"type": "before"})
     await received(layer, channel)
-    assert reader._watch is not None
-    end = reader._watch.ends(60)[1]
+    end = end_of(hosts, topic)
     await until(lambda: reader.position == end)
     admin = AdminClient({"bootstrap.servers": hosts})
     [deleted] = admin.delete_records([TopicPartition(topic, 0, end)]).values()

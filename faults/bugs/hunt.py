@@ -69,16 +69,15 @@ def _run(hold: Hold, bug: Bug, seed: int, minutes: float, *, planted: bool) -> _
     )  # fmt: skip
     outcome = hold(trial, folder)
     contradictions = outcome.verdict.contradictions
-    is_kept = bool(contradictions) and not planted
-    if not is_kept:
-        shutil.rmtree(folder, ignore_errors=True)
     counted = Counter(found.invariant for found in contradictions)
     numbers = ", ".join(f"{count} × {invariant}" for invariant, count in sorted(counted.items())) or "nothing"
     first = next((str(found) for found in contradictions if found.invariant in bug.breaks), "")
     is_valid = outcome.verdict.acknowledged > 0 and outcome.bites > 0
     numbers = f"{numbers} in {outcome.verdict.acknowledged:,} messages and {outcome.bites} faults"
-    if is_kept:
+    if contradictions and not planted:
         numbers = "; ".join([numbers, *outcome.shortcomings, f"all of it is kept in {folder}"])
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     is_red = bool(bug.breaks & counted.keys()) if planted else bool(contradictions)
     return _Found(is_red, is_valid or planted, numbers, first, time.monotonic() - began)
 
