@@ -57,7 +57,8 @@ class Connection:
         return self._consumer("asker") | dict(self.extra) | _NOT_LOGGED
 
     def admin(self) -> dict[str, Any]:
-        return self._common("admin") | dict(self.extra) | _NOT_LOGGED
+        # Where brokers create topics on demand, a question about a topic would create it, with their settings.
+        return self._common("admin") | dict(self.extra) | _NOT_LOGGED | {"allow.auto.create.topics": False}
 
     def _consumer(self, role: str) -> dict[str, Any]:
         return self._common(role) | {

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from conftest import MakeLayer
 from waits import end_of, received, until
 
-from channels_kafka_layer import Gap, KafkaChannelLayer
+from channels_kafka_layer import Gap, KafkaChannelLayer, TopicMissing
 
 SENT = 10_000
 SENDERS = 50
@@ -170,4 +170,12 @@ async def test_a_record_that_is_not_of_this_layer_is_skipped(hosts: str, topic: 
     sender.send(b"n\xff", b"")
     await layer.group_send("group", {"type": "after"})
     assert await received(layer, channel) == {"type": "after"}
+    await layer.close()
+
+
+async def test_a_missing_topic_stays_missing_where_brokers_create_topics_on_demand(kafka_to_kill: Broker) -> None:
+    layer = KafkaChannelLayer(hosts=kafka_to_kill.bootstrap_servers, topic="missing")
+    for _ in range(2):
+        with pytest.raises(TopicMissing):
+            await layer.new_channel()
     await layer.close()

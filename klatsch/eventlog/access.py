@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     UserScramCredentialUpsertion,
 )
 
-from klatsch.eventlog.kafka_connection import NO_GROUP, NOT_LOGGED, KafkaConnection
+from klatsch.eventlog.kafka_connection import NO_GROUP, KafkaConnection
 from klatsch.eventlog.log import LogError
 
 _ASK_S = 20.0
@@ -59,7 +59,7 @@ class KafkaAccess:
         self._topic = topic
         self._signals = signals
         self._group = group
-        self._admin = AdminClient(connection.common("access") | NOT_LOGGED)
+        self._admin = AdminClient(connection.admin("access"))
 
     def give(self, passwords: Mapping[str, str]) -> None:
         """Creates or updates these roles' users with these passwords, and their rules.

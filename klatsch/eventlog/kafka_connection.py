@@ -68,6 +68,10 @@ class KafkaConnection:
             config["ssl.ca.location"] = self.ssl_ca
         return config
 
+    def admin(self, role: str) -> dict[str, str | int | float | bool]:
+        """Returns the settings of a client that asks about topics, and creates none by asking."""
+        return self.common(role) | NOT_LOGGED | {"allow.auto.create.topics": False}
+
     def producer(self, partitions: int) -> dict[str, str | int | float | bool]:
         """Returns the settings of a durable producer to that many partitions, to each of which it makes requests."""
         return self.common("writer") | {

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented 
     ResourceType,
 )
 
-from klatsch.eventlog.kafka_connection import NOT_LOGGED, KafkaConnection
+from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.log import LogError, TopicChanged
 
 _ASK_S = 10.0
@@ -77,11 +77,12 @@ class KafkaTopics:
 
     def __init__(self, connection: KafkaConnection, topic: str) -> None:
         self._topic = topic
-        self._admin = AdminClient(connection.common("topics") | NOT_LOGGED)
+        self._admin = AdminClient(connection.admin("topics"))
 
     def find(self, deadline_s: float = _ASK_S) -> Topic | None:
         """Returns the topic, or None where there is none; raises LogError when the brokers do not answer in time."""
-        future = self._admin.describe_topics(TopicCollection([self._topic]), request_timeout=deadline_s)[self._topic]
+        admin = self._answered(deadline_s)
+        future = admin.describe_topics(TopicCollection([self._topic]), request_timeout=deadline_s)[self._topic]
         try:
             found = future.result(deadline_s)
         except KafkaException as error:
@@ -101,7 +102,7 @@ class KafkaTopics:
             config=plan.config(),
         )
         try:
-            self._admin.create_topics([new], operation_timeout=_ASK_S)[self._topic].result(_ASK_S * 2)
+            self._answered().create_topics([new], operation_timeout=_ASK_S)[self._topic].result(_ASK_S * 2)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise LogError(f"the topic cannot be created: {error.args[0].str()}") from error
@@ -132,20 +133,32 @@ class KafkaTopics:
             return False
         entry = ConfigEntry(_STAMPS, _BY_THE_LOG, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, self._topic, incremental_configs=[entry])
-        _answer(self._admin.incremental_alter_configs([resource], request_timeout=_ASK_S)[resource])
+        _answer(self._answered().incremental_alter_configs([resource], request_timeout=_ASK_S)[resource])
         return True
 
     def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """Returns the offset after the last record of each of the partitions."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the driver has no types
         asked = {TopicPartition(self._topic, partition): latest for partition in partitions}
-        answers = self._admin.list_offsets(asked, request_timeout=_ASK_S)
+        answers = self._answered().list_offsets(asked, request_timeout=_ASK_S)
         return {place.partition: _answer(answer).offset for place, answer in answers.items()}
+
+    def _answered(self, deadline_s: float = _ASK_S) -> AdminClient:
+        """Returns the client once a broker has answered it; raises LogError when none does in time.
+
+        While a request of an AdminClient waits for brokers that are away, librdkafka reconnects without any pause
+        (decision 0056). A question for metadata waits quietly.
+        """
+        try:
+            self._admin.list_topics(self._topic, timeout=deadline_s)
+        except KafkaException as error:
+            raise LogError(f"the log does not answer: {error.args[0].str()}") from error
+        return self._admin
 
     def _settings(self) -> dict[str, ConfigEntry]:
         resource = ConfigResource(ResourceType.TOPIC, self._topic)
         settings: dict[str, ConfigEntry] = _answer(
-            self._admin.describe_configs([resource], request_timeout=_ASK_S)[resource]
+            self._answered().describe_configs([resource], request_timeout=_ASK_S)[resource]
         )
         return settings
 

@@ -79,8 +79,9 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
 
 @pytest.fixture(scope="module")
 def kafka_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A broker that only the tests of one file use, so that they may kill it."""
-    kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=free_ports(1)[0])
+    """A broker that only the tests of one file use, so that they may kill it. It creates topics on demand."""
+    changed = {"auto.create.topics.enable": "true"}
+    kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=free_ports(1)[0], changed=changed)
     try:
         kafka.start()
         kafka.wait_ready(_START_S)
