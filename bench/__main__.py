@@ -7,6 +7,7 @@ from typing import Final
 from bench.catch_up import add_catch_up
 from bench.connections.connecting import add_connect
 from bench.connections.fan_out import add_fan_out
+from bench.connections.hellos import add_hellos
 from bench.connections.idle import add_idle
 from bench.layer.scenario import add_layer
 from bench.operations.changes import add_changes
@@ -27,6 +28,7 @@ SCENARIOS: Final = (
     add_fan_out,
     add_idle,
     add_connect,
+    add_hellos,
     add_storm,
     add_signals,
     add_rest,

@@ -92,6 +92,12 @@ def test_connect_counts_handshakes(run_bench: RunBench) -> None:
     assert result["counted"] == result["latencies"]["connect"]["samples"] > 0
 
 
+def test_hellos_times_a_pair_beside_people_with_many_conversations(run_bench: RunBench) -> None:
+    [result] = run_bench("hellos", "--people", "2", "--conversations", "50", "--rounds", "1", "--rate", "20")
+    assert result["counted"] == result["latencies"]["hello"]["samples"] == 2
+    assert result["latencies"]["quiet"]["samples"] > 0
+
+
 def test_rest_counts_only_what_was_archived(run_bench: RunBench) -> None:
     [result] = run_bench("rest", "--people", "2", "--seconds", "0.5", "--warm-up", "0")
     assert 0 < result["counted"] == result["counts"]["archived"]
