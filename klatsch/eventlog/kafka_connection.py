@@ -111,10 +111,10 @@ class KafkaConnection:
             | {
                 "group.id": name,
                 "group.protocol": "consumer",
-                # Sockets have the message already: larger batches are worth a few milliseconds to the archive. While
-                # nobody writes, the broker answers each of these waits, the largest part of what idling costs.
-                "fetch.min.bytes": 262144,
-                "fetch.wait.max.ms": 30,
+                # Sockets have the message already: larger batches are worth a few milliseconds to the archive. What was
+                # fetched is a batch. The next fetch comes that much later, or once the batch is taken (decision 0057).
+                "queued.min.messages": 1,
+                "fetch.queue.backoff.ms": 20,
                 "queued.max.messages.kbytes": 65_536,
             }
         )

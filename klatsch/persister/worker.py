@@ -23,6 +23,7 @@ from klatsch.records.judge import PRUNE_EVERY_S, Memberships
 _log = structlog.get_logger(__name__)
 BATCH_MOST = 2_000
 _POLL_S = 0.5
+_REPORT_EVERY_S = 1.0
 _BACKOFF_MOST_S = 5.0
 _SAMPLE = 16
 """The sampling interval of message times: reading a time takes 0.5 µs, of the 20 µs that a row may cost."""
@@ -60,6 +61,8 @@ class Worker:
         self._memberships = Memberships()
         self._oldest = oldest
         self._prune_at_s = 0.0
+        self._report_at_s = 0.0
+        self._unreported: dict[int, int] = {}
 
     def run(self, group: LogGroup) -> None:
         """Runs until `stopping` is set; raises LogError when the log cannot be read on."""
@@ -68,9 +71,10 @@ class Worker:
                 self._prune()
                 records = self._wanted(group.poll(_POLL_S, BATCH_MOST))
                 if records and (offsets := self._store(records)) is not None:
-                    group.commit(offsets)
+                    self._unreported |= offsets
                 elif records:
                     group.seek(self._refresh(list(self._next)))
+                self._report(group)
         except Stopped:
             pass
         finally:
@@ -90,6 +94,7 @@ class Worker:
         _log.info("revoked", partitions=list(partitions))
         for partition in partitions:
             self._next.pop(partition, None)
+            self._unreported.pop(partition, None)
         self._memberships.forget(partitions)
 
     def _prune(self) -> None:
@@ -98,6 +103,14 @@ class Worker:
         if now_s >= self._prune_at_s:
             self._prune_at_s = now_s + PRUNE_EVERY_S
             self._memberships.prune(self._oldest())
+
+    def _report(self, group: LogGroup) -> None:
+        """Reports the progress to the brokers once a second: only lag tools read it, and each report is a request."""
+        now_s = time.monotonic()
+        if self._unreported and now_s >= self._report_at_s:
+            group.commit(self._unreported)
+            self._unreported = {}
+            self._report_at_s = now_s + _REPORT_EVERY_S
 
     def _wanted(self, records: Sequence[Record]) -> list[Record]:
         """Leaves out records that were fetched before a seek, or whose partitions another persister holds by now."""
