@@ -359,7 +359,7 @@ _PROCESSES = (
         "KLATSCH_API_THREADS",
         int,
         16,
-        "Threads of one process for read-only REST requests, and as many for the others.",
+        "Threads of one process for REST requests that read. Others have as many in a gateway, four times in an api.",
         1,
         256,
     ),

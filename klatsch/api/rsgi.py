@@ -27,6 +27,11 @@ from klatsch.core.metrics import REFUSED
 from klatsch.core.problem_page import answer_of, wants_page
 from klatsch.core.problems import Problem
 
+CHANGING_EACH: Final = 4
+"""The threads that may wait for the log and the archive, for each that only reads: two thirds of a send is such a wait.
+
+16 threads answered 434 to 479 sends a second, 64 of them 607 to 630 (docs/decisions/0009-wsgi-for-rest.md).
+"""
 _REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
 
 Environ = dict[str, Any]
@@ -37,14 +42,16 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class Rsgi:
     """Reads a request whole, within the bounds of `klatsch.core.http_limits`, before it takes a thread.
 
-    Read-only requests have `threads` of their own, so that requests that wait for the log do not delay them.
-    `finish` is called at the end.
+    Read-only requests have `threads` of their own, so that requests that wait for the log do not delay them. These have
+    `CHANGING_EACH` times as many, and hold no connection to PostgreSQL while they wait. Of each kind,
+    `REQUESTS_A_THREAD` times `threads` may be in progress. `finish` is called at the end.
     """
 
     def __init__(self, wsgi: Wsgi, threads: int, finish: Callable[[], None] = lambda: None) -> None:
         self._finish = finish
-        self._reading = _Threads(wsgi, threads, "api-reads")
-        self._changing = _Threads(wsgi, threads, "api")
+        most = threads * REQUESTS_A_THREAD
+        self._reading = _Threads(wsgi, threads, most, "api-reads")
+        self._changing = _Threads(wsgi, threads * CHANGING_EACH, most, "api")
         self._bodies = Bodies()
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -78,13 +85,13 @@ class Rsgi:
 
 
 class _Threads:
-    """A WSGI application in a number of threads. `REQUESTS_A_THREAD` times as many requests may be in progress."""
+    """A WSGI application in a number of threads. At most `most` requests may be in progress."""
 
-    def __init__(self, wsgi: Wsgi, threads: int, name: str) -> None:
+    def __init__(self, wsgi: Wsgi, threads: int, most: int, name: str) -> None:
         self._wsgi = wsgi
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._at_work = 0
-        self._at_work_most = threads * REQUESTS_A_THREAD
+        self._at_work_most = most
 
     @property
     def are_full(self) -> bool:

@@ -60,8 +60,9 @@ class ReachableProgress(Protocol):
 class _Wait:
     """A thread that waits. The thread that learns of progress ends it, so that no other one wakes in vain."""
 
-    def __init__(self, reached: Callable[[], bool]) -> None:
+    def __init__(self, reached: Callable[[], bool], *, in_vain: bool) -> None:
         self.reached = reached
+        self.in_vain = in_vain
         self.ended = threading.Event()
 
 
@@ -174,11 +175,11 @@ class ArchiveProgress:
         if reached():
             return True
         release_connection()
-        wait = _Wait(reached)
+        wait = _Wait(reached, in_vain=in_vain)
         with self._lock:
             if reached() or self._closing.is_set():
                 return reached()
-            if in_vain and len(self._waiting) >= self._vain_most:
+            if in_vain and sum(other.in_vain for other in self._waiting) >= self._vain_most:
                 return False
             self._ensure_thread()
             self._waiting.add(wait)

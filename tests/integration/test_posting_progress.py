@@ -220,6 +220,19 @@ def test_what_clients_name_and_never_comes_holds_up_few(progress: ArchiveProgres
         assert all(isinstance(wait.exception(), NotArchivedYet) for wait in absurd)
 
 
+def test_many_sends_that_the_archive_will_soon_have_are_no_reason_to_refuse_a_wait(progress: ArchiveProgress) -> None:
+    open_epoch()
+    archive_up_to(3, 1)
+    with ThreadPoolExecutor(VAIN_MOST + 2) as threads:
+        sends = [threads.submit(progress.wait_for, 3, 1, LONG_S) for _ in range(VAIN_MOST + 1)]
+        _until(lambda: progress.waiting == VAIN_MOST + 1)
+        read = threads.submit(progress.wait_for_position, "1:3:1", LONG_S)
+        _until(lambda: progress.waiting == VAIN_MOST + 2)
+        _archive(3, 2)
+        assert all(send.result() for send in sends)
+        assert read.exception() is None
+
+
 def _archive(partition: int, end: int) -> None:
     archive_up_to(partition, end)
     say(f"{partition}:{end}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from klatsch.api import rsgi
-from klatsch.api.rsgi import Rsgi
+from klatsch.api.rsgi import CHANGING_EACH, Rsgi
 from klatsch.core import http_limits
 from klatsch.core.http_limits import BODY_BYTES_MOST, REQUESTS_A_THREAD
 
@@ -173,6 +173,18 @@ async def test_an_answer_is_ended_even_where_making_it_fails() -> None:
     with pytest.raises(ZeroDivisionError):
         await ask(Protocol(), application=application)
     assert ended == [True]
+
+
+async def test_more_requests_wait_for_the_log_at_once_than_read() -> None:
+    together = threading.Barrier(CHANGING_EACH)
+
+    def api(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        together.wait(10)
+        return echo(environ, start)
+
+    application = Rsgi(api, 1)
+    answers = await asyncio.gather(*[ask(Protocol(), application=application) for _ in range(CHANGING_EACH)])
+    assert {answer.status for answer in answers} == {201}
 
 
 async def test_while_all_threads_that_change_something_wait_for_the_log_others_read() -> None:

@@ -81,8 +81,8 @@ def _requests() -> tuple[tuple[str, str], ...]:
         ),
         ("body of a request", f"{BODY_BYTES_MOST:,} bytes, else 413; within {BODY_S:.0f} s, else 408"),
         (
-            "requests at once to one gateway",
-            f"{REQUESTS_A_THREAD} a thread (`KLATSCH_API_THREADS` that read, as many for the rest), else 503",
+            "requests at once to one process",
+            f"{REQUESTS_A_THREAD} for each of `KLATSCH_API_THREADS` that read, as many for the rest, else 503",
         ),
         ("fields that an answer names as wrong", f"{ERRORS_MOST}"),
         ("page of a list", f"{ROWS_MOST}; of people {PEOPLE_MOST}"),
