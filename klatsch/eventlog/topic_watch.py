@@ -15,7 +15,7 @@ from klatsch.postgres.outages import DATABASE_ERRORS, is_outage, note_failure
 
 _log = structlog.get_logger(__name__)
 EVERY_S = 1.0
-_ASK_S = 5.0
+_ASK_S = 2.0
 _GONE_MOST = 3
 """The looks in a row without a topic after which it counts as deleted: a starting broker may not know it yet."""
 
