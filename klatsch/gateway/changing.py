@@ -14,6 +14,7 @@ from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.reaching import wait_until_read
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.requests import ChangeFrame, DeleteFrame, EditFrame, ReactFrame
@@ -139,6 +140,7 @@ class Changing:
         if own is None:
             return False
         check_own(own, wish, facts)
+        await wait_until_read(self._feed, own.position)
         ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(own_id), own.position, duplicate=True))
         return True

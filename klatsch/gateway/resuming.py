@@ -1,22 +1,17 @@
 """Resuming: the answer to `hello`, and the replay since a token (D7)."""
 
-import asyncio
-import time
 from collections.abc import Callable
 
 from klatsch.core.clock import Clock, timestamp
 from klatsch.eventlog.places import ResumeToken
 from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.feed.reaching import has_come_to
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, UNANSWERED_MOST
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.replay import Replays, never
 from klatsch.records.messages import CONTENT_MOST
-
-_AHEAD_S = 2.0
-"""The wait for a token from a gateway that is ahead. A place beyond the log's end is never reached."""
-_LOOK_S = 0.01
 
 
 class Resuming:
@@ -54,12 +49,9 @@ class Resuming:
     async def _usable(self, text: str, person: ConnectedPerson) -> ResumeToken | None:
         """Returns the token once this feed has reached it: another gateway may be a moment ahead (D7)."""
         token = self._tokens.read(text, person.user_id)
-        until_s = time.monotonic() + _AHEAD_S
-        while token is not None and not self._feed.has_reached(dict(enumerate(token.offsets))):
-            if time.monotonic() > until_s:
-                return None
-            await asyncio.sleep(_LOOK_S)
-        return token
+        if token is not None and await has_come_to(self._feed, dict(enumerate(token.offsets))):
+            return token
+        return None
 
     def welcome(self, person: ConnectedPerson, *, resumed: bool) -> dict[str, object]:
         """Returns the body of the answer to `hello`."""

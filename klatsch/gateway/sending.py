@@ -10,8 +10,10 @@ from klatsch.core.errors import BadRequest, Gone, RateLimited, Unavailable, Unkn
 from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
+from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.feed.lag import Lag
 from klatsch.gateway.feed.pending import Pending, Waiter
+from klatsch.gateway.feed.reaching import wait_until_read
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.requests import Send
@@ -43,6 +45,7 @@ class Sending:
         self,
         *,
         hub: Hub,
+        feed: Feed,
         pending: Pending,
         log: LogWriter,
         lookups: Lookups,
@@ -54,6 +57,7 @@ class Sending:
         on_loop: Callable[[Callable[[], None]], object],
     ) -> None:
         self._hub = hub
+        self._feed = feed
         self._pending = pending
         self._log = log
         self._lookups = lookups
@@ -154,6 +158,7 @@ class Sending:
         position = await self._lookups.find_earlier(person, access, sent)
         if position is None:
             return False
+        await wait_until_read(self._feed, position)
         ANSWERED["duplicate"].inc()
         outbox.answer(protocol.ok_sent(frame.id, uuid_text(sent.id), position, duplicate=True))
         return True

@@ -88,6 +88,7 @@ def build_gateway(
         feed.memberships.load(standing)
     sending = Sending(
         hub=hub,
+        feed=feed,
         pending=pending,
         log=writer,
         lookups=lookups,

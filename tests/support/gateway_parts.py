@@ -179,6 +179,7 @@ class Parts:
         self.mark_op = MarkOp(hub=self.hub, feed=self.feed, marking=self.marking, lookups=self.lookups)
         self.sending = Sending(
             hub=self.hub,
+            feed=self.feed,
             pending=self.pending,
             log=self.writer,
             lookups=self.lookups,

@@ -1,5 +1,6 @@
 """Changes at a gateway: checked against an archive that has all that the feed has read, and appended once (D18)."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from klatsch.core.errors import (
     NotArchivedYet,
     NotFound,
     RateLimited,
+    Unavailable,
 )
 from klatsch.core.ids import uuid_bytes
 from klatsch.gateway.hub import ConnectedPerson
@@ -224,9 +226,29 @@ async def test_a_retry_is_answered_even_if_the_change_itself_forbids_it_now(
     frame: ChangeFrame, facts: Facts, wish: Wish
 ) -> None:
     desk = Desk(facts)
+    desk.parts.feed.offsets[0] = 5
     await desk.change(frame, Own("1:0:4", digest_of(wish) + uuid_bytes(facts.message_id)))
     [answer] = desk.peer.read()
     assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:4", True, 0)
+
+
+async def test_a_retry_that_only_the_archive_knows_yet_is_answered_when_the_feed_has_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the change would be pushed to the connection that was told `ok`."""
+    desk = Desk(changed(MINE, deleted=True))
+    own = Own("1:0:4", digest_of(Delete()) + uuid_bytes(MINE.message_id))
+    retry = asyncio.create_task(desk.change(delete(), own))
+    await asyncio.sleep(0.05)
+    assert desk.peer.read() == []
+    desk.parts.feed.offsets[0] = 5
+    await retry
+    assert [answer["ok"]["duplicate"] for answer in desk.peer.read()] == [True]
+    monkeypatch.setattr("klatsch.gateway.feed.reaching.AHEAD_S", 0.02)
+    desk.parts.feed.offsets[0] = 4
+    with pytest.raises(Unavailable):
+        await desk.change(delete(), own)
+    assert (desk.peer.read(), desk.appended) == ([], 0)
 
 
 async def test_a_conflict_names_the_edit_that_the_editor_had_not_seen() -> None:
@@ -298,6 +320,7 @@ async def test_an_edit_after_the_window_is_refused() -> None:
 
 async def test_an_old_client_id_is_looked_up_and_answered_with_its_change() -> None:
     desk = Desk(MINE)
+    desk.parts.feed.offsets[0] = 4
     await desk.change(edit(client_id="old"), Own("1:0:3", digest_of(Edit("hi!")) + uuid_bytes(MINE.message_id)))
     [answer] = desk.peer.read()
     assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:3", True, 0)

@@ -137,6 +137,7 @@ async def test_frames_are_answered_in_their_order() -> None:
     parts = Parts()
     async with connected(parts) as peer:
         await hello(parts, peer)
+        parts.feed.offsets[0] = 6
         digest = identify(in_group(ANA), Draft("hi", "last-week")).digest
         parts.database.answers = [END, earlier("1:0:5", digest)]
         for frame in (

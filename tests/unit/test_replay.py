@@ -170,7 +170,7 @@ async def test_more_changes_than_the_cap_are_a_reset_of_that_conversation_alone(
     ids=["another person's", "another epoch's", "too many partitions", "from the future", "negative", "cut", "forged"],
 )
 async def test_a_token_of_no_use_is_a_reset(resume: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("klatsch.gateway.resuming._AHEAD_S", 0.02)
+    monkeypatch.setattr("klatsch.gateway.feed.reaching.AHEAD_S", 0.02)
     parts = Parts()
     client, bob = Client(parts), Client(parts, BOB)
     say(parts, message(in_group(BOB), "before"))

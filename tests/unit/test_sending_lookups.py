@@ -96,7 +96,11 @@ async def test_after_a_no_of_postgresql_nothing_was_appended(error: KlatschError
 async def test_an_old_client_id_that_names_an_archived_message_is_answered_with_its_position() -> None:
     chat = Chat.of()
     chat.parts.database.answers = [END, earlier("1:0:5", identify(in_group(ANA), Draft("hi", "last-week")).digest)]
-    await chat.send(client_id="last-week", re=3)
+    sending = asyncio.create_task(chat.send(client_id="last-week", re=3))
+    await asyncio.sleep(0.05)
+    assert chat.peer.read() == [], "it would be pushed after its answer"
+    chat.parts.feed.offsets[0] = 6
+    await sending
 
     [answer] = chat.peer.read()
     sent = message_id(in_group(ANA).conversation_bytes, ANA.id.bytes, "last-week")

@@ -85,6 +85,7 @@ async def test_a_reply_to_a_deleted_message_is_gone_also_before_the_archive_know
 
 async def test_a_retry_of_a_reply_whose_original_was_deleted_since_is_answered_as_before() -> None:
     chat = Chat.of()
+    chat.parts.feed.offsets[0] = 6
     client_id = fresh_client_id()
     digest = identify(in_group(ANA), Draft("hi", client_id, ORIGINAL.id)).digest
     chat.parts.database.answers = [True, END, earlier("1:0:5", digest)]
