@@ -63,6 +63,7 @@ async def test_a_blocked_person_is_refused_everywhere_and_neither_log_nor_archiv
     late = await connect(gateway_b, bob)  # who comes now reads of the block in PostgreSQL
     assert (await late.send("refused", conversation=direct)).code == "blocked"
     assert system.log.size() == size
+    await asyncio.to_thread(system.wait_archived)
     history = await blocked.history(f"users/{ana.username}/messages")
     assert [message["content"] for message in history] == ["before"]
     await change(owner, "DELETE", bob)

@@ -168,6 +168,7 @@ async def test_the_example_sends_what_is_typed_shows_what_comes_and_goes_on_afte
     second = await run("Now I am", "Good")
     assert "(open)" in first
     assert "Are you there?" in second
+    await asyncio.to_thread(system.wait_archived)
     history = await rest(gateway_a, ana).history(f"users/{bob.username}/messages")
     assert [m["content"] for m in history] == ["Hello, Bob!", "Hello, Ana", "Are you there?", "Now I am!", "Good"]
 
