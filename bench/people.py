@@ -29,17 +29,24 @@ def make_people(count: int, env: Mapping[str, str] | None = None) -> list[BenchP
 
 
 def make_group(people: Sequence[BenchPerson], url: str | None = None) -> str:
-    """Returns the id of a new group of these people, made by SQL: thousands of memberships need no history."""
-    group = uuid.uuid4()
+    """Returns the id of a new group of these people."""
+    [group] = make_groups(people, 1, url)
+    return group
+
+
+def make_groups(people: Sequence[BenchPerson], count: int, url: str | None = None) -> list[str]:
+    """Returns the ids of new groups of these people, made by SQL: thousands of memberships need no history."""
+    groups = [uuid.uuid4() for _ in range(count)]
     with psycopg.connect(url or os.environ["DATABASE_URL"]) as connection:
         connection.execute(
             "INSERT INTO conversations_conversation (id, kind, title, created_at, member_count) "
-            "VALUES (%s, 'group', 'bench', now(), %s)",
-            (group, len(people)),
+            "SELECT id, 'group', 'bench', now(), %s FROM unnest(%s::uuid[]) id",
+            (len(people), groups),
         )
         connection.execute(
             "INSERT INTO conversations_member (conversation_id, user_id, role, active, version, joined_at) "
-            "SELECT %s, id, 'member', true, 1, now() FROM accounts_user WHERE username = ANY(%s)",
-            (group, [person.username for person in people]),
+            "SELECT g, u.id, 'member', true, 1, now() FROM unnest(%s::uuid[]) g, accounts_user u "
+            "WHERE u.username = ANY(%s)",
+            (groups, [person.username for person in people]),
         )
-    return str(group)
+    return [str(group) for group in groups]

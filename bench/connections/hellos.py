@@ -15,7 +15,7 @@ from bench.client import connect
 from bench.meter import LoopWatch, Meter
 from bench.options import add_scenario, asynchronous
 from bench.own_data import own_data
-from bench.people import BenchPerson, make_people
+from bench.people import BenchPerson, make_groups, make_people
 from bench.percentiles import latency_of
 from bench.processes import HOST, UNLIMITED, OwnProcess, running
 from bench.report import Report, Result
@@ -43,7 +43,9 @@ async def run(arguments: argparse.Namespace, report: Report) -> None:
     with own_data() as env:
         gateway, persister = OwnProcess("gateway", {**env, **UNLIMITED}), OwnProcess("persister", env)
         crowd, pair = make_people(arguments.people, env), make_people(2, env)
-        _make_groups(env["DATABASE_URL"], crowd, arguments.conversations)
+        make_groups(crowd, arguments.conversations, env["DATABASE_URL"])
+        with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
         with running([gateway, persister]):
             talk = Talk(HOST, gateway.port, (pair[0], pair[1]), arguments.rate)
             try:
@@ -97,20 +99,3 @@ async def _connect_at_once(port: int, crowd: Sequence[BenchPerson]) -> tuple[flo
     ended_s = time.monotonic()
     await asyncio.sleep(_PAUSE_S)
     return begun_s, ended_s, took, failed
-
-
-def _make_groups(url: str, people: Sequence[BenchPerson], count: int) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "INSERT INTO conversations_conversation (id, kind, title, created_at, member_count) "
-            "SELECT gen_random_uuid(), 'group', 'bench', now(), %s FROM generate_series(1, %s)",
-            (len(people), count),
-        )
-        connection.execute(
-            "INSERT INTO conversations_member (conversation_id, user_id, role, active, version, joined_at) "
-            "SELECT c.id, u.id, 'member', true, 1, now() FROM conversations_conversation c, accounts_user u "
-            "WHERE u.username = ANY(%s)",
-            ([person.username for person in people],),
-        )
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
