@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from klatsch.eventlog.deadline import call_within
-from klatsch.eventlog.kafka_connection import NOT_LOGGED, KafkaConnection
+from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.watch import Told, count_replaced
 
@@ -34,7 +34,7 @@ class KafkaAsker:
     def __init__(self, connection: KafkaConnection, topic: str, partitions: int) -> None:
         self._topic = topic
         self._partitions = range(partitions)
-        self._config = connection.tail() | NOT_LOGGED
+        self._config = connection.asker()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._client = Consumer(self._config)

@@ -19,6 +19,9 @@ LOGGED: dict[str, Any] = {"logger": logging.getLogger("librdkafka"), "log_level"
 NOT_LOGGED: dict[str, Any] = {"log_level": 0}
 """For clients that are not polled: their lines would pile up or go to stderr. The caller is told what failed."""
 
+_ASKING: dict[str, Any] = {"topic.metadata.refresh.interval.ms": 5_000}
+"""For clients that ask for leaders themselves before most questions: each would ask once more every second."""
+
 NO_GROUP = "klatsch-no-group"
 """librdkafka requires a group id even where partitions are assigned by hand; the group is not used."""
 
@@ -70,7 +73,11 @@ class KafkaConnection:
 
     def admin(self, role: str) -> dict[str, str | int | float | bool]:
         """Returns the settings of a client that asks about topics, and creates none by asking."""
-        return self.common(role) | NOT_LOGGED | {"allow.auto.create.topics": False}
+        return self.common(role) | NOT_LOGGED | {"allow.auto.create.topics": False} | _ASKING
+
+    def asker(self) -> dict[str, str | int | float | bool]:
+        """Returns the settings of a client that asks for offsets, and reads nothing."""
+        return self.common("asker") | self._consumer() | NOT_LOGGED | {"group.id": NO_GROUP} | _ASKING
 
     def producer(self, partitions: int) -> dict[str, str | int | float | bool]:
         """Returns the settings of a durable producer to that many partitions, to each of which it makes requests."""

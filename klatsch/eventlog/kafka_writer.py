@@ -17,6 +17,8 @@ from klatsch.eventlog.watch import LogWatch, Told, count_replaced
 
 _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
+_IDLE_S = 0.5
+"""The intervals at which a calm writer polls while an entry waits, and while none does: then for errors only."""
 _FINISHED_S = 10.0
 """The time within which a producer has sent or failed what was queued; beyond its own time-out."""
 _REFUSED = "the topic is no longer the log"
@@ -116,6 +118,7 @@ class KafkaWriter:
         current = self._current
         unsent: int = current.producer.flush(deadline_s)
         self._stopping.set()
+        current.appended.set()
         current.thread.join(_POLL_S * 10)
         return unsent
 
@@ -143,7 +146,7 @@ class KafkaWriter:
         producer, pace, pulse = current.producer, current.pace, current.pulse
         while not self._stopping.is_set() and not current.is_replaced:
             if not pace.is_busy:
-                current.appended.wait(_POLL_S)
+                current.appended.wait(_POLL_S if len(producer) else _IDLE_S)
                 current.appended.clear()
             pulse.enter()
             (producer.poll if pace.is_busy else producer.flush)(LOOK_S)
