@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from klatsch.eventlog.log import Record
+from klatsch.eventlog.tailing import next_offsets
 from klatsch.persister.past import Past
 from klatsch.records.changes import Change
 from klatsch.records.decoding import BadRecord, decode
@@ -104,6 +105,7 @@ def sort_records(
     sorting = _Sorting(memberships, kinds, past or Past())
     for record in records:
         sorting.add(record)
+    sorting.batch.next_offsets = next_offsets(records)
     return sorting.batch
 
 
@@ -119,34 +121,41 @@ class _Sorting:
 
     def add(self, record: Record) -> None:
         batch = self.batch
-        batch.next_offsets[record.partition] = record.offset + 1
         try:
             event = decode(record, self.kinds)
         except BadRecord as error:
             batch.dead.append(DeadRow(record, *error.args))
             return
         kind = self.kinds.of(event)
-        if kind.judging is Judging.STANDINGS:
+        judging = kind.judging
+        if judging is Judging.ONCE or judging is Judging.IN_FORCE:
+            self._add_message(record, kind, event)
+        elif judging is Judging.CHANGE:
+            self._add_change(record, event)
+        elif judging is Judging.MARKER:
+            self._add_marker(record, event)
+        elif judging is Judging.STANDINGS:
             changes = self.memberships.apply(record, event)
             batch.intervals += [IntervalRow(record, event.conversation, change) for change in changes]
-        elif kind.judging is Judging.CHANGE:
-            self._add_change(record, event)
-        elif kind.judging is Judging.MARKER:
-            self._add_marker(record, event)
-        elif kind.header is not None:  # else only for gateways: PostgreSQL knew before the log did
-            self._add_message(record, kind, event)
+        # Other records are for gateways alone: PostgreSQL knew before the log did.
 
     def _add_message(self, record: Record, kind: RecordKind, event: Any) -> None:
-        batch = self.batch
-        if self.memberships.find_void(record.key, judged_actor(record.judge)) is not None:
+        batch, judge = self.batch, record.judge
+        if self.memberships.find_void(record.key, judged_actor(judge)) is not None:
             batch.void += 1
-        elif kind.judging is Judging.ONCE and not self._is_first(record):
-            batch.copies += 1
-        elif isinstance(kind.storing, Fold):
+            return
+        if kind.judging is Judging.ONCE:
+            own_id = judged_id(judge)
+            if own_id in self.ids:
+                batch.copies += 1
+                return
+            self.ids.add(own_id)
+        if isinstance(kind.storing, Fold):
             batch.changes.append(ChangeRow(record, kind.storing, event))
         else:
             batch.messages.append(MessageRow(record, event))
-            self.past.add(record)
+            if self.past.wanted:
+                self.past.add(record)
 
     def _add_change(self, record: Record, event: Change) -> None:
         batch, own_id = self.batch, judged_id(record.judge)
@@ -171,14 +180,6 @@ class _Sorting:
             self.batch.void += 1
         else:
             self.batch.markers.append(MarkerRow(record, event))
-
-    def _is_first(self, record: Record) -> bool:
-        """Returns whether the record's own id is new in this run, and notes it."""
-        own_id = judged_id(record.judge)
-        if own_id in self.ids:
-            return False
-        self.ids.add(own_id)
-        return True
 
 
 def number_messages(rows: Sequence[MessageRow], seqs: Mapping[str, int]) -> tuple[list[int], list[Move]]:

@@ -71,6 +71,11 @@ def _text_array(values: Sequence[str]) -> str:
     return '{"' + '","'.join([v.replace("\\", "\\\\").replace('"', '\\"') for v in values]) + '"}'
 
 
+def _quoted_array(values: Sequence[str]) -> str:
+    """Returns an array literal of values that need quotes, and hold neither quotes nor backslashes themselves."""
+    return '{"' + '","'.join(values) + '"}'
+
+
 _INSERT_MESSAGES = """
 INSERT INTO messaging_message (id, client_id, conversation_id, sender_id, receiver_id, content, sent_at, reply_to,
     "offset", digest, seq, partition, mentions, epoch, changed_epoch, changed_offset)
@@ -97,15 +102,15 @@ def insert_messages(
             epoch,
             epoch,
             _array([e.id for e in events]),
-            _text_array([e.client_id for e in events]),  # `null` is a valid client_id
+            _quoted_array([e.client_id for e in events]),  # `null` is a valid client_id
             _array([e.conversation for e in events]),
             _array([e.sender_id for e in events]),
             _array([e.receiver_id or "NULL" for e in events]),
             _text_array([e.content for e in events]),
-            _text_array([e.sent_at for e in events]),
+            _quoted_array([e.sent_at for e in events]),
             _array([e.reply_to or "NULL" for e in events]),
             _array([str(r.offset) for r in records]),
-            _text_array(["\\x" + judged_digest(r.judge).hex() for r in records]),
+            _quoted_array(["\\\\x" + judged_digest(r.judge).hex() for r in records]),  # an escaped backslash
             _array([str(seq) for seq in seqs]),
             _array([str(r.partition) for r in records]),
             _text_array([encode_json(e.mentions).decode() if e.mentions else "[]" for e in events]),

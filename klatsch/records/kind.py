@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -14,7 +15,7 @@ from klatsch.records.header import (
     TARGET,
 )
 from klatsch.records.keys import CONVERSATION_KEY_LENGTH, KeyForm
-from klatsch.records.values import DEFERRED, Time, Uuid, encode
+from klatsch.records.values import DEFERRED, RepeatedUuid, Time, Uuid, are_uuids, encode
 
 
 class Judging(Enum):
@@ -107,8 +108,8 @@ class RecordKind:
     id_lists: tuple[str, ...] = field(init=False, repr=False)
     times: tuple[str, ...] = field(init=False, repr=False)
     """Its fields of these types."""
-    deferred: tuple[tuple[str, Callable[[str], bool]], ...] = field(init=False, repr=False)
-    """Its fields of deferred types, with the checks of `Kinds.decode`."""
+    deferred: tuple["_Check", ...] = field(init=False, repr=False)
+    """The checks of its fields of deferred types."""
     _frame: bytes = field(init=False, repr=False)
     _places: int = field(init=False, repr=False)
 
@@ -116,8 +117,7 @@ class RecordKind:
         object.__setattr__(self, "ids", _fields_of(self.struct, Uuid))
         object.__setattr__(self, "id_lists", _fields_of(self.struct, list[Uuid]))
         object.__setattr__(self, "times", _fields_of(self.struct, Time))
-        checks = [(name, check) for kind, check in DEFERRED.items() for name in _fields_of(self.struct, kind)]
-        object.__setattr__(self, "deferred", tuple(checks))
+        object.__setattr__(self, "deferred", tuple(_checks_of(self.struct)))
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")
         object.__setattr__(self, "_places", _places_of(self.push) if self.push else 0)
 
@@ -142,6 +142,23 @@ class RecordKind:
 
 _TOMBSTONE: Final[Mapping[str, Any]] = {"content": "", "mentions": [], "mention_ids": [], "deleted": True}
 """The fields of a deleted message that differ from those of the message before."""
+
+
+class _Check(NamedTuple):
+    """A check of some fields of a decoded record: `read` returns the value that `is_fit` takes, or None."""
+
+    names: tuple[str, ...]
+    read: Callable[[Any], Any]
+    is_fit: Callable[[Any], object]
+
+
+def _checks_of(struct: type[msgspec.Struct]) -> Iterator[_Check]:
+    for kind, is_fit in DEFERRED.items():
+        for name in _fields_of(struct, kind):
+            yield _Check((name,), attrgetter(name), is_fit)
+    if repeated := _fields_of(struct, RepeatedUuid):
+        read = attrgetter(*repeated)  # of one name, it returns no tuple
+        yield _Check(repeated, read if len(repeated) > 1 else lambda event: (read(event),), are_uuids)
 
 
 def _fields_of(struct: type[msgspec.Struct], kind: Any) -> tuple[str, ...]:
@@ -197,10 +214,10 @@ class Kinds:
     def decode(self, value: bytes) -> Any:
         """Returns a value as the struct of its kind; raises MsgspecError, UnicodeDecodeError, RecursionError."""
         event = self._decode(value)
-        for name, is_fit in self._by_struct[type(event)].deferred:
-            text = getattr(event, name)
-            if text is not None and not is_fit(text):
-                raise msgspec.ValidationError(f"{name} does not have the form that the schema requires")
+        for names, read, is_fit in self._by_struct[type(event)].deferred:
+            value = read(event)
+            if value is not None and not is_fit(value):
+                raise msgspec.ValidationError(f"{' or '.join(names)} does not have the form that the schema requires")
         return event
 
     def is_known_key(self, key: bytes) -> bool:

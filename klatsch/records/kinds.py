@@ -5,6 +5,8 @@ row.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -41,11 +43,22 @@ from klatsch.records.markers import DELIVERED, READ, MarkerMoved, place_bytes
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import CONTENT_MOST, MessageChanged, MessagePosted, digest
 from klatsch.records.people import UserChanged
+from klatsch.records.values import REMEMBERED_MOST
 
 
 def _bytes_of(field: str) -> Callable[[Any], bytes]:
     """Returns a function that reads a UUID field of a decoded record as 16 bytes."""
-    return lambda event: uuid_bytes(getattr(event, field))
+    read = attrgetter(field)
+    return lambda event: uuid_bytes(read(event))
+
+
+_known_bytes = lru_cache(REMEMBERED_MOST)(uuid_bytes)
+
+
+def _person_of(field: str) -> Callable[[Any], bytes]:
+    """Returns a function that reads a person's id as 16 bytes, and remembers it: most people write again."""
+    read = attrgetter(field)
+    return lambda event: _known_bytes(read(event))
 
 
 _UNPINNED_UNCOUNTED: Final[dict[str, tuple[Any, Any]]] = {
@@ -62,7 +75,7 @@ MESSAGE: Final = RecordKind(
         NEW_MESSAGE,
         {
             "message": (ID, _bytes_of("id")),
-            "sender": (ACTOR, _bytes_of("sender_id")),
+            "sender": (ACTOR, _person_of("sender_id")),
             "digest": (DIGEST, lambda event: digest(event.content, event.reply_to)),
         },
     ),
@@ -112,7 +125,7 @@ def _change(
         key=CONVERSATION,
         header=Header(
             byte,
-            {"actor": (ACTOR, _bytes_of(actor)), "message": (TARGET, _bytes_of("id")), "digest": (DIGEST, digest_of)},
+            {"actor": (ACTOR, _person_of(actor)), "message": (TARGET, _bytes_of("id")), "digest": (DIGEST, digest_of)},
             has_check=True,
         ),
         example_header=examples.change_header(byte, digest_of(example)),
@@ -163,7 +176,7 @@ MARKER_MOVED: Final = RecordKind(
     header=Header(
         MARKER,
         {
-            "user": (ACTOR, _bytes_of("user_id")),
+            "user": (ACTOR, _person_of("user_id")),
             "read": (READ, lambda event: place_bytes(event.read, 16)),
             "delivered": (DELIVERED, lambda event: place_bytes(event.delivered, 15)),
         },

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from klatsch.eventlog.places import POSITION_PATTERN
-from klatsch.records.values import DeferredClientId, DeferredTime, DeferredUuid, Time, Uuid
+from klatsch.records.values import DeferredClientId, DeferredTime, DeferredUuid, RepeatedUuid, Time, Uuid
 
 VERSION: Final = 1
 CONTENT_MOST: Final = 4000
@@ -23,11 +23,11 @@ class MessagePosted(msgspec.Struct, frozen=True, tag_field="t", tag="message", g
 
     id: DeferredUuid
     client_id: DeferredClientId
-    conversation: DeferredUuid
+    conversation: RepeatedUuid
     sender: str
-    sender_id: DeferredUuid
+    sender_id: RepeatedUuid
     receiver: str | None
-    receiver_id: DeferredUuid | None
+    receiver_id: RepeatedUuid | None
     content: Annotated[str, msgspec.Meta(min_length=1, max_length=CONTENT_MOST)]
     sent_at: DeferredTime
     reply_to: DeferredUuid | None = None

@@ -1,7 +1,7 @@
 """Encodes records' values, and defines the types of fields with the patterns that schemas publish.
 
-msgspec takes 0.7 µs to check a pattern, and most ids of a message are those of the message before. The patterns of
-deferred types are therefore left to `Kinds.decode`, which remembers ids: 3.5 µs less for a message.
+msgspec takes 0.7 µs to check a pattern, and most ids of a message are those of a message before. The patterns of
+deferred types are therefore left to `Kinds.decode`, which remembers ids (docs/decisions/0053).
 """
 
 import re
@@ -17,12 +17,14 @@ from klatsch.core.ids import CLIENT_ID_PATTERN, UUID_PATTERN, is_client_id, is_u
 
 _TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _UTC: Final = "RFC 3339, UTC"
-_REMEMBERED_MOST: Final = 16_384
-"""The ids that are known to be well formed: 3 MB."""
+REMEMBERED_MOST: Final = 16_384
+"""The ids that a cache remembers, such as those of a conversation, its writer and its reader: 8 MB."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Time = Annotated[str, Meta(pattern=_TIME_PATTERN, description=_UTC)]
 DeferredUuid = Annotated[str, Meta(extra_json_schema={"pattern": UUID_PATTERN})]
+RepeatedUuid = Annotated[str, Meta(extra_json_schema={"pattern": UUID_PATTERN}, extra={"repeated": True})]
+"""An id that many records have: of a conversation or a person."""
 DeferredClientId = Annotated[str, Meta(extra_json_schema={"pattern": CLIENT_ID_PATTERN})]
 DeferredTime = Annotated[str, Meta(description=_UTC, extra_json_schema={"pattern": _TIME_PATTERN})]
 
@@ -41,15 +43,22 @@ def _is_second(text: str) -> bool:
     return True
 
 
+@lru_cache(1_024)
 def is_time(text: str) -> bool:
     """Returns whether a text is a time that PostgreSQL can store, as `core.clock.timestamp` writes it."""
     parts = _split_time(text)
     return parts is not None and _is_second(parts[1])
 
 
-DEFERRED: Final[Mapping[Any, Callable[[str], bool]]] = {
-    DeferredUuid: lru_cache(_REMEMBERED_MOST)(is_uuid),
+@lru_cache(REMEMBERED_MOST)
+def are_uuids(texts: tuple[str | None, ...]) -> bool:
+    """Returns whether all of the texts, but for None, are UUIDs as Klatsch writes them."""
+    return all(text is None or is_uuid(text) for text in texts)
+
+
+DEFERRED: Final[Mapping[Any, Callable[[str], object]]] = {
+    DeferredUuid: is_uuid,
     DeferredClientId: is_client_id,
     DeferredTime: is_time,
 }
-"""The checks of the deferred types."""
+"""The checks of deferred types; `are_uuids` is that of all ids of a record that are `RepeatedUuid`."""
