@@ -11,7 +11,7 @@ from klatsch.eventlog.log import Record
 from klatsch.gateway import changing
 from klatsch.gateway.feed import changes as feed_changes
 from klatsch.gateway.feed.changes import Settled
-from klatsch.gateway.feed.ring import Ring
+from klatsch.gateway.feed.feed import Feed
 from klatsch.messaging import applying
 from klatsch.records import verdicts
 from klatsch.records.header import EDITED, NEW_MESSAGE
@@ -35,13 +35,12 @@ def late_edit_revives() -> None:
 
 
 def copy_undoes_edit() -> None:
-    find = Ring.find
+    find = Feed._find_original
 
-    def find_message(self: Any, record: Record) -> int | None:
-        known: int | None = find(self, record) if record.judge[0] == NEW_MESSAGE else None
-        return known
+    def find_message(self: Any, record: Record, own_id: bytes) -> int | None:
+        return find(self, record, own_id) if record.judge[0] == NEW_MESSAGE else None
 
-    replace(Ring, "find", find_message)
+    replace(Feed, "_find_original", find_message)
 
 
 def demoted_admin_deletes() -> None:

@@ -10,8 +10,8 @@ from klatsch.eventlog.log import Record
 from klatsch.eventlog.places import offsets_text
 from klatsch.gateway import replay
 from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.feed.recent import Recent
-from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
@@ -108,4 +108,4 @@ def removal_is_not_heard() -> None:
 
 def copies_are_shown() -> None:
     if is_gateway():
-        replace(Ring, "find", lambda *_: None)
+        replace(Feed, "_find_original", lambda *_: None)

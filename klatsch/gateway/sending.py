@@ -7,7 +7,6 @@ from klatsch.conversations.access import Access
 from klatsch.core.bucket import Buckets
 from klatsch.core.clock import Clock
 from klatsch.core.errors import BadRequest, Gone, RateLimited, Unavailable, Unknown
-from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import ANSWERED, APPENDED
 from klatsch.eventlog.log import LogWriter, Report
 from klatsch.gateway.feed.feed import Feed
@@ -114,7 +113,9 @@ class Sending:
 
     def await_answer(self, outbox: Outbox, re: int | str, sent: SentMessage) -> None:
         """Lets the feed answer what was just appended; without the record in time, the answer is `unknown`."""
-        self._pending.add(sent.id, Waiter(outbox, re, sent.digest, time.monotonic(), sent.value, sent.told))
+        self._pending.add(
+            sent.id, Waiter(outbox, re, sent.id_text, sent.digest, time.monotonic(), sent.value, sent.told)
+        )
         self._appended += 1
 
     def check_may_append(self, person: ConnectedPerson, outbox: Outbox) -> None:
@@ -160,7 +161,7 @@ class Sending:
             return False
         await wait_until_read(self._feed, position)
         ANSWERED["duplicate"].inc()
-        outbox.answer(protocol.ok_sent(frame.id, uuid_text(sent.id), position, duplicate=True))
+        outbox.answer(protocol.ok_sent(frame.id, sent.id_text, position, duplicate=True))
         return True
 
     async def _answer_reply(

@@ -12,7 +12,7 @@ import msgspec
 from klatsch.archive.targets import Facts, Own
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, LimitReached, Unavailable
-from klatsch.core.ids import message_id, uuid_bytes
+from klatsch.core.ids import message_id, uuid_bytes, uuid_text
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
@@ -174,7 +174,8 @@ def make_change(
     value = encode(event)
     header = make_header(kind, own_id, uuid_bytes(facts.user_id), digest_of(wish), target, check.encode())
     told = tell({name: getattr(event, name) for name in _TOLD if hasattr(event, name)})
-    return SentMessage(own_id, judged_body(header), value, told), Entry(facts.key, value, header)
+    sent = SentMessage(own_id, uuid_text(own_id), judged_body(header), value, told)
+    return sent, Entry(facts.key, value, header)
 
 
 def identify_change(facts: Facts, client_id: str) -> bytes:

@@ -31,12 +31,14 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 class SentMessage(msgspec.Struct, frozen=True, gc=False):
     """A message or a change on its way into the log. Its answer comes from reading it back.
 
-    `digest` tells two records of one id apart (`header.judged_body`). In a change, the id of the message follows it.
+    `id_text` is its id as its answer has it. `digest` tells two records of one id apart
+    (`header.judged_body`). In a change, the id of the message follows it.
     `told` is JSON that the sender's `ok` has besides, `,"name":value` for each field of the push that only the server
     knows. `value` is the record's value once it is appended, and empty before.
     """
 
     id: bytes
+    id_text: str
     digest: bytes
     value: bytes = b""
     told: bytes = b""
@@ -118,7 +120,7 @@ def send_message(
     sent = identify(access, draft)
     value = encode(
         MessagePosted(
-            id=uuid_text(sent.id),
+            id=sent.id_text,
             client_id=draft.client_id,
             conversation=access.conversation,
             sender=access.sender,
@@ -138,7 +140,7 @@ def send_message(
     except LogError as error:  # full, or closed for good
         raise Unavailable("The log accepts no messages right now. Try again later.", retry_after=1) from error
     told = tell({"mentions": [one.username for one in mentions]}) if mentions else b""
-    return SentMessage(sent.id, sent.digest, value, told)
+    return SentMessage(sent.id, sent.id_text, sent.digest, value, told)
 
 
 def tell(fields: Mapping[str, Any]) -> bytes:
@@ -148,7 +150,5 @@ def tell(fields: Mapping[str, Any]) -> bytes:
 
 def identify(access: Access, draft: Draft) -> SentMessage:
     """Returns the id and digest of a draft. They are computed, so that a retry yields the same in any process."""
-    return SentMessage(
-        id=message_id(access.conversation_bytes, access.sender_bytes, draft.client_id),
-        digest=digest(draft.content, draft.reply_to),
-    )
+    own_id = message_id(access.conversation_bytes, access.sender_bytes, draft.client_id)
+    return SentMessage(own_id, uuid_text(own_id), digest(draft.content, draft.reply_to))

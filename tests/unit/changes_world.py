@@ -16,14 +16,14 @@ from klatsch.eventlog.memory import MemoryAsker, MemoryLog
 from klatsch.gateway import changing
 from klatsch.gateway.feed.changes import Settled
 from klatsch.gateway.feed.feed import Feed
-from klatsch.gateway.feed.pending import Pending, Waiter
+from klatsch.gateway.feed.pending import Pending
 from klatsch.gateway.feed.ring import Ring
 from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.replay import Replays
 from klatsch.messaging.changing import Wish, digest_of, identify_change, make_change
 from klatsch.processes.gateway_start import RECENT_SPANS, begin_of
-from klatsch.records.header import WHOLE_MESSAGE, judged_body, judged_id
+from klatsch.records.header import WHOLE_MESSAGE
 from klatsch.records.members import ConversationKind, Membership
 from tests.support.gateway_parts import REPLAY, SECRET, CannedDatabase
 from tests.support.records import (
@@ -42,6 +42,7 @@ from tests.support.records import (
 )
 from tests.unit.changes_archive import POISON, Archive, Place, know
 from tests.unit.changes_client import Client, Request
+from tests.unit.feed_parts import wait_for
 
 TALK: Final = direct_conversation_id(ANA.id, BOB.id)
 PEERS: Final = {ANA.name: BOB, BOB.name: ANA}
@@ -231,9 +232,7 @@ class World:
         if entry is None or place is None or not place.active or place.blocked:
             return
         re = client.wait(request)
-        gateway.pending.add(
-            judged_id(entry.judge), Waiter(client.outbox, re, judged_body(entry.judge), 0.0, entry.value)
-        )
+        wait_for(entry, gateway.pending, client.outbox, re)
         if fly:
             self.flying.append((self.now_ms, entry))
         else:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from klatsch.core.ids import uuid_text
 from klatsch.eventlog.log import Entry, Record
 from klatsch.gateway.feed.changes import Settled
 from klatsch.gateway.feed.feed import Feed
@@ -66,11 +67,18 @@ class Gateway:
 
     def await_answer(self, connection: Connection, entry: Entry, re: int = 1, body: bytes | None = None) -> None:
         """Makes `connection` wait for that entry, or for another body under the same id."""
-        mine = judged_body(entry.judge) if body is None else body
-        self.pending.add(judged_id(entry.judge), Waiter(connection.outbox, re, mine, 0.0, entry.value))
+        wait_for(entry, self.pending, connection.outbox, re, body)
 
     def read(self, records: Iterable[Record]) -> None:
         self.feed.apply(list(records))
+
+
+def wait_for(
+    sent: Entry | Record, pending: Pending, outbox: Outbox, re: int | str = 1, body: bytes | None = None
+) -> None:
+    """Makes the connection of `outbox` wait for what was sent, or for another body under the same id."""
+    own_id, mine = judged_id(sent.judge), judged_body(sent.judge) if body is None else body
+    pending.add(own_id, Waiter(outbox, re, uuid_text(own_id), mine, 0.0, sent.value))
 
 
 def message_id(entry: Entry) -> str:

@@ -9,15 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Entry, Record
-from klatsch.gateway.feed.pending import Waiter
-from klatsch.records.header import judged_body, judged_id
 from klatsch.records.judge import StandingAt
 from klatsch.records.keys import MEMBERS
 from klatsch.records.kinds import KINDS, MESSAGE
 from klatsch.records.members import MembersChanged
 from klatsch.records.messages import MessagePosted
 from tests.support.records import ANA, BOB, CLEO, Somebody, in_group, members, message, records_of, standing
-from tests.unit.feed_parts import POISON, Gateway
+from tests.unit.feed_parts import POISON, Gateway, wait_for
 
 # A history: what people say (three client_ids each, so that many are copies, some with another body) while they are
 # removed and added. Names change every `ERA` steps, as a client_id that is older than the window is looked up instead.
@@ -92,8 +90,7 @@ def answers(gateway: Gateway, records: Sequence[Record]) -> list[str]:
     told: list[str] = []
     for record in records:
         if (KINDS.find(record) is MESSAGE) and decode_or_none(record) is not None:
-            waiting = Waiter(asker.outbox, 1, judged_body(record.judge), 0.0, record.value)
-            gateway.pending.add(judged_id(record.judge), waiting)
+            wait_for(record, gateway.pending, asker.outbox)
         gateway.read([record])
         for frame in asker.read():
             if "re" in frame:

@@ -13,7 +13,7 @@ def an_outbox() -> Outbox:
 
 
 def waiter(since_s: float, outbox: Outbox | None = None, re: int = 1) -> Waiter:
-    return Waiter(outbox or an_outbox(), re, b"digest", since_s, b"value")
+    return Waiter(outbox or an_outbox(), re, "id", b"digest", since_s, b"value")
 
 
 def test_a_waiter_is_taken_once() -> None:

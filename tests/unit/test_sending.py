@@ -22,7 +22,7 @@ from tests.unit.sending_chat import Chat
 def fill(chat: Chat) -> None:
     for number in range(UNANSWERED_MOST):
         name = number.to_bytes(16, "big")
-        chat.parts.pending.add(name, Waiter(chat.outbox, number, b"", time.monotonic(), b""))
+        chat.parts.pending.add(name, Waiter(chat.outbox, number, "", b"", time.monotonic(), b""))
 
 
 async def test_a_send_into_a_known_conversation_asks_nobody_and_is_answered_by_the_feed() -> None:
@@ -109,7 +109,7 @@ async def test_how_many_members_a_group_has_is_known_from_its_records_and_forgot
 async def test_a_feed_that_is_too_far_behind_refuses_sends_as_temporary() -> None:
     chat = Chat.of()
     behind_s = time.monotonic() - FEED_BEHIND_S - 1
-    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, b"", behind_s, b""))
+    chat.parts.pending.add(b"another's", Waiter(chat.outbox, 1, "", b"", behind_s, b""))
     with pytest.raises(Unavailable) as caught:
         await chat.send()
 

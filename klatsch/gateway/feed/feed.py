@@ -119,34 +119,39 @@ class Feed:
         return self._ring.is_deleted(partition, message_id)
 
     def _apply_once(self, record: Record, kind: RecordKind) -> None:
-        judge = record.judge
-        audience = self._hub.audiences.get(record.key)
-        if self._is_refused(record, kind, audience):
-            self._telling.skip(record)
-            return
-        waiters = self._pending.take(judged_id(judge))
-        first = self._find_original(record)
+        judge, key = record.judge, record.key
+        own_id = judged_id(judge)
+        audience = self._hub.audiences.get(key)
+        waiters = self._pending.find(own_id)
+        # Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records
+        # without an audience or a waiting sender here are not checked until a copy or a replay needs them.
+        if waiters or audience is not None:
+            if not _is_ours(record, waiters) and not is_sound(record, kind, self._kinds):
+                self._telling.skip(record)
+                return
+            self._pending.take(own_id)
+        first = self._find_original(record, own_id)
         if first is not None:
             self.tally.copies += 1
             self._answering.answer(waiters, record, first, duplicate=True)
-        elif (void := self.memberships.find_void(record.key, judged_actor(judge))) is not None:
+        elif (void := self.memberships.find_void(key, judged_actor(judge))) is not None:
             self.tally.void += 1
             self._answering.reject(waiters, void, record)
         else:
             self._ring.remember(record)
-            self.recent.add(record.key, record)
+            self.recent.add(key, record)
             if audience is not None:
                 self._count_push(record, self._push(record, kind, audience, waiters))
-            self._answering.answer(waiters, record, record.offset, duplicate=False)
+            if waiters:
+                self._answering.answer(waiters, record, record.offset, duplicate=False)
 
     def _apply_change(self, record: Record, kind: RecordKind) -> None:
-        if not _is_ours(record, self._pending.find(judged_id(record.judge))) and not is_sound(
-            record, kind, self._kinds
-        ):
+        own_id = judged_id(record.judge)
+        if not _is_ours(record, self._pending.find(own_id)) and not is_sound(record, kind, self._kinds):
             self._telling.skip(record)
             return
-        waiters = self._pending.take(judged_id(record.judge))
-        first = self._find_original(record)
+        waiters = self._pending.take(own_id)
+        first = self._find_original(record, own_id)
         if first is not None:
             self.tally.copies += 1
             self._answering.answer(waiters, record, first, duplicate=True)
@@ -169,20 +174,9 @@ class Feed:
         """Returns a replay's frames for records in memory, as `Telling.frames`."""
         return self._telling.frames(records, self.recent.is_deleted)
 
-    def _is_refused(self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson] | None) -> bool:
-        """Returns whether the persister refuses a record with an audience or a waiting sender here.
-
-        Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records without
-        an audience are not checked until a copy or a replay needs them.
-        """
-        waiters = self._pending.find(judged_id(record.judge))
-        if (audience is None and not waiters) or _is_ours(record, waiters):
-            return False
-        return not is_sound(record, kind, self._kinds)
-
-    def _find_original(self, record: Record) -> int | None:
+    def _find_original(self, record: Record, own_id: bytes) -> int | None:
         """Returns the offset of the original of a copy, or None; a record that the persister refuses is no original."""
-        first = self._ring.find(record)
+        first = self._ring.find_id(record.partition, own_id)
         if first is not None:
             original = self.recent.find(record.key, record.partition, first)
             kind = None if original is None else self._kinds.find(original)
@@ -207,10 +201,12 @@ class Feed:
         self, record: Record, kind: RecordKind, audience: AbstractSet[ConnectedPerson], waiters: tuple[Waiter, ...]
     ) -> int:
         """Pushes a record in force, and returns the number of receivers."""
+        frame = self._telling.frame(record, kind)
+        if not waiters:
+            return push_to(audience, frame)
         body = judged_body(record.judge)
         # The sender here gets an answer instead of a push, unless the record under that id has another body.
-        senders = {waiter.outbox for waiter in waiters if waiter.digest == body}
-        return push_to(audience, self._telling.frame(record, kind), senders)
+        return push_to(audience, frame, [waiter.outbox for waiter in waiters if waiter.digest == body])
 
     def _count_push(self, record: Record, receivers: int) -> None:
         if receivers:

@@ -7,14 +7,15 @@ from klatsch.gateway.outbox import Outbox
 
 
 class Waiter(NamedTuple):
-    """A waiting send: its outbox, its frame id and `digest`, as in `SentMessage`. `since_s` is monotonic.
+    """A waiting send: its outbox, its frame id, and `id_text`, `digest` and `told` as in `SentMessage`.
 
-    `told` is as in `SentMessage`. `value` is the record's value as this process appended it: read back unchanged, it
+    `since_s` is monotonic. `value` is the record's value as this process appended it: read back unchanged, it
     needs no check.
     """
 
     outbox: Outbox
     re: int | str
+    id_text: str
     digest: bytes
     since_s: float
     value: bytes

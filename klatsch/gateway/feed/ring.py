@@ -47,11 +47,12 @@ class _Line:
         self.begun_ms = [now_ms, *self.begun_ms[:-1]]
 
     def find(self, message_id: bytes) -> int | None:
-        for part in self.parts:
-            known = part.get(message_id)
-            if known is not None:
-                return known
-        return None
+        newest, second, third, fourth, oldest = self.parts
+        known = newest.get(message_id)
+        if known is None and (known := second.get(message_id)) is None and (known := third.get(message_id)) is None:
+            known = fourth.get(message_id)
+            return oldest.get(message_id) if known is None else known
+        return known
 
     def find_target(self, target_id: bytes) -> Target | None:
         for part in self.targets:
@@ -84,16 +85,13 @@ class Ring:
     def __len__(self) -> int:
         return sum(len(part) for line in self._lines for parts in (line.parts, line.targets) for part in parts)
 
-    def find(self, record: Record) -> int | None:
-        """Returns the offset of the message with that record's id, if it is remembered."""
-        return self.find_id(record.partition, judged_id(record.judge))
-
     def remember(self, record: Record) -> None:
-        """Remembers a new message at that record's place."""
+        """Remembers a new message or change at that record's place."""
         line = self._lines[record.partition]
         if record.time_ms >= line.turn_at_ms:
             line.turn(record.time_ms, self._part_ms)
-        line.newest[judged_id(record.judge)] = record.offset << _BODY_BITS | _short(judged_body(record.judge))
+        judge = record.judge
+        line.newest[judged_id(judge)] = record.offset << _BODY_BITS | _short(judged_body(judge))
 
     def find_target(self, record: Record) -> Target | None:
         """Returns what is remembered of the message that a change names."""

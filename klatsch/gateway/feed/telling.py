@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import structlog
 
-from klatsch.core.ids import uuid_text
 from klatsch.core.metrics import SKIPPED
 from klatsch.core.tracing import trace_fields
 from klatsch.eventlog.log import Record
@@ -91,12 +90,11 @@ class Answering:
         tally = self._tally
         body = b"" if duplicate else judged_body(record.judge)
         for waiter in waiters:
-            own_id = judged_id(record.judge)
             tally.answered_since_s.append(waiter.since_s)
             if waiter.digest == body or self._ring.same_body(record, waiter.digest):
                 place = self._telling.place(record, first)
                 told = b"" if duplicate else waiter.told  # of this append, which is not the one that counts
-                answer = protocol.ok_sent(waiter.re, uuid_text(own_id), place, duplicate=duplicate, told=told)
+                answer = protocol.ok_sent(waiter.re, waiter.id_text, place, duplicate=duplicate, told=told)
                 tally.ok += not duplicate
                 tally.duplicate += duplicate
             else:
