@@ -26,6 +26,11 @@ class Splitter:
         self._left = 0
         """The bytes still to come of a frame whose first bytes have passed."""
 
+    @property
+    def is_between_frames(self) -> bool:
+        """Returns whether the next byte is the first one of a frame."""
+        return not self.kept and not self._left
+
     def split(self, data: bytes) -> list[tuple[bytes, int]]:
         """Returns whole masked text frames, each with its payload's place in it, and other bytes with 0."""
         kept = len(self.kept)

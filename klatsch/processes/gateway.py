@@ -36,6 +36,7 @@ from klatsch.gateway.http.app import GatewayHttp, Together
 from klatsch.gateway.http.bounded import BoundedHttp
 from klatsch.gateway.http.door import Door
 from klatsch.gateway.http.sync import Sync
+from klatsch.gateway.keepalive import TURN_S, Keepalive
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.serving import Server, listen
@@ -130,6 +131,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
     ticking = [
         run_in_background(_every(_TICK_S, parts.sending.tick), "tick", fail),
         run_in_background(_every(settings.ENV["KLATSCH_MARK_SECONDS"], parts.resume_marks.push_all), "marks", fail),
+        run_in_background(_every(TURN_S, ChatSocket.keepalive.ping_some), "pings", fail),
         run_in_background(_every(FLUSH_EVERY_S, lambda: parts.marking.flush(time.monotonic())), "markers", fail),
         run_in_background(parts.recheck.run(), "recheck", fail),
         run_in_background(_prune(tail, parts.feed), "prune", fail),
@@ -159,6 +161,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
 def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> uvicorn.Config:
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
+    ChatSocket.keepalive = Keepalive(env["KLATSCH_PING_SECONDS"])
     BoundedConnection.answer_s = ANSWER_S
     requests = wiring.request_rates()
     api = WithPorts(Handler(), lambda _: ports, requests)
@@ -210,8 +213,7 @@ def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -
         lifespan="off",
         ws_max_size=FRAME_BYTES_MOST,
         ws_per_message_deflate=False,
-        ws_ping_interval=env["KLATSCH_PING_SECONDS"],
-        ws_ping_timeout=env["KLATSCH_PING_SECONDS"],
+        ws_ping_interval=None,  # see `gateway.keepalive`
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(_CLOSE_S),
         access_log=False,

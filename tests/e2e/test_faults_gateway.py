@@ -100,9 +100,10 @@ async def test_a_client_that_takes_nothing_while_much_comes_is_closed_with_4302_
     gateway_b: GatewayProcess, persister: PersisterProcess, talk: Talk, connect: Open
 ) -> None:
     slow = await _stalled(talk, gateway_b, connect)
-    closed = len(_slow_ones(gateway_b))
+    closed = len(_closed_with(gateway_b, 4302))
     number = 0
-    while len(_slow_ones(gateway_b)) == closed:  # 64 kB in the transport, 1 MB in the outbox, the rest the kernel's
+    # 64 kB fit into the transport, 1 MB into the outbox, and some into the kernel's buffers.
+    while len(_closed_with(gateway_b, 4302)) == closed:
         number += 1
         assert number < 500, "nobody was closed"
         assert (await talk.say(f"{number} {_LARGE}"[:4_000])).ok
@@ -119,9 +120,24 @@ async def test_a_client_that_takes_nothing_for_long_is_closed_with_4302_and_hold
     began_s = loop.time()
     for number in range(300):  # 5 MB: more than the kernel takes
         assert (await talk.say(f"{number} {_LARGE}"[:4_000])).ok
-    await asyncio.to_thread(wait_until, lambda: _slow_ones(gateway), "the slow one is closed")
+    await asyncio.to_thread(wait_until, lambda: _closed_with(gateway, 4302), "the slow one is closed")
     assert loop.time() - began_s > 3
     await _closed_in_order(slow, talk)
+
+
+async def test_a_client_that_does_not_answer_pings_is_closed_with_1011_and_one_that_does_stays(
+    system: System, persister: PersisterProcess, talk: Talk, connect: Open
+) -> None:
+    gateway = system.new_gateway("pinging")
+    await asyncio.to_thread(gateway.start, KLATSCH_PING_SECONDS="1")
+    answering, silent = [await connect(gateway, talk.people[1]) for _ in range(2)]
+    silent.stop_reading()
+    await asyncio.to_thread(wait_until, lambda: _closed_with(gateway, 1011), "the silent one is closed")
+    silent.read_on()
+    assert await silent.until_closed() == 1011
+    assert (await talk.say("after")).ok
+    await answering.received("after")
+    assert len(_closed_with(gateway, 1011)) == 1
 
 
 async def _stalled(talk: Talk, gateway: GatewayProcess, connect: Open) -> Client:
@@ -131,8 +147,8 @@ async def _stalled(talk: Talk, gateway: GatewayProcess, connect: Open) -> Client
     return slow
 
 
-def _slow_ones(gateway: GatewayProcess) -> list[object]:
-    return [event for event in gateway.events("closed") if event["code"] == 4302]
+def _closed_with(gateway: GatewayProcess, code: int) -> list[object]:
+    return [event for event in gateway.events("closed") if event["code"] == code]
 
 
 async def _closed_in_order(slow: Client, talk: Talk) -> None:

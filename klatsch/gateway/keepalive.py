@@ -1,0 +1,68 @@
+"""Pings the sockets of one process, so that a peer that is gone is found (RFC 6455, 5.5.2). One timer serves all.
+
+Timers for each ping and each answer, with pings that are made one by one, took twice as much of an idle gateway's CPU
+(docs/decisions/0058-one-timer-pings-all-sockets.md).
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from klatsch.gateway.turns import in_turns
+
+TURN_S: Final = 1.0
+"""The interval at which `Keepalive.ping_some` is to be called."""
+_PING: Final = b"\x89\x04"
+_PONG: Final = b"\x8a\x84"
+"""The heads of an unmasked ping with 4 bytes of payload, and of a client's answer, whose mask comes next."""
+PAYLOAD_BYTES: Final = 4
+PONG_BYTES: Final = 10
+_MASK: Final = slice(2, 6)
+
+
+class Pinged(Protocol):
+    """A socket to ping. It is ended where its last ping has no answer yet."""
+
+    def ping(self, frame: bytes) -> None:
+        """Writes that frame, whose last `PAYLOAD_BYTES` come back in the answer."""
+
+
+class Keepalive:
+    """Pings each socket once in `interval_s`. That has as many turns as seconds; those that came together share one."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._turns: list[set[Pinged]] = [set() for _ in range(max(1, round(interval_s / TURN_S)))]
+        self._turn_of: dict[Pinged, set[Pinged]] = {}
+        self._now = 0
+
+    def __len__(self) -> int:
+        return len(self._turn_of)
+
+    def add(self, socket: Pinged) -> None:
+        """Pings that socket from now on, for the first time after the interval."""
+        turn = self._turn_of[socket] = self._turns[self._now]
+        turn.add(socket)
+
+    def discard(self, socket: Pinged) -> None:
+        turn = self._turn_of.pop(socket, None)
+        if turn is not None:
+            turn.discard(socket)
+
+    def ping_some(self) -> None:
+        """Pings the sockets whose turn it is, with one frame for all; beyond the first, in later turns of the loop."""
+        self._now = (self._now + 1) % len(self._turns)
+        frame = _PING + os.urandom(PAYLOAD_BYTES)
+
+        def ping(sockets: Sequence[Pinged]) -> None:
+            for socket in sockets:
+                socket.ping(frame)
+
+        in_turns(list(self._turns[self._now]), ping)
+
+
+def read_pong(data: bytes) -> bytes:
+    """Returns the payload of a client's answer to such a ping, if these bytes are one; else empty."""
+    if len(data) != PONG_BYTES or not data.startswith(_PONG):
+        return b""
+    mask, masked = data[_MASK], data[_MASK.stop :]
+    return bytes(byte ^ key for byte, key in zip(masked, mask, strict=True))

@@ -1,0 +1,173 @@
+"""Pings: each socket gets one in an interval, and one that answers none is closed with 1011 (RFC 6455, 5.5.2)."""
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+
+from klatsch.gateway.keepalive import PAYLOAD_BYTES, Keepalive, read_pong
+from klatsch.gateway.turns import SLICE
+from tests.unit.test_socket import Chat, chat
+
+__all__ = ["chat"]
+MASKS = st.binary(min_size=4, max_size=4)
+
+
+class Socket:
+    def __init__(self) -> None:
+        self.pings: list[bytes] = []
+
+    def ping(self, frame: bytes) -> None:
+        self.pings.append(frame)
+
+
+def pong(payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
+    """A client's pong."""
+    return b"\x8a" + bytes([0x80 | len(payload)]) + mask + bytes(map(xor, payload, itertools.cycle(mask)))
+
+
+def xor(one: int, other: int) -> int:
+    return one ^ other
+
+
+def ping(chat: Chat) -> bytes:
+    """Pings the client once; returns the payload of the ping, which the client does not answer by itself."""
+    chat.socket.keepalive._turns = [{chat.socket}]
+    chat.socket.keepalive.ping_some()
+    chat.client.data_to_send()
+    pings = [frame for frame in chat.frames() if frame.opcode is Opcode.PING]
+    return bytes(pings[-1].data) if pings else b""
+
+
+@pytest.fixture(autouse=True)
+def own_keepalive(monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:
+    keepalive = Keepalive(1)
+    monkeypatch.setattr(type(chat.socket), "keepalive", keepalive)
+    chat.socket.start_keepalive()
+
+
+async def test_each_socket_is_pinged_once_in_an_interval_and_not_before_it_has_passed() -> None:
+    keepalive = Keepalive(5)
+    first, second = Socket(), Socket()
+    keepalive.add(first)
+    counts = []
+    for turn in range(15):
+        if turn == 2:
+            keepalive.add(second)
+        keepalive.ping_some()
+        counts.append((len(first.pings), len(second.pings)))
+
+    assert [one for one, _ in counts] == [0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]
+    assert [other for _, other in counts] == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2]
+
+
+async def test_a_socket_that_left_is_not_pinged_and_not_kept() -> None:
+    keepalive, socket = Keepalive(1), Socket()
+    keepalive.add(socket)
+    keepalive.discard(socket)
+    keepalive.discard(socket)
+    keepalive.ping_some()
+
+    assert not socket.pings
+    assert len(keepalive) == 0
+
+
+async def test_many_that_came_together_are_pinged_in_several_turns_of_the_loop() -> None:
+    keepalive, sockets = Keepalive(1), [Socket() for _ in range(3 * SLICE)]
+    for socket in sockets:
+        keepalive.add(socket)
+    keepalive.ping_some()
+    at_once = sum(len(socket.pings) for socket in sockets)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert at_once == SLICE
+    assert [len(socket.pings) for socket in sockets] == [1] * len(sockets)
+    assert len({socket.pings[0] for socket in sockets}) == 1
+
+
+@given(st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES), MASKS)
+def test_a_pong_of_a_client_is_read_whatever_its_mask(payload: bytes, mask: bytes) -> None:
+    assert read_pong(pong(payload, mask)) == payload
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x8a", pong(b"abc"), pong(b"abcde"), pong(b"abcd") + b"\x8a", b"\x81" + pong(b"abcd")[1:]]
+)
+def test_other_bytes_are_no_pong(data: bytes) -> None:
+    assert read_pong(data) == b""
+
+
+async def test_a_client_that_answers_is_pinged_again_and_stays(chat: Chat) -> None:
+    for _ in range(3):
+        payload = ping(chat)
+        assert len(payload) == PAYLOAD_BYTES
+        chat.socket.data_received(pong(payload))
+
+    assert chat.close_code() is None
+
+
+async def test_a_client_that_does_not_answer_is_closed_with_1011_at_its_next_ping(chat: Chat) -> None:
+    ping(chat)
+    assert chat.close_code() is None
+    ping(chat)
+
+    assert chat.close_code() == 1011
+
+
+async def test_an_answer_to_no_ping_or_to_an_earlier_one_does_not_count(chat: Chat) -> None:
+    first = ping(chat)
+    chat.socket.data_received(pong(b"none"))
+    chat.socket.data_received(pong(first))
+    ping(chat)
+    chat.socket.data_received(pong(first))
+    ping(chat)
+
+    assert chat.close_code() == 1011
+
+
+@pytest.mark.parametrize("cut", range(30))
+async def test_an_answer_counts_wherever_it_stands_in_the_stream(chat: Chat, cut: int) -> None:
+    payload = ping(chat)
+    texts = Frame(Opcode.TEXT, b"hi").serialize(mask=True), Frame(Opcode.TEXT, b"ho").serialize(mask=True)
+    stream = texts[0] + pong(payload) + texts[1]
+    for part in (stream[:cut], stream[cut:]):
+        if part:
+            chat.socket.data_received(part)
+        await asyncio.sleep(0)
+    ping(chat)
+
+    assert chat.close_code() is None
+
+
+async def test_an_answer_counts_between_the_fragments_of_a_message(chat: Chat) -> None:
+    payload = ping(chat)
+    chat.socket.data_received(Frame(Opcode.TEXT, b"h", fin=False).serialize(mask=True))
+    chat.socket.data_received(pong(payload))
+    chat.socket.data_received(Frame(Opcode.CONT, b"i").serialize(mask=True))
+    ping(chat)
+
+    assert chat.close_code() is None
+
+
+async def test_what_looks_like_an_answer_within_a_frame_is_part_of_that_frame(chat: Chat) -> None:
+    payload = ping(chat)
+    inner = pong(payload)
+    frame = b"\x82" + bytes([0x80 | len(inner)]) + bytes(4) + inner  # a mask of zeros leaves the payload as it is
+    chat.socket.data_received(frame[:6])
+    chat.socket.data_received(frame[6:])
+    await asyncio.sleep(0)
+
+    assert [event.get("bytes") for event in chat.events] == [inner]
+    ping(chat)
+    assert chat.close_code() == 1011
+
+
+async def test_answers_without_end_are_a_flood(chat: Chat) -> None:
+    for _ in range(200):
+        chat.socket.data_received(pong(b"none"))
+
+    assert chat.close_code() == 4429
