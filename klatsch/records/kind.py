@@ -157,8 +157,7 @@ def _checks_of(struct: type[msgspec.Struct]) -> Iterator[_Check]:
         for name in _fields_of(struct, kind):
             yield _Check((name,), attrgetter(name), is_fit)
     if repeated := _fields_of(struct, RepeatedUuid):
-        read = attrgetter(*repeated)  # of one name, it returns no tuple
-        yield _Check(repeated, read if len(repeated) > 1 else lambda event: (read(event),), are_uuids)
+        yield _Check(repeated, attrgetter(*repeated), are_uuids)
 
 
 def _fields_of(struct: type[msgspec.Struct], kind: Any) -> tuple[str, ...]:
@@ -215,8 +214,8 @@ class Kinds:
         """Returns a value as the struct of its kind; raises MsgspecError, UnicodeDecodeError, RecursionError."""
         event = self._decode(value)
         for names, read, is_fit in self._by_struct[type(event)].deferred:
-            value = read(event)
-            if value is not None and not is_fit(value):
+            found = read(event)
+            if found is not None and not is_fit(found):
                 raise msgspec.ValidationError(f"{' or '.join(names)} does not have the form that the schema requires")
         return event
 

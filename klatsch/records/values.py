@@ -18,7 +18,7 @@ from klatsch.core.ids import CLIENT_ID_PATTERN, UUID_PATTERN, is_client_id, is_u
 _TIME_PATTERN: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 _UTC: Final = "RFC 3339, UTC"
 REMEMBERED_MOST: Final = 16_384
-"""The ids that a cache remembers, such as those of a conversation, its writer and its reader: 8 MB."""
+"""The entries of a cache of ids. One has up to three, of a conversation, its writer and its reader: 8 MB in all."""
 
 Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
 Time = Annotated[str, Meta(pattern=_TIME_PATTERN, description=_UTC)]
@@ -43,7 +43,6 @@ def _is_second(text: str) -> bool:
     return True
 
 
-@lru_cache(1_024)
 def is_time(text: str) -> bool:
     """Returns whether a text is a time that PostgreSQL can store, as `core.clock.timestamp` writes it."""
     parts = _split_time(text)
@@ -51,9 +50,19 @@ def is_time(text: str) -> bool:
 
 
 @lru_cache(REMEMBERED_MOST)
+def _check_uuids(texts: tuple[str | None, ...]) -> None:
+    """Raises ValueError: what is wrong may be a megabyte long, and an exception is not remembered."""
+    if not all(text is None or is_uuid(text) for text in texts):
+        raise ValueError
+
+
 def are_uuids(texts: tuple[str | None, ...]) -> bool:
     """Returns whether all of the texts, but for None, are UUIDs as Klatsch writes them."""
-    return all(text is None or is_uuid(text) for text in texts)
+    try:
+        _check_uuids(texts)
+    except ValueError:
+        return False
+    return True
 
 
 DEFERRED: Final[Mapping[Any, Callable[[str], object]]] = {

@@ -1,6 +1,7 @@
 """The records: what is encoded is decoded alike, what the schema forbids is refused, and headers say who and what."""
 
 import string
+import tracemalloc
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +92,7 @@ GOOD: dict[str, Any] = msgspec.json.decode(encode(posted(in_group(ANA), "hi", cl
         ("conversation", "tea"),
         ("sender", 1),
         ("sender_id", None),
+        ("receiver_id", ""),
         ("content", ""),
         ("content", "x" * 4001),
         ("content", ["hi"]),
@@ -106,6 +108,21 @@ GOOD: dict[str, Any] = msgspec.json.decode(encode(posted(in_group(ANA), "hi", cl
 def test_a_value_outside_the_schema_is_refused(field: str, bad: Any) -> None:
     with pytest.raises(msgspec.ValidationError):
         KINDS.decode(msgspec.json.encode(GOOD | {field: bad}))
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "client_id", "conversation", "sender_id", "receiver_id", "sent_at", "reply_to"]
+)
+def test_a_refused_value_is_not_remembered(field: str) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            with pytest.raises(msgspec.ValidationError):
+                KINDS.decode(msgspec.json.encode(GOOD | {field: f"{number} " + "x" * 100_000}))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 @pytest.mark.parametrize("field", ["id", "client_id", "conversation", "sender", "sender_id", "content", "sent_at"])
