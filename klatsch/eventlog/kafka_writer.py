@@ -18,7 +18,7 @@ from klatsch.eventlog.watch import LogWatch, Told, count_replaced
 _log = structlog.get_logger(__name__)
 _POLL_S = 0.1
 _IDLE_S = 0.5
-"""The intervals at which a calm writer polls while an entry waits, and while none does: then for errors only."""
+"""The intervals at which a calm writer polls: while an entry waits, and while none does. Only errors come then."""
 _FINISHED_S = 10.0
 """The time within which a producer has sent or failed what was queued; beyond its own time-out."""
 _REFUSED = "the topic is no longer the log"

@@ -5,7 +5,7 @@ honest clients do. The smaller rate of messages is limited by `core.bucket` and 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,6 +71,14 @@ class Allowance:
         self._frames = min(most.frames, self._frames + since_s * most.frames_per_s)
         self._size = min(most.size, self._size + since_s * most.size_per_s)
         return self._frames >= 0 and self._size >= 0
+
+
+def take_from(allowances: Iterable[Allowance], frames: int, size: int) -> bool:
+    """Takes this many frames and bytes from each allowance; returns whether all admit them."""
+    is_allowed = True
+    for allowance in allowances:
+        is_allowed &= allowance.take(frames, size)
+    return is_allowed
 
 
 class Allowances:

@@ -1,5 +1,6 @@
 """Splits a client's WebSocket stream at its frames, without looking into them (RFC 6455, 5.2). Bytes in, bytes out."""
 
+from collections.abc import Iterable
 from typing import Final
 
 _WHOLE_TEXT: Final = 0x81
@@ -61,6 +62,15 @@ class Splitter:
         if passed < at:
             parts.append((data[passed:at], 0))
         return parts
+
+
+def is_utf8(fragments: Iterable[bytes]) -> bool:
+    """Returns whether the fragments of a message are UTF-8 together."""
+    try:
+        b"".join(fragments).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_text(data: bytes, at: int) -> bool:

@@ -28,7 +28,7 @@ class Pinged(Protocol):
 
 
 class Keepalive:
-    """Pings each socket once in `interval_s`. That has as many turns as seconds; those that came together share one."""
+    """Pings each socket once in `interval_s`: a set of them each second. Those that were added together share a set."""
 
     def __init__(self, interval_s: float) -> None:
         self._turns: list[set[Pinged]] = [set() for _ in range(max(1, round(interval_s / TURN_S)))]
@@ -39,11 +39,12 @@ class Keepalive:
         return len(self._turn_of)
 
     def add(self, socket: Pinged) -> None:
-        """Pings that socket from now on, for the first time after the interval."""
+        """Pings that socket from now on, for the first time after about one interval."""
         turn = self._turn_of[socket] = self._turns[self._now]
         turn.add(socket)
 
     def discard(self, socket: Pinged) -> None:
+        """Pings that socket no more. It may have been discarded before."""
         turn = self._turn_of.pop(socket, None)
         if turn is not None:
             turn.discard(socket)

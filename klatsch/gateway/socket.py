@@ -1,6 +1,8 @@
 """uvicorn's WebSocket protocol with direct writes, a stall time-out and bounded reads (D12, D14).
 
-Frames that were made once go straight to the transport. A peer that takes nothing is cut off.
+Frames that were made once go straight to the transport. A peer that takes nothing is cut off. Received frames are
+counted, and handed on in turns of the loop. A text message in one frame passes by the parser and, if the application
+can take it at once, by the queue too (docs/decisions/0047). So does the answer to a ping (docs/decisions/0058).
 """
 
 import asyncio
@@ -8,27 +10,42 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import structlog
-from websockets.frames import CloseCode
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
+from websockets.speedups import apply_mask
 
 from klatsch.core.metrics import CLOSED
-from klatsch.gateway.allowance import LAST_WORDS, Allowance
-from klatsch.gateway.keepalive import PAYLOAD_BYTES, Keepalive
+from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance, take_from
+from klatsch.gateway.framing import Splitter, is_utf8
+from klatsch.gateway.keepalive import PAYLOAD_BYTES, PONG_BYTES, Keepalive, read_pong
 from klatsch.gateway.language.protocol import Close
-from klatsch.gateway.receiving import ReceivingSocket
 
 _log = structlog.get_logger(__name__)
 EXTENSION = "klatsch.socket"
 _WRITE_BUFFER_BYTES = 65_536
 _LAST_WORDS_S = 1.0
 """The time in which a closing socket may still take written bytes before it is cut off."""
+_PIECE_BYTES = 4_096
+"""The bytes parsed in one go and then counted: at most 682 frames, 7 ms."""
+_TURN_BYTES = 65_536
+_TURN_FRAMES = 256
+"""The bytes and frames of one peer after which the loop serves others.
+
+A message ends a turn too: the next waits until it is taken.
+"""
+_TOO_MUCH = "too many frames, or too many bytes"
+FRAGMENTS_MOST = 256
+"""The fragments of one message. The parser bounds their bytes, but not the number of empty ones."""
 
 
-class ChatSocket(ReceivingSocket):
+class ChatSocket(WebSocketsSansIOProtocol):
     """Writes past uvicorn's `send`: a server's data frames carry no state that its protocol object needs.
 
-    `stall_s` is how long a peer may take nothing, and `keepalive` pings all sockets of the process in the place of
-    uvicorn's timers. The connection finds this object in its scope's extensions.
+    `stall_s` is how long a peer may take nothing. `keepalive` pings all sockets of the process, in the place of
+    uvicorn's timers. The connection finds this object in its scope's extensions, and sets its `allowances` once it
+    knows the person. While the application waits in `receive`, texts are offered to `take` first. It returns False,
+    without an effect, for a text that is to come from `receive`.
     """
 
     stall_s: ClassVar[float] = 8.0
@@ -38,18 +55,158 @@ class ChatSocket(ReceivingSocket):
         super().__init__(*args, **kwargs)
         self.paused = False
         self.resumed: Callable[[], None] = lambda: None
+        self.allowances: tuple[Allowance, ...] = (Allowance(BEFORE_HELLO),)
         self._stalled: asyncio.TimerHandle | None = None
+        self._waiting = bytearray()
+        self._turn: asyncio.Handle | None = None
+        self._is_over = False
         self._pong = b""
+        self._pinged = b""
+        """The payload of the last ping until its answer comes."""
+        self._splitter = Splitter()
+        self.take: Callable[[str], bool] | None = None
+        self._is_awaited = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Hands on received bytes: few at once, more in turns, during which reading stops."""
+        if not self.handshake_initiated:
+            self._parse(data)  # the request, which uvicorn hands on without what came behind it
+        elif len(data) <= _PIECE_BYTES and not self._waiting:
+            self._take_piece(data)
+        else:
+            self._waiting += data
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        size = frames = 0
+        while self._waiting and self._is_heard() and size < _TURN_BYTES and frames < _TURN_FRAMES:
+            piece = bytes(self._waiting[:_PIECE_BYTES])
+            del self._waiting[:_PIECE_BYTES]
+            size += len(piece)
+            frames += self._take_piece(piece)
+        if self.transport.is_closing():
+            self._waiting.clear()
+        elif self._waiting:
+            self._stop_reading()
+            if self._is_heard():
+                self._turn = self.loop.call_soon(self._take_turn)
+        elif self._is_heard():
+            self._read_on()
+
+    def _is_heard(self) -> bool:
+        """Returns whether the application has taken all messages. After the server's close it takes none."""
+        return self.close_sent or self.queue.empty()
+
+    def _stop_reading(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self.read_paused and not self._is_over:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _take_piece(self, data: bytes) -> int:
+        """Counts the frames of some bytes, and hands them on one by one; returns their number."""
+        if len(data) == PONG_BYTES and self._take_pong(data):
+            return 1
+        frames = 0
+        for part, payload in self._splitter.split(data):
+            if self._is_over:
+                break
+            if payload and not self.close_sent and self.conn.current_size is None and self.conn.close_rcvd is None:
+                frames += self._take_text(part, payload)
+            else:
+                frames += self._parse(part)
+        return frames
+
+    def _take_text(self, frame: bytes, payload: int) -> int:
+        """Does what `_parse` does, for a text message in one frame that comes after a whole message."""
+        if not take_from(self.allowances, 1, len(frame)):
+            self._flooded(_TOO_MUCH)
+            return 1
+        try:
+            text = apply_mask(frame[payload:], frame[payload - 4 : payload]).decode()
+        except UnicodeDecodeError:
+            self._refuse_text()
+            return 1
+        is_free = self._is_awaited and self.queue.empty()
+        if not is_free or self.take is None or not self.take(text):
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            self._stop_reading()
+        return 1
+
+    def _take_pong(self, data: bytes) -> bool:
+        """Does what `_parse` does, for the answer to a ping alone; returns False, without an effect, for the rest."""
+        payload = read_pong(data)
+        if not payload or not self._splitter.is_between_frames or self.close_sent or self.conn.close_rcvd is not None:
+            return False
+        if take_from(self.allowances, 1, len(data)):
+            self._note_pong(payload)
+        else:
+            self._flooded(_TOO_MUCH)
+        return True
+
+    def _parse(self, data: bytes) -> int:
+        """Counts the frames of some bytes, then hands them on; returns their number."""
+        conn = self.conn
+        conn.receive_data(data)
+        frames = len(conn.events)
+        is_allowed = take_from(self.allowances, frames, len(data))
+        if conn.parser_exc is not None:
+            self.handle_parser_exception()
+        elif is_allowed or conn.close_rcvd is not None:
+            self.handle_events()
+        else:
+            self._flooded(_TOO_MUCH)
+        return frames
+
+    def _flooded(self, reason: str) -> None:
+        """Closes and stops reading: further bytes of the peer cost only the kernel's buffer, for a second."""
+        self.conn.data_to_send()  # no pongs for dropped pings
+        self.conn.events_received()
+        self._waiting.clear()
+        self._is_over = True
+        if not self.handshake_complete:
+            self.transport.abort()
+            return
+        self.end(Close.FLOODING, reason)
+        self._stop_reading()
+
+    async def receive(self) -> Any:
+        """Returns the next event for the application, and hands on what waited behind the last one."""
+        self._is_awaited = True
+        event = await self.queue.get()
+        self._is_awaited = False
+        if self.read_paused and not self.close_sent and self.queue.empty():
+            if not self._waiting:
+                self._read_on()
+            elif self._turn is None:
+                self._turn = self.loop.call_soon(self._take_turn)
+        return event
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         scope: dict[str, Any] | None = getattr(self, "scope", None)  # missing when the handshake was refused
         if scope is not None:
             scope["extensions"][EXTENSION] = self
+
+    def send_receive_event_to_app(self) -> None:
+        """Closes with 1007 on text that is not UTF-8. uvicorn does too, but logs a traceback each time."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(self.frames):
+            self._refuse_text()
+        else:
+            super().send_receive_event_to_app()
+
+    def _refuse_text(self) -> None:
+        self.conn.send_close(CloseCode.INVALID_DATA)
+        self.handle_parser_exception()
 
     def write(self, frames: bytes) -> None:
         """Takes whole WebSocket frames; drops frames after the close."""
@@ -76,7 +233,10 @@ class ChatSocket(ReceivingSocket):
         self.stop_keepalive()
         self.allowances = (Allowance(LAST_WORDS),)
         self._pong = b""
-        self.hear_last_words()
+        if self._waiting:
+            self._turn = self._turn or self.loop.call_soon(self._take_turn)
+        else:
+            self._read_on()
         self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
 
     def pause_writing(self) -> None:
@@ -107,6 +267,14 @@ class ChatSocket(ReceivingSocket):
             self._pinged = frame[-PAYLOAD_BYTES:]
             self.transport.write(frame)
 
+    def handle_pong(self, event: Frame) -> None:
+        self._note_pong(bytes(event.data))
+
+    def _note_pong(self, payload: bytes) -> None:
+        """Notes the answer to the last ping; any other is ignored (RFC 6455, 5.5.3)."""
+        if payload == self._pinged:
+            self._pinged = b""
+
     def handle_ping(self) -> None:
         """Answers the last of several pings (RFC 6455, 5.5.3), and later if the peer takes nothing."""
         if self.conn.close_rcvd is not None:  # the answer to the close is among the pongs
@@ -120,8 +288,15 @@ class ChatSocket(ReceivingSocket):
         else:
             self.transport.write(pongs[-1])
 
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS_MOST:
+            self._flooded("too many fragments of one message")
+        else:
+            super().handle_cont(event)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_stall()
+        self._waiting.clear()
         super().connection_lost(exc)
         if self.paused:  # a lost socket never resumes and must not block writers: writes are dropped from now on
             self.paused = False

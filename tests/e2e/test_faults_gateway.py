@@ -129,7 +129,7 @@ async def test_a_client_that_does_not_answer_pings_is_closed_with_1011_and_one_t
     system: System, persister: PersisterProcess, talk: Talk, connect: Open
 ) -> None:
     gateway = system.new_gateway("pinging")
-    await asyncio.to_thread(gateway.start, KLATSCH_PING_SECONDS="1")
+    await asyncio.to_thread(gateway.start, KLATSCH_PING_SECONDS="3")
     answering, silent = [await connect(gateway, talk.people[1]) for _ in range(2)]
     silent.stop_reading()
     await asyncio.to_thread(wait_until, lambda: _closed_with(gateway, 1011), "the silent one is closed")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from klatsch.gateway.keepalive import PAYLOAD_BYTES, Keepalive, read_pong
+from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.turns import SLICE
-from tests.unit.test_socket import Chat, chat
+from tests.support.waiting import until
+from tests.unit.test_socket import Chat
 
-__all__ = ["chat"]
 MASKS = st.binary(min_size=4, max_size=4)
 
 
@@ -34,22 +37,26 @@ def xor(one: int, other: int) -> int:
 
 
 def ping(chat: Chat) -> bytes:
-    """Pings the client once; returns the payload of the ping, which the client does not answer by itself."""
-    chat.socket.keepalive._turns = [{chat.socket}]
+    """Pings the client; returns the payload of the ping, whose answer by the client is dropped."""
     chat.socket.keepalive.ping_some()
     chat.client.data_to_send()
     pings = [frame for frame in chat.frames() if frame.opcode is Opcode.PING]
     return bytes(pings[-1].data) if pings else b""
 
 
-@pytest.fixture(autouse=True)
-def own_keepalive(monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:
-    keepalive = Keepalive(1)
-    monkeypatch.setattr(type(chat.socket), "keepalive", keepalive)
-    chat.socket.start_keepalive()
+@pytest.fixture
+async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
+    """A chat whose socket is pinged each time that its `ping_some` is called."""
+    monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
+    chat = Chat()
+    await chat.open()
+    yield chat
+    if not chat.socket.disconnected:
+        chat.lose()
+    await until(lambda: not chat.socket.tasks)
 
 
-async def test_each_socket_is_pinged_once_in_an_interval_and_not_before_it_has_passed() -> None:
+async def test_each_socket_is_pinged_once_in_each_interval_first_after_one() -> None:
     keepalive = Keepalive(5)
     first, second = Socket(), Socket()
     keepalive.add(first)
@@ -73,6 +80,20 @@ async def test_a_socket_that_left_is_not_pinged_and_not_kept() -> None:
 
     assert not socket.pings
     assert len(keepalive) == 0
+
+
+async def test_an_open_socket_is_pinged_and_a_lost_one_is_not_kept(chat: Chat) -> None:
+    keepalive = chat.socket.keepalive
+    assert len(keepalive) == 1
+    chat.lose()
+
+    assert len(keepalive) == 0
+
+
+async def test_a_socket_that_the_server_closed_is_not_kept(chat: Chat) -> None:
+    chat.socket.end(Close.SLOW, "slow, resume")
+
+    assert len(chat.socket.keepalive) == 0
 
 
 async def test_many_that_came_together_are_pinged_in_several_turns_of_the_loop() -> None:

@@ -124,7 +124,7 @@ class Feed:
         audience = self._hub.audiences.get(key)
         waiters = self._pending.find(own_id)
         # Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records
-        # without an audience or a waiting sender here are not checked until a copy or a replay needs them.
+        # with neither an audience nor a waiting sender here are not checked until a copy or a replay needs them.
         if waiters or audience is not None:
             if not _is_ours(record, waiters) and not is_sound(record, kind, self._kinds):
                 self._telling.skip(record)

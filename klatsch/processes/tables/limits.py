@@ -19,11 +19,11 @@ from klatsch.gateway.allowance import BEFORE_HELLO, Allowances
 from klatsch.gateway.language.protocol import FRAME_BYTES_MOST, HELLO_DEADLINE_S, MALFORMED_MOST, UNANSWERED_MOST
 from klatsch.gateway.language.requests import OPENED_MOST, SHOWN_PEOPLE_MOST
 from klatsch.gateway.lookups import AT_ONCE_MOST
-from klatsch.gateway.receiving import FRAGMENTS_MOST
 from klatsch.gateway.signals.signals import OPS_PER_SECOND
 from klatsch.gateway.signals.typing import EVERY_S, PER_SECOND
 from klatsch.gateway.signals.typing import MEMBERS_MOST as TYPING_MEMBERS_MOST
 from klatsch.gateway.signals.watching import PUSH_EVERY_S, SHOWN_MOST
+from klatsch.gateway.socket import FRAGMENTS_MOST
 from klatsch.moderation.reporting import OPEN_MOST
 from klatsch.processes.tables.markdown import table
 from klatsch.processes.wiring import GROUP_CHANGES_PER_SECOND
