@@ -109,7 +109,11 @@ def _brought_up(
     try:
         stack.forget_image()
         began_s = time.monotonic()
-        stack.up()
+        try:
+            stack.up()
+        except AssertionError as error:  # before the containers are removed, with what they say
+            error.add_note(stack.compose("logs", "--tail", "60", "--no-color"))
+            raise
         stack.note(
             f"the first `docker compose up --wait` took {time.monotonic() - began_s:.0f} s, with the image's build"
         )
