@@ -1,7 +1,7 @@
 """The topic's life: created once, checked at each start, and replaced only on request (D2)."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -14,6 +14,30 @@ from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, Topic, TopicPlan
 
 _SHOWN_S = 10.0
 _AGAIN_S = 0.1
+_STARTED_S = 30.0
+_TRY_AGAIN_S = 1.0
+
+
+def once_brokers_can(act: Callable[[], str], tell: Callable[[str], object]) -> str:
+    """Returns what `act` returns, which is tried again for half a minute while it raises LogError.
+
+    Brokers that have just started may not know each other yet, which a topic's copies need, nor the rights that were
+    just given. `tell` gets a sentence about the first failure. A TopicChanged is raised at once: time does not help.
+    """
+    until_s = time.monotonic() + _STARTED_S
+    told = False
+    while True:
+        try:
+            return act()
+        except TopicChanged:
+            raise
+        except LogError as error:
+            if time.monotonic() + _TRY_AGAIN_S > until_s:
+                raise
+            if not told:
+                tell(f"Not yet: {error}. Trying again for {_STARTED_S:.0f} s ...")
+                told = True
+            time.sleep(_TRY_AGAIN_S)
 
 
 def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: bool = False) -> str:

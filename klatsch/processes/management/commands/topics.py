@@ -1,17 +1,20 @@
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from klatsch.eventlog.kafka_reader import KafkaTail
-from klatsch.eventlog.topics import KafkaTopics
+from klatsch.eventlog.topics import KafkaTopics, TopicPlan
 from klatsch.processes import wiring
 from klatsch.processes.sentences import told_in_a_sentence
 from klatsch.processes.topics import (
     adopt_topic,
     create_signals_topic,
     create_topic,
+    once_brokers_can,
     plan_adoption,
     verify_signals_topic,
     verify_topic,
@@ -38,18 +41,22 @@ class Command(BaseCommand):
                 self.stdout.write(verify_topic(topics, plan))
                 if settings.ENV["KLATSCH_SIGNALS"]:
                     self.stdout.write(verify_signals_topic(wiring.signals_topics(), wiring.signals_plan()))
-                return
-            found = topics.find()
-            tail = wiring.log_tail(found.partitions if found else plan.partitions)
-            try:
-                if options["action"] == "create":
-                    self.stdout.write(create_topic(topics, plan, tail, again=options["again"]))
-                    if settings.ENV["KLATSCH_SIGNALS"]:
-                        self.stdout.write(create_signals_topic(wiring.signals_topics(), wiring.signals_plan()))
-                else:
+            elif options["action"] == "create":
+                self._create(topics, plan, again=options["again"])
+            else:
+                with _tail_of(topics, plan) as tail:
                     self._adopt(topics, tail, dry_run=options["dry_run"])
-            finally:
-                tail.stop()
+
+    def _create(self, topics: KafkaTopics, plan: TopicPlan, *, again: bool) -> None:
+        def create() -> str:
+            with _tail_of(topics, plan) as tail:
+                return create_topic(topics, plan, tail, again=again)
+
+        self.stdout.write(once_brokers_can(create, self.stderr.write))
+        if settings.ENV["KLATSCH_SIGNALS"]:
+            signals, signals_plan = wiring.signals_topics(), wiring.signals_plan()
+            told = once_brokers_can(lambda: create_signals_topic(signals, signals_plan), self.stderr.write)
+            self.stdout.write(told)
 
     def _adopt(self, topics: KafkaTopics, tail: KafkaTail, *, dry_run: bool) -> None:
         adoption = plan_adoption(topics, tail)
@@ -59,3 +66,14 @@ class Command(BaseCommand):
         self.stdout.write(adoption.meaning)
         if not dry_run:
             self.stdout.write(adopt_topic(adoption))
+
+
+@contextmanager
+def _tail_of(topics: KafkaTopics, plan: TopicPlan) -> Iterator[KafkaTail]:
+    """Yields a tail of all partitions that the topic has, or is to have."""
+    found = topics.find()
+    tail = wiring.log_tail(found.partitions if found else plan.partitions)
+    try:
+        yield tail
+    finally:
+        tail.stop()
