@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from operator import xor
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,6 @@ from klatsch.gateway.keepalive import PAYLOAD_BYTES, Keepalive, read_pong
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.turns import SLICE
-from tests.support.waiting import until
 from tests.unit.test_socket import Chat
 
 MASKS = st.binary(min_size=4, max_size=4)
@@ -32,10 +32,6 @@ def pong(payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
     return b"\x8a" + bytes([0x80 | len(payload)]) + mask + bytes(map(xor, payload, itertools.cycle(mask)))
 
 
-def xor(one: int, other: int) -> int:
-    return one ^ other
-
-
 def ping(chat: Chat) -> bytes:
     """Pings the client; returns the payload of the ping, whose answer by the client is dropped."""
     chat.socket.keepalive.ping_some()
@@ -48,12 +44,8 @@ def ping(chat: Chat) -> bytes:
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
     """A chat whose socket is pinged each time that its `ping_some` is called."""
     monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
-    chat = Chat()
-    await chat.open()
-    yield chat
-    if not chat.socket.disconnected:
-        chat.lose()
-    await until(lambda: not chat.socket.tasks)
+    async with Chat() as chat:
+        yield chat
 
 
 async def test_each_socket_is_pinged_once_in_each_interval_first_after_one() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import uvicorn
@@ -100,15 +100,20 @@ class Chat:
     def lose(self) -> None:
         self.socket.connection_lost(None)
 
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self.socket.disconnected:
+            self.lose()
+        await until(lambda: not self.socket.tasks)
+
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    chat = Chat()
-    await chat.open()
-    yield chat
-    if not chat.socket.disconnected:
-        chat.lose()
-    await until(lambda: not chat.socket.tasks)
+    async with Chat() as chat:
+        yield chat
 
 
 async def test_the_connection_finds_this_object_in_its_scopes_extensions(chat: Chat) -> None:

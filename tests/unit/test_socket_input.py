@@ -24,12 +24,8 @@ HANDSHAKE = 1
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    chat = Chat()
-    await chat.open()
-    yield chat
-    if not chat.socket.disconnected:
-        chat.lose()
-    await until(lambda: not chat.socket.tasks)
+    async with Chat() as chat:
+        yield chat
 
 
 @pytest.fixture

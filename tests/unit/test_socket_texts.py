@@ -52,12 +52,8 @@ class Taking(Chat):
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Taking]:
-    chat = Taking()
-    await chat.open()
-    yield chat
-    if not chat.socket.disconnected:
-        chat.lose()
-    await until(lambda: not chat.socket.tasks)
+    async with Taking() as chat:
+        yield chat
 
 
 async def idle(chat: Chat) -> None:
