@@ -8,6 +8,8 @@ import os
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from websockets.speedups import apply_mask
+
 from klatsch.gateway.turns import in_turns
 
 TURN_S: Final = 1.0
@@ -32,21 +34,18 @@ class Keepalive:
 
     def __init__(self, interval_s: float) -> None:
         self._turns: list[set[Pinged]] = [set() for _ in range(max(1, round(interval_s / TURN_S)))]
-        self._turn_of: dict[Pinged, set[Pinged]] = {}
         self._now = 0
 
     def __len__(self) -> int:
-        return len(self._turn_of)
+        return sum(map(len, self._turns))
 
     def add(self, socket: Pinged) -> None:
         """Pings that socket from now on, for the first time after about one interval."""
-        turn = self._turn_of[socket] = self._turns[self._now]
-        turn.add(socket)
+        self._turns[self._now].add(socket)
 
     def discard(self, socket: Pinged) -> None:
         """Pings that socket no more. It may have been discarded before."""
-        turn = self._turn_of.pop(socket, None)
-        if turn is not None:
+        for turn in self._turns:
             turn.discard(socket)
 
     def ping_some(self) -> None:
@@ -65,5 +64,4 @@ def read_pong(data: bytes) -> bytes:
     """Returns the payload of a client's answer to such a ping, if these bytes are one; else empty."""
     if len(data) != PONG_BYTES or not data.startswith(_PONG):
         return b""
-    mask, masked = data[_MASK], data[_MASK.stop :]
-    return bytes(byte ^ key for byte, key in zip(masked, mask, strict=True))
+    return apply_mask(data[_MASK.stop :], data[_MASK])

@@ -66,14 +66,14 @@ def _array(values: Sequence[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-def _text_array(values: Sequence[str]) -> str:
-    """Returns an array literal of any text: quoted, with backslashes and quotes escaped (PostgreSQL, 8.15.6)."""
-    return '{"' + '","'.join([v.replace("\\", "\\\\").replace('"', '\\"') for v in values]) + '"}'
-
-
 def _quoted_array(values: Sequence[str]) -> str:
-    """Returns an array literal of values that need quotes, and hold neither quotes nor backslashes themselves."""
+    """Returns an array literal of values that need quotes, in which quotes and backslashes are escaped already."""
     return '{"' + '","'.join(values) + '"}'
+
+
+def _text_array(values: Sequence[str]) -> str:
+    """Returns an array literal of any text, with backslashes and quotes escaped (PostgreSQL, 8.15.6)."""
+    return _quoted_array([v.replace("\\", "\\\\").replace('"', '\\"') for v in values])
 
 
 _INSERT_MESSAGES = """

@@ -45,20 +45,18 @@ from klatsch.records.messages import CONTENT_MOST, MessageChanged, MessagePosted
 from klatsch.records.people import UserChanged
 from klatsch.records.values import REMEMBERED_MOST
 
+_remembered_bytes = lru_cache(REMEMBERED_MOST)(uuid_bytes)
 
-def _bytes_of(field: str) -> Callable[[Any], bytes]:
+
+def _bytes_of(field: str, convert: Callable[[str], bytes] = uuid_bytes) -> Callable[[Any], bytes]:
     """Returns a function that reads a UUID field of a decoded record as 16 bytes."""
     read = attrgetter(field)
-    return lambda event: uuid_bytes(read(event))
-
-
-_known_bytes = lru_cache(REMEMBERED_MOST)(uuid_bytes)
+    return lambda event: convert(read(event))
 
 
 def _person_of(field: str) -> Callable[[Any], bytes]:
-    """Returns a function that reads a person's id as 16 bytes, and remembers it: most people write again."""
-    read = attrgetter(field)
-    return lambda event: _known_bytes(read(event))
+    """Returns `_bytes_of` a person's id, which is remembered: most people write again."""
+    return _bytes_of(field, _remembered_bytes)
 
 
 _UNPINNED_UNCOUNTED: Final[dict[str, tuple[Any, Any]]] = {

@@ -47,12 +47,11 @@ class _Line:
         self.begun_ms = [now_ms, *self.begun_ms[:-1]]
 
     def find(self, message_id: bytes) -> int | None:
-        newest, second, third, fourth, oldest = self.parts
-        known = newest.get(message_id)
-        if known is None and (known := second.get(message_id)) is None and (known := third.get(message_id)) is None:
-            known = fourth.get(message_id)
-            return oldest.get(message_id) if known is None else known
-        return known
+        for part in self.parts:
+            known = part.get(message_id)
+            if known is not None:
+                return known
+        return None
 
     def find_target(self, target_id: bytes) -> Target | None:
         for part in self.targets:
