@@ -1,7 +1,7 @@
 """Reads the log and the archive for the checker, through clients of its own."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ from faults.folding import state_of
 from faults.history import hash_of
 
 _ASK_S = 20.0
+_BATCH_MOST = 1_000
 _MESSAGE = "01"
 _ARCHIVE = """
     SELECT id::text, client_id, conversation_id::text, sender_id::text,
@@ -44,7 +45,10 @@ def dump_log(brokers: Mapping[str, Any], topic: str) -> list[LogRecord]:
         consumer.assign([TopicPartition(topic, p, places[p][0]) for p in left])
         found: dict[int, list[LogRecord]] = {p: [] for p in partitions}
         while left:
-            for message in consumer.consume(1_000, _ASK_S) or _nothing():
+            first = consumer.poll(_ASK_S)
+            if first is None:
+                raise RuntimeError("the log does not answer")
+            for message in (first, *consumer.consume(_BATCH_MOST, 0)):  # with a time, it would wait all of it
                 if message.error() is not None:
                     raise RuntimeError(str(message.error()))
                 record = _record(message)
@@ -54,10 +58,6 @@ def dump_log(brokers: Mapping[str, Any], topic: str) -> list[LogRecord]:
         return [record for p in sorted(found) for record in found[p]]
     finally:
         consumer.close()
-
-
-def _nothing() -> Iterator[Message]:
-    raise RuntimeError("the log does not answer")
 
 
 def _record(message: Message) -> LogRecord:

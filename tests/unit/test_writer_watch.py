@@ -97,7 +97,7 @@ def test_a_producer_that_finishes_nothing_while_the_log_answers_is_replaced(writ
 
 def test_a_log_that_does_not_answer_is_no_producer_s_fault(writer: KafkaWriter) -> None:
     writer.append(_ENTRY)
-    look_for(writer, 100, Told())
+    look_for(writer, 20, Told())
 
     assert len(FakeProducer.made) == 1
 
