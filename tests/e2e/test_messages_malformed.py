@@ -119,6 +119,16 @@ async def test_a_malformed_frame_is_refused_and_appends_nothing(
     assert system.log.size() == size + 1
 
 
+@pytest.mark.parametrize("content", ["hi \\ud83d there", "\\udc00\\ud800"])
+async def test_half_an_emoji_is_refused_under_the_id_of_its_frame(pair: tuple[Client, Person], content: str) -> None:
+    client, bob = pair
+    name = uuid7(time.time_ns() // 1_000_000)
+    await client.write(
+        f'{{"id":7,"op":"send","d":{{"to":"{bob.username}","client_id":"{name}","content":"{content}"}}}}'
+    )
+    assert (await client.answer_to(7))["err"]["code"] == "invalid_content"
+
+
 async def test_an_unknown_op_is_told_so_under_its_id(pair: tuple[Client, Person]) -> None:
     client, _ = pair
     await client.write('{"id":"a name","op":"shout","d":{}}')

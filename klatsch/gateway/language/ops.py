@@ -3,13 +3,14 @@
 An operation is one row of `OPS`, and one method of `gateway.connection.ChatConnection` that `Op.handler` names.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Union, get_type_hints
 
 import msgspec
 
-from klatsch.core.errors import BadRequest, KlatschError, UnknownOp
+from klatsch.core.errors import BadRequest, InvalidContent, KlatschError, UnknownOp
 from klatsch.gateway.language.frames import FrameId
 from klatsch.gateway.language.requests import (
     ClientFrame,
@@ -173,6 +174,9 @@ def _most_fields(frame: type[ClientFrame]) -> int:
 
 
 _NAMES: Final = frozenset(op.name for op in OPS)
+_WITH_TEXT: Final = ("send", "edit")
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _MOST_FIELDS: Final = {op.frame: _most_fields(op.frame) for op in OPS}
 _astuple = msgspec.structs.astuple
 _decode: Callable[[str], ClientFrame] = msgspec.json.Decoder(Union[tuple(op.frame for op in OPS)]).decode  # noqa: UP007 - rows of a table
@@ -186,7 +190,7 @@ def decode_frame(text: str | None) -> ClientFrame:
         raise BadFrame(None, BadRequest("Send text frames only."))
     try:
         frame = _decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise _refusal(text, error) from error
     # A key given twice needs more colons than the fields have; most texts have none of their own.
     if text.count(":") > _MOST_FIELDS[type(frame)] - _astuple(frame.d).count(None):
@@ -217,8 +221,24 @@ def _fields_once(text: bytes, re: int | str | None) -> dict[str, msgspec.Raw]:
 def _refusal(text: str, error: Exception) -> BadFrame:
     try:
         envelope = _decode_envelope(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return BadFrame(None, BadRequest("A frame is a JSON object with an id and an op."))
+    except _UNREADABLE:
+        return _refusal_of_unreadable(text)
     if isinstance(envelope.op, str) and envelope.op not in _NAMES:
         return BadFrame(envelope.id, UnknownOp("There is no such op."))
     return BadFrame(envelope.id, BadRequest(f"The frame does not fit: {error}"))
+
+
+def _refusal_of_unreadable(text: str) -> BadFrame:
+    """Refuses a text that msgspec cannot read; names the frame where a lone surrogate is all that is wrong.
+
+    JavaScript writes one as an escape where a program has cut an emoji in two.
+    """
+    try:
+        envelope = _decode_envelope(_SURROGATE.sub(r"\\ufffd", text))
+    except _UNREADABLE:
+        return BadFrame(None, BadRequest("A frame is a JSON object with an id and an op."))
+    if isinstance(envelope.id, str) and "\ufffd" in envelope.id:
+        envelope.id = None
+    if envelope.op in _WITH_TEXT:
+        return BadFrame(envelope.id, InvalidContent("The text is no valid Unicode: it has half of a surrogate pair."))
+    return BadFrame(envelope.id, BadRequest("The frame is no valid Unicode: it has half of a surrogate pair."))
