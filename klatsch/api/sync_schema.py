@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from klatsch.core.http_limits import SINCE_CHARACTERS_MOST
 from klatsch.core.problems import CONTENT_TYPE
 
 _DESCRIPTION = """\
@@ -51,7 +50,7 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
             "summary": "Receive pushes since a token",
             "description": _DESCRIPTION,
             "parameters": [
-                _query("since", {**_TOKEN, "maxLength": SINCE_CHARACTERS_MOST}, "The token to resume from."),
+                _query("since", _TOKEN, "The token to resume from."),
                 _query(
                     "wait",
                     {"type": "integer", "minimum": 0, "maximum": 60, "default": 30},

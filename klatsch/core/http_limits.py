@@ -8,8 +8,6 @@ from klatsch.core.problems import Problem
 
 HEAD_BYTES_MOST: Final = 16 * 1024
 """The longest request line with headers: cookies, a resume token and an address of 8 KiB fit in."""
-SINCE_CHARACTERS_MOST: Final = 12 * 1024
-"""The longest `since` of a sync: fits into a head with 4 KiB of headers. A token has about 15 for each partition."""
 BODY_BYTES_MOST: Final = 256 * 1024
 """The longest body: 64 times the longest message in UTF-8 escapes."""
 HEAD_S: Final = 10.0

@@ -77,6 +77,7 @@ async def test_a_token_that_is_current_is_resumed_without_a_reset() -> None:
         ("1.0123456789abcdef.0:0", "too_far_behind"),
         ("2.0123456789abcdef.0:0", "unknown_epoch"),
         ("forged or absurd", "unknown_epoch"),
+        ("1." * 30_000, "unknown_epoch"),
     ],
 )
 async def test_a_token_that_is_not_current_is_answered_with_a_reset(resume: str, why: str) -> None:

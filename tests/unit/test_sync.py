@@ -169,8 +169,9 @@ async def test_a_poll_ends_after_its_wait_with_nothing_and_a_token() -> None:
     assert request.json["pushes"] == []
 
 
-async def test_a_useless_token_is_answered_with_a_reset_and_a_new_one() -> None:
-    request = await answered(Parts(), "since=forged")
+@pytest.mark.parametrize("token", ["forged", "1." * 7_000])
+async def test_a_useless_token_is_answered_with_a_reset_and_a_new_one(token: str) -> None:
+    request = await answered(Parts(), f"since={token}")
 
     assert request.json["resumed"] is False
     [reset] = request.json["pushes"]
@@ -212,7 +213,6 @@ async def test_a_poll_on_a_draining_gateway_is_answered_so_that_the_next_goes_el
         ("wait=soon", [], {}, 400),
         ("wait=1&wait=2", [], {}, 400),
         ("since=a&since=b", [], {}, 400),
-        ("since=" + "1" * 20_000, [], {}, 400),
         ("", [NotAuthenticated("No.")], {}, 401),
         ("", [], {"authorization": ""}, 401),
         ("", [Unavailable("The archive is away.", retry_after=1)], {}, 503),

@@ -13,7 +13,6 @@ from structlog.contextvars import bind_contextvars
 from klatsch.core.bucket import Buckets, check_requests
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import BadRequest, FieldError, Forbidden, KlatschError, NotAuthenticated, Unavailable
-from klatsch.core.http_limits import SINCE_CHARACTERS_MOST
 from klatsch.core.problems import Problem
 from klatsch.core.tracing import accept_id
 from klatsch.gateway.arrivals import Arrival, Arrivals
@@ -179,10 +178,6 @@ def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, floa
                 f"{name} was given more than once.", fields=(FieldError(name, "repeated", "Give it at most once."),)
             )
     since = last_event_id or values.get("since", [""])[0] or None
-    if since is not None and len(since) > SINCE_CHARACTERS_MOST:
-        raise BadRequest(
-            "since is not a resume token.", fields=(FieldError("since", "too_long", "Use a resume token."),)
-        )
     wait = values.get("wait", [str(_WAIT_S)])[0]
     if not (wait.isascii() and wait.isdigit() and len(wait) <= 2 and int(wait) <= WAIT_MOST_S):  # noqa: PLR2004 - digits
         raise BadRequest(

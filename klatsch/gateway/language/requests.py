@@ -20,7 +20,7 @@ class ClientFrame(msgspec.Struct, frozen=True, tag_field="op"):
 
 
 class HelloBody(msgspec.Struct, frozen=True):
-    resume: Annotated[str, msgspec.Meta(max_length=16_384)] | None = None
+    resume: str | None = None
 
 
 class Hello(ClientFrame, frozen=True, tag="hello"):
