@@ -11,7 +11,7 @@ from klatsch.eventlog.partitions import partition_of
 from klatsch.eventlog.places import Position
 from klatsch.messaging.lookup import ENDS_WAIT_S, behind, read_ends
 from klatsch.messaging.marking import Marking
-from klatsch.messaging.marks import Mark, Marked, Whose, check_mark, check_place, clamp, is_after, marker_entry
+from klatsch.messaging.marks import Mark, Marked, Whose, check_mark, check_place, clamp, highest, is_after, marker_entry
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
 
 
@@ -59,9 +59,10 @@ def flag_unread(
         flag = clamp(flag, stored.last)
     entry = marker_entry(whose, Mark(), unread_from=flag, own_only=True, trace=current_trace())
     marking.append(whose, now_s)
+    now = highest(marking.find(whose) or Marked(), stored.delivered, stored.read)
     with route.waits.enter(str(user_id)):
         _append(route, entry, stored.epoch)
-    return Marked(stored.delivered, stored.read, flag)
+    return Marked(now.delivered, now.read, flag)
 
 
 def _append(route: Route, entry: Entry, epoch: int) -> None:
