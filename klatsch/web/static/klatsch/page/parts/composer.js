@@ -6,6 +6,7 @@
 import { el, fill, iconButton, Part } from '../element.js';
 import { icon } from '../icons.js';
 import { plainLine } from '../logic/markdown.js';
+import { sendable } from '../logic/sendable.js';
 import { session } from '../session.js';
 import { t } from '../strings.js';
 import { Completion } from './complete.js';
@@ -179,7 +180,7 @@ class Composer extends Part {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    const content = this.field.value.trim();
+    const content = sendable(this.field.value);
     if (content === '' || [...content].length > TEXT_MOST) return;
     if (this.#edited) {
       const message = this.#edited;
