@@ -15,7 +15,7 @@ from klatsch.records.header import (
     TARGET,
 )
 from klatsch.records.keys import CONVERSATION_KEY_LENGTH, KeyForm
-from klatsch.records.values import DEFERRED, RepeatedUuid, Time, Uuid, are_uuids, encode
+from klatsch.records.values import DEFERRED, RepeatedUuid, Time, are_uuids, encode
 
 
 class Judging(Enum):
@@ -104,18 +104,14 @@ class RecordKind:
     header: Header | None = None
     example_header: bytes = b""
     push: Push | None = None
-    ids: tuple[str, ...] = field(init=False, repr=False)
-    id_lists: tuple[str, ...] = field(init=False, repr=False)
     times: tuple[str, ...] = field(init=False, repr=False)
-    """Its fields of these types."""
+    """Its fields of this type."""
     deferred: tuple["_Check", ...] = field(init=False, repr=False)
     """The checks of its fields of deferred types."""
     _frame: bytes = field(init=False, repr=False)
     _places: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ids", _fields_of(self.struct, Uuid))
-        object.__setattr__(self, "id_lists", _fields_of(self.struct, list[Uuid]))
         object.__setattr__(self, "times", _fields_of(self.struct, Time))
         object.__setattr__(self, "deferred", tuple(_checks_of(self.struct)))
         object.__setattr__(self, "_frame", _frame_of(self.name, self.push) if self.push else b"")

@@ -20,7 +20,8 @@ _UTC: Final = "RFC 3339, UTC"
 REMEMBERED_MOST: Final = 16_384
 """The entries of a cache of ids. One has up to three, of a conversation, its writer and its reader: 8 MB in all."""
 
-Uuid = Annotated[str, Meta(pattern=UUID_PATTERN)]
+Uuid = Annotated[str, Meta(pattern=UUID_PATTERN, max_length=36)]
+"""An id. The pattern's `$` lets a line end pass in Python; the length does not."""
 Time = Annotated[str, Meta(pattern=_TIME_PATTERN, description=_UTC)]
 DeferredUuid = Annotated[str, Meta(extra_json_schema={"pattern": UUID_PATTERN})]
 RepeatedUuid = Annotated[str, Meta(extra_json_schema={"pattern": UUID_PATTERN}, extra={"repeated": True})]

@@ -1,5 +1,6 @@
 """A record is a message only if key, header and value agree, whatever stands in the log (D4, D5)."""
 
+import functools
 import json
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from klatsch.eventlog.log import Record
-from klatsch.records.decoding import is_sound
+from klatsch.records.decoding import BadRecord, decode, is_sound
 from klatsch.records.kinds import KINDS, MESSAGE
 from tests.support.records import (
     ANA,
@@ -71,6 +72,16 @@ def test_a_value_that_names_another_message_conversation_or_sender_is_refused(
 ) -> None:
     assert not is_sound(changed(record, **{name: other}), MESSAGE)
     assert not is_sound(changed(record, **{name: json.loads(record.value)[name] + other + "-"}), MESSAGE)
+
+
+@pytest.mark.parametrize("lengthen", [["conversation"], ["members", 0, "user_id"]], ids=str)
+def test_a_membership_record_whose_id_has_a_line_end_is_refused(lengthen: list[Any]) -> None:
+    event = json.loads(removed(BOB).value)
+    inner = functools.reduce(lambda value, name: value[name], lengthen[:-1], event)
+    inner[lengthen[-1]] += "\n"
+    record = Record(0, 0, b"members:" + event["conversation"].encode(), json.dumps(event).encode(), b"")
+    with pytest.raises(BadRecord, match="bad_record"):
+        decode(record)
 
 
 @given(records, st.integers(1, 48), st.integers(1, 255))
