@@ -117,7 +117,14 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         loop=loop,
     )
     signals = build_signals(parts.hub, parts.feed, lookups, times)
-    feeding = Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=start.ends, clock=wiring.clock_ms)
+    feeding = Feeding(
+        feed=parts.feed,
+        hub=parts.hub,
+        opening=parts.opening,
+        ends=start.ends,
+        clock=wiring.clock_ms,
+        failed=failed,
+    )
     server = Server(
         _config(parts, signals, wiring.ports(reporting, tail, progress, rates, parts.marking)),
         lambda: drain(parts.opening, parts.hub, parts.resume_marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from klatsch.eventlog.log import LogError, Record
 from klatsch.gateway.feed import bridge as feeding_module
 from klatsch.gateway.feed.bridge import Feeding
+from klatsch.gateway.feed.ring import RingFull
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.outbox import Outbox
 from klatsch.records.kind import Judging, RecordKind
@@ -29,8 +30,10 @@ class Broken(Parts):
         raise ZeroDivisionError
 
 
-def feeding_of(parts: Parts, ends: dict[int, int]) -> Feeding:
-    return Feeding(feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=ends, clock=lambda: NOW_MS)
+def feeding_of(parts: Parts, ends: dict[int, int], failed: Callable[[LogError], None] = lambda _: None) -> Feeding:
+    return Feeding(
+        feed=parts.feed, hub=parts.hub, opening=parts.opening, ends=ends, clock=lambda: NOW_MS, failed=failed
+    )
 
 
 def said(parts: Parts, *contents: str) -> Sequence[Record]:
@@ -101,6 +104,28 @@ async def test_after_an_error_nothing_more_is_applied_and_everybody_is_told_to_r
     assert peer.closed == [(Close.LOG_UNAVAILABLE, "log unavailable, resume")]
     feeding.apply([Record(0, 1, b"members:elsewhere", b"", b"")])
     assert (parts.feed.offsets, parts.opening.is_open) == ([0], False)
+
+
+async def test_an_error_is_told_at_once_to_whoever_ends_the_process_also_where_no_other_record_comes() -> None:
+    parts = Broken()
+    told: list[LogError] = []
+    feeding = feeding_of(parts, {}, told.append)
+    with pytest.raises(ZeroDivisionError):
+        feeding.apply(said(parts, "1"))
+
+    assert [type(error.__cause__) for error in told] == [ZeroDivisionError]
+
+
+async def test_a_ring_that_is_full_is_told_as_it_is() -> None:
+    parts = Parts()
+    parts.feed._ring._entries_most = 0
+    told: list[LogError] = []
+    feeding = feeding_of(parts, {}, told.append)
+    feeding.apply(said(parts, "1"))
+    with pytest.raises(RingFull):
+        feeding.apply(said(parts, "2"))
+
+    assert [type(error) for error in told] == [RingFull]
 
 
 async def test_after_an_error_the_tail_is_ended_by_a_log_error() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -21,23 +21,36 @@ _LOOK_UP_S = 1.0
 
 
 class Feeding:
-    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway once it has caught up."""
+    """Hands the tail's batches to the event loop, a few at a time, and opens the gateway once it has caught up.
 
-    def __init__(self, *, feed: Feed, hub: Hub, opening: Opening, ends: dict[int, int], clock: Clock) -> None:
+    `failed` is called, on the loop, when a batch cannot be applied: the process should then end.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        hub: Hub,
+        opening: Opening,
+        ends: dict[int, int],
+        clock: Clock,
+        failed: Callable[[LogError], None],
+    ) -> None:
         self._feed = feed
         self._hub = hub
         self._opening = opening
         self._ends = ends
         self._clock = clock
+        self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(_BATCHES_MOST)
-        self._broken: BaseException | None = None
+        self._broken: LogError | None = None
         self.stopping = False
 
     def deliver(self, records: Sequence[Record]) -> None:
         """Hands on a batch, on the tail's thread; raises LogError, which ends the tail, once a batch failed."""
         if self._broken is not None:
-            raise LogError("the feed could not take a record that it read") from self._broken
+            raise self._broken
         while not self._room.acquire(timeout=_LOOK_UP_S):
             if self.stopping:
                 return
@@ -55,9 +68,10 @@ class Feeding:
                 self._feed.apply(records)
                 self._feed.tally.measure(time.monotonic(), self._clock())
         except BaseException as error:
-            self._broken = error
+            self._broken = _log_error(error)
             self._opening.shut()
             self._hub.close_all(Close.LOG_UNAVAILABLE, "log unavailable, resume")
+            self._failed(self._broken)
             raise
         finally:
             self._room.release()
@@ -65,3 +79,11 @@ class Feeding:
             self._ends = {}
             self._opening.open()
             _log.info("gateway_ready", offsets=self._feed.offsets)
+
+
+def _log_error(error: BaseException) -> LogError:
+    if isinstance(error, LogError):
+        return error
+    told = LogError("the feed could not take a record that it read")
+    told.__cause__ = error
+    return told
