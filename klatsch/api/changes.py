@@ -147,6 +147,7 @@ def _change(request: Request, message_id: UUID, wish: Wish) -> HttpResponse:
         check_change(wish, client_id)
     applied = apply_change(
         route=route_of(request),
+        rates=ports.rates,
         wanted=Wanted(message_id.bytes, person.id.bytes),
         wish=wish,
         client_id=client_id,

@@ -26,8 +26,9 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
 
     `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits.
     `role` is the person's own; a `blocked` person may only read. `pins` is the number of pinned messages of the
-    conversation, `emojis` the kinds of reactions to the message, and `own_emojis` the person's own ones. A message that
-    was stored late is `unannounced` until the log has the record that announces it.
+    conversation, and `member_count` that of its members. `emojis` are the kinds of reactions to the message, and
+    `own_emojis` the person's own ones. A message that was stored late is `unannounced` until the log has the record
+    that announces it.
     """
 
     message_id: str
@@ -50,6 +51,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     emojis: list[str]
     own_emojis: list[str]
     unannounced: bool
+    member_count: int
 
     @property
     def key(self) -> bytes:
@@ -75,7 +77,7 @@ _FACTS: Final = f"""
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
         ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),
         ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id),
-        {_UNANNOUNCED}
+        {_UNANNOUNCED}, c.member_count
     FROM unnest(%s::uuid[], %s::uuid[]) AS wanted(message_id, user_id)
     JOIN messaging_message m ON m.id = wanted.message_id
     JOIN conversations_member mine
@@ -100,7 +102,7 @@ MODERATION: Final = UUID(int=0)
 _FACTS_OF_ANY: Final = f"""
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
         (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
-        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}
+        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}, c.member_count
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""
 

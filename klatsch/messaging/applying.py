@@ -18,6 +18,7 @@ from klatsch.archive.targets import (
     read_facts,
     read_facts_of_any,
 )
+from klatsch.core.bucket import Buckets
 from klatsch.core.clock import Clock, timestamp
 from klatsch.core.errors import InvalidContent, KlatschError, NotArchivedYet
 from klatsch.core.ids import is_fresh, uuid_bytes, uuid_text
@@ -28,6 +29,7 @@ from klatsch.messaging.changing import (
     Delete,
     Edit,
     Wish,
+    access_of,
     change_message,
     check_announced,
     check_facts,
@@ -43,7 +45,7 @@ from klatsch.messaging.lookup import ENDS_WAIT_S, read_ends
 from klatsch.messaging.mentions import find_mentions
 from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
-from klatsch.messaging.sending import SentMessage
+from klatsch.messaging.sending import SentMessage, check_audience
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 from klatsch.records.judge import Verdict
 
@@ -61,17 +63,19 @@ class Applied:
 
 @counted
 def apply_change(
-    *, route: Route, wanted: Wanted, wish: Wish, client_id: str, clock: Clock, edit_window_s: int
+    *, route: Route, rates: Buckets, wanted: Wanted, wish: Wish, client_id: str, clock: Clock, edit_window_s: int
 ) -> Applied:
     """Changes a message and returns it as it then is; blocks for at most about the deadlines of the route.
 
     A retry of the same `client_id` returns the message too. Raises Conflict, Gone, Forbidden, NotAMember or Blocked
     when the change does not count, and Unknown when the log did not report in time. Raises NotFound, NotArchivedYet,
-    Unavailable and what `check_facts` raises, after which nothing was appended. The change has passed `check_change`.
+    RateLimited, Unavailable and what `check_facts` raises, after which nothing was appended. The change has passed
+    `check_rate` and `check_change`.
     """
     epoch = route.progress.epoch
     at_ms = clock()
     facts = find_target(route, wanted)
+    check_audience(rates, access_of(facts), facts.member_count, time.monotonic())
     if not is_fresh(client_id, at_ms) and _find_applied(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     try:

@@ -1,4 +1,4 @@
-"""Changes over REST count among all that their person's requests wait for (D16)."""
+"""Changes over REST count among all that their person's requests wait for, and take of their rate (D16)."""
 
 import dataclasses
 from typing import Any
@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from klatsch.archive.targets import Wanted
+from klatsch.conversations.models import Conversation
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError
@@ -14,6 +15,8 @@ from klatsch.messaging.applying import find_target
 from klatsch.messaging.reports import Route
 from tests.integration.archive_rows import open_epoch
 from tests.integration.chat import Chat
+from tests.integration.people import problem
+from tests.support.gateway_parts import Costs
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +78,28 @@ def test_a_change_under_a_name_that_is_none_is_refused_before_its_message_is_loo
     path = "messages/00000000-0000-4000-8000-000000000000"
     answer = chat.ask("ana", "PATCH", path, {"content": "hi"}, idempotency_key=key)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("method", "what", "body"),
+    [("PATCH", "", {"content": "ho"}), ("DELETE", "", None), ("PUT", "/reactions/👍", None), ("DELETE", "/pin", None)],
+)
+def test_a_change_in_a_group_takes_as_much_of_its_makers_rate_as_a_message_to_the_group(
+    method: str, what: str, body: dict[str, str] | None
+) -> None:
+    open_epoch()
+    chat = Chat()
+    chat.join("ana", "bob")
+    tea = chat.make_group("ana", "bob")
+    path = f"conversations/{tea}/messages"
+    in_group = f"messages/{chat.ask('ana', 'POST', path, {'content': 'hi'}).json()['id']}{what}"
+    between_two = f"messages/{chat.ask('ana', 'POST', 'users/bob/messages', {'content': 'hi'}).json()['id']}{what}"
+    Conversation.objects.filter(pk=tea).update(member_count=5_000)
+    chat.rates = tokens = Costs(0)
+    size = sum(map(len, chat.log.records))
+    assert problem(chat.ask("ana", "POST", path, {"content": "hi"})) == (429, "rate_limited")
+    assert problem(chat.ask("ana", method, in_group, body)) == (429, "rate_limited")
+    assert (tokens.taken, sum(map(len, chat.log.records))) == ([1, 250, 1, 250], size)
+
+    chat.ask("ana", method, between_two, body)
+    assert (tokens.taken[4:], sum(map(len, chat.log.records))) == ([1], size + 1)

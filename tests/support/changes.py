@@ -19,6 +19,7 @@ def facts_of(
     pinned: bool = False,
     own_emojis: tuple[str, ...] = (),
     kind: str = "group",
+    member_count: int = 2,
 ) -> Facts:
     """The archive's facts of a message at that offset, for a person who wants to change it."""
     return Facts(
@@ -42,6 +43,7 @@ def facts_of(
         emojis=[],
         own_emojis=list(own_emojis),
         unannounced=False,
+        member_count=member_count,
     )
 
 

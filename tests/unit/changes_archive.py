@@ -143,6 +143,7 @@ class Archive:
             edited_epoch=None if message.edited is None else 1,
             edited_offset=message.edited, pinned=message.pinned, pins=0, emojis=[],
             own_emojis=[emoji for emoji, who in message.reactions if who == by.name], unannounced=unannounced,
+            member_count=2,
         )  # fmt: skip
 
 

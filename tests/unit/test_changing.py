@@ -37,7 +37,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.changing import EMOJIS_MOST, OWN_EMOJIS_MOST, PINS_MOST, Delete, Edit, Wish, digest_of
 from klatsch.records.header import Check
 from tests.support.changes import facts_of
-from tests.support.gateway_parts import CannedProgress, Parts
+from tests.support.gateway_parts import CannedProgress, Costs, Parts
 from tests.support.peer import Peer
 from tests.support.records import ANA, BOB, NOW_MS, Somebody, entry_of, fresh_client_id, in_group, posted
 
@@ -341,3 +341,25 @@ async def test_changes_count_as_messages_of_their_person() -> None:
         await desk.change(react())
     with pytest.raises(RateLimited):
         await desk.change(react())
+
+
+@pytest.mark.parametrize("frame", [edit(), delete(), react(), pin()])
+async def test_a_change_in_a_group_takes_as_much_of_its_makers_rate_as_a_message_to_the_group(
+    frame: ChangeFrame,
+) -> None:
+    desk = Desk(facts_of(SAID, ANA, role="admin", member_count=1_000))
+    tokens = desk.parts.sending._rates = Costs(0)
+    await desk.change(frame)
+    assert (tokens.taken, desk.appended) == ([1], 1), "of two members, as this gateway knows"
+
+    desk.parts.hub.resize(in_group(ANA).key, 5_000)
+    with pytest.raises(RateLimited, match="large group"):
+        await desk.change(frame)
+    assert (tokens.taken, desk.appended) == ([1, 1, 250], 1)
+
+    desk.parts.hub.expel(desk.person, in_group(ANA).key, 2)
+    with pytest.raises(RateLimited, match="large group"):
+        await desk.change(frame)
+    assert (tokens.taken[3:], desk.appended) == ([1, 50], 1), (
+        "as the archive says of a group that this gateway does not know"
+    )
