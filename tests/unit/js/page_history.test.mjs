@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { View } from '../../../clients/js/src/client.js';
-import { CONVERSATION, message } from './fake.mjs';
+import { CONVERSATION, message, reset } from './fake.mjs';
 import { load } from './page.mjs';
 
 const { History } = await load('history.js');
@@ -143,4 +143,81 @@ test('where the archive is behind, what it has is shown, and the rest is loaded 
   isLate = false;
   await history.resync();
   assert.deepEqual([offsets(history).at(-1), history.isBehind], [61, false]);
+});
+
+/** A conversation that one looks at, of whose messages 951 to 1000 are loaded. 2,000 more are missed, and a `reset` says so. */
+async function missed() {
+  const given = shelf(1_000);
+  const { view, all, history } = given;
+  view.onchange = (conversation) => conversation === null && history.noticeReset();
+  await history.loadNewest();
+  all.unshift(...Array.from({ length: 2_000 }, (_, i) => message(1_001 + i)).reverse());
+  return { ...given, forget: () => view.apply(reset(3_000)), bring: (isWhole) => bring(given, isWhole) };
+}
+
+/** The page that follows a `reset`, as the client library gives it. */
+function bring({ view, all, history }, isWhole = false) {
+  for (const row of all.slice(0, 100)) view.apply({ t: 'state', d: { kind: 'message', ...row } });
+  history.restart(isWhole);
+}
+
+/** What the page does when one scrolls up: nothing where there is nothing to load. */
+const scrollUp = async (history) => history.isLoaded && !history.atStart && history.loadOlder();
+
+/** All that one passes on the way to the beginning. */
+async function passed(history) {
+  const seen = new Set(offsets(history));
+  while (!history.atStart) {
+    await scrollUp(history);
+    const shown = offsets(history);
+    assert.deepEqual(shown, range(shown[0], shown.at(-1)));
+    for (const offset of shown) seen.add(offset);
+  }
+  return [...seen].sort((one, other) => one - other);
+}
+
+test('after a reset of the conversation one looks at, scrolling up passes every missed message', async () => {
+  const { history, forget, bring } = await missed();
+  forget();
+  await scrollUp(history); // the log is empty, and asks for more
+  bring();
+  assert.equal(offsets(history).at(-1), 3_000);
+  assert.deepEqual(await passed(history), range(1, 3_000));
+});
+
+test('an older page that a reset has overtaken counts for nothing, whenever it comes', async () => {
+  for (const isLate of [false, true]) {
+    const { history, source, forget, bring } = await missed();
+    const { history: answer } = source.chat.archive;
+    let come = () => {};
+    const coming = new Promise((resolve) => (come = resolve));
+    source.chat.archive.history = async (id, paging) => coming.then(() => answer(id, paging));
+    const loading = scrollUp(history);
+    forget();
+    if (isLate) bring();
+    come();
+    await loading;
+    if (!isLate) bring();
+    assert.deepEqual(await passed(history), range(1, 3_000));
+  }
+});
+
+test('while a reset is on its way nothing is shown, and what was said of both ends counts no more', async () => {
+  const { history, view, forget, bring } = await missed();
+  await history.loadAround('1:1:500');
+  assert.equal(history.atEnd, false);
+  forget();
+  view.apply({ t: 'message', d: message(3_001) });
+  assert.deepEqual([history.isLoaded, history.messages, history.atEnd], [false, [], true]);
+  bring();
+  assert.deepEqual([offsets(history).at(-1), history.isLoaded], [3_001, true]);
+});
+
+test('a reset whose page has the beginning leaves nothing to be loaded', async () => {
+  const { view, all, history } = shelf(30);
+  view.onchange = (conversation) => conversation === null && history.noticeReset();
+  await history.loadNewest();
+  view.apply(reset(30));
+  bring({ view, all, history }, true);
+  assert.deepEqual([offsets(history), history.atStart], [range(1, 30), true]);
 });

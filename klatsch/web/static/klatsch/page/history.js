@@ -18,6 +18,8 @@ export class History {
   isBehind = false;
   /** @type {Promise<void> | null} */
   #loading = null;
+  /** Each `reset` begins another one: a page that was asked for before it may not adjoin what is here then. */
+  #generation = 0;
 
   /**
    * @param {string} conversation
@@ -46,10 +48,7 @@ export class History {
 
   /** The end of the conversation, in the place of what was loaded. */
   loadNewest() {
-    return this.#once(async () => {
-      const page = await this.#newest();
-      this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
-    });
+    return this.#once(() => this.#newest(), ({ rows, next }) => this.#begin(rows, { atStart: next === null, atEnd: true }));
   }
 
   /** What the archive has now, where it is behind: `resync` loads the rest. */
@@ -70,16 +69,14 @@ export class History {
       const limit = PAGE_MESSAGES / 2;
       const newer = await this.#page({ newer_than: position, limit });
       const first = newer.rows.at(-1)?.position;
-      const older = await this.#page(first ? { older_than: first, limit } : { limit });
-      this.#begin([...newer.rows, ...older.rows], { atStart: older.next === null, atEnd: newer.previous === null });
-    });
+      return { newer, older: await this.#page(first ? { older_than: first, limit } : { limit }) };
+    }, ({ newer, older }) => this.#begin([...newer.rows, ...older.rows], { atStart: older.next === null, atEnd: newer.previous === null }));
   }
 
   /** One page more at the beginning; the end is left where that is too much. */
   loadOlder() {
     if (this.atStart || !this.oldest) return Promise.resolve();
-    return this.#once(async () => {
-      const page = await this.#page({ older_than: this.oldest });
+    return this.#once(() => this.#page({ older_than: this.oldest }), (page) => {
       this.oldest = page.rows.at(-1)?.position ?? this.oldest;
       this.atStart = page.next === null;
       this.leaveNewest();
@@ -89,9 +86,9 @@ export class History {
   /** One page more at the end; the beginning is left where that is too much. */
   loadNewer() {
     if (this.atEnd || !this.newest) return Promise.resolve();
-    return this.#once(async () => {
-      // What is pushed meanwhile is in the view; what was pushed before, and let go, has to be in the archive.
-      const page = await this.#page({ newer_than: this.newest, at_least: this.source.lastPosition(this.conversation) });
+    // What is pushed meanwhile is in the view; what was pushed before, and let go, has to be in the archive.
+    const find = () => this.#page({ newer_than: this.newest, at_least: this.source.lastPosition(this.conversation) });
+    return this.#once(find, (page) => {
       this.newest = page.rows[0]?.position ?? this.newest;
       this.atEnd = page.previous === null;
       this.leaveOldest();
@@ -101,9 +98,8 @@ export class History {
   /** Loads the end again, from an archive that has all before the chat's first mark. */
   resync() {
     if (!this.isLoaded || !this.atEnd) return Promise.resolve();
-    return this.#once(async () => {
-      const last = this.messages.at(-1)?.position;
-      const page = await this.#page({ at_least: this.source.token() });
+    const find = async () => ({ last: this.messages.at(-1)?.position, page: await this.#page({ at_least: this.source.token() }) });
+    return this.#once(find, ({ last, page }) => {
       this.isBehind = false;
       const from = page.rows.at(-1)?.position;
       const hasGap = last && from && page.next !== null && comparePositions(from, last) > 0;
@@ -111,16 +107,30 @@ export class History {
     });
   }
 
-  /** What a `reset` has loaded: the newest messages. @param {boolean} isWhole */
+  /**
+   * Notices that a `reset` has emptied the view: nothing is loaded until the page comes that follows the reset. Asked at each
+   * change of the view, as a push may fill it again.
+   */
+  noticeReset() {
+    if (!this.isLoaded || !this.oldest || this.source.view.messages(this.conversation).length > 0) return;
+    this.#generation += 1;
+    this.#forget();
+  }
+
+  /** Begins with the page that followed a `reset`. @param {boolean} isWhole whether that page has the conversation's beginning */
   restart(isWhole) {
+    this.#generation += 1;
     const rows = this.source.view.messages(this.conversation).reverse();
-    this.#begin(rows, { atStart: isWhole, atEnd: true });
+    // The view also has what other loads have brought meanwhile. So many of the newest are surely of the reset's page, which has 100.
+    this.#begin(isWhole ? rows : rows.slice(0, PAGE_MESSAGES), { atStart: isWhole, atEnd: true });
+    this.isBehind = false;
+    this.#letGo();
   }
 
   /** One has left the conversation: its end stays, so that it is there at once when one comes again. */
   rest() {
     if (this.isLoaded && this.atEnd) this.leaveOldest(RESTING_MOST);
-    else this.isLoaded = false;
+    else this.#forget();
   }
 
   /** Lets go of what is too much at the beginning. */
@@ -151,6 +161,13 @@ export class History {
     if (this.oldest) this.source.view.keep(this.conversation, { from: this.oldest, to: this.atEnd ? null : this.newest });
   }
 
+  /** Nothing is loaded, as at first. */
+  #forget() {
+    this.oldest = this.newest = null;
+    this.atStart = this.isLoaded = false;
+    this.atEnd = true;
+  }
+
   /** @param {any[]} rows the newest first @param {{atStart: boolean, atEnd: boolean}} reach */
   #begin(rows, { atStart, atEnd }) {
     this.oldest = rows.at(-1)?.position ?? null;
@@ -165,9 +182,19 @@ export class History {
     return this.source.chat.archive.history(this.conversation, { limit: PAGE_MESSAGES, ...paging });
   }
 
-  /** One load at a time. @param {() => Promise<void>} load */
-  async #once(load) {
+  /**
+   * Loads one thing at a time. What was found is taken unless a `reset` came meanwhile.
+   * @template T
+   * @param {() => Promise<T>} find
+   * @param {(found: T) => void} take
+   */
+  async #once(find, take) {
     while (this.#loading) await this.#loading.catch(() => {});
+    const generation = this.#generation;
+    const load = async () => {
+      const found = await find();
+      if (generation === this.#generation) take(found);
+    };
     this.#loading = load();
     try {
       await this.#loading;

@@ -45,7 +45,7 @@ class ConversationView extends Part {
     const mentionable = new Mentionable();
     this.composer.people = () => mentionable.people(this.id, this.messages);
     const { store } = session;
-    this.listen(store, 'messages', ({ detail }) => (detail === null || detail === this.id || detail === '') && this.#soon());
+    this.listen(store, 'messages', ({ detail }) => this.#changed(detail));
     for (const type of ['outbox', 'list', 'presence', 'status']) this.listen(store, type, () => this.#soon());
     this.listen(store, 'arrived', ({ detail }) => this.#arrived(detail));
     this.listen(store, 'left', ({ detail }) => detail === this.id && this.#leftIt());
@@ -130,6 +130,7 @@ class ConversationView extends Part {
   /** @param {any} conversation @param {number} asked */
   async #load(conversation, asked) {
     const history = (this.history = session.store.history(conversation.id));
+    history.noticeReset();
     session.chat.archive.markers(conversation.id).catch(() => {}); // pushes tell the rest
     const { place } = /** @type {Reading} */ (this.reading);
     if (this.params.message) return this.jumps.to(this.params.message);
@@ -164,6 +165,12 @@ class ConversationView extends Part {
     const { history } = this;
     if (!history?.isLoaded || history[limit] || history.isLoading) return;
     history[load]().catch(() => setTimeout(() => this.#soon(), RETRY_MS)); // tried again as long as one looks there
+  }
+
+  /** @param {string | null} conversation null where it may be any, as after a `reset` */
+  #changed(conversation) {
+    if (conversation === null) this.history?.noticeReset();
+    if (conversation === null || conversation === this.id || conversation === '') this.#soon();
   }
 
   #soon() {
