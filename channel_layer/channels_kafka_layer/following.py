@@ -48,6 +48,7 @@ class Following:
         self._read_back = read_back
         self._replica = Replica()
         self._probed_s: float | None = None
+        self._is_reading_back = False
         self._waiting: list[Waiter[None]] = []
         self._offers: dict[int, Offer] = {}
         self._number = 0
@@ -73,6 +74,7 @@ class Following:
         self._replica = Replica()
         self._hellos.clear()
         self._asked_s = None
+        self._is_reading_back = False
         self._probed_s = now_s
         self.kinds = records.OF_NORMAL_CHANNELS
         self._send(records.PROBE, b"")
@@ -112,10 +114,15 @@ class Following:
         return self._replica.state.groups()
 
     def replay(self, record: Record) -> None:
-        if record.kind != records.PROBE:
+        """Applies a record that is read back. One that comes after `restart` is ignored: a new probe follows."""
+        if self._is_reading_back and record.kind != records.PROBE:
             self._replica.apply(record)
 
     def end_replay(self, now_s: float) -> None:
+        """Ends reading back, where `restart` has not: asks for the state, or knows it."""
+        if not self._is_reading_back:
+            return
+        self._is_reading_back = False
         if self._replica.end_replay():
             self._ask(now_s)
         else:
@@ -126,9 +133,13 @@ class Following:
         if record.kind == records.PROBE:
             self._take_probe(record)
             return Applied()
+        if self._probed_s is not None or self._is_reading_back:
+            # What stands behind the probe is replayed: applied here too, a message would be queued twice.
+            self._replica.skip(record)
+            return Applied()
         was_agreed = self._replica.is_agreed
         result = self._replica.apply(record)
-        if not self._replica.is_agreed or self._probed_s is not None:
+        if not self._replica.is_agreed:
             self._note_hello(record, now_s)
             return Applied()
         for match in result.matches:
@@ -176,6 +187,7 @@ class Following:
     def _take_probe(self, record: Record) -> None:
         if self._probed_s is not None and record.sender == self._node:
             self._probed_s = None
+            self._is_reading_back = True
             self._replica = Replica()
             self._read_back(record.time_ms - int(self._expiry_ms * WINDOW))
 

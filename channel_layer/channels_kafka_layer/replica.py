@@ -68,6 +68,11 @@ class Replica:
             self._agree()
         return _change(self.state, record)
 
+    def skip(self, record: Record) -> None:
+        """Notes a record that is to be replayed. Where it is deleted before that, the log was still not silent."""
+        if record.kind != records.GROUP:
+            self._is_silent = False
+
     def end_replay(self) -> bool:
         """Ends reading back; returns whether the state must be asked for. After silence all states are empty."""
         self._is_replaying = False
