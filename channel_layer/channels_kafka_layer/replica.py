@@ -51,12 +51,12 @@ class Replica:
     def apply(self, record: Record) -> Applied:
         """Applies one record of a kind in OF_NORMAL_CHANNELS, or GROUP."""
         self.state.advance(record.time_ms)
-        if record.kind == records.STATE:
-            self._is_silent = False
-            return self._adopt(record)
         if record.kind == records.GROUP and not self.state.members(record.name):
             return Applied()
         self._is_silent = False
+        self._drop_unanswered(record.time_ms)
+        if record.kind == records.STATE:
+            return self._adopt(record)
         for asked in self._asked.values():
             asked.after.append(record)
         if record.kind == records.HELLO:
@@ -80,17 +80,17 @@ class Replica:
             self._agree()
         return not self.is_agreed
 
-    def is_unanswered(self, hello: int) -> bool:
-        return hello in self._asked
-
     def answer_to(self, hello: int) -> tuple[int, list[object]] | None:
         """Returns the fields of a STATE record for a HELLO that nobody has answered yet."""
         asked = self._asked.get(hello)
         return None if asked is None else (hello, asked.snapshot)
 
-    def _note_hello(self, record: Record) -> None:
-        while self._asked and next(iter(self._asked.values())).time_ms < record.time_ms - _ANSWER_MOST_MS:
+    def _drop_unanswered(self, now_ms: int) -> None:
+        """Drops what no answer can use any more, with all records that were kept for it."""
+        while self._asked and next(iter(self._asked.values())).time_ms < now_ms - _ANSWER_MOST_MS:
             self._asked.popitem(last=False)
+
+    def _note_hello(self, record: Record) -> None:
         if not self._is_replaying:
             self._asked[record.offset] = _Asked(record.time_ms, self.state.snapshot(), self._known_bodies())
 

@@ -158,6 +158,18 @@ def test_an_answer_that_comes_too_late_counts_for_nobody() -> None:
     assert not newcomer.is_agreed
 
 
+def test_an_unanswered_hello_keeps_nothing_after_ten_seconds_of_the_log() -> None:
+    log = Log()
+    replica, _ = log.begin()
+    hello = log.ask()
+    log.now_ms += 10_000
+    log.send()
+    assert replica.answer_to(hello) is not None
+    log.now_ms += 1
+    log.send()
+    assert replica.answer_to(hello) is None
+
+
 def test_a_group_sends_to_its_normal_channels() -> None:
     log = Log()
     log.begin()
