@@ -103,7 +103,7 @@ class Following:
         self._send(key_of(records.JOIN, channel), pack_fields(group, self._expiry_ms, capacity), waiter)
 
     def has_members(self, group: str) -> bool:
-        return bool(self._replica.state.members(group))
+        return self._replica.state.has_members(group)
 
     @property
     def has_groups(self) -> bool:
@@ -158,10 +158,10 @@ class Following:
         """Forgets the memberships that this node repeats."""
         self._joined.clear()
 
-    def tick(self, now_s: float) -> None:
-        """Repeats offers and memberships, and answers newcomers when it is due."""
+    def tick(self, now_s: float) -> bool:
+        """Repeats offers and memberships, and answers newcomers; returns whether groups may have ended since."""
         if not self.kinds:
-            return
+            return False
         self._repeat(now_s)
         for hello, due_s in tuple(self._hellos.items()):
             if now_s >= due_s:
@@ -171,9 +171,11 @@ class Following:
             self.restart(now_s)
         if self._asked_s is not None and now_s - self._asked_s > _ASK_AGAIN_S:
             self._ask(now_s)
-        if now_s - self._swept_s > _SWEEP_S:
-            self._swept_s = now_s
-            self._replica.state.sweep()
+        if now_s - self._swept_s <= _SWEEP_S:
+            return False
+        self._swept_s = now_s
+        self._replica.state.sweep()
+        return True
 
     def _repeat(self, now_s: float) -> None:
         for number, offer in self._offers.items():

@@ -67,6 +67,8 @@ class Node:
         self._own_keys = {kind + self.id for kind in (records.MESSAGE, records.ADD, records.DISCARD)}
         self._concerns = {*self._own_keys, records.FLUSH}
         """The keys of the records that are looked into; all others cost no more than the look."""
+        self._followed: set[bytes] = set()
+        """Keys that are looked into besides: of groups that have normal channels as members."""
 
     @property
     def is_reading(self) -> bool:
@@ -92,7 +94,7 @@ class Node:
     def discard(self, group: str, channel: str) -> None:
         """Removes an own channel from a group. The caller holds the lock."""
         if self.groups.discard(group, channel):
-            self._forget_groups([group])
+            self._concerns.discard(key_of(records.GROUP, group))
 
     def close(self) -> None:
         """Sends what is queued and stops all threads, within some seconds."""
@@ -120,13 +122,13 @@ class Node:
         """Goes through what was read. A record of others costs a look at its key, and at its sender."""
         now_s = time.monotonic()
         self.clock.observe(messages[-1].timestamp()[1], now_s)
-        concerns, mine = self._concerns, self.id
+        concerns, followed, mine = self._concerns, self._followed, self.id
         for message in messages:
             key = message.key()
             value = message.value()
             if key is None or value is None:
                 continue  # not ours: our records have both
-            if key in concerns or key[0] in self.following.kinds:
+            if key in concerns or key[0] in self.following.kinds or key in followed:
                 self._take_one(message, key, value, now_s)
             elif value[:NODE_BYTES] == mine:
                 self.sender.settle(_record(message, key, value).number)
@@ -174,7 +176,8 @@ class Node:
     def tick(self) -> None:
         now_s = time.monotonic()
         with self.lock:
-            self.following.tick(now_s)
+            if self.following.tick(now_s):
+                self._know_groups()
             for channel in self.mailboxes.sweep(now_s):
                 self._forget_groups(self.groups.end(channel))
             dropped, last, told_s = self._told
@@ -216,8 +219,7 @@ class Node:
             self._flush(record, now_s)
         else:
             result = self.following.apply(record, now_s)
-            if record.kind in {records.JOIN, records.STATE}:
-                self._know_groups()
+            self._know_group(record)
             return ChannelFull(record.name) if result.is_full else None
         return None
 
@@ -245,21 +247,31 @@ class Node:
 
     def _flush(self, record: Record, now_s: float) -> None:
         self.mailboxes.clear()
-        ended = self.groups.clear()
+        self._forget_groups(self.groups.clear())
         self.following.flush()
         if self.following.kinds:
-            ended += self.following.groups()
             self.following.apply(record, now_s)
-        self._forget_groups(ended)
+            self._know_groups()
+
+    def _know_group(self, record: Record) -> None:
+        """Looks into a group's records from a normal channel's JOIN on, until the last one's LEAVE."""
+        if record.kind == records.JOIN:
+            self._followed.add(key_of(records.GROUP, record.fields()[0]))
+        elif record.kind == records.LEAVE:
+            [group] = record.fields()
+            if not self.following.has_members(group):
+                self._followed.discard(key_of(records.GROUP, group))
+        elif record.kind == records.STATE:
+            self._know_groups()
 
     def _know_groups(self) -> None:
-        """Looks from now on into the records of groups that have normal channels as members."""
-        self._concerns.update(key_of(records.GROUP, group) for group in self.following.groups())
+        """Looks into the records of all groups that have normal channels as members, and of no others of theirs."""
+        self._followed.clear()  # the set stays, as `take` has it at hand
+        self._followed.update(key_of(records.GROUP, group) for group in self.following.groups())
 
     def _forget_groups(self, groups: Iterable[str]) -> None:
-        for group in groups:
-            if not self.following.has_members(group):
-                self._concerns.discard(key_of(records.GROUP, group))
+        """Ends the look into groups that have no own channels as members any more."""
+        self._concerns.difference_update(key_of(records.GROUP, group) for group in groups)
 
     def _prepare(self) -> None:
         """Creates the topic where that is allowed, else sees to it that there is one."""

@@ -123,6 +123,10 @@ class NormalChannels:
             return {}
         return {channel: found for channel, found in members.items() if found.until_ms > self.now_ms}
 
+    def has_members(self, group: str) -> bool:
+        """Returns whether a group has normal channels as members."""
+        return any(found.until_ms > self.now_ms for found in self._groups.get(group, {}).values())
+
     @property
     def has_groups(self) -> bool:
         return bool(self._groups)
