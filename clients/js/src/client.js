@@ -119,8 +119,8 @@ export class Chat {
     const parts = { known: this.#known, loads: this.#loads, sends: this.#sends };
     this.#queue = new Queue(queue, parts, structuredClone(state?.refused ?? []));
     this.#exchange = new Exchange(socketOf(base), WebSocket, { known: this.#known, sends: this.#sends, queue: this.#queue }, {
-      ticket: ticket ?? (() => rest.ticket()),
-      why: () => rest.whyNoSocket(),
+      ticket: ticket ? () => ticket() : (signal) => rest.ticket(signal),
+      why: (signal) => rest.whyNoSocket(signal),
       warn,
       opened: (user) => this.#opened(user),
       lost: (code, reason) => this.#lost(code, reason),
@@ -145,8 +145,9 @@ export class Chat {
   }
 
   /**
-   * Connects now where that would wait, as after a failure; and anew where nothing has come for longer than the server is ever silent, as
-   * after a sleep. Call it when the device is awake or online again.
+   * Connects now where that would wait, as after a failure. Connects anew where nothing has come for longer than the
+   * server is ever silent, as after a sleep, and where a new connection hangs. Call it when the device is awake or online
+   * again.
    */
   wake() {
     if (!this.#error) this.#exchange.wake();

@@ -8,7 +8,8 @@ const PROTOCOL = 'klatsch.v1';
 const HELLO = 1;
 const OPEN_MS = 15_000; // for the handshake and the answer to hello
 const GRACE_MS = 10_000; // beyond two heartbeats without a frame
-const STEADY_MS = 10_000; // who was served for so long begins again with the shortest wait
+const STEADY_MS = 10_000; // who was served for so long after hello begins again with the shortest wait
+const HANGING_MS = 3_000; // a wake gives up only what has hung for longer: wakes come in twos, and networks may be slow
 const WAIT_MS = 500;
 const WAIT_MOST_MS = 30_000;
 const TICKET_MS = 20_000; // one that opened no socket is tried again for so long: they are good for 30 s
@@ -18,14 +19,17 @@ const NOT_AUTHENTICATED = 4401;
 const NOT_KLATSCH = `What answers does not speak ${PROTOCOL}.`;
 const PAUSED = 'this side has closed it, to open it again';
 const BROKEN = 'the connection broke';
+const GIVEN_UP = 'given up for a new try';
 
 /**
  * @typedef {object} Handlers
- * @property {() => Promise<string | null | undefined>} ticket signs the next socket in; null leaves it to the cookie
+ * @property {(signal: AbortSignal) => Promise<string | null | undefined>} ticket signs the next socket in; null leaves
+ *   it to the cookie
  * @property {() => string | null} resume the token that the next `hello` shows
  * @property {(ok: any) => void} greeted `hello` is answered: from here on one may write
  * @property {(frame: any) => void} frame every frame but the answer to `hello`
- * @property {() => Promise<string>} why says why no socket opens; rejects with a ChatError where none ever will
+ * @property {(signal: AbortSignal) => Promise<string>} why says why no socket opens; rejects with a ChatError where
+ *   none ever will
  * @property {(text: string) => void} warn
  * @property {(code: number | undefined, reason: string) => void} lost the socket has ended, or a try to open one has failed
  * @property {(error: ChatError) => void} ended the server says to stop: there will be no other socket
@@ -39,7 +43,9 @@ export class Connection {
 
   /** @type {(closed: Closed) => void} */
   #resolve = () => {};
-  #wake = () => {};
+
+  /** Aborted, it ends the requests between two sockets and the sleep behind them, also one that has not begun yet. */
+  #waking = new AbortController();
   #isOver = false;
   #isPaused = false;
   #wasOpened = false;
@@ -51,6 +57,7 @@ export class Connection {
   #silence;
   #silenceMs = OPEN_MS;
   #heardMs = 0;
+  #greetedMs = Infinity;
 
   /**
    * @param {URL} url
@@ -71,42 +78,57 @@ export class Connection {
     this.#socket?.send(text);
   }
 
-  /** Ends this socket, and says `hello` on another one at once. */
+  /** Ends a pause, or this socket, to say `hello` on another one at once. What has not said it yet goes on. */
   restart() {
-    this.#isPaused = false;
-    this.#leave(0, '');
-    this.#wake();
+    this.unpause();
+    if (this.#wasOpened) this.#leave(0, '');
   }
 
-  /** Ends the wait for the next socket; and a socket on which nothing has come for longer than a heartbeat, and a little more. */
+  /**
+   * Ends the wait for the next socket, and what is asked before it. Gives up a socket on which nothing has come for
+   * longer than a heartbeat and a little more, and one that hangs in its handshake or in `hello`.
+   */
   wake() {
     const silenceMs = Date.now() - this.#heardMs; // by the wall clock: the monotonic one may stand still in sleep
-    if (this.#socket === null) this.#wake();
-    else if (this.isOpen && silenceMs > this.#silenceMs / 2) this.#leave(LOST, 'silence');
+    if (this.#socket !== null && silenceMs <= (this.isOpen ? this.#silenceMs / 2 : HANGING_MS)) return;
+    this.#waking.abort(new ChatError('unavailable', GIVEN_UP, { temporary: true }));
+    this.#ticket = null; // used up by the handshake that hung, or older than the monotonic clock says
+    if (this.isOpen) this.#leave(LOST, 'silence');
+    else this.#leave(0, GIVEN_UP);
   }
 
-  /** Ends this socket; `restart` opens the next one. */
+  /** Ends this socket; `restart` and `unpause` open the next one. */
   pause() {
     this.#isPaused = true;
     this.#leave(0, '');
   }
 
+  /** Ends a pause; where there is none, what is under way goes on. */
+  unpause() {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#waking.abort();
+  }
+
   close() {
     this.#isOver = true;
-    this.restart();
+    this.#waking.abort();
+    this.#leave(0, '');
   }
 
   async #run() {
     await null; // the constructors that are under way come first
     for (let failures = 0; !this.#isOver; ) {
+      this.#waking = new AbortController(); // a wake counts for one try
       if (this.#isPaused) {
         await this.#sleep(null);
         continue;
       }
-      const began = performance.now();
+      this.#greetedMs = Infinity;
       const error = await this.#serve();
       if (error && !error.temporary) return this.on.ended(error);
-      failures = performance.now() - began > STEADY_MS ? 0 : failures + 1;
+      if (performance.now() - this.#greetedMs > STEADY_MS) failures = 0;
+      else if (error) failures += 1;
       if (error && !this.#isOver && !this.#isPaused) await this.#sleep(waitMs(failures, error.retry_after));
     }
   }
@@ -118,7 +140,10 @@ export class Connection {
   async #serve() {
     const isSpare = this.#ticket !== null && performance.now() < this.#ticket.until;
     try {
-      if (!isSpare) this.#ticket = { text: await this.on.ticket(), until: performance.now() + TICKET_MS };
+      if (!isSpare) {
+        const text = await this.on.ticket(this.#waking.signal);
+        this.#ticket = { text, until: performance.now() + TICKET_MS };
+      }
     } catch (error) {
       return this.#failed(error);
     }
@@ -153,7 +178,7 @@ export class Connection {
     const final = isTicketUsedUp ? null : closeError(code, reason);
     if (code === LOST && !this.#wasOpened && !this.#isOver) {
       try {
-        why = await this.on.why();
+        why = await this.on.why(this.#waking.signal);
       } catch (error) {
         return /** @type {ChatError} */ (error);
       }
@@ -169,6 +194,7 @@ export class Connection {
   #talk(ticket) {
     const socket = (this.#socket = new this.WebSocket(this.url, ticket ? [PROTOCOL, `ticket.${ticket}`] : [PROTOCOL]));
     this.#wasOpened = false;
+    this.#waking = new AbortController(); // an earlier wake has its socket now
     socket.onopen = () => this.#opened(socket.protocol);
     socket.onmessage = ({ data }) => this.#take(data);
     socket.onclose = ({ code, reason }) => this.#leave(code, reason);
@@ -205,6 +231,7 @@ export class Connection {
     if (this.isOpen) return;
     if (isWelcome(ok)) {
       this.#hear(2_000 * ok.heartbeat + GRACE_MS);
+      this.#greetedMs = performance.now();
       this.isOpen = true;
       this.on.greeted(ok);
     } else if (err && typeof err.temporary === 'boolean') this.#leave(err.temporary ? LOST : MALFORMED, String(err.detail));
@@ -240,10 +267,12 @@ export class Connection {
 
   /** @param {number | null} ms null for ever */
   async #sleep(ms) {
+    const { signal } = this.#waking;
+    if (signal.aborted) return;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     await new Promise((resolve) => {
-      this.#wake = () => resolve(undefined);
+      signal.addEventListener('abort', resolve);
       if (ms !== null) timer = setTimeout(resolve, ms);
     });
     clearTimeout(timer);

@@ -70,7 +70,7 @@ export class Exchange {
 
   /** There is something to send. */
   sendDue() {
-    if (this.#queue.isFull && !this.#connection.isOpen) this.#connection.restart();
+    if (this.#queue.isFull) this.#connection.unpause();
     this.#pump();
   }
 

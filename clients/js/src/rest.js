@@ -25,11 +25,12 @@ export class Rest {
 
   /**
    * A ticket for the next socket; null where the cookie signs in.
+   * @param {AbortSignal} signal ends the request
    * @returns {Promise<string | null>}
    */
-  async ticket() {
+  async ticket(signal) {
     if (this.token === undefined) return null;
-    const { ticket } = await this.#requestOwn('auth/ticket', { method: 'POST' });
+    const { ticket } = await this.#requestOwn('auth/ticket', { method: 'POST', signal });
     if (typeof ticket !== 'string') throw notKlatsch(this.base);
     return ticket;
   }
@@ -37,11 +38,12 @@ export class Rest {
   /**
    * Why no socket opens, as a browser does not say it: asks the same server over HTTP. Rejects with a ChatError that is not
    * temporary where there is no Klatsch at that address.
+   * @param {AbortSignal} signal ends the request
    * @returns {Promise<string>}
    */
-  async whyNoSocket() {
+  async whyNoSocket(signal) {
     try {
-      await this.#requestOwn('me');
+      await this.#requestOwn('me', { signal });
     } catch (error) {
       if (!(error instanceof ChatError)) return inWords(error);
       if (error.temporary) return error.message;
@@ -135,12 +137,13 @@ export class Rest {
    * @param {RequestInit} [init]
    * @returns {Promise<any>}
    */
-  async #request(path, init = {}) {
+  async #request(path, { signal: given, ...init } = {}) {
     /** @type {Record<string, string>} */
     const headers = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
-    const signal = AbortSignal.any([this.#aborting.signal, AbortSignal.timeout(REQUEST_MS)]);
+    const signals = [this.#aborting.signal, AbortSignal.timeout(REQUEST_MS), ...(given ? [given] : [])];
     const url = new URL(`api/v1/${path}`, this.base);
     // A redirect is not followed: it may lead to where the token is none of anybody's business.
+    const signal = AbortSignal.any(signals);
     const answer = await this.fetch(url, { credentials: 'same-origin', headers, signal, redirect: 'manual', ...init });
     const body = await answer.json().catch(() => null);
     if (answer.ok) return body ?? {};

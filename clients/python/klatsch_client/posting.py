@@ -85,7 +85,7 @@ class Posting:
         """Marks at least so far; what waits to be marked there is written as one, and again until it is answered."""
         self._check()
         unfinished = self._state.unfinished
-        number = unfinished.number(marking.client_id)
+        number = self._unanswered(marking.client_id)
         if number is not None:
             before = unfinished.get(number)
             assert isinstance(before, Marking)
@@ -155,7 +155,7 @@ class Posting:
             raise TooManyUnmarked(
                 f"{TOLD_MOST} messages were told since the last resume mark was taken: take the events"
             )
-        number = unfinished.number(draft.client_id)
+        number = self._unanswered(draft.client_id)
         if number is not None and (number in self._waiting or unfinished.get(number) != draft):
             raise ValueError("another send of this client_id has no answer yet")
         self._sends.check(draft)
@@ -163,6 +163,11 @@ class Posting:
             number = unfinished.add(draft, new_name)
         self._sends.add(number, draft)
         return number
+
+    def _unanswered(self, client_id: str) -> int | None:
+        """Returns the number of the draft of that name; None once it has its outcome, even if that was not told yet."""
+        number = self._state.unfinished.number(client_id)
+        return number if number is not None and self._sends.has(number) else None
 
     def _check(self) -> None:
         if self._error is not None:

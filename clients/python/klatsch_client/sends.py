@@ -67,6 +67,10 @@ class Sends:
         """Returns the number of drafts that wait for an answer."""
         return len(self._by_frame)
 
+    def has(self, number: int) -> bool:
+        """Returns True while the draft with this number has no final answer."""
+        return number in self._open
+
     def is_in_flight(self, number: int) -> bool:
         """Returns True while the draft with this number waits for an answer."""
         one = self._open.get(number)

@@ -100,6 +100,11 @@ class FakeSocket {
   }
 }
 
+/** Rejects when the signal is aborted, as a request does. */
+function aborted(signal) {
+  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+}
+
 /** A chat of ana's with fake sockets; `pages` answers requests: by path, a body, or a status, or a function of both. */
 export class Stage {
   constructor(options = {}, pages = {}) {
@@ -134,7 +139,7 @@ export class Stage {
     const path = url.pathname + url.search;
     this.requests.push({ path, ...init });
     const found = this.pages[path] ?? this.pages[url.pathname];
-    const body = typeof found === 'function' ? await found(url) : found;
+    const body = typeof found === 'function' ? await Promise.race([found(url), aborted(init.signal)]) : found;
     if (body instanceof Response || body instanceof Error) return body instanceof Error ? Promise.reject(body) : body;
     if (body === undefined) return new Response('{"code":"not_found"}', { status: 404 });
     if (typeof body === 'number') return new Response('{"code":"not_archived_yet","retry_after":2}', { status: body });
