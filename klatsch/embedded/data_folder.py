@@ -72,8 +72,9 @@ class DataFolder:
         _write_private(self._env_file, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
     def withdraw(self) -> None:
-        """Removes the settings that `publish` wrote."""
-        self._env_file.unlink(missing_ok=True)
+        """Removes the settings that `publish` wrote, not those of another process that has the folder."""
+        if self._lock is not None:
+            self._env_file.unlink(missing_ok=True)
 
     def published(self) -> dict[str, str] | None:
         """Returns the settings of the running services; None when nothing runs, even after a killed run."""

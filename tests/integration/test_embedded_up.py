@@ -72,12 +72,15 @@ def test_a_port_that_is_none_is_told_in_one_sentence(data: Path, port: str) -> N
     assert is_one_sentence(done.stderr)
 
 
-def test_a_second_up_on_the_same_data_is_told_in_one_sentence(data: Path) -> None:
-    DataFolder(data).open()
+def test_a_second_up_on_the_same_data_is_told_in_one_sentence_and_commands_still_find_the_first(data: Path) -> None:
+    first = DataFolder(data)
+    first.open()
+    first.publish({"DATABASE_URL": "postgresql://first"})
     done = embedded(data, "up")
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
     assert "already running" in done.stderr
+    assert first.published() == {"DATABASE_URL": "postgresql://first"}
 
 
 def test_a_first_run_without_network_is_told_in_one_sentence(data: Path) -> None:
