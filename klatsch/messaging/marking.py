@@ -9,15 +9,14 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from klatsch.archive.markers import LARGE_FROM, StoredMarker
 from klatsch.core.errors import Unavailable
 from klatsch.core.metrics import MARKERS, MARKS
-from klatsch.eventlog.log import LogError, LogWriter, Record, Report
+from klatsch.eventlog.log import Entry, LogError, LogWriter, Record, Report
 from klatsch.eventlog.places import Position
 from klatsch.messaging.marks import Mark, Marked, Whose, clamp, flag_told, highest, marker_entry, parsed
 from klatsch.records.markers import MarkerMoved, marked_by
@@ -48,6 +47,13 @@ class _Kept:
     due_s: float | None = None
     moved: bool = False
     flagged: bool = False
+
+
+class _Again(NamedTuple):
+    """Tells what of a marker is to be appended again if the log does not take a record."""
+
+    moved: bool
+    flagged: bool
 
 
 class Marking:
@@ -89,8 +95,10 @@ class Marking:
                 return
             kept.last, kept.member_count, kept.is_shown = stored.last, stored.member_count, stored.is_shown
             now = highest(kept.now, stored.delivered, stored.read)
-            # A flag too many costs a record that changes nothing. A flag too few would stay after it was read.
-            kept.now = Marked(now.delivered, now.read, now.unread_from or stored.unread_from)
+            # A flag too many costs a record that changes nothing. A flag too few would stay after it was read. While
+            # the flag here is to be told, it is newer than the archive's, which would be told instead.
+            flag = now.unread_from if kept.flagged else now.unread_from or stored.unread_from
+            kept.now = Marked(now.delivered, now.read, flag)
             self._kept.move_to_end(whose.name)
 
     def mark(
@@ -187,9 +195,13 @@ class Marking:
         kept.due_s, kept.appended_s, kept.moved, kept.flagged = None, now_s, False, False
         try:
             if moved:
-                self._write(kept, Mark(kept.now.delivered, kept.now.read), UNSET, self._is_hidden(kept))
+                mark = Mark(kept.now.delivered, kept.now.read)
+                entry = marker_entry(kept.whose, mark, own_only=self._is_hidden(kept))
+                # A move that comes late clears the flag, which is then told again after it.
+                self._write(kept, entry, _Again(moved=True, flagged=flagged))
             if flagged:
-                self._write(kept, Mark(), kept.now.unread_from, own_only=True)
+                entry = marker_entry(kept.whose, Mark(), unread_from=kept.now.unread_from, own_only=True)
+                self._write(kept, entry, _Again(moved=False, flagged=True))
         except LogError:
             kept.moved, kept.flagged = moved, flagged
             self._schedule(kept, now_s + _AGAIN_S, now_s)
@@ -198,20 +210,26 @@ class Marking:
         hidden = self._hidden.get(kept.whose.user_id, not kept.is_shown)
         return hidden or kept.member_count > self._shown_most
 
-    def _write(self, kept: _Kept, mark: Mark, unread_from: Position | UnsetType | None, own_only: bool) -> None:  # noqa: FBT001
-        entry = marker_entry(kept.whose, mark, unread_from=unread_from, own_only=own_only)
+    def _write(self, kept: _Kept, entry: Entry, again: _Again) -> None:
         name = kept.whose.name
-        self._log.append(entry, lambda report: self._reported(name, report))
+        self._log.append(entry, lambda report: self._reported(name, again, report))
         MARKERS.inc()
 
-    def _reported(self, name: bytes, report: Report) -> None:
-        """Takes the writer's report, on its thread: a marker that may not be in the log is appended again."""
+    def _reported(self, name: bytes, again: _Again, report: Report) -> None:
+        """Takes the writer's report, on its thread: what may not be in the log is appended again.
+
+        A marker that was forgotten meanwhile, to make room, is lost, like those of a crash: holding it again would
+        exceed the bound.
+        """
         if report.error is None:
             return
         with self._lock:
             kept = self._kept.get(name)
-            if kept is not None and kept.due_s is None:
-                kept.moved = True
+            if kept is None:
+                return
+            kept.moved |= again.moved
+            kept.flagged |= again.flagged
+            if kept.due_s is None:
                 self._schedule(kept, kept.appended_s + _AGAIN_S, kept.appended_s)
 
     def _make_room(self) -> None:
