@@ -58,8 +58,8 @@ class Replays:
         """Returns when the connection has everything from `offsets` on and hears pushes live; raises Unavailable.
 
         When `enough` returns True, the replay ends early with the mark of the reached place, and the connection hears
-        no more. The outbox must be deaf and its person in the hub: what comes meanwhile is read from the feed's
-        memory.
+        no more. A replay whose outbox is closed ends at any place, without a mark. The outbox must be deaf and its
+        person in the hub: what comes meanwhile is read from the feed's memory.
         """
         told = ToldChanges(self.limits, person)
         await _Replay(self, person, outbox, list(offsets), enough, told).run()

@@ -31,10 +31,11 @@ def token_of(mark: bytes) -> bytes:
 
 
 class PollSocket:
-    """Collects pushes for one answer. `news` is set by the first push, and `token` is the reached place.
+    """Collects pushes for one answer. `news` is set by the first push, and by a close.
 
-    Resume marks are not collected. A replay ends with the first, which carries its token. Later pushes are live, and
-    `now` gives their token. At `bytes_most` nothing more is taken: the next poll continues from the token.
+    `token` is the place before which everything was collected; a replay has none until its end. Resume marks are not
+    collected. A replay ends with the first, which carries its token. Later pushes are live, and `now` gives their
+    token. At `bytes_most` nothing more is taken: the next poll continues from the token.
     """
 
     def __init__(self, now: Callable[[], str], bytes_most: int = POLL_BYTES_MOST) -> None:

@@ -20,7 +20,7 @@ from klatsch.gateway.handshake import Credentials
 from klatsch.gateway.http.answers import JSON, Answer, Header, Receive, Send
 from klatsch.gateway.http.sinks import EventSocket, PollSocket, poll_bytes_most
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.gateway.language.protocol import Close
+from klatsch.gateway.language.protocol import Close, push_mark
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.resuming import Resuming
@@ -104,10 +104,9 @@ class Sync:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await socket.news.wait()
-            if not socket.pushes:
-                _check_open(socket)
-            # Without a push, nothing that the feed has read was for this person.
-            token = socket.token if socket.pushes else self._tokens.now(user_id)
+                # The mark follows all pushes until now. A closed outbox takes none, as it misses what comes.
+                outbox.answer(push_mark(self._tokens.now(user_id)))
+            token = _reached(socket)
         pushes = [msgspec.Raw(push) for push in socket.pushes]
         return msgspec.json.encode({"resumed": resumed == [True], "pushes": pushes, "resume": token})
 
@@ -159,11 +158,15 @@ class Sync:
         return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
 
 
-def _check_open(socket: PollSocket) -> None:
-    """Raises the reason why the poll was ended. A drain raises nothing: the pushes until then are valid."""
-    if socket.closed is None or socket.closed[0] is Close.DRAINING:
-        return
-    code, reason = socket.closed
+def _reached(socket: PollSocket) -> str:
+    """Returns the token before which the poll was told everything; raises NotAuthenticated or Unavailable.
+
+    A poll whose replay was cut has no token. A closed poll without pushes is refused too, unless by a drain: its token
+    is good at other gateways.
+    """
+    code, reason = socket.closed or (None, "")
+    if socket.token is not None and (socket.pushes or code in {None, Close.DRAINING}):
+        return socket.token
     if code is Close.NOT_AUTHENTICATED:
         raise NotAuthenticated(f"{reason[:1].upper()}{reason[1:]}.")
     raise Unavailable("This gateway is closing the connection. Try again.", retry_after=1)
