@@ -3,7 +3,7 @@
 import functools
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ RELAY_AT_ONCE_S: Final = 2.0
 RELAY_MOST = 500
 """The most entries in one relay: the claim of one process."""
 CLAIM_S: Final = RELAY_DEADLINE_S + 2
-"""The lifetime of a claim whose process has died; a live process ends its claim itself."""
+"""The lifetime of a claim that its process does not end: longer than its producer tries to send (8 s)."""
 _LOOK_S: Final = 0.05
 """The interval between checks whether another process has relayed a place."""
 _CLAIMING: Final = 0x6B6C6174736368
@@ -79,6 +79,7 @@ class _Reports:
 
     expected: int
     relayed: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
     failed: str | None = None
     settled: threading.Event = field(default_factory=threading.Event)
 
@@ -86,6 +87,7 @@ class _Reports:
         if report.error is None:
             self.relayed.append(outbox_id)
         else:
+            self.refused.append(outbox_id)
             self.failed = report.error
         self.expected -= 1
         if self.expected == 0:
@@ -115,7 +117,7 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
         _append_all(log, entries, reports)
         in_time = reports.settled.wait(deadline - time.monotonic())
     finally:
-        _settle(entries, list(reports.relayed))
+        _settle(list(reports.relayed), list(reports.refused))
     if not in_time or reports.failed:
         raise _unavailable()
     return len(entries)
@@ -153,10 +155,14 @@ def _claim(place: bytes | None) -> dict[int, Entry]:
     return {pk: Entry(key=key, value=value, judge=judge, place=at) for pk, key, value, judge, at in rows}
 
 
-def _settle(entries: Collection[int], relayed: list[int]) -> None:
-    """Marks the entries that are in the log, and releases the others for the next relay."""
+def _settle(relayed: list[int], refused: list[int]) -> None:
+    """Marks the entries that are in the log, and releases the refused ones for the next relay.
+
+    The claim of an entry without a report stays until it is over. Its producer may still send it: after another process
+    had relayed it, and then a later entry of its place, the older one would come last.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, [relayed, list(entries)])
+        cursor.execute(_SETTLE, [relayed, relayed + refused])
 
 
 def _append_all(log: LogWriter, entries: Mapping[int, Entry], reports: _Reports) -> None:

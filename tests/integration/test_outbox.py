@@ -177,6 +177,18 @@ def test_a_log_that_does_not_report_in_time_leaves_them_waiting(log: MemoryLog) 
     assert waiting() == [b"1"]
 
 
+def test_what_has_no_report_yet_is_taken_by_nobody_else_before_its_claim_is_over(log: MemoryLog) -> None:
+    promise(b"1")
+    with pytest.raises(Unavailable):
+        relay_records(SilentWriter(), deadline_s=0.01)  # its producer may still send it
+    promise(b"2")
+    assert relay_records(MemoryWriter(log)) == 0
+
+    OutboxEntry.objects.filter(value=b"1").update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert relay_records(MemoryWriter(log)) == 2
+    assert values(log) == [b"1", b"2"]
+
+
 def test_one_relay_takes_no_more_than_its_bound(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "RELAY_MOST", 2)
     promise(b"1", b"2", b"3")
