@@ -6,13 +6,14 @@ from uuid import UUID
 
 from klatsch.conversations.access import Access
 from klatsch.core.errors import Forbidden
+from klatsch.core.ids import uuid_bytes
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.requests import OpenFrame, PresenceFrame, TypingFrame
 from klatsch.gateway.lookups import Lookups
 from klatsch.gateway.signals.listener import Listener
 from klatsch.gateway.signals.signals import Signals
-from klatsch.gateway.signals.visibility import MYSELF, find_common, find_shared, is_overtaken
+from klatsch.gateway.signals.visibility import MYSELF, find_common, find_shared, is_overtaken, may_see
 from klatsch.gateway.signals.watching import Visible
 
 
@@ -58,7 +59,8 @@ class SignalRequests:
         names = {name.lower(): name for name in frame.d.users}
         visible, unknown = self._find_in_memory(listener.person, list(names))
         if unknown:
-            visible |= await self._ask_shared(listener.person, unknown)
+            asked = await self._ask_shared(listener.person, unknown)
+            visible = self._look_again(listener.person, visible) | asked
         online, offline = self.signals.show(listener, list(visible.values()))
         offline += [name for folded, name in names.items() if folded not in visible]
         listener.outbox.answer(protocol.ok(frame.id, {"online": online, "offline": offline}))
@@ -91,6 +93,21 @@ class SignalRequests:
         person = self.signals.find_here(name)
         shared = None if person is None else find_shared(viewer, person)
         return None if person is None or shared is None else Visible(person.user_id, person.username, shared)
+
+    def _look_again(self, viewer: ConnectedPerson, found: dict[str, Visible]) -> dict[str, Visible]:
+        """Returns those who are visible still, or by another conversation: records came while PostgreSQL was asked."""
+        visible: dict[str, Visible] = {}
+        for name, before in found.items():
+            now = before if self._is_visible_still(viewer, before) else self._find_known(viewer, name)
+            if now is not None:
+                visible[name] = now
+        return visible
+
+    def _is_visible_still(self, viewer: ConnectedPerson, one: Visible) -> bool:
+        judge = self.signals.judge
+        if not may_see(viewer, uuid_bytes(one.user_id), one.shared, judge):
+            return False
+        return not is_overtaken(viewer, one.user_id, one.shared, judge)
 
     async def _ask_shared(self, viewer: ConnectedPerson, names: Sequence[str]) -> dict[str, Visible]:
         visible: dict[str, Visible] = {}
