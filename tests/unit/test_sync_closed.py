@@ -73,7 +73,7 @@ async def test_a_poll_whose_replay_is_cut_is_refused_whatever_it_was_told(code: 
 async def in_replay(parts: Parts) -> None:
     """Returns in the turn of the loop in which the first push of a replay was told."""
     sockets: list[Any] = []
-    while not any(socket.pushes for socket in sockets):  # noqa: ASYNC110 - no event tells of the first push
+    while not any(socket.pushes for socket in sockets):
         await asyncio.sleep(0)
         sockets = [outbox._socket for _, outbox in parts.hub.connections()]
 

@@ -1,9 +1,14 @@
 """`GET sync` as a stream of events: the same replay and pushes for plain HTTP, until it ends (D7)."""
 
+import asyncio
 import contextlib
 
-from tests.support.gateway_parts import CONNECTIONS_EACH, Parts, signed_in
-from tests.support.records import ANA
+import pytest
+from psycopg.errors import UndefinedColumn
+
+from klatsch.core.errors import Unavailable
+from tests.support.gateway_parts import CONNECTIONS_EACH, FEW_RECORDS, Parts, signed_in, standing_of
+from tests.support.records import ANA, in_group
 from tests.support.waiting import until
 from tests.unit.sync_request import answered, asked, contents, say
 
@@ -74,3 +79,43 @@ async def test_a_long_replay_flows_through_a_stream_as_fast_as_it_is_taken() -> 
     async with asked(parts, accept="text/event-stream", last_event_id=token) as request:
         await until(lambda: len(request.events) == 92)
     assert contents([data for _, _, data in request.events[1:-1]]) == texts
+
+
+async def test_a_stream_whose_replay_finds_the_archive_away_is_closed() -> None:
+    parts, token = forgetful()
+    answers = [signed_in(ANA), [standing_of(in_group(ANA))], Unavailable("The archive is away.")]
+    request = await answered(parts, answers=answers, accept="text/event-stream", last_event_id=token)
+
+    assert request.events[-1] == ("close", None, {"code": 4304, "reason": "The archive is away."})
+
+
+async def test_a_stream_whose_replay_fails_is_closed_and_the_server_gets_the_failure_to_log() -> None:
+    parts, token = forgetful()
+    answers = [signed_in(ANA), [standing_of(in_group(ANA))], UndefinedColumn("a wrong statement")]
+    with pytest.raises(UndefinedColumn):
+        async with asked(parts, answers=answers, accept="text/event-stream", last_event_id=token) as request:
+            await until(lambda: request.done)
+
+    assert [event for event, _, _ in request.events] == ["hello", "close"]
+    assert request.events[-1][2]["code"] == 4304
+    assert parts.hub.people == {}
+
+
+async def test_a_request_that_is_cancelled_leaves_nothing_behind() -> None:
+    parts = Parts()
+    with contextlib.suppress(asyncio.CancelledError):
+        async with asked(parts, accept="text/event-stream") as request:
+            await until(lambda: request.events)
+            assert request.running is not None
+            request.running.cancel()
+    assert parts.hub.people == {}
+
+
+def forgetful() -> tuple[Parts, str]:
+    """A gateway that has forgotten what came after ana's token, so that a replay asks the archive."""
+    parts = Parts(recent_bytes=FEW_RECORDS)
+    token = parts.tokens.now(ANA.user_id)
+    for _ in range(40):
+        say(parts, "x" * 2_000)
+    assert parts.feed.recent.missing([0])
+    return parts, token

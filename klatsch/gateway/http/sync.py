@@ -67,12 +67,10 @@ class Sync:
         answer = Answer(send, [(b"x-request-id", request_id.encode()), *self._cors(headers.get("origin"))])
         answering = asyncio.ensure_future(self._answer(scope, headers, answer))
         gone = asyncio.ensure_future(_gone(receive))
-        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (answering, gone):
-            task.cancel()
-        for ended in await asyncio.gather(answering, gone, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+        try:
+            await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end(answering, gone)
 
     async def _answer(self, scope: dict[str, Any], headers: dict[str, str], answer: Answer) -> None:
         try:
@@ -118,16 +116,19 @@ class Sync:
             try:
                 await self._send_events(socket, answer)
             finally:
-                replaying.cancel()
-                await asyncio.gather(replaying, return_exceptions=True)
+                await _end(replaying)
 
     async def _replay(self, person: ConnectedPerson, outbox: Outbox, socket: EventSocket, since: str | None) -> None:
+        """Replays what was missed. A failure ends the stream, which would otherwise stay open without any pushes."""
         try:
             await self._resuming.resume(
                 person, outbox, since, lambda resumed: socket.welcome(self._resuming.welcome(person, resumed=resumed))
             )
         except Unavailable as error:
             outbox.close(Close.NOT_READY, error.detail)
+        except BaseException:
+            outbox.close(Close.NOT_READY, "the replay failed, resume")
+            raise
 
     async def _send_events(self, socket: EventSocket, answer: Answer) -> None:
         while True:
@@ -202,6 +203,15 @@ def _credentials(headers: dict[str, str]) -> Credentials:
         raise Forbidden("This page's origin may not use the session cookie here.")
     origin = headers.get("origin")
     return Credentials(None, None, cookies=headers.get("cookie"), origin=origin, own_page=origin is None)
+
+
+async def _end(*tasks: asyncio.Future[None]) -> None:
+    """Cancels the tasks, and returns when all have ended; raises the failure of one, which uvicorn logs."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
 
 
 async def _gone(receive: Receive) -> None:
