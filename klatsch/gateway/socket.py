@@ -18,7 +18,7 @@ from websockets.speedups import apply_mask
 from klatsch.core.metrics import CLOSED
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance, take_from
 from klatsch.gateway.framing import Splitter, is_utf8
-from klatsch.gateway.keepalive import PAYLOAD_BYTES, PONG_BYTES, Keepalive, read_pong
+from klatsch.gateway.keepalive import PONG_BYTES, Keepalive, read_pong
 from klatsch.gateway.language.protocol import Close
 
 _log = structlog.get_logger(__name__)
@@ -61,8 +61,6 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._turn: asyncio.Handle | None = None
         self._is_over = False
         self._pong = b""
-        self._pinged = b""
-        """The payload of the last ping until its answer comes."""
         self._splitter = Splitter()
         self.take: Callable[[str], bool] | None = None
         self._is_awaited = False
@@ -110,6 +108,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def _read_on(self) -> None:
         if self.read_paused and not self._is_over:
             self.read_paused = False
+            self.keepalive.forget_ping(self)  # the answer may wait behind much else
             self.transport.resume_reading()
 
     def _take_piece(self, data: bytes) -> int:
@@ -148,7 +147,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         if not payload or not self._splitter.is_between_frames or self.close_sent or self.conn.close_rcvd is not None:
             return False
         if take_from(self.allowances, 1, len(data)):
-            self._note_pong(payload)
+            self.keepalive.note_pong(self, payload)
         else:
             self._flooded(_TOO_MUCH)
         return True
@@ -260,20 +259,12 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.keepalive.discard(self)
 
     def ping(self, frame: bytes) -> None:
-        """Writes a ping; ends a connection whose last ping was not answered."""
-        if self._pinged:
-            self.end(CloseCode.INTERNAL_ERROR, "a ping was not answered")
-        elif not self.close_sent and not self.transport.is_closing():
-            self._pinged = frame[-PAYLOAD_BYTES:]
+        """Writes a ping, unless the connection is closing."""
+        if not self.close_sent and not self.transport.is_closing():
             self.transport.write(frame)
 
     def handle_pong(self, event: Frame) -> None:
-        self._note_pong(bytes(event.data))
-
-    def _note_pong(self, payload: bytes) -> None:
-        """Notes the answer to the last ping; any other is ignored (RFC 6455, 5.5.3)."""
-        if payload == self._pinged:
-            self._pinged = b""
+        self.keepalive.note_pong(self, bytes(event.data))
 
     def handle_ping(self) -> None:
         """Answers the last of several pings (RFC 6455, 5.5.3), and later if the peer takes nothing."""

@@ -4,27 +4,42 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from operator import xor
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from klatsch.gateway.keepalive import PAYLOAD_BYTES, Keepalive, read_pong
 from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.turns import SLICE
+from tests.support.waiting import until
 from tests.unit.test_socket import Chat
 
 MASKS = st.binary(min_size=4, max_size=4)
 
 
 class Socket:
-    def __init__(self) -> None:
+    """A socket that answers each ping at once, or none if `is_gone`."""
+
+    read_paused = False
+
+    def __init__(self, keepalive: Keepalive, *, is_gone: bool = False) -> None:
         self.pings: list[bytes] = []
+        self.codes: list[int] = []
+        self._keepalive = keepalive
+        self._is_gone = is_gone
 
     def ping(self, frame: bytes) -> None:
         self.pings.append(frame)
+        if not self._is_gone:
+            self._keepalive.note_pong(self, frame[-PAYLOAD_BYTES:])
+
+    def end(self, code: CloseCode, reason: str) -> None:
+        self.codes.append(code)
+        self._keepalive.discard(self)
 
 
 def pong(payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
@@ -40,6 +55,25 @@ def ping(chat: Chat) -> bytes:
     return bytes(pings[-1].data) if pings else b""
 
 
+class Replaying(Chat):
+    """A chat whose application is busy with the first text, as with a replay, until `is_replayed` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_replaying = asyncio.Event()
+        self.is_replayed = asyncio.Event()
+
+    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
+        async def receive_and_replay() -> Any:
+            event = await receive()
+            if event["type"] == "websocket.receive":
+                self.is_replaying.set()
+                await self.is_replayed.wait()
+            return event
+
+        await super()._application(scope, receive_and_replay, send)
+
+
 @pytest.fixture
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
     """A chat whose socket is pinged each time that its `ping_some` is called."""
@@ -48,9 +82,22 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
         yield chat
 
 
+@pytest.fixture
+async def replaying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Replaying]:
+    """A chat in a replay that the server does not read, as the client has written meanwhile."""
+    monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
+    async with Replaying() as chat:
+        chat.socket.data_received(Frame(Opcode.TEXT, b"hello").serialize(mask=True))
+        await chat.is_replaying.wait()
+        chat.socket.data_received(Frame(Opcode.TEXT, b"a message").serialize(mask=True))
+        assert not chat.transport.reading
+        yield chat
+        chat.is_replayed.set()
+
+
 async def test_each_socket_is_pinged_once_in_each_interval_first_after_one() -> None:
     keepalive = Keepalive(5)
-    first, second = Socket(), Socket()
+    first, second = Socket(keepalive), Socket(keepalive)
     keepalive.add(first)
     counts = []
     for turn in range(15):
@@ -64,7 +111,8 @@ async def test_each_socket_is_pinged_once_in_each_interval_first_after_one() -> 
 
 
 async def test_a_socket_that_left_is_not_pinged_and_not_kept() -> None:
-    keepalive, socket = Keepalive(1), Socket()
+    keepalive = Keepalive(1)
+    socket = Socket(keepalive)
     keepalive.add(socket)
     keepalive.discard(socket)
     keepalive.discard(socket)
@@ -89,7 +137,8 @@ async def test_a_socket_that_the_server_closed_is_not_kept(chat: Chat) -> None:
 
 
 async def test_many_that_came_together_are_pinged_in_several_turns_of_the_loop() -> None:
-    keepalive, sockets = Keepalive(1), [Socket() for _ in range(3 * SLICE)]
+    keepalive = Keepalive(1)
+    sockets = [Socket(keepalive) for _ in range(3 * SLICE)]
     for socket in sockets:
         keepalive.add(socket)
     keepalive.ping_some()
@@ -100,6 +149,34 @@ async def test_many_that_came_together_are_pinged_in_several_turns_of_the_loop()
     assert at_once == SLICE
     assert [len(socket.pings) for socket in sockets] == [1] * len(sockets)
     assert len({socket.pings[0] for socket in sockets}) == 1
+
+
+async def test_one_that_leaves_before_its_turn_of_the_loop_is_not_pinged_and_not_kept() -> None:
+    keepalive = Keepalive(1)
+    sockets = [Socket(keepalive, is_gone=True) for _ in range(3 * SLICE)]
+    for socket in sockets:
+        keepalive.add(socket)
+    keepalive.ping_some()
+    for socket in sockets:
+        keepalive.discard(socket)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert sum(len(socket.pings) for socket in sockets) == SLICE
+    assert not keepalive._unanswered
+
+
+async def test_only_those_that_do_not_answer_are_ended() -> None:
+    keepalive = Keepalive(1)
+    sockets = [Socket(keepalive, is_gone=number % 2 == 0) for number in range(4)]
+    for socket in sockets:
+        keepalive.add(socket)
+    for _ in range(3):
+        keepalive.ping_some()
+
+    assert [socket.codes for socket in sockets] == [[1011], [], [1011], []]
+    assert [len(socket.pings) for socket in sockets] == [1, 3, 1, 3]
+    assert len(keepalive) == 2
 
 
 @given(st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES), MASKS)
@@ -144,6 +221,8 @@ async def test_an_answer_to_no_ping_or_to_an_earlier_one_does_not_count(chat: Ch
 
 @pytest.mark.parametrize("cut", range(30))
 async def test_an_answer_counts_wherever_it_stands_in_the_stream(chat: Chat, cut: int) -> None:
+    await until(lambda: chat.socket._is_awaited)
+    chat.socket.take = lambda _: True  # so that reading is never paused
     payload = ping(chat)
     texts = Frame(Opcode.TEXT, b"hi").serialize(mask=True), Frame(Opcode.TEXT, b"ho").serialize(mask=True)
     stream = texts[0] + pong(payload) + texts[1]
@@ -160,22 +239,29 @@ async def test_an_answer_counts_between_the_fragments_of_a_message(chat: Chat) -
     payload = ping(chat)
     chat.socket.data_received(Frame(Opcode.TEXT, b"h", fin=False).serialize(mask=True))
     chat.socket.data_received(pong(payload))
-    chat.socket.data_received(Frame(Opcode.CONT, b"i").serialize(mask=True))
     ping(chat)
-
     assert chat.close_code() is None
+
+    chat.socket.data_received(Frame(Opcode.CONT, b"i").serialize(mask=True))
+    await until(lambda: chat.events == [{"type": "websocket.receive", "text": "hi"}])
 
 
 async def test_what_looks_like_an_answer_within_a_frame_is_part_of_that_frame(chat: Chat) -> None:
-    payload = ping(chat)
-    inner = pong(payload)
-    frame = b"\x82" + bytes([0x80 | len(inner)]) + bytes(4) + inner  # a mask of zeros leaves the payload as it is
-    chat.socket.data_received(frame[:6])
-    chat.socket.data_received(frame[6:])
-    await asyncio.sleep(0)
+    inner = pong(ping(chat))
+    head = bytes([0x80 | len(inner)]) + bytes(4)  # a mask of zeros leaves the payload as it is
+    chat.socket.data_received(b"\x02" + head)
+    chat.socket.data_received(inner)
+    chat.socket.data_received(b"\x80" + head)
+    chat.socket.data_received(inner)
+    await until(lambda: [event.get("bytes") for event in chat.events] == [2 * inner])
 
-    assert [event.get("bytes") for event in chat.events] == [inner]
+
+async def test_what_looks_like_an_answer_within_a_frame_does_not_count(chat: Chat) -> None:
+    inner = pong(ping(chat))
+    chat.socket.data_received(b"\x02" + bytes([0x80 | len(inner)]) + bytes(4))
+    chat.socket.data_received(inner)
     ping(chat)
+
     assert chat.close_code() == 1011
 
 
@@ -184,3 +270,30 @@ async def test_answers_without_end_are_a_flood(chat: Chat) -> None:
         chat.socket.data_received(pong(b"none"))
 
     assert chat.close_code() == 4429
+
+
+async def test_a_socket_that_the_server_itself_does_not_read_is_not_closed_for_a_pong_that_waits_there(
+    replaying: Replaying,
+) -> None:
+    waiting = [ping(replaying) for _ in range(4)]
+    assert replaying.close_code() is None
+    assert len({*waiting, b""}) == 5  # TCP finds by these bytes that a machine is gone
+
+    replaying.is_replayed.set()
+    await until(lambda: replaying.transport.reading)
+    waiting.append(ping(replaying))  # the loop has not come to read the answers yet
+    for payload in waiting:
+        replaying.socket.data_received(pong(payload))
+    ping(replaying)
+    assert replaying.close_code() is None
+
+
+async def test_a_peer_that_is_gone_is_found_once_its_socket_is_read_again(replaying: Replaying) -> None:
+    ping(replaying)
+    replaying.is_replayed.set()
+    await until(lambda: replaying.transport.reading)
+    ping(replaying)
+    assert replaying.close_code() is None
+    ping(replaying)
+
+    assert replaying.close_code() == 1011
