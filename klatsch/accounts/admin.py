@@ -65,11 +65,11 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             # Saves only the fields that the form changed. Other fields were read before the lock, and the password may
             # be new.
             changed = set(form.changed_data) - _MANY_TO_MANY
-            if obj.is_active:
+            if obj.is_active and "is_active" in changed:
                 obj.suspended_at = None
                 changed.add("suspended_at")
             obj.save(update_fields=changed)
-            if "is_active" in form.changed_data and not obj.is_active:
+            if "is_active" in changed and not obj.is_active:
                 revocation.promise_deactivated(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name

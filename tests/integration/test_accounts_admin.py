@@ -5,8 +5,10 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
+from klatsch.accounts import admin
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
+from klatsch.accounts.suspension import lift_suspension, suspend_person
 from tests.integration.people import (
     PASSWORD,
     make_person,
@@ -71,6 +73,23 @@ def test_a_person_cannot_be_added_under_a_name_or_address_that_is_taken_in_any_c
     for words in ({"username": "ANA", "email": "x@example.org"}, {"username": "bob", "email": "ANA@example.org"}):
         assert staff.post(f"{PEOPLE}add/", words | {"usable_password": "false"}).status_code == 200
     assert User.objects.count() == 2
+
+
+def test_a_suspension_while_staff_edit_another_field_can_still_be_lifted(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = make_person("ana")
+    lock = admin.lock_person
+
+    def lock_after_a_suspension(person_id: uuid.UUID) -> User | None:
+        suspend_person(person_id=person_id)  # as its commit just before the lock does
+        return lock(person_id)
+
+    monkeypatch.setattr(admin, "lock_person", lock_after_a_suspension)
+    staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, email="new@example.org"))
+    assert lift_suspension(person_id=ana.pk)
+    ana.refresh_from_db()
+    assert (ana.is_active, ana.email) == (True, "new@example.org")
 
 
 def test_a_username_cannot_be_changed(staff: Client) -> None:
