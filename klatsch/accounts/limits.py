@@ -40,7 +40,11 @@ _COUNT: Final = f"""
         since = CASE WHEN {_LIVE} THEN a.since ELSE clock_timestamp() END
     WHERE NOT ({_LIVE} AND a.count >= (SELECT most FROM {_GIVEN} WHERE (t.what, t.who) = (a.what, a.who)))
     RETURNING count"""  # noqa: S608 - of constants
-_FORGET: Final = "DELETE FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'"
+# Rows that a try is counting are left for the next time: to wait for them could be a deadlock.
+_FORGET: Final = """
+    DELETE FROM accounts_attempts WHERE (what, who) IN (
+        SELECT what, who FROM accounts_attempts WHERE since < clock_timestamp() - interval '1 day'
+        FOR UPDATE SKIP LOCKED)"""
 # Rows are locked in the order in which they are counted, so that two transactions never deadlock.
 _TAKE_BACK: Final = f"""
     WITH counted AS (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 from django.test import Client, RequestFactory
 
@@ -215,6 +215,24 @@ def test_neither_names_nor_addresses_are_kept_and_old_rows_go() -> None:
     later(days=2)
     guess("bob", address="192.0.2.2")
     assert Attempts.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forgetting_old_rows_waits_for_no_try_that_counts_one_of_them() -> None:
+    guess()
+    later(days=2)
+
+    def guess_elsewhere() -> int:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SET lock_timeout = '3s'")
+        try:
+            return int(guess("bob", address="192.0.2.2").status_code)
+        finally:
+            connections.close_all()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        assert len(Attempts.objects.select_for_update()) == 2
+        assert pool.submit(guess_elsewhere).result() == 401
 
 
 @pytest.mark.django_db(transaction=True)
