@@ -72,7 +72,8 @@ class DatabaseThreads:
             future = asyncio.get_running_loop().run_in_executor(
                 self._pool, contextvars.copy_context().run, with_fresh_connections, function
             )
-            return await asyncio.wait_for(future, self._deadline_s)
+            async with asyncio.timeout(self._deadline_s):  # wait_for of Python 3.11 drops a cancel that comes last
+                return await future
         except TimeoutError as error:
             raise _no_answer() from error
         except DATABASE_ERRORS as error:

@@ -1,8 +1,10 @@
 """What is asked of PostgreSQL from the event loop: alone at once, many together, and bounded."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import pytest
 from django.db import OperationalError, ProgrammingError
@@ -80,6 +82,53 @@ async def test_who_gives_up_takes_nobody_with_them(database: DatabaseThreads) ->
     assert await stays == 8
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_a_cancel_that_comes_with_postgresqls_answer_ends_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    database, slow = DatabaseThreads(threads=1, waiting_most=10, deadline_s=5), Slow()
+    request = asyncio.create_task(database.run(lambda: slow.ask([2])))
+    await until(lambda: slow.asked)
+    slow.may.set()
+    database._pool.submit(lambda: None).result()  # the only thread has handed its answer to the loop before
+    await asyncio.sleep(0)  # the answer is there, and the request has not had its turn yet
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    database.close()
+
+
+@pytest.mark.parametrize("turns", range(3))
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_failure_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    database, may, begun = (
+        DatabaseThreads(threads=1, waiting_most=10, deadline_s=5),
+        threading.Event(),
+        threading.Event(),
+    )
+    uncaught: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: uncaught.append(context))
+
+    def fail() -> None:
+        begun.set()
+        may.wait(10)
+        raise OperationalError("the connection was cut")
+
+    request = asyncio.create_task(database.run(fail))
+    await until(begun.is_set)
+    may.set()
+    database._pool.submit(lambda: None).result()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    del request
+    await asyncio.sleep(0)
+    gc.collect()
+    assert uncaught == []
+    database.close()
 
 
 async def test_a_failure_is_told_to_all_who_asked_together_and_to_nobody_after(database: DatabaseThreads) -> None:
