@@ -2,9 +2,8 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -24,7 +23,11 @@ _AT_ONCE: Final = 2
 
 
 class DatabaseThreads:
-    """Runs blocking functions that use Django's connections. `waiting_most` bounds the calls that wait for a thread."""
+    """Runs blocking functions that use Django's connections.
+
+    `waiting_most` bounds the callers that wait, and the calls that a thread has or will take. A call of `run` counts
+    until a thread is done with it, even when its caller gives up before: a thread may be held beyond `deadline_s`.
+    """
 
     def __init__(self, threads: int, waiting_most: int, deadline_s: float) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
@@ -37,8 +40,8 @@ class DatabaseThreads:
 
         A statement that PostgreSQL refuses as wrong is a bug, and raised as it is.
         """
-        with self._waiting():
-            return await self._run(function)
+        self._take_room()
+        return await self._run(function, self._give_back_room)
 
     async def run_together(self, ask: Callable[[Collection[K]], Mapping[K, V]], key: K) -> V | None:
         """Returns what `ask`, a function of a module, finds for the key, or None. Raises Unavailable like `run`.
@@ -46,34 +49,43 @@ class DatabaseThreads:
         A single key is asked for at once. When thousands come, those that come while `ask` is busy share a call, so
         that a few statements serve all. `ask` never runs before the key was given.
         """
-        with self._waiting():
+        self._take_room()
+        try:
             questions = self._questions.get(ask)
             if questions is None:
                 questions = self._questions[ask] = _Questions(self._run, ask)
-            try:
-                async with asyncio.timeout(self._deadline_s):
-                    found: Mapping[K, V] = await asyncio.shield(questions.put(key))
-            except TimeoutError as error:
-                raise _no_answer() from error
+            async with asyncio.timeout(self._deadline_s):
+                found: Mapping[K, V] = await asyncio.shield(questions.put(key))
+        except TimeoutError as error:
+            raise _no_answer() from error
+        finally:
+            self._give_back_room()
         return found.get(key)
 
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
+    def _take_room(self) -> None:
         if self._room <= 0:
             raise Unavailable("Too many requests wait for the archive. Try again.", retry_after=1)
         self._room -= 1
-        try:
-            yield
-        finally:
-            self._room += 1
 
-    async def _run(self, function: Callable[[], T]) -> T:
+    def _give_back_room(self) -> None:
+        self._room += 1
+
+    async def _run(self, function: Callable[[], T], done: Callable[[], None] = lambda: None) -> T:
+        """Returns the function's result; calls `done` when no thread has the call any more."""
+        is_wanted = True
+
+        def call() -> T:
+            if not is_wanted:
+                raise _GivenUp
+            return with_fresh_connections(function)
+
+        context = contextvars.copy_context()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, context.run, call)
+        future.add_done_callback(_see)
+        future.add_done_callback(lambda _: done())
         try:
-            future = asyncio.get_running_loop().run_in_executor(
-                self._pool, contextvars.copy_context().run, with_fresh_connections, function
-            )
             async with asyncio.timeout(self._deadline_s):  # wait_for of Python 3.11 drops a cancel that comes last
-                return await future
+                return await asyncio.shield(future)  # a call that was cancelled would stay queued, and not count
         except TimeoutError as error:
             raise _no_answer() from error
         except DATABASE_ERRORS as error:
@@ -81,6 +93,8 @@ class DatabaseThreads:
                 raise
             _log.warning("archive_unavailable", error=type(error).__name__)
             raise Unavailable("The archive cannot be reached. Try again.", retry_after=1) from error
+        finally:
+            is_wanted = False
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -112,10 +126,14 @@ class _Questions:
             return await self._run(lambda: self._ask(keys))
 
 
-def _see(task: asyncio.Task[Any]) -> None:
-    """Retrieves the task's exception: its waiters raise it, but all of them may be gone."""
-    if not task.cancelled():
-        task.exception()
+class _GivenUp(Exception):
+    """Raised for a call that nobody waits for any more when a thread takes it."""
+
+
+def _see(future: asyncio.Future[Any]) -> None:
+    """Retrieves the exception: those who wait raise it, but all of them may be gone."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _no_answer() -> Unavailable:

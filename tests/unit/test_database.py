@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -166,6 +167,25 @@ async def test_beyond_the_bound_nobody_waits(monkeypatch: pytest.MonkeyPatch) ->
         await database.run(lambda: None)
     slow.may.set()
     assert await asyncio.gather(*waiting) == [4, 8]
+    database.close()
+
+
+async def test_calls_that_were_given_up_count_until_no_thread_has_them_and_none_is_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("klatsch.gateway.database.close_old_connections", lambda: None)
+    database, slow = DatabaseThreads(threads=1, waiting_most=2, deadline_s=5), Slow()
+    calls = [asyncio.create_task(database.run(partial(slow.ask, [key]))) for key in (2, 4)]
+    await until(lambda: slow.asked)  # the first holds the thread, and the second waits for it
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    with pytest.raises(Unavailable, match="Too many"):
+        await database.run(lambda: None)
+    slow.may.set()
+    await until(lambda: database._room == 2)
+    assert await database.run(lambda: slow.ask([6])) == {6: 12}
+    assert slow.asked == [[2], [6]]
     database.close()
 
 
