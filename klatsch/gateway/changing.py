@@ -81,7 +81,7 @@ class Changing:
         check_change(wish, client_id)
         checked = await self._check(person, _read_target(frame.d.message), _read_position(frame.d.position))
         facts = checked.facts
-        self._sending._check_audience(access_of(facts))  # noqa: SLF001 - sends and changes take of one rate
+        self._sending.check_audience(access_of(facts))
         if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
             return
         try:

@@ -79,7 +79,7 @@ class Sending:
             return False
         self.check_may_append(person, outbox)
         if access.receiver is None:
-            self._check_audience(access)
+            self.check_audience(access)
         check_content(body.content)  # a `client_id` that needs no lookup is valid
         self.await_answer(outbox, frame.id, self._append(access, draft, ()))
         return True
@@ -91,7 +91,7 @@ class Sending:
         if access is None:
             access = await self._find_access(person, frame)
         if access.receiver is None:
-            self._check_audience(access)
+            self.check_audience(access)
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
         if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
@@ -102,7 +102,8 @@ class Sending:
         mentions = await self._lookups.find_mentions(access, draft.content) if "@" in draft.content else ()
         self.await_answer(outbox, frame.id, self._append(access, draft, mentions))
 
-    def _check_audience(self, access: Access) -> None:
+    def check_audience(self, access: Access) -> None:
+        """Raises RateLimited unless the rate has room for what all members of this conversation are told."""
         count = self._hub.member_counts.get(access.key, access.member_count)
         check_audience(self._rates, access, count, time.monotonic())
 

@@ -180,8 +180,8 @@ def _groups() -> tuple[tuple[str, str], ...]:
         ("members that a conversation shows", f"the first {MEMBERS_SHOWN}; `…/members` lists all"),
         ("people of one push `members`", f"{RECORD_MEMBERS_MOST}; a larger change comes in several"),
         (
-            "a message into a group",
-            f"one token of the sender's rate, and one more for each {PEOPLE_A_TOKEN} members",
+            "a message into a group, and a change of one there",
+            f"one token of the person's rate, and one more for each {PEOPLE_A_TOKEN} members",
         ),
         (
             "changes of groups by a person, for each process",
