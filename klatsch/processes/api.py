@@ -1,5 +1,7 @@
 """The api process: REST, Swagger UI and admin over WSGI, at a sixth of the ASGI handler's CPU time (design.md)."""
 
+import socket
+
 from django.conf import settings
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -13,7 +15,11 @@ _STOP_S = 8
 
 
 def run(*, host: str, port: int, workers: int) -> None:
-    """Serves until SIGTERM or SIGINT; each worker is a process of its own, with a log writer of its own."""
+    """Serves until SIGTERM or SIGINT; each worker is a process of its own, with a log writer of its own.
+
+    Raises OSError where it cannot listen: Granian would say so with a traceback of Rust.
+    """
+    socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     Granian(
         "klatsch.processes.api_worker:application",
         address=host,

@@ -1,6 +1,7 @@
 """`manage.py` as somebody meets it who has set nothing yet."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,12 +51,35 @@ def test_a_process_with_a_bad_setting_ends_with_one_sentence_that_names_it(proce
 NOWHERE = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
 
 
-def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence() -> None:
-    said = manage("demo", KLATSCH_SECRET_KEY="k" * 50, DATABASE_URL=NOWHERE, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+SET = {"KLATSCH_SECRET_KEY": "k" * 50, "DATABASE_URL": NOWHERE, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize("command", ["demo", "deadletters list", "deadletters retry", "people 1"])
+def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence(command: str) -> None:
+    said = manage(*command.split(), **SET)
     assert said.returncode == 1
     assert "PostgreSQL does not answer. Check DATABASE_URL" in said.stderr
     assert "Traceback" not in said.stderr
     assert "hunter2" not in said.stderr
+
+
+@pytest.mark.parametrize("process", ["api", "gateway"])
+def test_a_port_that_is_taken_is_told_in_one_sentence(process: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = manage(process, "--port", str(taken.getsockname()[1]), **SET)
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    if process == "api":  # a gateway asks PostgreSQL first
+        assert "cannot be used: Address already in use" in said.stderr
+
+
+def test_a_password_that_is_no_text_is_told_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe")
+    said = manage("access", f"gateway={file}", **SET)
+    assert said.returncode == 1
+    assert "the password of gateway cannot be read" in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 @pytest.mark.parametrize("error", [OperationalError("down"), psycopg.OperationalError("down")])

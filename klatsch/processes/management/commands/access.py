@@ -41,6 +41,8 @@ def _password(given: str) -> tuple[str, str]:
         password = Path(file).read_text().strip()
     except OSError as error:
         raise CommandError(f"the password of {role} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"the password of {role} cannot be read: it is no UTF-8") from error
     if not password:
         raise CommandError(f"the file with the password of {role} is empty")
     return role, password

@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from klatsch.processes.api import run
 
@@ -16,4 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, help="worker processes (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        run(host=options["host"], port=options["port"], workers=options["workers"])
+        try:
+            run(host=options["host"], port=options["port"], workers=options["workers"])
+        except OSError as error:
+            raise CommandError(f"port {options['port']} cannot be used: {error.strerror}") from error

@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from klatsch.core.errors import KlatschError
 from klatsch.persister.dead_letters import list_dead_letters, retry_dead_letter
+from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -20,11 +21,18 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["action"] == "list":
-            for letter in list_dead_letters(stored_too=options["all"]):
-                self.stdout.write(f"{letter.number}\t{letter.position}\t{letter.reason}\t{letter.detail}")
-            return
-        numbers = options["numbers"] or [letter.number for letter in list_dead_letters(stored_too=False)]
+        with told_in_a_sentence():
+            if options["action"] == "list":
+                self._list(stored_too=options["all"])
+            else:
+                self._retry_all(options["numbers"])
+
+    def _list(self, *, stored_too: bool) -> None:
+        for letter in list_dead_letters(stored_too=stored_too):
+            self.stdout.write(f"{letter.number}\t{letter.position}\t{letter.reason}\t{letter.detail}")
+
+    def _retry_all(self, numbers: list[int]) -> None:
+        numbers = numbers or [letter.number for letter in list_dead_letters(stored_too=False)]
         failed = sum(not self._retry(number) for number in numbers)
         if failed:
             raise CommandError(f"{failed} of {len(numbers)} could not be stored")

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
 from klatsch.accounts.services import create_token
+from klatsch.processes.sentences import told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -17,10 +18,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = secrets.token_hex(4)
-        for number in range(options["count"]):
-            username = f"bench-{run}-{number}"
-            person = get_user_model()(username=username, email=f"{username}@bench.invalid")
-            person.set_unusable_password()
-            person.save(force_insert=True)
-            token = create_token(person=person).token
-            self.stdout.write(json.dumps({"username": username, "token": token}))
+        with told_in_a_sentence():
+            for number in range(options["count"]):
+                username = f"bench-{run}-{number}"
+                person = get_user_model()(username=username, email=f"{username}@bench.invalid")
+                person.set_unusable_password()
+                person.save(force_insert=True)
+                token = create_token(person=person).token
+                self.stdout.write(json.dumps({"username": username, "token": token}))
