@@ -126,7 +126,7 @@ class Node:
         for message in messages:
             key = message.key()
             value = message.value()
-            if key is None or value is None:
+            if not key or value is None:
                 continue  # not ours: our records have both
             if key in concerns or key[0] in self.following.kinds or key in followed:
                 self._take_one(message, key, value, now_s)

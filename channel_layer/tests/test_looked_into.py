@@ -105,6 +105,12 @@ def test_a_group_that_a_normal_channel_has_left_is_looked_into_no_more(process: 
     assert process.looks_into("h")
 
 
+def test_a_record_without_a_key_is_passed_over_with_those_around_it_read(process: Process) -> None:
+    process.join("g")
+    process.read(b"", b"of another program")
+    assert process.looks_into("g")
+
+
 def test_a_group_is_looked_into_until_the_last_normal_channel_has_left(process: Process) -> None:
     process.join("g", "tasks")
     process.join("g", "others")
