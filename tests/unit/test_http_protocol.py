@@ -15,6 +15,11 @@ from klatsch.gateway.socket import ChatSocket
 from tests.support.waiting import until
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: k\r\n\r\n"
+EVENTS = b"GET /events HTTP/1.1\r\nHost: k\r\n\r\n"
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX_Forwarded_For: false\r\n\r\n"
+)
 
 
 class Wire(asyncio.Transport):
@@ -40,6 +45,9 @@ class Wire(asyncio.Transport):
         assert not self.ended
         self.raw += data
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def can_write_eof(self) -> bool:
         return True
 
@@ -63,12 +71,16 @@ class Wire(asyncio.Transport):
 
 
 class Peer:
-    """One connection; `scopes` and `bodies` are what the application got, which answers when `may` is set."""
+    """One connection; `scopes` and `bodies` are what the application got, which answers when `may` is set.
+
+    It streams `/events` until the peer is gone, and counts the streams that have ended.
+    """
 
     def __init__(self) -> None:
         self.wire = Wire()
         self.scopes: list[Any] = []
         self.bodies: list[bytes] = []
+        self.streams_ended = 0
         self.may = asyncio.Event()
         self.may.set()
         config = uvicorn.Config(
@@ -87,6 +99,12 @@ class Peer:
             event = await receive()
             body += event.get("body", b"")
         self.bodies.append(body)
+        if scope["path"] == "/events":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await receive()
+            await send({"type": "http.response.body", "body": b"nobody reads this", "more_body": True})
+            self.streams_ended += 1
+            return
         await self.may.wait()
         length = [(b"content-length", b"2")] if scope["path"] == "/hello" else []
         await send({"type": "http.response.start", "status": 200, "headers": length})
@@ -283,10 +301,7 @@ async def test_http_1_0_is_answered_without_chunks_and_ends_with_the_connection(
 
 async def test_a_websocket_of_a_bounded_head_is_handed_on() -> None:
     peer = Peer()
-    peer.send(
-        b"GET /ws HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX_Forwarded_For: false\r\n\r\n"
-    )
+    peer.send(UPGRADE)
     assert isinstance(peer.wire.protocol, ChatSocket)
     await until(lambda: peer.scopes)
     assert peer.scopes[0]["type"] == "websocket"

@@ -56,6 +56,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._dropped_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._awaited: tuple[bool, int] | None = None
+        self._started: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a server's transport both reads and writes
@@ -66,7 +67,18 @@ class BoundedHttp(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
         self._held = b""
+        self._end_started()
         super().connection_lost(exc)
+
+    def _end_started(self) -> None:
+        """Tells the application that the request which it answers has lost its peer.
+
+        uvicorn tells the newest request alone, which may be waiting for this one in the pipeline.
+        """
+        cycle = self._started
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -149,11 +161,15 @@ class BoundedHttp(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._over = True
         self._await(None)
+        self._end_started()  # its answer would be written between the frames
+        self.flow.resume_writing()
+        self.flow.resume_reading()  # paused while requests wait
         super().handle_websocket_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["http_version"] == "1.0":
             app = _WithoutChunks(cycle, app)
+        self._started = cycle
         super()._start_asgi_task(cycle, app)
 
     # Time-outs.
