@@ -33,10 +33,28 @@ class RequestThreads:
             await Answer(send).refuse(TOO_MANY, page=is_for_page(scope))
             return
         self.at_work += 1
+        sending = _Sending(send)
         try:
-            await self._api(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi types ASGI as TypedDicts of its own
+            await self._api(scope, receive, sending)  # type: ignore[arg-type]  # a2wsgi has TypedDicts of its own
         finally:
             self.at_work -= 1
+        if sending.failure is not None:
+            raise sending.failure
+
+
+class _Sending:
+    """Sends an answer's parts; drops those after a failure, for which a2wsgi would keep the thread for ever."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.failure: Exception | None = None
+
+    async def __call__(self, part: dict[str, Any]) -> None:
+        if self.failure is None:
+            try:
+                await self._send(part)
+            except Exception as error:  # noqa: BLE001 - raised once the thread has ended
+                self.failure = error
 
 
 class GatewayHttp:
