@@ -23,9 +23,8 @@ _SHOWN: Final = f"""
         FROM conversations_member mine
         JOIN conversations_conversation c ON c.id = mine.conversation_id
         LEFT JOIN messaging_conversationstate state ON state.conversation_id = c.id
-        WHERE mine.conversation_id = found.conversation_id AND mine.user_id = %(user)s AND mine.active AND (
-            c.kind = 'group' OR state.conversation_id IS NOT NULL OR NOT EXISTS (  -- made by a block, without a message
-                SELECT FROM conversations_member b WHERE b.conversation_id = c.id AND b.blocked_by_id IS NOT NULL))
+        WHERE mine.conversation_id = found.conversation_id AND mine.user_id = %(user)s AND mine.active
+            AND c.begun  -- not made by a block alone
         LIMIT 1) shown"""
 _MARKERS: Final = "messaging_marker WHERE user_id = %(user)s AND active"
 _MEMBERS: Final = "conversations_member WHERE user_id = %(user)s AND active"

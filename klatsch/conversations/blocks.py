@@ -51,9 +51,9 @@ class BlockView(msgspec.Struct, frozen=True):
 def block_person(*, blocker: tuple[UUID, str], username: str, log: LogWriter) -> None:
     """Blocks a person. On return the block holds everywhere. Repeating it is harmless.
 
-    Creates their direct conversation if there is none, without a room check: a person at the cap on conversations can
-    block strangers. Raises BadRequest (oneself), NotFound, LimitReached, and Unavailable when the block is committed
-    but not yet in the log.
+    Creates their direct conversation if there is none. It has not begun, and takes no room below the cap on
+    conversations: a person at the cap can block strangers. Raises BadRequest (oneself), NotFound, LimitReached, and
+    Unavailable when the block is committed but not yet in the log.
     """
     person = get_peer(user_id=blocker[0], username=username)
     conversation_id = direct_conversation_id(blocker[0], person.id)
@@ -106,6 +106,8 @@ def _change_block(conversation_id: UUID, blocker_id: UUID, person: Person, *, bl
     """Changes the person's membership, with its record. The conversation's row is locked: records follow in order.
 
     Both versions grow, and the record names both people: a gateway drops or renews the right of both to write there.
+    In a conversation that has not begun, both are members only while one of them blocks the other. Otherwise the end of
+    the block would give them a right to write, and a place in their lists, that neither had asked for.
     """
     conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
     if conversation is None:
@@ -118,7 +120,9 @@ def _change_block(conversation_id: UUID, blocker_id: UUID, person: Person, *, bl
         check_block_room(blocker_id)
     theirs.blocked_by_id = blocker_id if blocked else None
     theirs.blocked_at = timezone.now() if blocked else None
+    shared = conversation.begun or any(member.blocked_by_id is not None for member in both.values())
     for member in both.values():
+        member.active = shared
         member.version += 1
-    Member.objects.bulk_update(both.values(), ["blocked_by", "blocked_at", "version"])
+    Member.objects.bulk_update(both.values(), ["blocked_by", "blocked_at", "active", "version"])
     promise_members(conversation, [(member, member.user.username) for member in both.values()])

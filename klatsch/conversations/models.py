@@ -22,6 +22,8 @@ class Conversation(models.Model):
     member_count = models.PositiveIntegerField(db_default=2)
     # Grows with every change of a group. It orders what records tell of title, description and number of members.
     version = models.PositiveIntegerField(default=1, db_default=1)
+    # False for a direct conversation that a block has made, until somebody opens it to write (services.py).
+    begun = models.BooleanField(default=True, db_default=True)
 
     def __str__(self) -> str:
         return self.title or f"{self.kind} {self.pk}"

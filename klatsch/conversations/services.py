@@ -3,11 +3,12 @@
 `klatsch.conversations.groups` changes groups.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from klatsch.conversations.access import Access, check_blocks
 from klatsch.conversations.caps import check_room
@@ -33,7 +34,7 @@ KNOWN_IDS_MOST = 50_000
 _known_ids: dict[str, UUID] = {}
 
 _FIND = f"""
-    SELECT u.id, u.username, c.id IS NOT NULL,
+    SELECT u.id, u.username, coalesce(c.begun, false),
            {outbox.waiting_sql("%s")},
            coalesce(mine.version, 1), mine.blocked_by_id IS NOT NULL, theirs.blocked_by_id IS NOT NULL
     FROM accounts_user u LEFT JOIN conversations_conversation c ON c.id = %s
@@ -41,13 +42,13 @@ _FIND = f"""
     LEFT JOIN conversations_member theirs ON theirs.conversation_id = c.id AND theirs.user_id = u.id
     WHERE lower(u.username) = lower(%s) AND u.is_active"""  # noqa: S608 - of constants
 _MAKE = """
-    INSERT INTO conversations_conversation (id, kind, title, created_at) VALUES (%s, 'direct', '', now())
+    INSERT INTO conversations_conversation (id, kind, title, created_at, begun) VALUES (%s, 'direct', '', now(), %s)
     ON CONFLICT DO NOTHING"""
 
 
 class _Direct(NamedTuple):
     receiver: tuple[UUID, str]
-    is_made: bool
+    is_begun: bool
     is_waiting: bool
     version: int
     blocked: bool
@@ -79,14 +80,15 @@ def open_direct(*, sender: tuple[UUID, str], receiver_username: str, log: LogWri
     direct = _find_direct(sender[0], receiver_username)
     check_blocks(blocked=direct.blocked, blocking=direct.blocking)
     conversation_id = direct_conversation_id(sender[0], direct.receiver[0])
-    if not direct.is_made:
-        _make_direct(conversation_id, (sender, direct.receiver))
-    if direct.is_waiting or not direct.is_made:
+    version = direct.version
+    if not direct.is_begun:
+        version = _begin_direct(conversation_id, (sender, direct.receiver))
+    if direct.is_waiting or not direct.is_begun:
         outbox.relay_records(log, place=place_of(conversation_id))
     access = Access.of(
         conversation=conversation_id, kind=Conversation.Kind.DIRECT.value, sender=sender, receiver=direct.receiver
     )
-    return DirectAccess(access, direct.version)
+    return DirectAccess(access, version)
 
 
 def _find_direct(sender_id: UUID, username: str) -> _Direct:
@@ -108,30 +110,59 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
     return _Direct((receiver_id, receiver_username), *direct)
 
 
-def _make_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> None:
-    """Creates the conversation. A concurrent second caller waits for the first transaction, then finds everything made.
+def _begin_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> int:
+    """Begins the conversation unless it has begun, and returns the version of the first person's membership.
 
-    The first of `people` begins the conversation and needs room for it. The other does not need room: otherwise
-    strangers could use up how many people may write to somebody.
+    The first of `people` begins it and needs room for it, also where a block made it before. The other does not need
+    room: otherwise strangers could use up how many people may write to somebody. A concurrent second caller waits for
+    the first transaction, then finds it begun. Raises LimitReached, and Blocked or Forbidden after a concurrent block.
     """
+    beginner = people[0][0]
     with transaction.atomic(durable=True):
-        insert_direct(conversation_id, people, beginner=people[0][0])
+        if insert_direct(conversation_id, people, beginner=beginner):
+            return 1
+        conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
+        members = {one.user_id: one for one in Member.objects.filter(conversation=conversation)}
+        mine, theirs = (members[user_id] for user_id, _ in people)
+        check_blocks(blocked=mine.blocked_by_id is not None, blocking=theirs.blocked_by_id is not None)
+        if not conversation.begun:
+            check_room(beginner=beginner)
+            _open_direct(conversation, [(mine, people[0][1]), (theirs, people[1][1])])
+        return mine.version
+
+
+def _open_direct(conversation: Conversation, members: Sequence[tuple[Member, str]]) -> None:
+    """Makes both people members of a conversation that a block has made. It begins now, in their lists too."""
+    now = timezone.now()
+    conversation.begun, conversation.created_at = True, now
+    conversation.save(update_fields=["begun", "created_at"])
+    for member, _ in members:
+        member.active, member.joined_at = True, now
+        member.version += 1
+    Member.objects.bulk_update([member for member, _ in members], ["active", "joined_at", "version"])
+    promise_members(conversation, members)
 
 
 def insert_direct(
     conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]], *, beginner: UUID | None
-) -> None:
-    """Creates the conversation with its record in the present transaction, unless it exists. `beginner` needs room."""
+) -> bool:
+    """Creates the conversation in the present transaction, and returns whether it did not exist.
+
+    `beginner` needs room. Without one it has not begun, and the block that makes it queues the first record: at a
+    record without the block, gateways would let both people write before they read of the block.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_MAKE, [conversation_id])
+        cursor.execute(_MAKE, [conversation_id, beginner is not None])
         if cursor.rowcount == 0:
-            return
+            return False
     if beginner is not None:
         check_room(beginner=beginner)
     conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
     members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
     Member.objects.bulk_create(member for member, _ in members)
-    promise_members(conversation, members)
+    if beginner is not None:
+        promise_members(conversation, members)
+    return True
 
 
 def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:

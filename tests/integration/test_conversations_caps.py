@@ -11,6 +11,7 @@ from klatsch.conversations.models import Conversation, Member
 from klatsch.core.bucket import Buckets
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
+from klatsch.core.ids import direct_conversation_id
 from tests.integration.chat import Chat
 from tests.integration.people import problem
 from tests.support.gateway_parts import Costs
@@ -70,6 +71,34 @@ def test_others_cannot_use_up_the_last_fifth_nor_keep_people_from_writing_to_som
     assert "ana" in added.json()["detail"]
     assert begin(chat, "ana").status_code == 201
     assert chat.ask("cid", "POST", "users/ana/messages", {"content": "hi"}).status_code == 201
+
+
+def test_at_the_cap_blocking_and_unblocking_a_stranger_does_not_let_one_write_to_them_and_neither_sees_the_conversation(
+    chat: Chat,
+) -> None:
+    [first, *_] = fill(chat, "ana")
+    before = {who: chat.ask(who, "GET", "conversations").json()["results"] for who in ("ana", "bob")}
+    for method in ("PUT", "DELETE"):
+        assert chat.ask("ana", method, "blocks/bob").status_code == 204
+    direct = direct_conversation_id(chat.id_of("ana"), chat.id_of("bob"))
+    for where, refusal in (("users/bob", (409, "limit_reached")), (f"conversations/{direct}", (404, "not_found"))):
+        assert problem(chat.ask("ana", "POST", f"{where}/messages", {"content": "hi"})) == refusal
+    for who, seen in before.items():
+        assert chat.ask(who, "GET", "conversations").json()["results"] == seen
+
+    assert chat.ask("ana", "DELETE", f"conversations/{first}/members/ana").status_code == 204
+    assert chat.ask("ana", "POST", "users/bob/messages", {"content": "hi"}).status_code == 201
+
+
+def test_people_whom_one_blocks_and_who_block_one_take_no_room(chat: Chat) -> None:
+    names = [f"p{number}" for number in range(MOST)]
+    chat.join(*names)
+    for name in names:
+        assert chat.ask("ana", "PUT", f"blocks/{name}").status_code == 204
+        assert chat.ask(name, "PUT", "blocks/bob").status_code == 204
+    for who in ("ana", "bob"):
+        fill(chat, who)
+        assert problem(begin(chat, who)) == (409, "limit_reached")
 
 
 def test_of_many_begun_at_once_exactly_as_many_come_to_be_as_may(chat: Chat) -> None:
