@@ -108,7 +108,9 @@ def open_invitations(
     if not people:
         return []
     names, ids = {person.id: person for person in people}, [person.id for person in people]
-    there = {one.user_id: one for one in _with_names().filter(conversation=group, user_id__in=ids)}
+    # Locked, because a sweep would delete between this read and the update a row that ended long ago.
+    rows = _with_names().select_for_update(of=("self",)).filter(conversation=group, user_id__in=ids)
+    there = {one.user_id: one for one in rows}
     wanted = [one for one in ids if one not in there or not _is_open(there[one])]
     for invitation in there.values():
         if invitation.state == _State.DECLINED and not _is_over(invitation):
@@ -137,7 +139,7 @@ def open_invitations(
 
 def close_invitations(group: Conversation, state: str, *, user_id: UUID | None = None) -> None:
     """Ends the open invitations to a locked group, of one person or of all, in the present transaction."""
-    invitations = _with_names().filter(conversation=group, state=_State.OPEN)
+    invitations = _with_names().select_for_update(of=("self",)).filter(conversation=group, state=_State.OPEN)
     _close(list(invitations if user_id is None else invitations.filter(user_id=user_id)), group, state)
 
 
@@ -152,8 +154,11 @@ def sweep_invitations() -> int:
         over = list(old.filter(state=_State.OPEN, changed_at__lt=since)[:SWEPT_AT_ONCE])
         for invitation in over:
             _close([invitation], invitation.conversation, _State.EXPIRED)
-    ended = Invitation.objects.exclude(state=_State.OPEN).filter(changed_at__lt=since)
-    Invitation.objects.filter(pk__in=ended.values("pk")[:SWEPT_AT_ONCE]).delete()
+    with transaction.atomic(durable=True):
+        # Locked before the deletion: a row that is being opened again is left, and nobody waits for another in a circle.
+        ended = Invitation.objects.exclude(state=_State.OPEN).filter(changed_at__lt=since)
+        locked = ended.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT_AT_ONCE]
+        Invitation.objects.filter(pk__in=list(locked)).delete()
     return len(over)
 
 

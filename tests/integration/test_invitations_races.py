@@ -1,12 +1,17 @@
 """Invitations and transfers at once with other changes of a group: each sees what the one before it did."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.utils import timezone
 
 from klatsch.conversations import groups
+from klatsch.conversations.invitation_queries import INVITATION_DAYS
 from klatsch.conversations.invitations import (
     accept_invitation,
     decline_invitation,
@@ -17,6 +22,7 @@ from klatsch.conversations.invitations import (
 from klatsch.conversations.models import Conversation, Invitation, Member
 from klatsch.core.errors import Conflict, Gone, NotFound
 from tests.integration.test_conversations_races import Race, at_once
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _ROUNDS = 4
@@ -122,6 +128,49 @@ def test_a_sweep_beside_an_answer_neither_waits_nor_ends_it_twice(race: Invited)
     assert at_once([race.accept, sweep_invitations, sweep_invitations]) == [None] * 3  # type: ignore[list-item]  # the number is not asked for
 
     assert Invitation.objects.get(pk=race.invitation).version == 2
+
+
+@pytest.mark.parametrize("moment", ["before its row changes", "before its commit"])
+def test_an_invitation_reopened_while_the_sweep_runs_can_be_accepted(race: Invited, moment: str) -> None:
+    race.withdraw()
+    long_ago = timezone.now() - timedelta(days=2 * INVITATION_DAYS)
+    Invitation.objects.update(created_at=long_ago, changed_at=long_ago)
+    swept: list[Future[None]] = []
+
+    def sweep_meanwhile(execute: Callable[..., object], sql: str, *given: Any) -> object:
+        """Lets the sweep go as far as it can at that moment: to its end, or to a lock of the inviter."""
+        if swept or not sql.startswith('UPDATE "conversations_invitation"'):
+            return execute(sql, *given)
+        is_changed = moment == "before its commit"
+        done = execute(sql, *given) if is_changed else None
+        swept.append(threads.submit(sweep, pids := list[int]()))
+        wait_until(lambda: swept[0].done() or (pids and waits_for_a_lock(pids[0])))
+        return done if is_changed else execute(sql, *given)
+
+    with ThreadPoolExecutor(1) as threads:
+        with connection.execute_wrapper(sweep_meanwhile):
+            race.invite()
+        swept[0].result()
+    race.accept()
+
+    assert race.is_in("zoe")
+
+
+def sweep(pids: list[int]) -> None:
+    """Sweeps on a connection of its own, whose process it tells."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pids += cursor.fetchone()
+        sweep_invitations()
+    finally:
+        connections.close_all()
+
+
+def waits_for_a_lock(pid: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_locks WHERE pid = %s AND NOT granted", [pid])
+        return cursor.fetchone() is not None
 
 
 def test_a_transfer_to_somebody_who_leaves_at_once_never_leaves_the_group_without_an_owner(race: Invited) -> None:
