@@ -164,6 +164,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.handle_events()
         else:
             self._flooded(_TOO_MUCH)
+        self._limit_close()
         return frames
 
     def _flooded(self, reason: str) -> None:
@@ -206,6 +207,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def _refuse_text(self) -> None:
         self.conn.send_close(CloseCode.INVALID_DATA)
         self.handle_parser_exception()
+        self._limit_close()
 
     def write(self, frames: bytes) -> None:
         """Takes whole WebSocket frames; drops frames after the close."""
@@ -218,10 +220,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     def end(self, code: Close | CloseCode, reason: str) -> None:
         """Closes with that code, and cuts the connection off a second later if the peer takes nothing."""
-        if self.close_sent or self.disconnected:
-            return
-        if self.transport.is_closing():  # the peer closed first, and may not take the answer
-            self.transport.abort()
+        if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         _log.debug("closed", code=int(code), reason=reason)
         CLOSED.labels(str(int(code))).inc()
@@ -238,6 +237,19 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self._read_on()
         self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._limit_close()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        self._limit_close()
+
+    def _limit_close(self) -> None:
+        """Cuts the connection off a second after uvicorn has closed it, which waits for the peer to take all bytes."""
+        if self.transport.is_closing() and self.close_timer is None and self.transport.get_write_buffer_size():
+            self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self.paused = True
@@ -246,7 +258,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.paused = False
-        self._forget_stall()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
         if self._pong:
             self.transport.write(self._pong)
             self._pong = b""
@@ -286,14 +300,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_stall()
         self._waiting.clear()
         super().connection_lost(exc)
         if self.paused:  # a lost socket never resumes and must not block writers: writes are dropped from now on
-            self.paused = False
-            self.resumed()
-
-    def _forget_stall(self) -> None:
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
+            self._pong = b""
+            self.resume_writing()
