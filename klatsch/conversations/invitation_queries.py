@@ -26,12 +26,13 @@ _COLUMNS: Final = """i.id::text, i.conversation_id::text, c.title, c.description
 _TABLES: Final = """conversations_invitation i
     JOIN conversations_conversation c ON c.id = i.conversation_id
     JOIN accounts_user u ON u.id = i.user_id JOIN accounts_user b ON b.id = i.inviter_id"""
-_OPEN: Final = f"i.state = 'open' AND i.created_at > now() - interval '{INVITATION_DAYS} days'"
+IS_OPEN: Final = f"i.state = 'open' AND i.created_at > now() - interval '{INVITATION_DAYS} days'"
+"""The condition on a row `i` for an invitation that can still be answered, whether old ones have been swept or not."""
 
 
 def _page(which: str) -> Keyset:
     def statement(way: Way) -> str:
-        return f"""SELECT {_COLUMNS} FROM {_TABLES} WHERE {which} AND {_OPEN} AND {way.beyond("i.")}
+        return f"""SELECT {_COLUMNS} FROM {_TABLES} WHERE {which} AND {IS_OPEN} AND {way.beyond("i.")}
             {way.order("i.")} LIMIT %(limit)s"""
 
     return Keyset(("created_at", "id"), statement, newest_first=True)

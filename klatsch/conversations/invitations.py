@@ -4,7 +4,7 @@ An invitation is one row for a group and a person. Each change raises its versio
 person alone gets. The group's row is locked first, so that invitations and memberships change in one order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -146,20 +146,39 @@ def close_invitations(group: Conversation, state: str, *, user_id: UUID | None =
 def sweep_invitations() -> int:
     """Ends invitations that nobody answered in time, forgets old ones that have ended, and returns how many it ended.
 
-    Takes at most `SWEPT_AT_ONCE` of each, and leaves rows that somebody else is changing to the next sweep.
+    Takes `SWEPT_AT_ONCE` in a transaction until it finds fewer, and leaves rows that somebody else is changing to the
+    next sweep.
     """
-    since = timezone.now() - timedelta(days=INVITATION_DAYS)
+    ended = _repeat(_expire_some)
+    _repeat(_forget_some)
+    return ended
+
+
+def _repeat(sweep: Callable[[], int]) -> int:
+    total = swept = sweep()
+    while swept == SWEPT_AT_ONCE:
+        swept = sweep()
+        total += swept
+    return total
+
+
+def _expire_some() -> int:
     with transaction.atomic(durable=True):
         old = _with_names().select_related("conversation").select_for_update(of=("self",), skip_locked=True)
-        over = list(old.filter(state=_State.OPEN, changed_at__lt=since)[:SWEPT_AT_ONCE])
+        over = list(old.filter(state=_State.OPEN, changed_at__lt=_oldest())[:SWEPT_AT_ONCE])
         for invitation in over:
             _close([invitation], invitation.conversation, _State.EXPIRED)
-    with transaction.atomic(durable=True):
-        # Locked before the deletion: a row that is being opened again is left, and nobody waits for another in a circle.
-        ended = Invitation.objects.exclude(state=_State.OPEN).filter(changed_at__lt=since)
-        locked = ended.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT_AT_ONCE]
-        Invitation.objects.filter(pk__in=list(locked)).delete()
     return len(over)
+
+
+def _forget_some() -> int:
+    with transaction.atomic(durable=True):
+        # Locked before the deletion: a row that is being opened again stays, and a deletion waits for nobody, so that
+        # it deadlocks with nobody.
+        ended = Invitation.objects.exclude(state=_State.OPEN).filter(changed_at__lt=_oldest())
+        locked = list(ended.select_for_update(skip_locked=True).values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+        Invitation.objects.filter(pk__in=locked).delete()
+    return len(locked)
 
 
 def _lock_invitation(invitation_id: UUID, person_id: UUID | None) -> tuple[Conversation, Invitation]:
@@ -193,7 +212,11 @@ def _is_open(invitation: Invitation) -> bool:
 
 
 def _is_over(invitation: Invitation) -> bool:
-    return invitation.changed_at < timezone.now() - timedelta(days=INVITATION_DAYS)
+    return invitation.changed_at < _oldest()
+
+
+def _oldest() -> datetime:
+    return timezone.now() - timedelta(days=INVITATION_DAYS)
 
 
 def _close(invitations: Sequence[Invitation], group: Conversation, state: str) -> None:

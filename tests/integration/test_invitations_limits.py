@@ -5,12 +5,12 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from klatsch.conversations import caps, group_rows
-from klatsch.conversations.models import Conversation
+from klatsch.conversations import caps, group_rows, invitations
+from klatsch.conversations.models import Conversation, Invitation
 from klatsch.core.bucket import Buckets
 from tests.integration.chat import Chat
 from tests.integration.inviting import chat as chat  # noqa: PLC0414 - the fixture
-from tests.integration.inviting import invite, received, respond
+from tests.integration.inviting import grow_old, invite, received, respond
 from tests.integration.inviting import strangers as strangers  # noqa: PLC0414 - the fixture
 from tests.integration.inviting import tea as tea  # noqa: PLC0414 - the fixture
 from tests.integration.people import problem
@@ -50,6 +50,33 @@ def test_open_invitations_are_capped_by_inviter_by_person_and_by_both(
     assert Conversation.objects.filter(title="T").count() == 0
     respond(chat, invitation, "decline")
     assert chat.ask("ana", "POST", "conversations", {"title": "T", "members": ["zoe"]}).status_code == 201
+
+
+@pytest.mark.parametrize("cap", ["INVITED_BY_MOST", "INVITED_MOST", "INVITED_PAIR_MOST"])
+def test_expired_invitations_never_fill_a_cap(chat: Chat, tea: str, cap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caps, cap, 1)
+    grow_old(invite(chat, tea))
+    assert chat.ask("ana", "POST", "conversations", {"title": "T", "members": ["zoe"]}).status_code == 201
+    other = chat.ask("ana", "POST", "conversations", {"title": "T", "members": ["zoe"]})
+    assert problem(other) == (409, "limit_reached")
+
+
+def test_a_sweep_leaves_no_expired_invitation_however_many_there_are(
+    chat: Chat, tea: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "SWEPT_AT_ONCE", 2)
+    names = [f"p{number}" for number in range(5)]
+    chat.join(*names)
+    sent = [invite(chat, tea, name) for name in names]
+    for invitation in sent:
+        grow_old(invitation)
+    assert invitations.sweep_invitations() == len(names)
+    assert set(Invitation.objects.values_list("state", flat=True)) == {"expired"}
+
+    for invitation in sent:
+        grow_old(invitation)
+    assert invitations.sweep_invitations() == 0
+    assert not Invitation.objects.exists()
 
 
 def test_who_invites_or_answers_too_fast_is_told_when_to_come_again(chat: Chat, tea: str) -> None:
