@@ -24,15 +24,21 @@ from klatsch.core.text import LINE_OR_NOTHING, TEXT_OR_NOTHING, is_line, is_text
 
 
 class _Visible(RegexValidator):
-    """Checks a rule. The OpenAPI document shows its pattern."""
+    """Checks a rule in a field. The OpenAPI document shows its pattern."""
+
+    requires_context = True
 
     def __init__(self, pattern: str, rule: Callable[[str], bool], message: str) -> None:
         super().__init__(pattern.replace("$", r"\Z"), message)
         self._rule = rule
 
-    def __call__(self, value: str) -> None:
-        """Raises ValidationError where the rule refuses the text. Empty text is accepted: it clears the field."""
-        if value and not self._rule(value):
+    def __call__(self, value: str, field: serializers.CharField) -> None:  # type: ignore[override]  # `requires_context`
+        """Raises ValidationError where the rule refuses the text. Empty text is accepted: it clears the field.
+
+        Django REST framework calls every validator. A text that is too long is left to that of the field's length.
+        """
+        is_too_long = field.max_length is not None and len(value) > field.max_length
+        if value and not is_too_long and not self._rule(value):
             raise ValidationError(self.message, self.code)
 
 

@@ -1,8 +1,8 @@
 """Rules for text that people see: of one line, such as a title, or of several, such as a profile's `about`.
 
-Each rule is one regular expression. The interface documents show it without the characters beyond U+FFFF, which
-JavaScript sees as two each without its flag `u`. The documents therefore accept a little more than the checks do.
-Lone surrogates are checked apart: validators in Rust and Go refuse a pattern that names them.
+Each rule is one regular expression that takes linear time. The interface documents show it without the characters
+beyond U+FFFF, which JavaScript sees as two each without its flag `u`. The documents therefore accept a little more
+than the checks do. Lone surrogates are checked apart: validators in Rust and Go refuse a pattern that names them.
 """
 
 import re
@@ -17,29 +17,32 @@ _LINE_SEPARATORS: Final = r"\u2028\u2029"
 # Spaces, format characters (such as joiners, which emoji need), blank letters, and marks that only modify the
 # character before them. A text of these alone is invisible.
 _INVISIBLE: Final = (
-    r"\t\n\r \xa0\xad\u0300-\u036f\u0483-\u0489\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
-    r"\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u200f\u2028-\u202f\u205f-\u206f\u20d0-\u20ff\u2800"
+    r" \xa0\xad\u0300-\u036f\u0483-\u0489\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680"
+    r"\u17b4\u17b5\u180b-\u180f\u1ab0-\u1aff\u1dc0-\u1dff\u2000-\u200f\u202a-\u202f\u205f-\u206f\u20d0-\u20ff\u2800"
     r"\u3000\u3164\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uffa0\ufff9-\ufffb"
 )
+_INVISIBLE_IN_TEXTS: Final = rf"\t\n\r{_LINE_SEPARATORS}{_INVISIBLE}"
 _INVISIBLE_BEYOND: Final = "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 
 
-def _with_something_visible(refused: str, invisible: str = _INVISIBLE) -> str:
-    return f"[^{refused}]*[^{refused}{invisible}][^{refused}]*"
+def _with_something_visible(refused: str, invisible: str) -> str:
+    # The first part ends at the first visible character, so a text matches in one way only. With `[^refused]*` as the
+    # first part, a matcher tries each visible character in turn: quadratic time, and minutes for 256 KiB.
+    return f"[{invisible}]*[^{refused}{invisible}][^{refused}]*"
 
 
-def _matcher(refused: str) -> Callable[[str], re.Match[str] | None]:
-    return re.compile(_with_something_visible(refused, _INVISIBLE + _INVISIBLE_BEYOND)).fullmatch
+def _matcher(refused: str, invisible: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(_with_something_visible(refused, invisible + _INVISIBLE_BEYOND)).fullmatch
 
 
-LINE: Final = f"^{_with_something_visible(_CONTROLS + _LINE_SEPARATORS)}$"
+LINE: Final = f"^{_with_something_visible(_CONTROLS + _LINE_SEPARATORS, _INVISIBLE)}$"
 """One line with a visible character."""
 LINE_OR_NOTHING: Final = f"^({LINE[1:-1]})?$"
-TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE_ENDS)})?$"
+TEXT_OR_NOTHING: Final = f"^({_with_something_visible(_CONTROLS_BUT_TAB_AND_LINE_ENDS, _INVISIBLE_IN_TEXTS)})?$"
 """Text of several lines with a visible character, or the empty text."""
 
-_match_line: Final = _matcher(_CONTROLS + _LINE_SEPARATORS)
-_match_text: Final = _matcher(_CONTROLS_BUT_TAB_AND_LINE_ENDS)
+_match_line: Final = _matcher(_CONTROLS + _LINE_SEPARATORS, _INVISIBLE)
+_match_text: Final = _matcher(_CONTROLS_BUT_TAB_AND_LINE_ENDS, _INVISIBLE_IN_TEXTS)
 _find_surrogate: Final = re.compile("[\ud800-\udfff]").search
 
 

@@ -1,5 +1,6 @@
 """One's profile, one's sessions and tokens with device and last use, and leaving."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from knox.models import AuthToken
 
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, TokenUse, User
+from klatsch.core.http_limits import BODY_BYTES_MOST
 from klatsch.records.people import credential_digest
 from tests.integration.credentials import ended, promised, session_of, token_of
 from tests.integration.people import (
@@ -76,6 +78,16 @@ class TestProfile:
     )
     def test_what_is_wrong_is_named(self, field: str, wrong: Any) -> None:
         assert wrong_fields(patch(bearer(make_person()), **{field: wrong})).keys() == {field}
+
+    @pytest.mark.parametrize("field", ["display_name", "about"])
+    def test_a_text_of_256_kib_that_ends_in_a_control_character_is_refused_quickly_for_its_length_alone(
+        self, field: str
+    ) -> None:
+        headers, text = bearer(make_person()), "a" * (BODY_BYTES_MOST - 100) + "\x01"
+        began_s = time.thread_time()
+        answer = patch(headers, **{field: text})
+        assert time.thread_time() - began_s < 1
+        assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, "max_length")]
 
 
 class TestSessions:

@@ -1,5 +1,6 @@
 """Reports of messages over REST: of what one can read, once each, with the text of that moment."""
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from klatsch.archive.models import Message
+from klatsch.core.http_limits import BODY_BYTES_MOST
 from klatsch.moderation import reporting
 from klatsch.moderation.models import Report
 from tests.integration.chat import Chat
@@ -95,6 +97,15 @@ def test_neither_ones_own_message_nor_a_deleted_one_can_be_reported(chat: Chat, 
 def test_what_is_wrong_with_a_report_is_said_by_field(chat: Chat, spam: str, body: Any, field: str) -> None:
     assert set(wrong_fields(report(chat, "ana", spam, **body))) == {field}
     assert not Report.objects.exists()
+
+
+def test_a_detail_of_256_kib_that_ends_in_a_control_character_is_refused_quickly_for_its_length_alone(
+    chat: Chat, spam: str
+) -> None:
+    began_s = time.thread_time()
+    answer = report(chat, "ana", spam, detail="a" * (BODY_BYTES_MOST - 100) + "\x01")
+    assert time.thread_time() - began_s < 1
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("detail", "max_length")]
 
 
 def test_while_the_archive_is_behind_a_message_that_may_be_there_is_not_denied(chat: Chat) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 
@@ -54,6 +55,34 @@ def test_nothing_at_all_clears_a_profile_and_is_no_title() -> None:
     assert re.search(LINE, "") is None
     assert re.search(LINE_OR_NOTHING, "")
     assert re.search(TEXT_OR_NOTHING, "")
+
+
+def seconds_of(rule: Callable[[str], bool], text: str) -> float:
+    """The least CPU time of five refusals."""
+    times_s = []
+    for _ in range(5):
+        began_s = time.thread_time()
+        assert not rule(text)
+        times_s.append(time.thread_time() - began_s)
+    return min(times_s)
+
+
+@pytest.mark.parametrize("rule", [is_line, is_text])
+@pytest.mark.parametrize("repeated", ["a", " ", "\u3164", "\U000e0041", "\u3164a", "a\u3164"])
+def test_a_text_of_eight_times_the_length_takes_about_eight_times_as_long_to_refuse(
+    rule: Callable[[str], bool], repeated: str
+) -> None:
+    short_s, long_s = (seconds_of(rule, repeated * times + "\x01") for times in (2_000, 16_000))
+    assert long_s < 24 * short_s  # 64 times, if each character were compared with each
+
+
+@pytest.mark.parametrize(("pattern", "rule"), [(LINE, is_line), (LINE_OR_NOTHING, is_line), (TEXT_OR_NOTHING, is_text)])
+def test_the_published_patterns_are_linear_too(pattern: str, rule: Callable[[str], bool]) -> None:
+    search = re.compile(pattern).search
+    assert search("\u3164 a")
+    assert rule("\u3164 a")
+    short_s, long_s = (seconds_of(lambda text: search(text) is not None, "a" * n + "\x01") for n in (2_000, 16_000))
+    assert long_s < 24 * short_s
 
 
 def test_a_text_that_is_too_long_for_an_emoji_is_refused_without_a_look_at_it() -> None:
