@@ -72,6 +72,11 @@ def test_what_has_bytes_that_are_no_ascii_in_a_header_is_answered(api: Api) -> N
     assert status(answer) == 200
 
 
+def test_a_query_in_raw_utf_8_is_answered(api: Api) -> None:
+    answer = api.ask("GET /api/v1/me?x=日 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert status(answer) == 401
+
+
 def test_an_upload_that_never_ends_is_cut_off_and_the_process_goes_on(api: Api) -> None:
     piece = b"10000\r\n%b\r\n" % (b"a" * 65_536)
     sent = 0

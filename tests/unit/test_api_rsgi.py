@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from klatsch.api import rsgi
-from klatsch.api.rsgi import CHANGING_EACH, Rsgi
+from klatsch.api.requests import Handler
+from klatsch.api.rsgi import CHANGING_EACH, Rsgi, environ_of
 from klatsch.core import http_limits
 from klatsch.core.http_limits import BODY_BYTES_MOST, REQUESTS_A_THREAD
 
@@ -48,11 +50,11 @@ class Protocol:
         self.status, self.headers, self.body = status, dict(headers), body
 
 
-def scope_of(*headers: tuple[str, str], method: str = "POST") -> Any:
+def scope_of(*headers: tuple[str, str], method: str = "POST", query: str = "a=1") -> Any:
     return SimpleNamespace(
         method=method,
         path="/käse",
-        query_string="a=1",
+        query_string=query,
         server="[::1]:8001",
         client="192.0.2.1:5",
         scheme="http",
@@ -95,6 +97,14 @@ async def test_a_request_is_told_as_wsgi_tells_it() -> None:
             "CONTENT_LENGTH": "2",
         }.items()
     )
+
+
+@pytest.mark.parametrize("text", ["日", "é", "\x80ÿ", "\N{TEACUP WITHOUT HANDLE}", "a b"])
+def test_a_query_in_raw_utf_8_is_read_like_its_percent_encoded_form(text: str) -> None:
+    raw, encoded = (
+        Handler.request_class(environ_of(scope_of(query=f"x={x}"), b"")) for x in (text, quote(text, safe=""))
+    )
+    assert raw.GET.dict() == encoded.GET.dict() == {"x": text}
 
 
 async def test_names_with_underscores_are_dropped() -> None:
