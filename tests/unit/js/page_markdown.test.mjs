@@ -36,7 +36,7 @@ test('addresses are linked without the end of the sentence around them', () => {
 });
 
 test('only http and https are linked, and no address that shows another host than it leads to', () => {
-  for (const text of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://bank.example@evil.example/', 'http://', 'xhttp://a.example']) {
+  for (const text of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://bank.example@evil.example/', 'https://:bank.example@evil.example/', 'http://', 'xhttp://a.example']) {
     assert.deepEqual(inline(text), [text]);
   }
 });
@@ -74,4 +74,68 @@ test('a text of nothing but signs is parsed in a moment', () => {
 
 test('a preview is one line without signs', () => {
   assert.equal(plainLine('**Hello**\n> you\n- a\n- b\n```\ncode\n```'), 'Hello you a, b code');
+});
+
+// Ten times the longest message. What takes the square of its length takes seconds, and all else some milliseconds.
+const LONG = 40_000;
+const SOON_MS = 400;
+const fill = (begin, rest) => (begin + rest.repeat(LONG)).slice(0, LONG);
+
+/** How long it takes to parse a text and to make a line of it, in milliseconds. */
+function timeOf(text) {
+  const began = performance.now();
+  parseText(text, ['bob', 'bob.']);
+  plainLine(text);
+  return performance.now() - began;
+}
+
+test('4,000 closing brackets behind an address are parsed quickly', () => {
+  assert.deepEqual(inline(`http://a.example/${')'.repeat(3_900)}`), [['a', 'http://a.example/'], ')'.repeat(3_900)]);
+  assert.deepEqual(inline('http://a.example/(b))).).'), [['a', 'http://a.example/(b)'], ')).).']);
+  const ms = timeOf(fill('http://a', ')'));
+  assert.ok(ms < SOON_MS, `${ms} ms`);
+});
+
+for (const [name, text] of Object.entries({
+  'signs of italic text that nothing closes': fill('', ' *a'),
+  'underscores that nothing closes': fill('', ' _a'),
+  'signs of bold text that nothing closes': fill('', ' **a'),
+  'signs of all kinds that nothing closes': fill('', ' *a _b **c'),
+  'emphasis in emphasis': '*x **y _z '.repeat(2_000) + 'z_ y** x* '.repeat(2_000),
+  'emphasis that is closed at the other end': ' *x'.repeat(6_666) + 'y* '.repeat(6_666),
+  'runs of stars': fill('a ', '*'),
+  'stars behind a word': fill('**a ', '*'),
+  'underscores in a word': fill('_a', '_b'),
+  'backticks': fill('', '`'),
+  'backticks in lines of their own': fill('', '`a\n'),
+  'blocks of code': fill('', '```\na\n'),
+  'lines of code that are not closed': fill('```\n', 'a\n'),
+  'quotes': fill('', '> a\n\n'),
+  'quotes of quotes': fill('', '>'),
+  'lists': fill('', '- a\n1. b\n'),
+  'spaces in the middle': `a${' '.repeat(LONG)}b`,
+  'spaces in a list': `- a\n- ${' '.repeat(LONG)}`,
+  'line ends in the middle': `a${'\n'.repeat(LONG)}b`,
+  'addresses': fill('', 'http://a.b '),
+  'addresses that are none': fill('', 'http://)'),
+  'addresses with a name in them': fill('', 'http://a@b('),
+  'a mention with many full stops': fill('@bob', '.'),
+  'a mention of many words': fill('@', 'bob.'),
+  'mentions': fill('', '@bob.'),
+})) {
+  test(`a long text is parsed quickly: ${name}`, () => {
+    const ms = timeOf(text);
+    assert.ok(ms < SOON_MS, `${ms} ms`);
+  });
+}
+
+test('signs that nothing closes leave what stands behind them as it is', () => {
+  assert.deepEqual(inline('_a **b** *c*'), ['_a ', ['b', 'b'], ' ', ['i', 'c']]);
+  assert.deepEqual(inline('**a *b* *c*'), ['*', ['i', 'a *b'], ' ', ['i', 'c']]);
+  assert.deepEqual(inline('_a *b _c* d_'), [['i', 'a ', ['i', 'b _c'], ' d']]);
+});
+
+test('the longest name is mentioned, whatever stands behind it', () => {
+  assert.deepEqual(inline('@bob...', ['bob', 'bob.']), [['@', '@bob.'], '..']);
+  assert.deepEqual(inline('@bobby @BOB-.', ['bob']), ['@bobby ', ['@', '@BOB'], '-.']);
 });

@@ -3,6 +3,9 @@
  *
  * Blocks: code between lines of ```, quotes (`> `), lists (`- `, `* `, `1. `), paragraphs. Within a line: `code`, **bold**, *italic*,
  * _italic_, addresses that begin with http:// or https://, and @mentions of those who were mentioned.
+ *
+ * Others write the text, and a page parses each message that it shows: the work grows with the length of the text, and never with its
+ * square, or a text of 4,000 chosen characters would stop the page.
  */
 
 /**
@@ -15,6 +18,7 @@
  */
 
 const DEPTH_MOST = 4;
+const NAME_MOST = 64; // characters of a username
 const FENCE = /^ {0,3}```/;
 const QUOTE = /^ {0,3}> ?/;
 const BULLET = /^ {0,3}[-*•] +(?=\S)/;
@@ -47,9 +51,10 @@ export function parseText(text, mentions = []) {
 /** @param {string[]} lines @param {number} at @returns {Read | null} */
 function readCode(lines, at) {
   if (!FENCE.test(lines[at])) return null;
-  const end = lines.findIndex((line, i) => i > at && FENCE.test(line));
-  if (end < 0) return null; // not closed: it is what was typed
-  return [{ type: 'code', text: lines.slice(at + 1, end).join('\n') }, end + 1];
+  const code = takeWhile(lines, at + 1, (line) => !FENCE.test(line));
+  const end = at + 1 + code.length;
+  if (end === lines.length) return null; // not closed: it is what was typed
+  return [{ type: 'code', text: code.join('\n') }, end + 1];
 }
 
 /** @param {string[]} lines @param {number} at @param {Map<string, string>} users @returns {Read | null} */
@@ -73,7 +78,7 @@ function readList(lines, at, users) {
 function readParagraph(lines, at, users) {
   const begins = (/** @type {string} */ line) => QUOTE.test(line) || BULLET.test(line) || NUMBER.test(line) || FENCE.test(line);
   const rest = takeWhile(lines, at + 1, (line) => !begins(line));
-  const text = [lines[at], ...rest].join('\n').replace(/^\n+|\s+$/g, '');
+  const text = [lines[at], ...rest].join('\n').replace(/^\n+/, '').trimEnd();
   return [text === '' ? null : { type: 'paragraph', children: parseInline(text, users) }, at + 1 + rest.length];
 }
 
@@ -85,17 +90,30 @@ function takeWhile(lines, at, fits) {
 }
 
 /**
+ * A text whose inline parts are read, and what was found out about it on the way from its beginning to its end.
+ * @typedef {object} Scan
+ * @property {string} text
+ * @property {Map<string, string>} users by name in lower case
+ * @property {number} depth
+ * @property {Set<string>} unclosed signs that nothing closes from here on: to look again at each of them would be quadratic
+ * @property {number} noAddressBefore the end of what looked like an address and is none
+ */
+/** @typedef {{inline: Inline, end: number} | null} Hit */
+
+/**
  * @param {string} text
  * @param {Map<string, string>} users by name in lower case
  * @param {number} [depth]
  * @returns {Inline[]}
  */
 function parseInline(text, users, depth = 0) {
+  /** @type {Scan} */
+  const scan = { text, users, depth, unclosed: new Set(), noAddressBefore: 0 };
   /** @type {Inline[]} */
   const found = [];
   let plainFrom = 0;
   for (let at = 0; at < text.length; ) {
-    const hit = readInline(text, at, users, depth);
+    const hit = readInline(scan, at);
     if (hit) {
       if (plainFrom < at) found.push({ type: 'text', text: text.slice(plainFrom, at) });
       found.push(hit.inline);
@@ -106,38 +124,36 @@ function parseInline(text, users, depth = 0) {
   return found;
 }
 
-/**
- * @param {string} text @param {number} at @param {Map<string, string>} users @param {number} depth
- * @returns {{inline: Inline, end: number} | null}
- */
-function readInline(text, at, users, depth) {
-  switch (text[at]) {
+/** @param {Scan} scan @param {number} at @returns {Hit} */
+function readInline(scan, at) {
+  switch (scan.text[at]) {
     case '`':
-      return readSpan(text, at);
+      return readSpan(scan.text, at);
     case '*':
     case '_':
-      return depth < DEPTH_MOST ? readEmphasis(text, at, users, depth) : null;
+      return scan.depth < DEPTH_MOST ? readEmphasis(scan, at) : null;
     case 'h':
-      return readAddress(text, at);
+      return readAddress(scan, at);
     case '@':
-      return readMention(text, at, users);
+      return readMention(scan, at);
     default:
       return null;
   }
 }
 
-/** @param {string} text @param {number} at */
+/** @param {string} text @param {number} at @returns {Hit} */
 function readSpan(text, at) {
   const end = text.indexOf('`', at + 1);
   const inside = text.slice(at + 1, end);
   if (end < at + 2 || inside.includes('\n')) return null;
-  return { inline: /** @type {Inline} */ ({ type: 'code', text: inside }), end: end + 1 };
+  return { inline: { type: 'code', text: inside }, end: end + 1 };
 }
 
-/** @param {string} text @param {number} at @param {Map<string, string>} users @param {number} depth */
-function readEmphasis(text, at, users, depth) {
+/** @param {Scan} scan @param {number} at @returns {Hit} */
+function readEmphasis({ text, users, depth, unclosed }, at) {
   const sign = text.startsWith('**', at) ? '**' : text[at];
   const from = at + sign.length;
+  if (unclosed.has(sign)) return null;
   if (sign !== '**' && WORD.test(text[at - 1] ?? ' ')) return null; // snake_case, 2*3*4
   if (!/\S/.test(text[from] ?? ' ') || text[from] === sign[0]) return null;
   for (let end = text.indexOf(sign, from + 1); end > 0; end = text.indexOf(sign, end + 1)) {
@@ -145,37 +161,47 @@ function readEmphasis(text, at, users, depth) {
     const isEnd = /\S/.test(text[end - 1]) && after !== sign[0] && (sign === '**' || !WORD.test(after));
     if (!isEnd) continue;
     const children = parseInline(text.slice(from, end), users, depth + 1);
-    return { inline: /** @type {Inline} */ ({ type: sign === '**' ? 'bold' : 'italic', children }), end: end + sign.length };
+    return { inline: { type: sign === '**' ? 'bold' : 'italic', children }, end: end + sign.length };
   }
+  unclosed.add(sign);
   return null;
 }
 
-/** @param {string} text @param {number} at */
-function readAddress(text, at) {
-  if (BEFORE_ADDRESS.test(text[at - 1] ?? ' ')) return null;
+/** @param {Scan} scan @param {number} at @returns {Hit} */
+function readAddress(scan, at) {
+  const { text } = scan;
+  if (at < scan.noAddressBefore || BEFORE_ADDRESS.test(text[at - 1] ?? ' ')) return null;
   ADDRESS.lastIndex = at;
-  const found = withoutTail(ADDRESS.exec(text)?.[0] ?? '');
-  if (!URL.canParse(found) || new URL(found).username !== '') return null; // https://bank.example@evil.example misleads
-  return { inline: /** @type {Inline} */ ({ type: 'link', text: found, href: new URL(found).href }), end: at + found.length };
+  const whole = ADDRESS.exec(text)?.[0] ?? '';
+  const found = withoutTail(whole);
+  const url = URL.canParse(found) ? new URL(found) : null;
+  if (url && url.username + url.password === '') return { inline: { type: 'link', text: found, href: url.href }, end: at + found.length };
+  scan.noAddressBefore = at + whole.length; // none, or one that misleads: https://bank.example@evil.example
+  return null;
 }
 
 /** An address without what belongs to the sentence around it. @param {string} address */
 function withoutTail(address) {
-  for (;;) {
-    const last = address.at(-1) ?? '';
-    const isClosing = last === ')' && address.split(')').length > address.split('(').length;
-    if (!isClosing && !/[.,;:!?'*_\]}]/.test(last)) return address;
-    address = address.slice(0, -1);
+  let unopened = 0; // closing brackets beyond the opening ones
+  for (const sign of address) unopened += sign === ')' ? 1 : sign === '(' ? -1 : 0;
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const last = address[end - 1];
+    if (last === ')' && unopened > 0) unopened -= 1;
+    else if (!/[.,;:!?'*_\]}]/.test(last)) break;
   }
+  return address.slice(0, end);
 }
 
-/** The longest name that was mentioned: of `@bob.` that is `bob.`, or else `bob`. @param {string} text @param {number} at @param {Map<string, string>} users */
-function readMention(text, at, users) {
+/** The longest name that was mentioned: of `@bob.` that is `bob.`, or else `bob`. @param {Scan} scan @param {number} at @returns {Hit} */
+function readMention({ text, users }, at) {
   if (BEFORE_ADDRESS.test(text[at - 1] ?? ' ')) return null;
   MENTION.lastIndex = at;
-  for (let name = MENTION.exec(text)?.[1] ?? ''; name !== ''; name = /[.-]$/.test(name) ? name.slice(0, -1) : '') {
-    const user = users.get(name.toLowerCase());
-    if (user) return { inline: /** @type {Inline} */ ({ type: 'mention', text: `@${name}`, user }), end: at + 1 + name.length };
+  const name = MENTION.exec(text)?.[1] ?? '';
+  for (let end = name.length; end > 0; end -= 1) {
+    const user = end <= NAME_MOST && users.get(name.slice(0, end).toLowerCase());
+    if (user) return { inline: { type: 'mention', text: `@${name.slice(0, end)}`, user }, end: at + 1 + end };
+    if (!'.-'.includes(name[end - 1])) return null;
   }
   return null;
 }
