@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './page.mjs';
 
-const { Drafts, keysOf, Outbox } = await load('logic/kept.js');
+const { Drafts, keysOf, Outbox, placesOf } = await load('logic/kept.js');
 
 /** A Storage that may be full. */
 class Memory {
@@ -31,7 +31,7 @@ class Memory {
   }
 }
 
-const PREFIX = 'klatsch.ana.outbox.';
+const PREFIX = placesOf('ana').outbox;
 const entry = (client_id) => ({ client_id, conversation: 'c', content: client_id, at: '2026-11-29T10:00:00Z', failed: null });
 
 test('what is not sent is kept until the server has it', () => {
@@ -49,7 +49,7 @@ test('a tab takes over what ended tabs left, before its own, and nothing of tabs
   const storage = new Memory();
   new Outbox(storage, PREFIX, 'ended').add(entry('old'));
   new Outbox(storage, PREFIX, 'alive').add(entry('theirs'));
-  new Outbox(storage, 'klatsch.bob.outbox.', 'ended').add(entry('of another person'));
+  new Outbox(storage, placesOf('bob').outbox, 'ended').add(entry('of another person'));
   const outbox = new Outbox(storage, PREFIX, 'new');
   outbox.add(entry('own'));
   assert.deepEqual(outbox.adopt(['alive']).map(({ client_id }) => client_id), ['old']);
@@ -80,7 +80,7 @@ test('a storage that is full, or holds something else, stops nothing', () => {
 
 test('a draft is kept for each conversation, and an empty one is none', () => {
   const storage = new Memory();
-  const drafts = new Drafts(storage, 'klatsch.ana.draft.');
+  const drafts = new Drafts(storage, placesOf('ana').drafts);
   drafts.set('c1', { text: 'half a sent', replyTo: 'm1' });
   drafts.set('c2', { text: ' \n' });
   assert.deepEqual(drafts.get('c1'), { text: 'half a sent', replyTo: 'm1' });

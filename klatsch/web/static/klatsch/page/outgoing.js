@@ -1,6 +1,6 @@
 /** What one has written and the server does not have yet: kept in this browser, sent in its order, and sent again by the client library. */
 
-import { Outbox } from './logic/kept.js';
+import { Outbox, placesOf } from './logic/kept.js';
 
 /** @typedef {import('./logic/kept.js').Entry} Entry */
 /** @typedef {Pick<Entry, 'conversation' | 'to' | 'content' | 'reply_to'>} Draft */
@@ -8,13 +8,15 @@ import { Outbox } from './logic/kept.js';
 export class Outgoing {
   /** Whether this tab holds its lock. */
   #isHeld = false;
+  /** Whether the chat has ended. */
+  #isStopped = false;
 
   /**
    * @param {{storage: import('./logic/kept.js').Store, user: string, onchange: () => void}} options
    */
   constructor({ storage, user, onchange }) {
     this.tab = Math.random().toString(36).slice(2);
-    this.outbox = new Outbox(storage, `klatsch.${user}.outbox.`, this.tab, onchange);
+    this.outbox = new Outbox(storage, placesOf(user).outbox, this.tab, onchange);
     /** @type {any} */
     this.chat = null;
   }
@@ -25,9 +27,15 @@ export class Outgoing {
    */
   async use(chat) {
     this.chat = chat;
+    this.#isStopped = false;
     for (const entry of this.outbox.entries) if (!entry.failed) this.#go(entry);
     const alive = await this.#liveTabs();
     for (const entry of this.outbox.adopt(alive)) if (!entry.failed) this.#go(entry);
+  }
+
+  /** The chat has ended, whatever the reason: what has no answer waits for the next one. */
+  stop() {
+    this.#isStopped = true;
   }
 
   /**
@@ -52,11 +60,12 @@ export class Outgoing {
    * @param {string} content
    */
   async edit({ id, position, conversation, changed }, content) {
+    const { chat } = this;
     const entry = this.#keep({ conversation, content, edits: { id, position, base: changed } });
     try {
       await this.#say(entry);
     } catch (error) {
-      if (isEnd(error)) return;
+      if (this.#isOver(chat)) return;
       this.outbox.remove(entry.client_id);
       throw error;
     }
@@ -88,13 +97,23 @@ export class Outgoing {
 
   /** @param {Entry} entry */
   async #go(entry) {
+    const { chat } = this;
     try {
       await this.#say(entry);
     } catch (error) {
-      if (isEnd(error)) return;
+      if (this.#isOver(chat)) return;
       const { code, message } = /** @type {any} */ (error);
       this.outbox.fail(entry.client_id, { code, detail: message });
     }
+  }
+
+  /**
+   * Whether that chat has ended, so that what it rejects with is no refusal. The reason does not tell: a proxy without a server
+   * behind it for a moment ends a chat with `not_found` or `stopped`, as a refused message may.
+   * @param {any} chat
+   */
+  #isOver(chat) {
+    return chat !== this.chat || this.#isStopped;
   }
 
   /** @param {Entry} entry */
@@ -118,9 +137,4 @@ export class Outgoing {
     const { held = [] } = await locks.query();
     return held.map((lock) => lock.name ?? '').filter((lock) => lock.startsWith(name)).map((lock) => lock.slice(name.length));
   }
-}
-
-/** Whether the chat has ended, by itself or with the session: what is not sent then waits for the next one. @param {any} error */
-function isEnd({ code, close }) {
-  return code === 'closed' || close !== undefined;
 }

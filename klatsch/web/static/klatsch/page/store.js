@@ -1,12 +1,13 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
 import { Chat, ChatError, comparePositions, DELTAS, endsFor, isMembers, View } from '../client.js';
-import { ApiError, get } from './api.js';
+import { get } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
-import { Drafts, keysOf } from './logic/kept.js';
+import { Drafts, forgetKept, placesOf } from './logic/kept.js';
 import { Outgoing } from './outgoing.js';
 import { Presence } from './presence.js';
+import { Returning } from './returning.js';
 import { openStorage } from './storage.js';
 import { Tally } from './tally.js';
 
@@ -15,16 +16,13 @@ const HISTORIES_MOST = 20; // conversations whose messages stay here after one h
 const RESETS_MOST = 20; // beyond it, beginning anew is cheaper
 const PLACE_TRIES = 20;
 const PLACE_WAIT_MS = 1_000;
-const NOT_AUTHENTICATED = 'not_authenticated';
-const CHECK_MS = 1_000;
-const REFUSALS_MOST = 3; // of a session whose socket was closed
 
 /**
  * Fires
  * - `list`: the conversations or their numbers are different;
  * - `messages`, `detail` the conversation or null for any: messages, markers, or who types there are different;
  * - `arrived`, `detail` a message of somebody else's that has just come;
- * - `status`: the connection has come or gone: `status.kind`, and `status.since` in milliseconds;
+ * - `status`: the connection has come or gone: `status.kind`, and `status.since`, in milliseconds, when it came or went;
  * - `outbox`: what is not sent yet is different;
  * - `presence`, `invitation` (`detail` the invitation), `left` (`detail` a conversation's id).
  */
@@ -37,7 +35,6 @@ export class Store extends EventTarget {
   #histories = new Map();
   /** @type {string | null} The first mark: a page that is at least so new has no gap to what is pushed. */
   #token = null;
-  #isClosed = false;
 
   /** @param {import('./session.js').Me} me */
   constructor(me) {
@@ -45,9 +42,10 @@ export class Store extends EventTarget {
     this.me = me;
     this.storage = openStorage();
     this.presence = new Presence(() => this.chat);
-    this.drafts = new Drafts(this.storage, `klatsch.${me.username}.draft.`);
+    this.drafts = new Drafts(this.storage, placesOf(me.username).drafts);
     this.outgoing = new Outgoing({ storage: this.storage, user: me.username, onchange: () => this.tell('outbox') });
-    /** @type {{kind: 'connecting' | 'open' | 'lost' | 'ended', since: number, reason?: string}} */
+    this.returning = new Returning(me.id, () => this.restart());
+    /** @type {{kind: 'connecting' | 'open' | 'lost' | 'ended', since: number, reason?: string}} `ended` waits for `wake`. */
     this.status = { kind: 'connecting', since: Date.now() };
     this.#begin();
   }
@@ -57,19 +55,22 @@ export class Store extends EventTarget {
     this.conversations = new Conversations();
     this.tally = new Tally(this);
     this.#histories.clear();
+    this.#loading = null;
     this.#nextPage = '';
     this.#token = null;
     this.view = new View({ onchange: (conversation) => this.tell('messages', conversation) });
     const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1 }));
-    chat.onstatus = (status, _code, reason) => this.#setStatus(status === 'closed' ? 'ended' : status, reason);
+    chat.onstatus = (status, close, reason) => this.#hear(status, close, reason);
     this.outgoing.use(chat);
     this.#run(chat);
-    this.loadMore();
+    this.loadMore().catch(() => {}); // the list asks again
   }
 
-  /** Begins anew: after a reset of more than is worth loading one by one. */
+  /** Begins anew: after a reset of more than is worth loading one by one, and after a chat that has ended. */
   restart() {
+    this.chat.onstatus = () => {};
     this.chat.close();
+    this.#setStatus('connecting');
     this.#begin();
     this.presence.again();
     this.tell('restarted');
@@ -87,15 +88,23 @@ export class Store extends EventTarget {
     return this.status.kind === 'open';
   }
 
-  /** Loads the next page of conversations; rejects where that cannot be had now. */
-  loadMore() {
-    this.#loading ??= this.#loadPage().finally(() => (this.#loading = null));
-    return this.#loading;
+  /** Loads the next page of conversations; rejects where that cannot be had now. @param {number} [limit] how many; 100 at most */
+  loadMore(limit = PAGE_CONVERSATIONS) {
+    if (this.#loading) return this.#loading;
+    const loading = this.#loadPage(limit).finally(() => {
+      if (this.#loading === loading) this.#loading = null;
+    });
+    return (this.#loading = loading);
   }
 
-  async #loadPage() {
+  /** @param {number} limit */
+  async #loadPage(limit) {
     if (!this.hasMore) return;
-    const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, after: this.#nextPage || undefined });
+    const { chat } = this;
+    const query = new URLSearchParams(this.#nextPage ?? '');
+    query.set('limit', String(limit)); // the next page's address has that of the page before
+    const page = await chat.archive.conversations({ after: `?${query}` });
+    if (chat !== this.chat) return; // what has begun anew loads its own pages
     for (const conversation of page.rows) this.tally.take(conversation);
     this.#nextPage = page.next;
     this.tell('list');
@@ -145,24 +154,7 @@ export class Store extends EventTarget {
       for await (const event of chat.events()) if (chat === this.chat) this.#take(event);
     } catch (error) {
       if (!(error instanceof ChatError)) throw error; // a fault of the page: seen in the console
-      if (chat === this.chat && !this.#isClosed && error.code === NOT_AUTHENTICATED) this.#checkSession();
-    }
-  }
-
-  /**
-   * A changed password closes all sockets, and leaves the session in which it was changed. That session's new cookie may come
-   * after the socket was closed: the answer that brings it is on its way, to this tab or another one.
-   */
-  async #checkSession() {
-    for (let refusals = 0; !this.#isClosed; await new Promise((resolve) => setTimeout(resolve, CHECK_MS))) {
-      try {
-        await get('me', { leaves: false });
-        return this.restart();
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (!error.isTemporary) refusals += 1;
-      }
-      if (refusals === REFUSALS_MOST) return dispatchEvent(new CustomEvent('klatsch:signed-out'));
+      if (chat === this.chat) await this.returning.after(error);
     }
   }
 
@@ -238,11 +230,24 @@ export class Store extends EventTarget {
     this.tell('messages', conversation);
   }
 
-  /** @param {any} kind @param {string} [reason] */
+  /** @param {'open' | 'lost' | 'closed'} status @param {number} [close] @param {string} [reason] */
+  #hear(status, close, reason) {
+    if (status === 'open') this.returning.opened();
+    if (status === 'closed') this.outgoing.stop();
+    this.#setStatus(status !== 'closed' ? status : this.returning.isByItself(close) ? 'lost' : 'ended', reason);
+  }
+
+  /** @param {'connecting' | 'open' | 'lost' | 'ended'} kind @param {string} [reason] */
   #setStatus(kind, reason) {
-    const isSame = kind === this.status.kind;
+    const isSame = (kind === 'open') === this.isOnline;
     this.status = { kind, reason, since: isSame ? this.status.since : Date.now() };
     this.tell('status');
+  }
+
+  /** Connects now where that would wait, also after a chat that has ended. */
+  wake() {
+    this.chat.wake();
+    this.returning.wake();
   }
 
   /** @param {any} conversation */
@@ -261,13 +266,13 @@ export class Store extends EventTarget {
   }
 
   close() {
-    this.#isClosed = true;
+    this.returning.close();
     this.chat.close();
   }
 
   /** Removes what this browser keeps for the person. */
   forget() {
-    for (const key of keysOf(this.storage, `klatsch.${this.me.username}.`)) this.storage.removeItem(key);
+    forgetKept(this.storage, this.me.username);
   }
 
   /** @param {string} type @param {any} [detail] */

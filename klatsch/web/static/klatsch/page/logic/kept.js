@@ -26,7 +26,7 @@ export class Outbox {
 
   /**
    * @param {Store} storage
-   * @param {string} prefix of its keys, such as `klatsch.ana.outbox.`
+   * @param {string} prefix of its keys: `placesOf`
    * @param {string} tab
    * @param {() => void} [onchange]
    */
@@ -89,7 +89,7 @@ export class Outbox {
 }
 
 export class Drafts {
-  /** @param {Store} storage @param {string} prefix */
+  /** @param {Store} storage @param {string} prefix of its keys: `placesOf` */
   constructor(storage, prefix) {
     this.storage = storage;
     this.prefix = prefix;
@@ -106,6 +106,21 @@ export class Drafts {
     if (draft.text.trim() === '' && !draft.replyTo) this.storage.removeItem(key);
     else write(this.storage, key, draft);
   }
+}
+
+/**
+ * What the keys begin with under which a person's things are kept. A username may have dots and never a slash, so that no keys of
+ * `ana` begin as those of `ana.smith` do.
+ * @param {string} user
+ */
+export function placesOf(user) {
+  return { outbox: `klatsch.outbox.${user}/`, drafts: `klatsch.draft.${user}/` };
+}
+
+/** Removes all that is kept for a person. @param {Store} storage @param {string} user */
+export function forgetKept(storage, user) {
+  const keys = Object.values(placesOf(user)).flatMap((place) => keysOf(storage, place));
+  for (const key of keys) storage.removeItem(key);
 }
 
 /** @param {Store} storage @param {string} prefix */

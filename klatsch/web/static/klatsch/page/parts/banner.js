@@ -15,7 +15,7 @@ class Banner extends Part {
     this.className = 'banner';
     this.seconds = el('span', { class: 'banner-seconds', 'aria-hidden': 'true' });
     this.text = el('span');
-    fill(this, icon('offline'), this.text, this.seconds, el('button', { type: 'button', class: 'link', onclick: () => session.chat?.wake() }, t('banner.now')));
+    fill(this, icon('offline'), this.text, this.seconds, el('button', { type: 'button', class: 'link', onclick: () => session.store?.wake() }, t('banner.now')));
     this.listen(session.store, 'status', () => this.#show());
     const timer = setInterval(() => this.#show(), TICK_MS);
     this.gone.addEventListener('abort', () => clearInterval(timer));
