@@ -25,9 +25,18 @@ const KEYS = [
   [['?'], 'keys.help'],
 ];
 
+/**
+ * Whether a key belongs to an input method, and acts in no other way: Enter takes what it offers. Safari ends the composition before
+ * that Enter, which has the code 229 alone.
+ * @param {KeyboardEvent} event
+ */
+export function isComposing({ isComposing: isWithin, keyCode }) {
+  return isWithin || keyCode === 229;
+}
+
 /** @param {KeyboardEvent} event */
 export async function takeKey(event) {
-  if (!session.me || event.defaultPrevented || event.isComposing) return;
+  if (!session.me || event.defaultPrevented || isComposing(event)) return;
   const { key, altKey, ctrlKey, metaKey } = event;
   const isTyping = /** @type {HTMLElement} */ (event.target)?.matches?.('input, textarea, select, [contenteditable]');
   if (key.toLowerCase() === 'k' && (ctrlKey || metaKey) && !altKey) {
@@ -35,7 +44,7 @@ export async function takeKey(event) {
     await openSwitcher();
   } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
     event.preventDefault();
-    walk(key === 'ArrowDown' ? 1 : -1);
+    await walk(key === 'ArrowDown' ? 1 : -1);
   } else if (key === '?' && !isTyping && !ctrlKey && !metaKey) {
     event.preventDefault();
     showKeys();
@@ -44,11 +53,18 @@ export async function takeKey(event) {
 
 export const openSwitcher = () => use(import('./parts/switcher.js'), (switcher) => switcher.openSwitcher());
 
-/** @param {number} step */
-function walk(step) {
-  const { all } = session.store.conversations;
-  const open = location.hash.match(/^#\/c\/([^/]+)/)?.[1];
-  const at = all.findIndex((/** @type {any} */ { id }) => id === open);
+const openId = () => location.hash.match(/^#\/c\/([^/]+)/)?.[1];
+
+/** Opens the conversation that stands so many places further in the list; loads more of the list at the end of what is loaded. @param {number} step */
+async function walk(step) {
+  const { store } = session;
+  const open = openId();
+  const isOpen = (/** @type {any} */ { id }) => id === open;
+  const isLast = () => store.conversations.all.findIndex(isOpen) + step === store.conversations.all.length;
+  if (isLast() && store.hasMore) await store.loadMore().catch(() => {});
+  if (store !== session.store || open !== openId()) return; // one has gone elsewhere meanwhile
+  const { all } = store.conversations;
+  const at = all.findIndex(isOpen);
   const next = all[at < 0 ? 0 : at + step];
   if (next) location.hash = hrefOf('c', next.id);
 }

@@ -3,6 +3,7 @@
 import { get } from '../api.js';
 import { el, fill, iconButton } from '../element.js';
 import { textOf } from '../form.js';
+import { isComposing } from '../keys.js';
 import { say } from '../notes.js';
 import { t } from '../strings.js';
 
@@ -87,7 +88,7 @@ export function makeChooser({ label, hint = '', isLeftOut = () => false, onchang
 
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.isComposing) return;
+    if (isComposing(event)) return;
     const isOpen = offered.length > 0;
     if (event.key === 'Enter') {
       event.preventDefault(); // never sends the form half chosen

@@ -1,6 +1,7 @@
 /** The list that opens at a text field while `@` or `:` is completed: a list box, walked by the arrow keys. */
 
 import { el, fill } from '../element.js';
+import { isComposing } from '../keys.js';
 import { completionsOf, queryAt } from '../logic/complete.js';
 import { t } from '../strings.js';
 import { avatar } from './avatar.js';
@@ -45,7 +46,7 @@ export class Completion {
 
   /** Whether it has used the key. @param {KeyboardEvent} event */
   take(event) {
-    if (!this.isOpen || event.isComposing) return false;
+    if (!this.isOpen || isComposing(event)) return false;
     const { key } = event;
     if (key === 'ArrowDown' || key === 'ArrowUp') {
       const count = this.#options.length;

@@ -5,6 +5,7 @@
 
 import { el, fill, iconButton, Part } from '../element.js';
 import { icon } from '../icons.js';
+import { isComposing } from '../keys.js';
 import { plainLine } from '../logic/markdown.js';
 import { sendable } from '../logic/sendable.js';
 import { session } from '../session.js';
@@ -165,16 +166,15 @@ class Composer extends Part {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (this.completion.take(event)) return;
+    if (isComposing(event) || this.completion.take(event)) return;
     const { key } = event;
-    const isComposing = event.isComposing || event.keyCode === 229; // Safari ends the composition before this Enter
-    if (key === 'Enter' && !event.shiftKey && !isComposing && (!isTouch() || event.ctrlKey || event.metaKey)) {
+    if (key === 'Enter' && !event.shiftKey && (!isTouch() || event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.#submit(event);
     } else if (key === 'ArrowUp' && this.field.value === '' && !this.#reply && !event.altKey) {
       event.preventDefault();
       this.dispatchEvent(new CustomEvent('editlast'));
-    } else if (key === 'Escape' && !isComposing && this.cancel()) event.stopPropagation();
+    } else if (key === 'Escape' && this.cancel()) event.stopPropagation();
   }
 
   /** @param {Event} event */
