@@ -132,6 +132,9 @@ class Ticket(models.Model):
     credential = models.CharField(max_length=_DIGEST_CHARACTERS)
     expires_at = models.DateTimeField()
 
+    class Meta:
+        indexes = (models.Index(fields=["expires_at"], name="tickets_to_forget"),)
+
     def __str__(self) -> str:
         return f"ticket of {self.user_id}"
 

@@ -134,8 +134,9 @@ def _delete_tokens(digests: Iterable[str]) -> None:
 
 
 def promise_end(person: User, digests: Collection[str]) -> None:
-    """Queues a record that the credentials of these digests have ended. Call it where they are deleted."""
-    Ticket.objects.filter(credential__in=digests).delete()
+    """Queues a record that the person's credentials of these digests have ended. Call it where they are deleted."""
+    # By person too, whose tickets an index finds: nobody else's ticket was made with these credentials.
+    Ticket.objects.filter(user=person, credential__in=digests).delete()
     named = sorted(digests)
     for start in range(0, len(named), RECORD_CREDENTIALS_MOST):
         part = named[start : start + RECORD_CREDENTIALS_MOST]
