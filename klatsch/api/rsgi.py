@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from urllib.parse import quote
 
 from klatsch.core.http_limits import (
     BODY_BYTES_MOST,
@@ -32,6 +33,7 @@ CHANGING_EACH: Final = 4
 
 16 threads answered 434 to 479 sends a second, 64 of them 607 to 630 (docs/decisions/0009-wsgi-for-rest.md).
 """
+_ASCII: Final = "".join(map(chr, range(128)))
 _REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
 
 Environ = dict[str, Any]
@@ -130,7 +132,7 @@ def environ_of(scope: Any, body: bytes) -> Environ:
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
+        "QUERY_STRING": quote(scope.query_string, safe=_ASCII),  # not Latin-1: links and redirects repeat it
         "SERVER_NAME": server.strip("[]"),
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",

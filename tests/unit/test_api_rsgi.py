@@ -105,6 +105,7 @@ def test_a_query_in_raw_utf_8_is_read_like_its_percent_encoded_form(text: str) -
         Handler.request_class(environ_of(scope_of(query=f"x={x}"), b"")) for x in (text, quote(text, safe=""))
     )
     assert raw.GET.dict() == encoded.GET.dict() == {"x": text}
+    assert raw.get_full_path() == encoded.get_full_path()
 
 
 async def test_names_with_underscores_are_dropped() -> None:
