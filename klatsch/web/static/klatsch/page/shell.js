@@ -62,8 +62,8 @@ class Shell extends Part {
     this.listen(window, 'klatsch:switch', () => openSwitcher());
     this.listen(window, 'klatsch:keys', () => showKeys());
     this.listen(document, 'keydown', (event) => takeKey(event));
-    for (const type of ['online', 'pageshow']) this.listen(window, type, () => session.chat?.wake());
-    this.listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && session.chat?.wake());
+    for (const type of ['online', 'pageshow']) this.listen(window, type, () => session.store?.wake());
+    this.listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && session.store?.wake());
     this.#sessionChanged();
   }
 
