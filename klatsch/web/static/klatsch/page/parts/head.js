@@ -40,6 +40,16 @@ export function showHead(view, conversation) {
     conversation && iconButton('more', t('conversation.actions'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => showMenu(conversation, other, event.currentTarget) }));
 }
 
+/** Shows that there is no such conversation, and takes the focus there from where one would write. @param {any} view */
+export function showMissing(view) {
+  made.delete(view.head); // what comes next gets a head of its own
+  const heading = el('h1', { tabindex: -1 }, t('missing.heading'));
+  fill(view.head, heading);
+  fill(view.holder, el('div', { class: 'empty' }, el('p', {}, t('missing.text')), el('a', { class: 'button', href: '#/' }, t('missing.back'))));
+  if (view.composer.contains(document.activeElement)) heading.focus();
+  view.composer.hidden = true;
+}
+
 /** Says who types in a conversation. @param {HTMLElement} line @param {string | null} id */
 export function showTypists(line, id) {
   const names = id ? session.store.view.typing(id) : [];

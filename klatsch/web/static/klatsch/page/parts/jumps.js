@@ -6,6 +6,10 @@ import { session } from '../session.js';
 import { t } from '../strings.js';
 
 const BEHIND_MOST = 99;
+const NEAR_UNREAD = 40; // so many unread messages are on the newest page
+
+/** Whether another try would be refused too; without a network there is no refusal. @param {any} error */
+export const isFinal = (error) => error.temporary === false || error.isTemporary === false;
 
 export class Jumps {
   /** Messages that have come below the screen. */
@@ -47,7 +51,7 @@ export class Jumps {
   async toEnd() {
     const { view } = this;
     const { history } = view;
-    if (history && !history.atEnd) {
+    if (history && (!history.isLoaded || !history.atEnd)) {
       await history.loadNewest().catch(() => toast(t('error.unreachable')));
       if (view.history !== history) return; // one has left
       this.#hasSeenNew = false; // what was between is passed over
@@ -74,20 +78,48 @@ export class Jumps {
     const { view } = this;
     const { history } = view;
     if (from) this.#from.push(from);
+    await this.load(id).catch(() => toast(t('error.unreachable')));
+    if (view.history !== history) return;
+    view.render();
+    view.log.reveal(id);
+  }
+
+  /**
+   * Loads what one sees first: the message of the address, the first unread ones, or the end.
+   * @param {any} conversation
+   * @param {string} [id]
+   */
+  async loadFirst(conversation, id) {
+    const { history, reading } = this.view;
+    if (id) return this.load(id);
+    const place = Number.parseInt(conversation.unread, 10) > NEAR_UNREAD ? reading.place : null;
+    if (place && !(history.isLoaded && history.has(place.position))) await history.loadAround(place.position);
+    else if (!history.isLoaded || !history.atEnd) await history.loadNewest();
+  }
+
+  /** Goes to what one sees first. @param {string} [id] */
+  toFirst(id) {
+    const { log } = this.view;
+    if (!(id && log.reveal(id)) && !log.revealNew()) log.toEnd();
+  }
+
+  /**
+   * Loads what is around a message, or the end where there is no such message. Rejects where that cannot be had now.
+   * @param {string} id
+   */
+  async load(id) {
+    const { view } = this;
+    const { history } = view;
+    if (history.messages.some((/** @type {any} */ message) => message.id === id)) return;
     try {
-      if (!history.isLoaded || !view.log.reveal(id)) {
-        const message = await session.chat.archive.message(id);
-        if (!history.isLoaded || !history.has(message.position)) await history.loadAround(message.position);
-        if (view.history !== history) return;
-        view.render();
-        view.log.reveal(id);
-      }
-    } catch {
+      const { position } = await session.chat.archive.message(id);
+      if (!history.isLoaded || !history.has(position)) await history.loadAround(position);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
       if (view.history !== history) return;
       toast(t('log.no_message'));
-      if (!history.isLoaded) await this.toEnd();
+      if (!history.isLoaded) await history.loadNewest();
     }
-    view.render();
   }
 
   #goBack() {

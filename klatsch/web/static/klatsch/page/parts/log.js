@@ -22,7 +22,8 @@ class Log extends Part {
     if (!this.list) {
       this.list = el('div', { class: 'log-list' });
       this.beginning = el('p', { class: 'log-begin', hidden: true, dir: 'auto' });
-      fill(this, this.beginning, this.list);
+      this.notice = el('div', { class: 'empty', role: 'status', hidden: true });
+      fill(this, this.notice, this.beginning, this.list);
     }
     this.setAttribute('role', 'log');
     this.setAttribute('aria-live', 'off'); // what is new is read out apart: pages of old messages are not
@@ -113,6 +114,18 @@ class Log extends Part {
   begin(text) {
     this.beginning.hidden = text === '';
     if (this.beginning.textContent !== text) fill(this.beginning, text);
+  }
+
+  /** Shows above the messages what is wrong with them; nothing without children. @param {...HTMLElement} children */
+  note(...children) {
+    const { notice } = this;
+    if (!notice || (notice.hidden && children.length === 0)) return;
+    notice.hidden = children.length === 0;
+    fill(notice, children);
+  }
+
+  get isNoted() {
+    return this.notice?.hidden === false;
   }
 
   toEnd() {

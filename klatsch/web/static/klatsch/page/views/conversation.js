@@ -9,8 +9,8 @@ import { itemsOf, keyOf } from '../logic/timeline.js';
 import { untilMidnight } from '../logic/times.js';
 import { say, toast } from '../notes.js';
 import { act } from '../parts/actions.js';
-import { showHead, showTypists } from '../parts/head.js';
-import { Jumps } from '../parts/jumps.js';
+import { showHead, showMissing, showTypists } from '../parts/head.js';
+import { isFinal, Jumps } from '../parts/jumps.js';
 import { Mentionable } from '../parts/mentionable.js';
 import { Reading } from '../reading.js';
 import { session } from '../session.js';
@@ -20,7 +20,6 @@ import '../parts/composer.js';
 import '../parts/log.js';
 
 const RETRY_MS = 2_000;
-const NEAR_UNREAD = 40; // so many unread messages are on the newest page
 
 class ConversationView extends Part {
   params = /** @type {Record<string, string>} */ ({});
@@ -34,6 +33,11 @@ class ConversationView extends Part {
   reading = null;
   #asked = 0;
   #frame = 0;
+  #isMissing = false;
+  /** @type {string | null} The conversation that goes on with what was written to a person. */
+  #next = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} The next try, where it could not be loaded. */
+  #retry;
 
   start() {
     this.head = el('header', { class: 'panel-head conversation-head' });
@@ -47,9 +51,10 @@ class ConversationView extends Part {
     const { store } = session;
     this.listen(store, 'messages', ({ detail }) => this.#changed(detail));
     for (const type of ['outbox', 'list', 'presence', 'status']) this.listen(store, type, () => this.#soon());
+    this.listen(store, 'status', () => this.#retry && store.isOnline && this.#load());
     this.listen(store, 'arrived', ({ detail }) => this.#arrived(detail));
     this.listen(store, 'left', ({ detail }) => detail === this.id && this.#leftIt());
-    this.listen(store, 'restarted', () => this.#enter());
+    this.listen(store, 'restarted', () => this.#enter({ isAgain: true }));
     this.listen(window, 'focus', () => this.#soon());
     this.listen(document, 'visibilitychange', () => this.#soon());
     this.listen(this, 'keydown', (event) => event.key === 'Escape' && !event.defaultPrevented && this.#markAllRead());
@@ -65,6 +70,7 @@ class ConversationView extends Part {
     this.#asked += 1;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.midnight);
+    clearTimeout(this.#retry);
     this.history?.rest();
     session.store?.presence.want('conversation', []);
     session.chat?.open([]);
@@ -75,32 +81,46 @@ class ConversationView extends Part {
     const isSame = params.conversation === this.id && this.id !== null;
     this.params = params;
     if (isSame && params.message && this.history) this.jumps.to(params.message); // what is still entered goes there by itself
-    else if (!isSame) this.#enter();
+    else if (!isSame) this.#enter({ isAgain: params.conversation === this.#next });
   }
 
-  /** Shows what the address says. */
-  async #enter() {
-    const asked = (this.#asked += 1);
-    const { store, me } = session;
+  /** Shows what the address says. @param {{isAgain?: boolean}} [options] `isAgain`: as before, so that the focus stays */
+  #enter({ isAgain = false } = {}) {
     this.history?.rest();
-    this.history = this.reading = null;
+    this.history = this.reading = this.#next = null;
     this.jumps.forget();
     this.#newLog();
     const { user = null, conversation: id = null } = this.params;
     // From here on what one writes goes there, also while it is loaded.
     [this.id, this.to] = [id, id ? null : user];
-    this.composer.enter({ key: id ?? `with:${user}`, name: user ?? '' });
+    this.composer.hidden = this.#isMissing = false;
+    this.composer.enter({ key: id ?? `with:${user}`, name: user ?? '' }); // which measures what it shows
+    if (!isAgain) this.#focusComposer();
+    this.#load();
+  }
+
+  #focusComposer() {
+    if (!matchMedia('(pointer: coarse)').matches) this.composer.field.focus();
+  }
+
+  /** Loads what is shown, and does so again where that may help. */
+  async #load() {
+    const asked = (this.#asked += 1);
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    const { store, me } = session;
+    const { id, to } = this;
     try {
-      const found = user && (await store.findDirect(user));
+      const found = to && (await store.findDirect(to));
       if (asked !== this.#asked) return;
-      if (user && found) return this.#goOn(user, found);
+      if (to && found) return this.#goOn(to, found);
       const conversation = id ? (store.conversations.get(id) ?? (await store.refresh(id))) : null;
       if (asked !== this.#asked) return;
       if (id && !conversation) return this.#showMissing();
-      if (conversation) this.reading = new Reading(conversation, me?.username ?? '');
+      if (conversation) this.reading ??= new Reading(conversation, me?.username ?? '');
       this.#showFrame(conversation);
-      if (conversation) await this.#load(conversation, asked);
-      else this.render();
+      if (conversation) await this.#loadMessages(conversation);
+      if (asked === this.#asked) this.#showLoaded();
     } catch (error) {
       if (asked === this.#asked) this.#showFailure(error);
     }
@@ -112,6 +132,7 @@ class ConversationView extends Part {
     const draft = this.composer.leave();
     drafts.set(`with:${user}`, { text: '' });
     if (draft.text.trim()) drafts.set(id, draft);
+    this.#next = id;
     location.replace(hrefOf('c', id));
   }
 
@@ -124,23 +145,22 @@ class ConversationView extends Part {
     session.chat.open(this.id ? [this.id] : []);
     showHead(this, conversation);
     this.composer.enter({ key: this.id ?? `with:${this.to}`, name });
-    if (!matchMedia('(pointer: coarse)').matches) this.composer.field.focus();
   }
 
-  /** @param {any} conversation @param {number} asked */
-  async #load(conversation, asked) {
-    const history = (this.history = session.store.history(conversation.id));
-    history.noticeReset();
+  /** @param {any} conversation */
+  #loadMessages(conversation) {
+    this.history = session.store.history(conversation.id);
+    this.history.noticeReset();
     session.chat.archive.markers(conversation.id).catch(() => {}); // pushes tell the rest
-    const { place } = /** @type {Reading} */ (this.reading);
-    if (this.params.message) return this.jumps.to(this.params.message);
-    const isFar = place && Number.parseInt(conversation.unread, 10) > NEAR_UNREAD;
-    if (isFar && !(history.isLoaded && history.has(place.position))) await history.loadAround(place.position);
-    else if (!history.isLoaded || !history.atEnd) await history.loadNewest();
-    if (asked !== this.#asked) return;
+    return this.jumps.loadFirst(conversation, this.params.message);
+  }
+
+  #showLoaded() {
+    if (this.log.notice.contains(document.activeElement)) this.#focusComposer();
+    this.log.note();
     this.render();
-    if (!this.log.revealNew()) this.log.toEnd();
-    this.#catchUp(history);
+    this.jumps.toFirst(this.params.message);
+    if (this.history) this.#catchUp(this.history);
   }
 
   /** Loads what the archive did not have yet, as long as one stays. @param {any} history */
@@ -155,8 +175,7 @@ class ConversationView extends Part {
     this.listen(this.log, 'older', () => this.#more('loadOlder', 'atStart'));
     this.listen(this.log, 'newer', () => this.#more('loadNewer', 'atEnd'));
     this.listen(this.log, 'seen', ({ detail }) => this.#seen(detail));
-    this.listen(this.log, 'click', (event) => act(this, event));
-    this.listen(this.log, 'keydown', (event) => act(this, event));
+    for (const type of ['click', 'keydown']) this.listen(this.log, type, (event) => act(this, event));
     this.listen(this.log, 'contextmenu', (event) => matchMedia('(pointer: coarse)').matches && act(this, event));
   }
 
@@ -195,9 +214,9 @@ class ConversationView extends Part {
 
   render() {
     const { store } = session;
-    if (!store || (!this.id && !this.to)) return;
+    if (!store || this.#isMissing || (!this.id && !this.to)) return;
     const conversation = store.conversations.get(this.id ?? '');
-    const isLoading = this.id !== null && !this.history?.isLoaded;
+    const isLoading = this.log.isNoted || (this.id !== null && !this.history?.isLoaded);
     const begun = this.to && store.conversations.direct(this.to);
     if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
     if (this.history?.isLoaded && !this.history.isLoading) this.history.bound(this.log.isNearEnd);
@@ -252,7 +271,7 @@ class ConversationView extends Part {
     session.store.outgoing.send({ ...(this.id ? { conversation: this.id } : { to: this.to ?? undefined }), content, reply_to: replyTo });
     if (this.id) session.chat.typing(this.id, false);
     this.log.toEnd();
-    this.jumps.toEnd();
+    if (this.history?.isLoaded ?? true) this.jumps.toEnd(); // else what is loaded shows its end
   }
 
   /** @param {{message: any, content: string}} edit */
@@ -278,18 +297,19 @@ class ConversationView extends Part {
   }
 
   #showMissing() {
-    fill(this.head, el('h1', { tabindex: -1 }, t('missing.heading')));
-    fill(this.holder, el('div', { class: 'empty' }, el('p', {}, t('missing.text')), el('a', { class: 'button', href: '#/' }, t('missing.back'))));
-    this.composer.hidden = true;
+    this.#isMissing = true;
+    showMissing(this);
+    dispatchEvent(new CustomEvent('klatsch:title', { detail: t('missing.title') }));
+    this.jumps.show(null);
   }
 
   /** @param {any} error */
   #showFailure(error) {
     if (error.code === 'not_found') return this.#showMissing();
-    const asked = this.#asked;
-    const again = el('button', { class: 'button', onclick: () => this.#enter() }, t('conversation.again'));
-    if (error.temporary || error.isTemporary) setTimeout(() => asked === this.#asked && this.#enter(), RETRY_MS);
-    fill(this.holder, el('div', { class: 'empty' }, el('p', {}, t('conversation.not_loaded')), again));
+    if (!isFinal(error)) this.#retry = setTimeout(() => this.#load(), RETRY_MS);
+    const again = el('button', { type: 'button', class: 'button', onclick: () => this.#load() }, t('conversation.again'));
+    if (!this.log.isNoted) this.log.note(el('p', {}, t('conversation.not_loaded')), again);
+    this.render();
   }
 
   #atMidnight() {

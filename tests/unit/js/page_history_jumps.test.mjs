@@ -1,0 +1,98 @@
+/** Jumps to a message of a conversation: one that is not loaded, one that does not exist, and one that cannot be had now. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChatError } from '../../../clients/js/src/client.js';
+import { CONVERSATION, message } from './fake.mjs';
+import { load } from './page.mjs';
+
+/** As much of a document as buttons need that nobody sees. */
+class Element {
+  append() {}
+  replaceChildren() {}
+  setAttribute() {}
+  addEventListener() {}
+}
+const toasts = [];
+Object.assign(globalThis, {
+  HTMLElement: Element,
+  Node: Element,
+  document: { createElement: () => new Element() },
+  customElements: { define() {} },
+  dispatchEvent: ({ detail }) => toasts.push(detail),
+});
+
+const { History } = await load('history.js');
+const { Jumps } = await load('parts/jumps.js');
+const { session } = await load('session.js');
+
+const NOT_FOUND = new ChatError('not_found', 'There is no such message.');
+const AWAY = new TypeError('Failed to fetch');
+
+/** A conversation of 100 messages of which none is loaded; `find` answers for one message, `refuse` throws for pages. */
+function open({ find, refuse = () => {} }) {
+  toasts.length = 0;
+  const rows = Array.from({ length: 100 }, (_, i) => message(100 - i));
+  const shown = { revealed: [], renders: 0 };
+  const offset = (place) => Number(place.split(':')[2]);
+  const archive = {
+    message: async (id) => find(id),
+    history: async (_id, { limit, older_than, newer_than }) => {
+      refuse();
+      const fits = rows.filter(({ position }) => (older_than ? offset(position) < offset(older_than) : !newer_than || offset(position) > offset(newer_than)));
+      const page = newer_than ? fits.slice(-limit) : fits.slice(0, limit);
+      return { rows: page, next: page.at(-1) === rows.at(-1) ? null : 'n', previous: page[0] === rows[0] ? null : 'p' };
+    },
+  };
+  const chat = { archive };
+  Object.defineProperty(session, 'chat', { get: () => chat, configurable: true });
+  const view = { onchange() {}, keep() {}, messages: () => rows.toReversed() };
+  const history = new History(CONVERSATION, { chat, view, lastPosition: () => null, token: () => null });
+  const log = { isFollowing: true, newLine: null, reveal: (id) => shown.revealed.push(id), toEnd() {} };
+  const conversation = { history, reading: null, log, render: () => (shown.renders += 1) };
+  return { history, shown, conversation, jumps: new Jumps(conversation) };
+}
+
+const last = (history) => history.messages.at(-1)?.id;
+
+test('a link to a message that does not exist shows the end of the conversation', async () => {
+  const { history, jumps } = open({ find: () => Promise.reject(NOT_FOUND) });
+  await jumps.load('m999');
+  assert.deepEqual([history.isLoaded, last(history), toasts], [true, 'm100', ['This message cannot be found.']]);
+});
+
+test('a message that is not loaded is loaded with what is around it', async () => {
+  const { history, shown, jumps } = open({ find: () => message(40) });
+  await jumps.to('m40');
+  assert.deepEqual([history.has('1:1:40'), last(history), shown.revealed, toasts], [true, 'm65', ['m40'], []]);
+});
+
+test('a message that cannot be had now is said to be so, and where one opens a conversation by its link that is told', async () => {
+  for (const error of [AWAY, new ChatError('unavailable', '', { temporary: true })]) {
+    const { history, jumps } = open({ find: () => Promise.reject(error) });
+    await assert.rejects(jumps.load('m40'), error);
+    assert.deepEqual([history.isLoaded, toasts], [false, []]);
+    await history.loadNewest();
+    await jumps.to('m40');
+    assert.deepEqual([last(history), toasts], ['m100', ['The server cannot be reached. Check your network, then try again.']]);
+  }
+});
+
+test('where neither the message nor the end of the conversation can be had, that is told', async () => {
+  const { jumps } = open({ find: () => Promise.reject(NOT_FOUND), refuse: () => { throw AWAY; } });
+  await assert.rejects(jumps.load('m999'), AWAY);
+});
+
+test('to the end leads from a conversation of which nothing is loaded', async () => {
+  const { history, jumps } = open({ find: () => message(40) });
+  await jumps.toEnd();
+  assert.equal(last(history), 'm100');
+});
+
+test('who has left the conversation is not told of a message that it does not have', async () => {
+  const { jumps, conversation } = open({ find: () => Promise.reject(NOT_FOUND) });
+  const going = jumps.load('m999');
+  conversation.history = null;
+  await going;
+  assert.deepEqual(toasts, []);
+});
