@@ -1,4 +1,4 @@
-"""Opening a conversation: without a network, by a link, and after an address that leads nowhere."""
+"""Opening a conversation: without a network, by a link, and after an address that leads nowhere; Escape in it."""
 
 import uuid
 
@@ -41,6 +41,15 @@ def height_of(found: Locator) -> float:
     box = found.bounding_box()
     assert box is not None
     return float(box["height"])
+
+
+def press_escape(page: Page, **more: object) -> None:
+    """Presses Escape as a browser says it while an input method composes."""
+    page.evaluate(
+        """(more) => document.querySelector('k-composer textarea').dispatchEvent(
+            new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true, ...more }))""",
+        more,
+    )
 
 
 def test_a_conversation_opened_offline_is_there_with_what_was_written_once_the_connection_is_back(
@@ -115,3 +124,21 @@ def test_a_link_to_a_message_that_does_not_exist_shows_the_end_of_the_conversati
     page = ana.open(f"/#/c/{talk.id}/m/{uuid.UUID(int=1)}")
     expect(page.get_by_text("This message cannot be found.")).to_be_visible()
     expect(bubble(page, "hello")).to_be_visible()
+
+
+def test_escape_that_leaves_an_input_methods_composition_leaves_what_is_unread(ana: Person, bob: Person) -> None:
+    talk = Talk(ana, bob)
+    talk.fill(bob, 150)
+    talk.mark_read(ana, 49)
+    page = open_conversation(ana, talk.id)
+    line = page.get_by_role("separator", name="New")
+    expect(line).to_be_in_viewport()
+    composer(page).fill("にほん")
+    press_escape(page, isComposing=True)
+    press_escape(page, keyCode=229)
+    talk.say(bob, "and one more")
+    expect(row(page, bob.username)).to_contain_text("and one more")
+    expect(line).to_be_in_viewport()
+    press_escape(page)
+    expect(line).to_have_count(0)
+    expect(bubble(page, "and one more")).to_be_in_viewport()

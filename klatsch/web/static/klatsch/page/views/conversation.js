@@ -57,7 +57,10 @@ class ConversationView extends Part {
     this.listen(store, 'restarted', () => this.#enter({ isAgain: true }));
     this.listen(window, 'focus', () => this.#soon());
     this.listen(document, 'visibilitychange', () => this.#soon());
-    this.listen(this, 'keydown', (event) => event.key === 'Escape' && !event.defaultPrevented && this.#markAllRead());
+    this.listen(this, 'keydown', (event) => {
+      const isComposing = event.isComposing || event.keyCode === 229;
+      if (event.key === 'Escape' && !event.defaultPrevented && !isComposing) this.#markAllRead();
+    });
     this.listen(this.composer, 'send', ({ detail }) => this.#send(detail));
     this.listen(this.composer, 'edit', ({ detail }) => this.#edit(detail));
     this.listen(this.composer, 'typing', ({ detail }) => this.id && session.chat.typing(this.id, detail));
