@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import parse_header_parameters
 from structlog.contextvars import bound_contextvars
 
 from klatsch.api.ports import ports_of
@@ -17,10 +16,13 @@ from klatsch.eventlog.outbox import relaying_promises
 
 HEADER = "X-Request-ID"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_MULTIPART: Final = "multipart/form-data"
+_MULTIPART_CHARACTERS_MOST: Final = 256
+"""The longest `Content-Type` of a form in parts. Its boundary has at most 70 characters (RFC 2046)."""
 
 
 class _Utf8:
-    """A request that is read as UTF-8, like JSON and browsers' addresses, whatever charset it declares.
+    """A request that is read as UTF-8, like JSON and browsers' addresses, whatever its `Content-Type` says.
 
     Django reads the query by the declared charset before any middleware sees it, and fails on one like `hex`.
     """
@@ -29,7 +31,21 @@ class _Utf8:
     content_params: dict[str, str] | None
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        """Drops the parameters of the type. Only the boundary of a form in parts is needed.
+
+        To parse parameters takes quadratic time, and raises ValueError where one is encoded (RFC 2231): here, that
+        would be before any middleware. Django and DRF parse them again, so `meta` loses them too.
+        """
+        said = meta.get("CONTENT_TYPE", "")
+        kind, semicolon, _ = said.partition(";")
+        self.content_type, self.content_params = kind.strip().lower(), {}
+        if semicolon and not _is_form_in_parts(self.content_type, said):
+            meta["CONTENT_TYPE"] = self.content_type
+
+
+def _is_form_in_parts(kind: str, said: str) -> bool:
+    # "*" marks an encoded parameter, and is in no boundary.
+    return kind == _MULTIPART and len(said) <= _MULTIPART_CHARACTERS_MOST and "*" not in said
 
 
 class Utf8AsgiRequest(_Utf8, ASGIRequest):

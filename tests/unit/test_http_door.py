@@ -97,6 +97,13 @@ async def test_what_django_would_refuse_or_lead_to_https_is_answered_as_django_d
         assert ("strict-transport-security" in asked.headers) == (scheme == "https")
 
 
+@pytest.mark.parametrize("path", [PATH, "/livez"])
+@pytest.mark.parametrize("parameter", ["a*=nope''x", "charset=hex"])
+async def test_a_content_type_that_django_cannot_parse_is_no_obstacle(path: str, parameter: str) -> None:
+    asked = await ask(scope_of(path, content_type=f"text/plain; {parameter}"))
+    assert (asked.status, asked.text) == (200, b"ok")
+
+
 async def test_answers_of_sync_have_the_headers_that_django_gives_to_its_own() -> None:
     asked = await ask(scope_of(PATH))
     django = await asyncio.to_thread(Client().get, "/api/v1/nothing")
