@@ -22,7 +22,7 @@ from klatsch.api import (
     users,
 )
 from klatsch.api.async_docs import async_docs, async_schema
-from klatsch.api.documents import Schema
+from klatsch.api.documents import Schema, reading_only
 from klatsch.gateway.language.asyncapi.document import async_document, async_yaml
 from klatsch.moderation import rest as moderation
 from klatsch.web import pages
@@ -55,9 +55,9 @@ urlpatterns: list[Any] = [
     path("", page, name="page"),
     path("static/klatsch-<str:version>/<path:path>", serve_asset),
     path("api/v1/", include(_V1)),
-    path("api/schema", Schema.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("api/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")),
+    path("api/schema", reading_only(Schema.as_view()), name="schema"),
+    path("api/docs", reading_only(SpectacularSwaggerView.as_view(url_name="schema")), name="docs"),
+    path("api/redoc", reading_only(SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html"))),
     path("api/async-schema", async_schema(async_yaml), name="async-schema"),
     path("api/async-docs", async_docs(async_document), name="async-docs"),
     path("reset", pages.reset),

@@ -1,7 +1,6 @@
 """Serves the AsyncAPI document as a page without scripts and as YAML (docs/decisions/0020-async-docs.md)."""
 
 import base64
-import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -10,26 +9,9 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.loader import render_to_string
 
 from klatsch.api.async_page import page_of
-from klatsch.api.documents import Document, MadeOnce, answer_document
-from klatsch.api.errors import answer_problem
-from klatsch.core.problems import Problem
+from klatsch.api.documents import Answer, Document, MadeOnce, answer_document, reading_only
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
 _MEDIA_TYPE = "application/vnd.aai.asyncapi+yaml;version=3.0.0"
-
-
-def reading_only(answer: Answer) -> Answer:
-    """Refuses every method but GET and HEAD."""
-
-    @functools.wraps(answer)
-    def checked(request: HttpRequest) -> HttpResponseBase:
-        if request.method in {"GET", "HEAD"}:
-            return answer(request)
-        refusal = answer_problem(Problem(405, "method_not_allowed", "This resource is read-only. Use GET."))
-        refusal["Allow"] = "GET, HEAD"
-        return refusal
-
-    return checked
 
 
 def async_docs(make_document: Callable[[], dict[str, Any]]) -> Answer:

@@ -1,5 +1,6 @@
 """Documents that depend on the code alone: each process renders them once, and an ETag saves repeated downloads."""
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +15,11 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+
+from klatsch.api.errors import answer_problem
+from klatsch.core.problems import Problem
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,23 @@ def answer_document(request: HttpRequest | Request, document: Document) -> HttpR
     headers = {**document.headers, "ETag": document.etag, "Cache-Control": "no-cache"}
     whole = HttpResponse(document.body, content_type=document.content_type, headers=headers)
     return get_conditional_response(request, etag=document.etag, response=whole) or whole
+
+
+def reading_only(answer: Answer) -> Answer:
+    """Refuses every method but GET and HEAD.
+
+    The views of the documentation leave OPTIONS to their framework, which fails where a view has an HTML template.
+    """
+
+    @functools.wraps(answer)
+    def checked(request: HttpRequest) -> HttpResponseBase:
+        if request.method in {"GET", "HEAD"}:
+            return answer(request)
+        refusal = answer_problem(Problem(405, "method_not_allowed", "This resource is read-only. Use GET."))
+        refusal["Allow"] = "GET, HEAD"
+        return refusal
+
+    return checked
 
 
 _SCHEMAS = MadeOnce()

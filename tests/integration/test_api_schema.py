@@ -1,5 +1,6 @@
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -10,8 +11,10 @@ from jsonschema import Draft202012Validator
 from tests.integration.people import (
     CREDENTIALS,
     V1,
+    bearer,
     csrf,
     log_in,
+    make_person,
     make_person_with_password,
     post,
     problem,
@@ -20,6 +23,7 @@ from tests.support.documents import openapi_errors
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
 METHODS = {"get", "post", "put", "patch", "delete"}
+PAGES = ["/api/docs", "/api/redoc", "/api/schema", "/api/async-docs", "/api/async-schema"]
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +105,34 @@ def test_the_pages_load_nothing_from_elsewhere(client: Client, path: str) -> Non
     assert "drf_spectacular_sidecar" in page
     assert "https://" not in page
     assert "//cdn" not in page
+
+
+def statuses(path: str, headers: dict[str, str]) -> dict[str, int]:
+    """What each method is answered with."""
+    client = Client(raise_request_exception=False)
+
+    def ask(method: str) -> int:
+        return client.generic(method.upper(), path, "{}", "application/json", headers=headers).status_code
+
+    return {method: ask(method) for method in (*sorted(METHODS), "head", "options", "trace", "brew")}
+
+
+def test_no_method_on_any_documented_path_and_none_on_the_documentations_pages_answers_500(
+    document: dict[str, Any],
+) -> None:
+    for number, template in enumerate([*PAGES, *document["paths"]]):
+        path = re.sub(r"{\w+_id}", str(uuid4()), template).replace("{username}", "ana").replace("{emoji}", "x")
+        assert "{" not in path
+        for headers in ({}, bearer(make_person(f"person-{number}"))):
+            assert 500 not in statuses(path, headers).values(), path
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_pages_can_only_be_read(path: str) -> None:
+    for method in ("OPTIONS", "POST", "PUT"):
+        answer = Client().generic(method, path)
+        assert problem(answer) == (405, "method_not_allowed")
+        assert answer["Allow"] == "GET, HEAD"
 
 
 def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
