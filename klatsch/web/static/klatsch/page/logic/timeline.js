@@ -13,6 +13,21 @@ const GROUP_MS = 5 * 60_000;
 export const keyOf = (message) => `${message.sender}/${message.client_id ?? message.id}`;
 
 /**
+ * What the server has, and below it what is not sent yet.
+ * @param {any[]} sent
+ * @param {any[]} entries of the outbox
+ * @param {{me: string, view: any}} options
+ */
+export function withWaiting(sent, entries, { me, view }) {
+  const known = new Set(sent.map(keyOf));
+  const waiting = entries.map((entry) => ({
+    ...entry, sender: me, sent_at: entry.at, reactions: {}, reaction_counts: {}, mentions: [],
+    reply_preview: entry.reply_to ? view.message(entry.reply_to) : null,
+  }));
+  return [...sent, ...waiting.filter((one) => !known.has(keyOf(one)))];
+}
+
+/**
  * @param {any[]} messages in their order; those without a position are not sent yet
  * @param {{newFrom: string | null, where?: import('./times.js').Where}} options the key of the message before which "new" stands
  * @returns {Item[]}

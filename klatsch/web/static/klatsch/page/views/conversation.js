@@ -1,17 +1,19 @@
 /** One conversation: its head, its messages and the composer; with a person before there is one, an empty one. */
 
 import { Part, el, fill } from '../element.js';
+import { isComposing } from '../keys.js';
 import { otherOf } from '../logic/conversations.js';
 import { plainLine } from '../logic/markdown.js';
 import { receiptOf } from '../logic/receipts.js';
 import { hrefOf } from '../logic/routes.js';
-import { itemsOf, keyOf } from '../logic/timeline.js';
+import { itemsOf, keyOf, withWaiting } from '../logic/timeline.js';
 import { untilMidnight } from '../logic/times.js';
 import { say, toast } from '../notes.js';
 import { act } from '../parts/actions.js';
 import { showHead, showMissing, showTypists } from '../parts/head.js';
 import { isFinal, Jumps } from '../parts/jumps.js';
 import { Mentionable } from '../parts/mentionable.js';
+import { listenToComposer } from '../parts/writing.js';
 import { Reading } from '../reading.js';
 import { session } from '../session.js';
 import { t } from '../strings.js';
@@ -58,13 +60,9 @@ class ConversationView extends Part {
     this.listen(window, 'focus', () => this.#soon());
     this.listen(document, 'visibilitychange', () => this.#soon());
     this.listen(this, 'keydown', (event) => {
-      const isComposing = event.isComposing || event.keyCode === 229;
-      if (event.key === 'Escape' && !event.defaultPrevented && !isComposing) this.#markAllRead();
+      if (event.key === 'Escape' && !event.defaultPrevented && !isComposing(event)) this.#markAllRead();
     });
-    this.listen(this.composer, 'send', ({ detail }) => this.#send(detail));
-    this.listen(this.composer, 'edit', ({ detail }) => this.#edit(detail));
-    this.listen(this.composer, 'typing', ({ detail }) => this.id && session.chat.typing(this.id, detail));
-    this.listen(this.composer, 'editlast', () => this.#editLast());
+    listenToComposer(this);
     this.#enter();
     this.#atMidnight();
   }
@@ -205,14 +203,9 @@ class ConversationView extends Part {
     const { history } = this;
     const sent = history?.messages ?? [];
     if (history && !history.atEnd) return sent;
-    const known = new Set(sent.map(keyOf));
-    const me = session.me?.username ?? '';
-    const other = this.to ?? otherOf(session.store.conversations.get(this.id ?? '') ?? { kind: '' }, me);
-    const waiting = session.store.outgoing.of(this.id, other).map((/** @type {any} */ entry) => ({
-      ...entry, sender: me, sent_at: entry.at, reactions: {}, reaction_counts: {}, mentions: [],
-      reply_preview: entry.reply_to ? session.store.view.message(entry.reply_to) : null,
-    }));
-    return [...sent, ...waiting.filter((/** @type {any} */ one) => !known.has(keyOf(one)))];
+    const { me, store } = session;
+    const other = this.to ?? otherOf(store.conversations.get(this.id ?? '') ?? { kind: '' }, me?.username ?? '');
+    return withWaiting(sent, store.outgoing.of(this.id, other), { me: me?.username ?? '', view: store.view });
   }
 
   render() {
@@ -267,31 +260,6 @@ class ConversationView extends Part {
     session.store.markRead(this.id, last);
     this.jumps.toEnd();
     this.composer.field.focus();
-  }
-
-  /** @param {{content: string, replyTo: string | null}} draft */
-  #send({ content, replyTo }) {
-    session.store.outgoing.send({ ...(this.id ? { conversation: this.id } : { to: this.to ?? undefined }), content, reply_to: replyTo });
-    if (this.id) session.chat.typing(this.id, false);
-    this.log.toEnd();
-    if (this.history?.isLoaded ?? true) this.jumps.toEnd(); // else what is loaded shows its end
-  }
-
-  /** @param {{message: any, content: string}} edit */
-  async #edit({ message, content }) {
-    try {
-      await session.store.outgoing.edit(message, content);
-    } catch (error) {
-      const now = session.store.view.message(message.id) ?? message;
-      const isConflict = /** @type {any} */ (error).code === 'conflict';
-      if (!isConflict) toast(t('message.edit_refused', { reason: /** @type {Error} */ (error).message }));
-      if (this.id === message.conversation) this.composer.edit(now, { text: content, other: isConflict ? now.content : null });
-    }
-  }
-
-  #editLast() {
-    const own = this.messages.findLast(({ sender, deleted, position }) => sender === session.me?.username && !deleted && position);
-    if (own) this.composer.edit(own);
   }
 
   #leftIt() {
