@@ -5,11 +5,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.core.handlers.asgi import ASGIRequest
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_str_from_wsgi
 from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
+from django.utils.functional import cached_property
 from structlog.contextvars import bound_contextvars
 
 from klatsch.api.ports import ports_of
+from klatsch.core.cookies import plain_cookies
 from klatsch.core.metrics import REQUEST_SECONDS, REQUESTS
 from klatsch.core.tracing import accept_id
 from klatsch.eventlog.outbox import relaying_promises
@@ -53,7 +56,9 @@ class Utf8AsgiRequest(_Utf8, ASGIRequest):
 
 
 class _Utf8WsgiRequest(_Utf8, WSGIRequest):
-    pass
+    @cached_property
+    def COOKIES(self) -> dict[str, str]:  # type: ignore[override]  # noqa: N802 - Django's own
+        return parse_cookie(plain_cookies(get_str_from_wsgi(self.environ, "HTTP_COOKIE", "")))
 
 
 class Handler(WSGIHandler):

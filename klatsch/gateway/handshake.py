@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlparse
 
 from channels.security.websocket import OriginValidator
+from django.http.cookie import parse_cookie
 
+from klatsch.core.cookies import plain_cookies
 from klatsch.core.errors import Forbidden, NotAuthenticated
 from klatsch.gateway.language import protocol
 
@@ -65,15 +66,12 @@ def session_key(credentials: Credentials, session_cookie: SessionCookie) -> str:
 
     A browser sends the cookie for any page that opens a socket here, so the origin must be exactly an allowed one.
     """
-    try:
-        cookie = SimpleCookie(credentials.cookies or "").get(session_cookie.name)
-    except CookieError:
-        cookie = None
-    if cookie is None:
+    key = parse_cookie(plain_cookies(credentials.cookies or "")).get(session_cookie.name)
+    if key is None:
         raise NotAuthenticated("Sign in first: send a ticket, a bearer token or a session cookie.")
     if not credentials.own_page and not is_allowed(credentials.origin, session_cookie.origins):
         raise Forbidden("This page's origin may not use the session cookie here.")
-    return str(cookie.value)
+    return key
 
 
 async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:

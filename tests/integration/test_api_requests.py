@@ -14,6 +14,12 @@ from klatsch.api.requests import Handler
 from klatsch.core.metrics import REQUESTS
 
 
+def test_a_cookie_that_takes_long_to_read_is_left_out_and_the_others_are_read() -> None:
+    environ = RequestFactory().get("/").environ
+    environ["HTTP_COOKIE"] = 'one=1; a="' + "\\" * 10_000 + '"; two="2"'
+    assert Handler.request_class(environ).COOKIES == {"one": "1", "two": "2"}
+
+
 def test_the_answer_tells_the_id_that_a_proxy_gave_or_a_new_one(client: Client) -> None:
     given = uuid4().hex
     assert client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given

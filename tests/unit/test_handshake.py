@@ -137,8 +137,9 @@ def cookies(text: str | None, origin: str | None = OURS[0]) -> str:
     )
 
 
-def test_a_session_is_found_among_the_cookies_of_one_of_our_pages() -> None:
-    assert cookies("csrftoken=x; sessionid=abc; theme=dark") == "abc"
+@pytest.mark.parametrize("other", ["theme=dark", "a[b]=1", "{}", 'a="' + "\\" * 10_000 + '"'], ids=lambda one: one[:9])
+def test_a_session_is_found_among_the_cookies_of_one_of_our_pages(other: str) -> None:
+    assert cookies(f"csrftoken=x; {other}; sessionid=abc; theme=dark") == "abc"
 
 
 @pytest.mark.parametrize("text", [None, "", "csrftoken=x", "sessionid", "session id=abc", "=;=;", "sessionid\0=abc"])
