@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 from knox.models import AuthToken
 
-from klatsch.accounts import admin
+from klatsch.accounts import admin, person_lock
 from klatsch.accounts.models import User
 from klatsch.accounts.services import create_token
 from klatsch.accounts.suspension import lift_suspension, suspend_person
@@ -79,7 +79,7 @@ def test_a_suspension_while_staff_edit_another_field_can_still_be_lifted(
     staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ana = make_person("ana")
-    lock = admin.lock_person
+    lock = person_lock.lock_person
 
     def lock_after_a_suspension(person_id: uuid.UUID) -> User | None:
         suspend_person(person_id=person_id)  # as its commit just before the lock does

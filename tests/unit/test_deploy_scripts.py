@@ -1,4 +1,4 @@
-"""deploy/backup and deploy/restore, with a `docker` that only notes what it is asked; tests/compose tries the real one."""
+"""deploy/backup and deploy/restore, and a `docker` that only notes what it is asked; tests/compose has a real one."""
 
 import os
 import subprocess
