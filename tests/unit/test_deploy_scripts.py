@@ -43,7 +43,7 @@ class Shell:
     def run_copy(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a script that changes files of its own installation, which is this folder."""
         (self.folder / "deploy").mkdir(exist_ok=True)
-        return self._run(shutil.copy(DEPLOY / script, self.folder / "deploy"), *arguments)
+        return self._run(Path(shutil.copy(DEPLOY / script, self.folder / "deploy")), *arguments)
 
     def _run(self, script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         argv = [str(script), *arguments]
