@@ -55,6 +55,8 @@ CLOSED = Counter(
     "WebSocket connections that the server closed, by close code: 4302 means too slow, 4429 too many frames.",
     ["code"],
 )
+# The labels that alerts look at are 0 from the start: increase() and rate() over a series that begins with 1 are 0.
+CLOSED.labels("4302")
 APPENDED = Counter("klatsch_appended", "Records appended by sends over sockets.")
 _ANSWERED = Counter("klatsch_answered", "Appended sends, by outcome; accepted is REST's 202.", ["outcome"])
 ANSWERED = {
@@ -80,11 +82,26 @@ PERSISTED = Counter("klatsch_persisted", "Messages stored in the archive.")
 DEAD_LETTERS = Counter(
     "klatsch_dead_letters", "Records that could not be stored, by reason. Investigate anything above 0.", ["reason"]
 )
+for _reason in (
+    "bad_json",
+    "bad_record",
+    "empty",
+    "mismatch",
+    "no_judge",
+    "no_key",
+    "unknown_key",
+    "unknown_message",
+    "unknown_version",
+    "wrong_key",
+):  # and sqlstate_*, as many as PostgreSQL has
+    DEAD_LETTERS.labels(_reason)
 STATEMENTS_REFUSED = Counter(
     "klatsch_statements_refused",
     "Retried statements that PostgreSQL refused as wrong, by SQLSTATE: tables of another version, or a bug.",
     ["sqlstate"],
 )
+for _sqlstate in ("none", "42P01", "42703", "42501"):  # no such table, no such column, no right: the likely ones
+    STATEMENTS_REFUSED.labels(_sqlstate)
 FENCED = Counter("klatsch_fenced", "Batches rolled back because another persister had stored them.")
 LOG_CLIENTS_REPLACED = Counter(
     "klatsch_log_clients_replaced",
@@ -98,7 +115,7 @@ for _client in (
     "asker",
     "signals_tail",
     "signals_writer",
-):  # 0 from the start: a rate over a series that begins with 1 is 0
+):
     LOG_CLIENTS_REPLACED.labels(_client)
 SIGNALS_APPENDED = Counter("klatsch_signals_appended", "Signals appended to their topic, by kind.", ["kind"])
 SIGNALS_PUSHED = Counter("klatsch_signals_pushed", "Signals pushed to sockets, by kind.", ["kind"])
@@ -122,6 +139,9 @@ IGNORED_RECORDS = Gauge(
     "klatsch_ignored_records", "Records of other producers in added partitions, which Klatsch does not read."
 )
 REQUESTS = Counter("klatsch_requests", "HTTP requests that Django answered.", ["method", "status"])
+for _method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+    for _status in ("500", "503"):
+        REQUESTS.labels(_method, _status)
 REQUEST_SECONDS = Histogram("klatsch_request_seconds", "Django's time for a request.", buckets=BOUNDS_S)
 ANSWER_SECONDS = Durations(
     "klatsch_answer_seconds", "From the append of a send to its answer, which its gateway reads back from the log."

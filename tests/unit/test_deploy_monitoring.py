@@ -2,12 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from klatsch.processes.tables.metrics import gateway_families, persister_families
 
@@ -47,6 +50,35 @@ def test_every_alert_is_about_what_is_exported_and_says_what_to_do() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["annotations"]["description"].endswith(".")
+
+
+def rises() -> list[tuple[str, str, str]]:
+    """Each expression of an alert with a counter that it takes increase or rate of, and that counter's matchers."""
+    taken = re.compile(r"\b(?:increase|rate)\((klatsch_[a-z_]+)(?:\{([^}]*)\})?\[")
+    return [(rule["expr"], name, matchers) for rule in rules() for name, matchers in taken.findall(rule["expr"])]
+
+
+def test_every_counter_that_an_alert_takes_increase_or_rate_of_is_exported_with_0_before_its_first_event() -> None:
+    export = "import prometheus_client as p, klatsch.core.metrics; print(p.generate_latest(p.REGISTRY).decode())"
+    said = subprocess.run([sys.executable, "-c", export], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    samples = [sample for family in text_string_to_metric_families(said) for sample in family.samples]
+    assert len(rises()) > 5
+    for _, name, matchers in rises():
+        wanted = re.findall(r'(\w+)=~?"([^"]*)"', matchers)
+        found = [
+            sample.value
+            for sample in samples
+            if sample.name == name and all(re.fullmatch(value, sample.labels[label]) for label, value in wanted)
+        ]
+        assert found, f"{name}{{{matchers}}}"
+        assert set(found) == {0}
+
+
+def test_an_alert_on_labels_without_end_sees_the_first_event_of_a_new_series_too() -> None:
+    endless = {"klatsch_dead_letters_total", "klatsch_statements_refused_total"}  # by SQLSTATE
+    assert endless <= {name for _, name, _ in rises()}
+    for expr, name, _ in rises():
+        assert name not in endless or f"{name} unless {name} offset" in expr
 
 
 def test_every_panel_shows_what_is_exported() -> None:
