@@ -221,3 +221,80 @@ test('a reset whose page has the beginning leaves nothing to be loaded', async (
   bring({ view, all, history }, true);
   assert.deepEqual([offsets(history), history.atStart], [range(1, 30), true]);
 });
+
+/** Holds back the pages that are asked for from now on, until `come`. */
+function late(source) {
+  const { history: answer } = source.chat.archive;
+  let come = () => {};
+  const coming = new Promise((resolve) => (come = resolve));
+  source.chat.archive.history = async (id, paging) => coming.then(() => answer(id, paging));
+  return () => {
+    source.chat.archive.history = answer;
+    come();
+  };
+}
+
+test('a page that is on its way when one leaves the conversation counts for nothing', async () => {
+  const { history, source } = shelf(400);
+  await history.loadNewest();
+  for (let page = 0; page < 2; page += 1) await history.loadOlder();
+  assert.deepEqual(offsets(history), range(251, 400));
+  const come = late(source);
+  const loading = history.loadOlder();
+  history.rest();
+  come();
+  await loading;
+  assert.deepEqual(offsets(history), range(376, 400));
+  assert.deepEqual(await passed(history), range(1, 400));
+});
+
+test('nothing is loaded of a conversation that was left elsewhere while a page was on its way', async () => {
+  for (const load of ['loadOlder', 'loadNewer']) {
+    const { history, source } = shelf(400);
+    await history.loadAround('1:1:200');
+    const come = late(source);
+    const loading = history[load]();
+    history.rest();
+    come();
+    await loading;
+    assert.deepEqual([history.isLoaded, history.oldest, history.newest, history.atStart], [false, null, null, false]);
+  }
+});
+
+test('what was missed before the first mark is loaded, also where one leaves meanwhile', async () => {
+  const { history, all, source } = shelf(120);
+  await history.loadNewest();
+  all.unshift(...Array.from({ length: 80 }, (_, i) => message(121 + i)).reverse());
+  const come = late(source);
+  const loading = history.resync();
+  history.rest();
+  come();
+  await loading;
+  assert.deepEqual([offsets(history), history.isBehind], [range(151, 200), false]);
+  assert.deepEqual(await passed(history), range(1, 200));
+});
+
+test('what was missed before the first mark is known to be missing after a failure', async () => {
+  const { history, source } = shelf(120);
+  await history.loadNewest();
+  const { history: answer } = source.chat.archive;
+  source.chat.archive.history = () => Promise.reject(new Error('away'));
+  await assert.rejects(history.resync());
+  assert.equal(history.isBehind, true);
+  source.chat.archive.history = answer;
+  await history.resync();
+  assert.equal(history.isBehind, false);
+});
+
+test('nothing is let go while a page is on its way that has to adjoin it', async () => {
+  const { history, view, source } = shelf(600);
+  await history.loadNewest();
+  for (let page = 0; page < 5; page += 1) await history.loadOlder();
+  view.add(Array.from({ length: 50 }, (_, i) => message(601 + i)));
+  const come = late(source);
+  const loading = history.loadOlder();
+  history.bound(true);
+  come();
+  await loading;
+  assert.deepEqual(offsets(history), range(251, 550));
+});

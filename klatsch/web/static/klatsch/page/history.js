@@ -18,8 +18,9 @@ export class History {
   isBehind = false;
   /** @type {Promise<void> | null} */
   #loading = null;
-  /** Each `reset` begins another one: a page that was asked for before it may not adjoin what is here then. */
-  #generation = 0;
+  /** A page that was asked for before a `reset` or a `rest` may not adjoin what is here then. */
+  #resets = 0;
+  #rests = 0;
 
   /**
    * @param {string} conversation
@@ -98,13 +99,14 @@ export class History {
   /** Loads the end again, from an archive that has all before the chat's first mark. */
   resync() {
     if (!this.isLoaded || !this.atEnd) return Promise.resolve();
+    this.isBehind = true; // until that page was taken
     const find = async () => ({ last: this.messages.at(-1)?.position, page: await this.#page({ at_least: this.source.token() }) });
     return this.#once(find, ({ last, page }) => {
       this.isBehind = false;
       const from = page.rows.at(-1)?.position;
       const hasGap = last && from && page.next !== null && comparePositions(from, last) > 0;
       if (hasGap || !last) this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
-    });
+    }, () => this.#resets); // when one leaves, the end stays, and the page's messages are in the view
   }
 
   /**
@@ -113,13 +115,13 @@ export class History {
    */
   noticeReset() {
     if (!this.isLoaded || !this.oldest || this.source.view.messages(this.conversation).length > 0) return;
-    this.#generation += 1;
+    this.#resets += 1;
     this.#forget();
   }
 
   /** Begins with the page that followed a `reset`. @param {boolean} isWhole whether that page has the conversation's beginning */
   restart(isWhole) {
-    this.#generation += 1;
+    this.#resets += 1;
     const rows = this.source.view.messages(this.conversation).reverse();
     // The view also has what other loads have brought meanwhile. So many of the newest are surely of the reset's page, which has 100.
     this.#begin(isWhole ? rows : rows.slice(0, PAGE_MESSAGES), { atStart: isWhole, atEnd: true });
@@ -129,6 +131,7 @@ export class History {
 
   /** One has left the conversation: its end stays, so that it is there at once when one comes again. */
   rest() {
+    this.#rests += 1;
     if (this.isLoaded && this.atEnd) this.leaveOldest(RESTING_MOST);
     else this.#forget();
   }
@@ -151,8 +154,9 @@ export class History {
     this.#letGo();
   }
 
-  /** Keeps the number of messages bounded, by the end that is further away. @param {boolean} isNearEnd */
+  /** Keeps the number of messages bounded, by the end that is further away, once no page is on its way that has to adjoin it. @param {boolean} isNearEnd */
   bound(isNearEnd) {
+    if (!this.isLoaded || this.isLoading) return;
     if (isNearEnd) this.leaveOldest();
     else this.leaveNewest();
   }
@@ -183,17 +187,18 @@ export class History {
   }
 
   /**
-   * Loads one thing at a time. What was found is taken unless a `reset` came meanwhile.
+   * Loads one thing at a time. What was found is taken unless a `reset` came meanwhile, or one has left.
    * @template T
    * @param {() => Promise<T>} find
    * @param {(found: T) => void} take
+   * @param {() => number} era a number that is another one once what is found may not be taken
    */
-  async #once(find, take) {
+  async #once(find, take, era = () => this.#resets + this.#rests) {
     while (this.#loading) await this.#loading.catch(() => {});
-    const generation = this.#generation;
+    const begun = era();
     const load = async () => {
       const found = await find();
-      if (generation === this.#generation) take(found);
+      if (begun === era()) take(found);
     };
     this.#loading = load();
     try {

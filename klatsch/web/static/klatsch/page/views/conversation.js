@@ -215,7 +215,7 @@ class ConversationView extends Part {
     const isLoading = this.log.isNoted || (this.id !== null && !this.history?.isLoaded);
     const begun = this.to && store.conversations.direct(this.to);
     if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
-    if (this.history?.isLoaded && !this.history.isLoading) this.history.bound(this.log.isNearEnd);
+    this.history?.bound(this.log.isNearEnd);
     const { messages } = this;
     const first = this.reading?.firstNew(messages) ?? null;
     const line = this.reading?.lineBefore(messages, this.history?.atStart ?? true);
