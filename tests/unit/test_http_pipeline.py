@@ -28,7 +28,6 @@ async def test_a_websocket_ends_the_answers_to_the_requests_before_it_and_its_fr
     peer = Peer()
     peer.send(EVENTS)
     await until(lambda: peer.answers() == 1)
-    peer.protocol.pause_writing()
     peer.send(HELLO + UPGRADE)
     await until(lambda: peer.streams_ended == 1)
     await until(lambda: len(peer.scopes) == 2)
@@ -36,3 +35,13 @@ async def test_a_websocket_ends_the_answers_to_the_requests_before_it_and_its_fr
     assert peer.wire.reading
     assert b"nobody reads this" not in peer.wire.raw
     assert peer.protocol.timeout_keep_alive_task is None
+
+
+async def test_an_upgrade_behind_an_answer_that_its_peer_does_not_take_is_cut_off() -> None:
+    peer = Peer()
+    peer.send(EVENTS)
+    await until(lambda: peer.answers() == 1)
+    peer.protocol.pause_writing()  # a socket on this transport would not be paused, and its queue not bounded
+    peer.send(UPGRADE)
+    assert peer.wire.aborted
+    assert peer.wire.protocol is None

@@ -162,7 +162,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._over = True
         self._await(None)
         self._end_started()  # its answer would be written between the frames
-        self.flow.resume_writing()
+        if self.flow.write_paused:  # the socket would never hear that its peer takes nothing
+            self.transport.abort()
+            return
         self.flow.resume_reading()  # paused while requests wait
         super().handle_websocket_upgrade()
 
