@@ -26,6 +26,7 @@ class Request:
     done: bool = False
     stalls: bool = False
     stalls_after: int | None = None
+    is_stalled: bool = False
     running: asyncio.Future[None] | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -35,7 +36,9 @@ class Request:
 
     async def send(self, event: dict[str, Any]) -> None:
         while self.stalls or (self.stalls_after is not None and len(self.body) >= self.stalls_after):  # noqa: ASYNC110 - as a transport that is full
+            self.is_stalled = True
             await asyncio.sleep(0)
+        self.is_stalled = False
         if event["type"] == "http.response.start":
             self.status = event["status"]
             self.headers = {name.decode(): value.decode() for name, value in event["headers"]}

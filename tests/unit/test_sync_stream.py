@@ -71,6 +71,19 @@ async def test_a_stream_whose_peer_stalls_is_given_up_and_holds_up_nobody() -> N
         request.stalls = False
 
 
+async def test_a_stream_that_is_closed_while_its_peer_is_slow_tells_why_it_ends() -> None:
+    parts = Parts()
+    async with asked(parts, accept="text/event-stream") as request:
+        await until(lambda: len(request.events) == 2)
+        request.stalls = True
+        say(parts, "one")
+        await until(lambda: request.is_stalled)
+        parts.hub.end(ANA.user_id, "all", "this credential has ended")
+        request.stalls = False
+        await until(lambda: request.done)
+    assert request.events[-1] == ("close", None, {"code": 4401, "reason": "this credential has ended"})
+
+
 async def test_a_long_replay_flows_through_a_stream_as_fast_as_it_is_taken() -> None:
     parts = Parts()
     token = parts.tokens.now(ANA.user_id)

@@ -137,12 +137,13 @@ class Sync:
                     events = await socket.take()
             except TimeoutError:
                 events = b": still here\n\n"
+            is_last = socket.closed  # as of these events: a close that comes while they are written has its own
             try:
                 async with asyncio.timeout(self._stall_s):
-                    await answer.more(events, last=socket.closed)
+                    await answer.more(events, last=is_last)
             except TimeoutError:
                 return
-            if socket.closed:
+            if is_last:
                 return
 
     @contextlib.asynccontextmanager
