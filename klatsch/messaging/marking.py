@@ -228,7 +228,8 @@ class Marking:
             if kept is None:
                 return
             kept.moved |= again.moved
-            kept.flagged |= again.flagged
+            # A move that comes again clears a flag that was set meanwhile: it is told again after the move.
+            kept.flagged |= again.flagged or (again.moved and kept.now.unread_from is not None)
             if kept.due_s is None:
                 self._schedule(kept, kept.appended_s + _AGAIN_S, kept.appended_s)
 

@@ -56,6 +56,22 @@ def test_a_flag_whose_record_the_log_did_not_take_is_told_again() -> None:
     assert [(event.read, event.unread_from) for event in process.records()] == [(None, None)]
 
 
+def test_a_flag_of_another_device_is_told_again_after_a_move_that_the_log_took_late() -> None:
+    process = LateProcess()
+    process.load()
+    process.read_up_to(1, 0.0)
+    process.writer.late = True
+    process.read_up_to(3, 2.0)
+    process.writer.late = False
+    process.flag(at(2))
+    process.writer.unreported[0].fail()
+    process.marking.flush(4.0)
+    assert [(event.read, event.unread_from) for event in process.records()[-2:]] == [
+        ("1:0:3", UNSET),
+        (None, "1:0:2"),
+    ]
+
+
 def test_a_flag_is_told_again_after_the_move_where_the_log_took_neither() -> None:
     process = LateProcess()
     process.load()
