@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,6 +74,10 @@ def waiting_sql(place: str, condition: str = "true") -> str:
     )
 
 
+_late: deque[int] = deque()
+"""Entries that were found to be in the log after their relay had given up; settled before the next claim."""
+
+
 @dataclass(slots=True)
 class _Reports:
     """Gathers the reports of one relay; `settled` is set when all are there."""
@@ -82,13 +87,26 @@ class _Reports:
     refused: list[int] = field(default_factory=list)
     failed: str | None = None
     settled: threading.Event = field(default_factory=threading.Event)
+    is_over: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self) -> tuple[list[int], list[int]]:
+        """Returns which entries were relayed and which refused; those that are relayed later are late."""
+        with self.lock:
+            self.is_over = True
+            return self.relayed, self.refused
 
     def take(self, outbox_id: int, report: Report) -> None:
-        if report.error is None:
-            self.relayed.append(outbox_id)
-        else:
-            self.refused.append(outbox_id)
-            self.failed = report.error
+        with self.lock:
+            if self.is_over:
+                if report.error is None:
+                    _late.append(outbox_id)
+                return
+            if report.error is None:
+                self.relayed.append(outbox_id)
+            else:
+                self.refused.append(outbox_id)
+                self.failed = report.error
         self.expected -= 1
         if self.expected == 0:
             self.settled.set()
@@ -117,7 +135,7 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
         _append_all(log, entries, reports)
         in_time = reports.settled.wait(deadline - time.monotonic())
     finally:
-        _settle(list(reports.relayed), list(reports.refused))
+        _settle(*reports.end())
     if not in_time or reports.failed:
         raise _unavailable()
     return len(entries)
@@ -146,6 +164,8 @@ def relaying_promises(find_log: Callable[[], LogWriter]) -> Iterator[None]:
 
 def _claim(place: bytes | None) -> dict[int, Entry]:
     """Claims waiting entries for this process for CLAIM_S; returns them by id, in queue order."""
+    if _late:
+        _settle([_late.popleft() for _ in range(len(_late))], [])
     with transaction.atomic(), connection.cursor() as cursor:
         # One process claims at a time and sees the earlier claims. Otherwise a later entry could overtake an earlier
         # one.

@@ -189,6 +189,18 @@ def test_what_has_no_report_yet_is_taken_by_nobody_else_before_its_claim_is_over
     assert values(log) == [b"1", b"2"]
 
 
+def test_what_came_into_the_log_after_its_relay_had_given_up_is_not_appended_again(log: MemoryLog) -> None:
+    promise(b"1")
+    writer = SilentWriter()
+    with pytest.raises(Unavailable):
+        relay_records(writer, deadline_s=0.01)
+    writer.speak()
+    promise(b"2")
+
+    assert relay_records(MemoryWriter(log)) == 1
+    assert (values(log), waiting()) == ([b"2"], [])
+
+
 def test_one_relay_takes_no_more_than_its_bound(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "RELAY_MOST", 2)
     promise(b"1", b"2", b"3")
