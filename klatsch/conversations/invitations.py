@@ -30,6 +30,8 @@ from klatsch.records.keys import INVITATIONS, PERSON
 from klatsch.records.values import encode
 
 SWEPT_AT_ONCE: Final = 500
+SWEEPS_MOST: Final = 4
+"""The most transactions of a sweep, an hour: the outbox is not relayed meanwhile."""
 _State = Invitation.State
 
 
@@ -146,8 +148,8 @@ def close_invitations(group: Conversation, state: str, *, user_id: UUID | None =
 def sweep_invitations() -> int:
     """Ends invitations that nobody answered in time, forgets old ones that have ended, and returns how many it ended.
 
-    Takes `SWEPT_AT_ONCE` in a transaction until it finds fewer, and leaves rows that somebody else is changing to the
-    next sweep.
+    Takes `SWEPT_AT_ONCE` in each of `SWEEPS_MOST` transactions, or until it finds fewer. Rows that somebody else is
+    changing are left to the next sweep.
     """
     ended = _repeat(_expire_some)
     _repeat(_forget_some)
@@ -155,10 +157,12 @@ def sweep_invitations() -> int:
 
 
 def _repeat(sweep: Callable[[], int]) -> int:
-    total = swept = sweep()
-    while swept == SWEPT_AT_ONCE:
+    total = 0
+    for _ in range(SWEEPS_MOST):
         swept = sweep()
         total += swept
+        if swept < SWEPT_AT_ONCE:
+            break
     return total
 
 

@@ -61,7 +61,7 @@ def test_expired_invitations_never_fill_a_cap(chat: Chat, tea: str, cap: str, mo
     assert problem(other) == (409, "limit_reached")
 
 
-def test_a_sweep_leaves_no_expired_invitation_however_many_there_are(
+def test_a_sweep_takes_several_times_as_many_expired_invitations_as_fit_into_a_transaction(
     chat: Chat, tea: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "SWEPT_AT_ONCE", 2)
