@@ -14,12 +14,13 @@ _BACKLOG = 2_048
 _STOP_S = 8
 
 
-def run(*, host: str, port: int, workers: int) -> None:
-    """Serves until SIGTERM or SIGINT; each worker is a process of its own, with a log writer of its own.
-
-    Raises OSError where it cannot listen: Granian would say so with a traceback of Rust.
-    """
+def check_port(*, host: str, port: int) -> None:
+    """Raises OSError where nothing can listen: Granian would say so with a traceback of Rust."""
     socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+
+
+def run(*, host: str, port: int, workers: int) -> None:
+    """Serves until SIGTERM or SIGINT; each worker is a process of its own, with a log writer of its own."""
     Granian(
         "klatsch.processes.api_worker:application",
         address=host,

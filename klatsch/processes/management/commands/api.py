@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from klatsch.processes.api import run
+from klatsch.processes.api import check_port, run
 
 
 class Command(BaseCommand):
@@ -17,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            run(host=options["host"], port=options["port"], workers=options["workers"])
+            check_port(host=options["host"], port=options["port"])
         except OSError as error:
             raise CommandError(f"port {options['port']} cannot be used: {error.strerror}") from error
+        run(host=options["host"], port=options["port"], workers=options["workers"])
