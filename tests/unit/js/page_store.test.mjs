@@ -211,6 +211,63 @@ test('a session that was refused a few times is left, and no proxy ends it', asy
   store.close();
 });
 
+test('a socket that is refused while the server answers for this person is tried again less and less often', async () => {
+  const store = new Store(ANA);
+  await welcome();
+  /** Refuses each socket as soon as it is made, for so many seconds. */
+  const refuse = async (seconds) => {
+    const before = sockets.length;
+    for (let second = 0; second < seconds; second += 1) {
+      for (let last = null; last !== sockets.at(-1) && sockets.length < before + 100; ) {
+        last = sockets.at(-1);
+        last.end(4401);
+        await settle();
+      }
+      await pass(1_000);
+    }
+    return sockets.length - before;
+  };
+  const perMinute = [];
+  for (let minute = 0; minute < 4; minute += 1) perMinute.push(await refuse(60));
+  assert.ok(perMinute[0] >= 4 && perMinute[0] <= 10 && perMinute[3] >= 2 && perMinute[3] <= 4, String(perMinute));
+  await pass(30_000);
+  await welcome();
+  assert.equal(store.status.kind, 'open');
+  await pass(11_000);
+  const before = sockets.length;
+  sockets.at(-1).end(4401);
+  await settle();
+  assert.equal(sockets.length, before + 1); // the chat before was there for a while
+  store.close();
+});
+
+test('chats that never open are begun less and less often, whenever the first one has', async () => {
+  const store = new Store(ANA);
+  const first = await welcome();
+  await pass(11_000);
+  first.end(4301);
+  await pass(2_000);
+  const perMinute = [];
+  let ended = null;
+  for (let minute = 0; minute < 5; minute += 1) {
+    const before = sockets.length;
+    for (let second = 0; second < 60; second += 1) {
+      if (sockets.at(-1) !== ended) {
+        ended = sockets.at(-1);
+        answers.me = null; // the library asks why no socket opens, and its chat ends
+        ended.end(1006);
+        await settle();
+        answers.me = ANA;
+      }
+      await pass(1_000);
+    }
+    perMinute.push(sockets.length - before);
+  }
+  assert.equal(store.status.kind, 'lost');
+  assert.ok(perMinute[0] >= 3 && perMinute[0] <= 10 && perMinute[4] >= 2 && perMinute[4] <= 4, String(perMinute));
+  store.close();
+});
+
 test('a session that has become that of somebody else is left', async () => {
   const store = new Store(ANA);
   const socket = await welcome();

@@ -10,10 +10,12 @@ const NOT_AUTHENTICATED = 'not_authenticated';
 const UNAUTHORIZED = 401;
 
 export class Returning {
-  /** Waits since the last chat that was there for a while. */
+  /** Waits, and chats begun without one, since the last chat that was there for a while. */
   #waits = 0;
-  /** @type {number | null} When a chat has connected last. */
+  /** @type {number | null} When the chat has connected last, if it ever has. */
   #openedMs = null;
+  /** A chat has connected, this one or one before it. */
+  #hasOpened = false;
   #isOver = false;
   #wake = () => {};
 
@@ -29,15 +31,16 @@ export class Returning {
   /** The chat has connected. */
   opened() {
     this.#openedMs = Date.now();
+    this.#hasOpened = true;
   }
 
   /**
-   * Whether another chat begins by itself: not where Klatsch's own close code says to stop, and not before the first connection, which
-   * says that there is a Klatsch at this address. While one is deployed, a proxy may answer for a moment that there is none.
+   * Tells whether another chat begins by itself: not where Klatsch's own close code says to stop, and not before the first connection,
+   * which says that there is a Klatsch at this address. While one is deployed, a proxy may answer for a moment that there is none.
    * @param {number | undefined} close the close code with which the chat has ended
    */
   isByItself(close) {
-    return close === undefined && this.#openedMs !== null;
+    return close === undefined && this.#hasOpened;
   }
 
   /**
@@ -48,14 +51,19 @@ export class Returning {
    */
   async after({ code, close }) {
     if (this.#openedMs !== null && Date.now() - this.#openedMs > STEADY_MS) this.#waits = 0;
+    this.#openedMs = null;
     const isRefused = code === NOT_AUTHENTICATED;
     const isByItself = isRefused || this.isByItself(close);
+    const waited = this.#waits;
     let refusals = 0;
     if (!isRefused || this.#waits > 0) await this.#wait(isByItself);
     while (!this.#isOver) {
       const isSignedIn = await this.#isSignedIn();
       if (this.#isOver) return;
-      if (isSignedIn) return this.restart();
+      if (isSignedIn) {
+        this.#waits = Math.max(this.#waits, waited + 1); // the socket may be refused again, while /me is not
+        return this.restart();
+      }
       if (isSignedIn === false) refusals += 1;
       if (refusals === REFUSALS_MOST) return dispatchEvent(new CustomEvent('klatsch:signed-out'));
       await this.#wait(isByItself || refusals > 0);
