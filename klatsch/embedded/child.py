@@ -158,6 +158,16 @@ def wait_until(
         time.sleep(POLL_S)
 
 
+def wait_for_success(process: subprocess.Popen[bytes], deadline_s: float, name: str, log: Path) -> None:
+    """Returns when the child has ended with 0; raises EmbeddedError with the log's end otherwise."""
+    try:
+        status = process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        raise EmbeddedError(f"{name} was not finished in {deadline_s:g} s. The end of {log}:\n{tail(log)}") from None
+    if status != 0:
+        raise EmbeddedError(f"{name} failed (status {status}). The end of {log}:\n{tail(log)}")
+
+
 def tail(log: Path, lines: int = 15) -> str:
     """Returns the last lines of a log for a person to read."""
     try:

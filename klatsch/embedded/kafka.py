@@ -192,9 +192,12 @@ class EmbeddedKafka:
         broker.prepare(archive=False)
         broker.java_options = options
         broker.death_signal = signal.SIGKILL  # with SIGTERM it would write an archive that no process takes
-        broker.start()
-        broker.wait_ready()
-        broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)
+        try:
+            broker.start()
+            broker.wait_ready()
+            broker.stop(deadline_s=class_archive.WRITING_DEADLINE_S)
+        finally:
+            broker.kill()  # the broker that was not ready in time writes no archive worth waiting for
 
 
 def _environment() -> dict[str, str]:

@@ -101,9 +101,7 @@ class Installation:
         log = self._folder.path / f"{name}.log"
         with log.open("wb") as output:
             process = child.spawn([*self._python, *arguments], env=self._env, output=output)
-        child.wait_until(
-            lambda: process.poll() == 0, process, _STEP_DEADLINE_S, f"manage.py {' '.join(arguments)}", log
-        )
+        child.wait_for_success(process, _STEP_DEADLINE_S, f"manage.py {' '.join(arguments)}", log)
 
     def _start_program(self, name: str, *arguments: str) -> None:
         program = Program(name, [*self._python, *arguments], self._env, print_line)
