@@ -99,7 +99,10 @@ class ConversationMessages(APIView):
     )
     def get(self, request: Request, conversation_id: UUID) -> HttpResponse:
         check_member(user_id=person_of(request).id, conversation_id=conversation_id)
-        return history_response(request, conversation_id)
+        response = history_response(request, conversation_id)
+        if "at_least" in request.query_params:  # somebody who is removed while this waits gets nothing from after that
+            check_member(user_id=person_of(request).id, conversation_id=conversation_id)
+        return response
 
 
 class NamedMessage(APIView):
@@ -150,14 +153,13 @@ def _access(request: Request, conversation_id: UUID) -> Access:
 def _send(request: Request, find_access: Callable[[], Access], client_id: str | None = None) -> HttpResponse:
     """Posts the body's message. Checks the draft first, so that a refused draft creates no conversation."""
     ports = ports_of(request)
-    now_ms = ports.clock()
     with refusals_counted():
         check_rate(ports.rates, str(person_of(request).id), time.monotonic())
-        draft = _read_draft(request, client_id, now_ms)
+        draft = _read_draft(request, client_id, ports.clock())
         check_draft(draft)
         access = find_access()
         check_audience(ports.rates, access, access.member_count, time.monotonic())
-    posted = post_message(route=route_of(request), access=access, draft=draft, now_ms=now_ms)
+    posted = post_message(route=route_of(request), access=access, draft=draft, clock=ports.clock)
     return bytes_response(posted.message, status=201 if posted.archived else 202)
 
 

@@ -27,6 +27,7 @@ from klatsch.messaging.sending import (
     check_content,
     check_draft,
     check_rate,
+    check_recent,
     identify,
     needs_lookup,
     send_message,
@@ -94,12 +95,14 @@ class Sending:
             self.check_audience(access)
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
-        if needs_lookup(draft, self._clock()) and await self._answer_earlier(person, access, draft, outbox, frame):
+        judged_ms = self._clock()
+        if needs_lookup(draft, judged_ms) and await self._answer_earlier(person, access, draft, outbox, frame):
             return
         if draft.reply_to is not None and await self._answer_reply(person, access, draft, outbox, frame):
             return
         # Frames of a connection are handled one after the other, so that a lookup keeps their order.
         mentions = await self._lookups.find_mentions(access, draft.content) if "@" in draft.content else ()
+        check_recent(judged_ms, self._clock())
         self.await_answer(outbox, frame.id, self._append(access, draft, mentions))
 
     def check_audience(self, access: Access) -> None:

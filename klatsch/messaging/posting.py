@@ -8,6 +8,7 @@ from klatsch.archive.fates import Fate, find_fate
 from klatsch.archive.message_view import MessageView, view_of_posted
 from klatsch.archive.originals import Original
 from klatsch.conversations.access import Access
+from klatsch.core.clock import Clock
 from klatsch.core.errors import Conflict, Gone, InvalidContent, KlatschError
 from klatsch.core.tracing import current_trace
 from klatsch.eventlog.places import Position
@@ -16,7 +17,7 @@ from klatsch.messaging.mentions import find_mentions_of
 from klatsch.messaging.outcomes import counted, name_in_use, refusal_of
 from klatsch.messaging.replies import check_reply
 from klatsch.messaging.reports import ReportSlot, Route, wait_for_report
-from klatsch.messaging.sending import Draft, SentMessage, identify, needs_lookup, send_message
+from klatsch.messaging.sending import Draft, SentMessage, check_recent, identify, needs_lookup, send_message
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage
 from klatsch.records.judge import Verdict
 from klatsch.records.messages import MessagePosted
@@ -31,7 +32,7 @@ class Posted:
 
 
 @counted
-def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> Posted:
+def post_message(*, route: Route, access: Access, draft: Draft, clock: Clock) -> Posted:
     """Sends a message and returns its outcome; blocks for at most about both deadlines of the route.
 
     A retry of the same `client_id` returns the original. Raises Conflict when that has another body, NotAMember or
@@ -41,16 +42,20 @@ def post_message(*, route: Route, access: Access, draft: Draft, now_ms: int) -> 
     `check_draft`.
     """
     epoch = route.progress.epoch  # read now: a failure after the append would come too late
-    if needs_lookup(draft, now_ms) and (earlier := _find_earlier(route, access, draft)):
+    judged_ms = clock()
+    if needs_lookup(draft, judged_ms) and (earlier := _find_earlier(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     if draft.reply_to is not None and (earlier := _check_reply(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     slot = ReportSlot()
+    mentions = find_mentions_of(draft.content, access)
+    now_ms = clock()
+    check_recent(judged_ms, now_ms)
     sent = send_message(
         log=route.log,
         access=access,
         draft=draft,
-        mentions=find_mentions_of(draft.content, access),
+        mentions=mentions,
         now_ms=now_ms,
         report=slot.take,
         trace=current_trace(),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,11 @@ from klatsch.records.header import NEW_MESSAGE, make_header
 from klatsch.records.messages import CONTENT_MOST, MessagePosted, digest
 from klatsch.records.values import encode
 
+_RECENT_MS: Final = 20_000
+"""The most time between the check of a `client_id` and its append.
+
+Feeds remember copies for longer than this, the age of a fresh `client_id` and a producer's time-out together.
+"""
 _REFUSED_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -99,6 +104,12 @@ def check_content(content: str) -> None:
 def needs_lookup(draft: Draft, now_ms: int) -> bool:
     """Returns whether the `client_id` may be older than what feeds remember: `lookup.find_earlier` comes first then."""
     return not is_fresh(draft.client_id, now_ms)
+
+
+def check_recent(judged_ms: int, now_ms: int) -> None:
+    """Raises Unavailable where `needs_lookup` was asked too long ago: feeds may have forgotten a copy since."""
+    if now_ms - judged_ms > _RECENT_MS:
+        raise Unavailable("The server took too long to check this message. Send it again.", retry_after=1)
 
 
 def send_message(

@@ -78,7 +78,7 @@ def fresh(content: str = "hi") -> Draft:
 
 
 def post(route: Route, access: Access, draft: Draft) -> Posted:
-    return post_message(route=route, access=access, draft=draft, now_ms=NOW_MS)
+    return post_message(route=route, access=access, draft=draft, clock=lambda: NOW_MS)
 
 
 def messages_of(log: MemoryLog) -> list[Record]:

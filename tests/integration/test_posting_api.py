@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
+from klatsch.api import histories
 from klatsch.conversations.models import Conversation
 from klatsch.core.bucket import Buckets
 from klatsch.core.ids import uuid7
@@ -315,3 +316,14 @@ def test_what_is_refused_before_it_is_appended_is_counted_by_its_code(chat: Chat
         "too_long": 1,
         "not_found": 1,
     }
+
+
+def test_somebody_who_is_removed_while_their_request_waits_for_the_archive_is_shown_nothing(
+    chat: Chat, tea: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(_request: Any, _query: Any) -> None:
+        assert chat.ask("ana", "DELETE", f"conversations/{tea}/members/bob").status_code == 204
+
+    monkeypatch.setattr(histories, "wait_for_archive", wait)
+    answer = chat.ask("bob", "GET", f"conversations/{tea}/messages?at_least=1:0:0")
+    assert problem(answer) == (404, "not_found")

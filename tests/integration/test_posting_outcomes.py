@@ -15,6 +15,7 @@ from klatsch.eventlog.log import Entry, LogError, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryTail, MemoryWriter
 from klatsch.eventlog.partitions import partition_of
 from klatsch.messaging.lookup import find_earlier
+from klatsch.messaging.posting import post_message
 from klatsch.messaging.reports import Route
 from klatsch.messaging.sending import Draft, identify
 from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
@@ -230,3 +231,12 @@ def test_an_empty_partition_needs_no_archive_to_say_that_it_holds_nothing(access
 
     assert found is None
     assert progress.waits == 0
+
+
+def test_a_send_whose_process_stood_still_between_its_check_and_its_append_is_not_appended(
+    route: Route, access: Access, log: MemoryLog
+) -> None:
+    times = iter([NOW_MS, NOW_MS + 21_000])
+    with pytest.raises(Unavailable):
+        post_message(route=route, access=access, draft=fresh(), clock=lambda: next(times))
+    assert messages_of(log) == []

@@ -35,7 +35,9 @@ class Request:
         return {"type": "http.disconnect"}
 
     async def send(self, event: dict[str, Any]) -> None:
-        while self.stalls or (self.stalls_after is not None and len(self.body) >= self.stalls_after):  # noqa: ASYNC110 - as a transport that is full
+        while self.stalls or (
+            self.stalls_after is not None and len(self.body) >= self.stalls_after
+        ):  # as a full transport
             self.is_stalled = True
             await asyncio.sleep(0)
         self.is_stalled = False

@@ -15,7 +15,7 @@ from klatsch.records.keys import MEMBERS
 from klatsch.records.members import MembersChanged
 from klatsch.records.values import encode
 from tests.support.gateway_parts import Costs, Parts
-from tests.support.records import ANA, TEA, fresh_client_id, in_group
+from tests.support.records import ANA, NOW_MS, TEA, fresh_client_id, in_group
 from tests.unit.sending_chat import Chat
 
 
@@ -49,6 +49,15 @@ async def test_after_a_refusal_nothing_was_appended_and_nothing_waits() -> None:
         await chat.send(content="\0")
 
     assert (chat.appended, chat.outbox.unanswered, chat.parts.pending.oldest_s()) == (0, 0, None)
+
+
+async def test_a_send_whose_process_stood_still_between_its_check_and_its_append_is_not_appended() -> None:
+    chat = Chat.of()
+    times = iter([NOW_MS, NOW_MS + 21_000])
+    chat.parts.sending._clock = lambda: next(times)  # by then a retry at another gateway may be forgotten here
+    with pytest.raises(Unavailable):
+        await chat.send()
+    assert chat.appended == 0
 
 
 async def test_64_unanswered_sends_are_enough_until_one_is_answered() -> None:
