@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from klatsch.archive.models import DeadLetter, MembershipInterval
+from klatsch.archive.targets import MODERATION
 from klatsch.core.errors import Blocked, Conflict, InvalidContent, NotAMember, NotFound
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
@@ -16,7 +17,7 @@ from klatsch.persister import statements
 from klatsch.persister.batch import MessageRow
 from klatsch.persister.folding import insert_mentions
 from klatsch.records.decoding import BadRecord, decode
-from klatsch.records.header import WHOLE_MESSAGE, judged_actor, judged_id, make_header
+from klatsch.records.header import WHOLE_MESSAGE, judged_id, make_header
 from klatsch.records.messages import MessageChanged, MessagePosted
 from klatsch.records.values import encode
 
@@ -110,7 +111,8 @@ def _store(letter: DeadLetter, row: MessageRow) -> None:
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
     place = event.conversation.encode("ascii")
-    header = make_header(WHOLE_MESSAGE, judged_id(judge), judged_actor(judge))
+    # In nobody's name: its sender may have left since, and what they announce would be void.
+    header = make_header(WHOLE_MESSAGE, judged_id(judge), MODERATION.bytes)
     promise_record(key=place, value=_change(letter, event), place=place, judge=header)
 
 

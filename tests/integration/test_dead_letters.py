@@ -16,7 +16,7 @@ from klatsch.core.ids import direct_conversation_id, message_id, uuid_text
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.messaging.changing import Edit, check_announced, check_facts
 from klatsch.persister.dead_letters import retry_dead_letter
-from klatsch.records.header import NEW_MESSAGE, make_header
+from klatsch.records.header import NEW_MESSAGE, judged_actor, make_header
 from klatsch.records.kinds import KINDS
 from klatsch.records.messages import MessageChanged, MessagePosted, digest
 from klatsch.records.values import encode
@@ -83,6 +83,7 @@ def test_a_retried_letter_is_stored_at_its_own_position_and_announced_by_a_chang
         "1:3:7",
         str(conversation.pk).encode(),
     )
+    assert judged_actor(bytes(promised.judge)) == bytes(16)  # nobody's: void by no removal of its sender since
     letter.refresh_from_db()
     assert letter.retried_at is not None
 
