@@ -5,13 +5,14 @@ import errno
 import hashlib
 import http.client
 import os
+import queue
 import ssl
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,7 @@ _ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.5  # doubles each time
 _SILENCE_S = 20  # without data for this long, the download is tried again
 _DEADLINE_S = 900  # 45 MB over a very slow line
+_ABANDONED_AFTER_S = 2 * _DEADLINE_S
 _CHUNK_BYTES = 65_536
 # Every copy of a jar has one date: the Java class archive depends on the dates of its jars.
 _DATE_S = 1_000_000_000
@@ -58,17 +60,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "klatsch"
 
 
-def fetch_jars(cache: Path, *, lock: Path = LOCK, repository: str | None = None) -> list[Path]:
+def fetch_jars(
+    cache: Path, *, lock: Path = LOCK, repository: str | None = None, cancelled: threading.Event | None = None
+) -> list[Path]:
     """Returns the jars' files after fetching the missing ones. Existing files are checked by size alone.
 
-    Raises EmbeddedError, saying what to do, when they cannot be fetched or do not match the lock file.
+    Raises EmbeddedError, saying what to do, when they cannot be fetched or do not match the lock file, and when
+    another thread sets `cancelled`. The program can end while a thread of it is here.
     """
     folder = cache / lock.stem
     jars = read_lock(lock)
     missing = [jar for jar in jars if not _is_there(folder / jar.name, jar)]
     if missing:
         _make_writable(folder)
-        _fetch_all(missing, folder, repository or _repository())
+        _remove_abandoned(folder)
+        download = _Download(repository or _repository(), folder, _Progress(missing), cancelled or threading.Event())
+        _fetch_all(missing, download)
     return [folder / jar.name for jar in jars]
 
 
@@ -103,19 +110,34 @@ def _repository() -> str:
     return str(MAVEN_CENTRAL_URL)
 
 
-def _fetch_all(jars: list[Jar], folder: Path, repository: str) -> None:
-    progress = _Progress(len(jars), sum(jar.size for jar in jars))
-    download = _Download(repository, folder, progress)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures = [pool.submit(download.fetch, jar) for jar in jars]
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        errors = [error for future in done if (error := future.exception())]
-        if errors:
-            download.cancelled.set()
-            progress.give_up()
-            pool.shutdown(cancel_futures=True)
-            raise errors[0]
-    progress.finish()
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what downloads left that were killed. The files of another program's download are younger."""
+    for file in folder.glob(".*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_ctime > _ABANDONED_AFTER_S:
+                file.unlink()
+
+
+def _fetch_all(jars: Sequence[Jar], download: "_Download") -> None:
+    left: queue.SimpleQueue[Jar] = queue.SimpleQueue()
+    for jar in jars:
+        left.put(jar)
+    ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    # Not a pool's threads, which Python joins before it ends: a repository may be silent for `_SILENCE_S`.
+    threads = [threading.Thread(target=download.work, args=(left, ended), daemon=True) for _ in range(_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    try:
+        errors = (ended.get() for _ in jars)
+        error = next((error for error in errors if error is not None), None)
+    finally:
+        download.cancelled.set()
+    if error is not None:
+        download.progress.give_up()
+        for thread in threads:
+            thread.join()
+        raise error
+    download.progress.finish()
 
 
 class _Damaged(Exception):
@@ -136,13 +158,26 @@ class _Download:
     repository: str
     folder: Path
     progress: "_Progress"
+    cancelled: threading.Event
     certificates: ssl.SSLContext = field(default_factory=_certificates)
-    cancelled: threading.Event = field(default_factory=threading.Event)
     until: float = field(default_factory=lambda: time.monotonic() + _DEADLINE_S)
+
+    def work(self, left: queue.SimpleQueue[Jar], ended: queue.SimpleQueue[Exception | None]) -> None:
+        """Fetches the jars that are left, and tells of each how it ended."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                jar = left.get_nowait()
+                try:
+                    self.fetch(jar)
+                except Exception as error:  # noqa: BLE001 - the thread that waits raises it
+                    ended.put(error)
+                else:
+                    ended.put(None)
 
     def fetch(self, jar: Jar) -> None:
         """Fetches a jar in a few attempts; raises EmbeddedError with the reason of the last failure."""
         for attempt in range(_ATTEMPTS):
+            self._check_wanted()
             try:
                 self._fetch_once(jar)
             except (OSError, http.client.HTTPException, _Damaged) as error:
@@ -150,8 +185,6 @@ class _Download:
                     raise EmbeddedError(_what_to_do(jar, self.repository, error)) from error
                 self.cancelled.wait(_FIRST_PAUSE_S * 2**attempt)
             else:
-                return
-            if self.cancelled.is_set():
                 return
 
     def _fetch_once(self, jar: Jar) -> None:
@@ -177,13 +210,18 @@ class _Download:
                 digest.update(chunk)
                 received += len(chunk)
                 self.progress.add(len(chunk))
+                self._check_wanted()
                 self._check_time()
         if received != jar.size or digest.hexdigest() != jar.sha256:
             self.progress.add(-received)
             raise _Damaged("the received file does not match the lock file")
 
+    def _check_wanted(self) -> None:
+        if self.cancelled.is_set():
+            raise EmbeddedError("The download of Kafka was stopped. Fetched files are kept.")
+
     def _check_time(self) -> None:
-        if self.cancelled.is_set() or time.monotonic() > self.until:
+        if time.monotonic() > self.until:
             raise TimeoutError(f"not finished within {_DEADLINE_S} s")
 
 
@@ -209,12 +247,13 @@ def _what_to_do(jar: Jar, repository: str, error: Exception) -> str:
 class _Progress:
     """Shows a bar on a terminal, else a line at the beginning and one at the end."""
 
-    def __init__(self, count: int, size: int) -> None:
+    def __init__(self, jars: Sequence[Jar]) -> None:
+        size = sum(jar.size for jar in jars)
         self._lock = threading.Lock()
         self._bytes = 0
         self._size = size
         self._bar = sys.stdout.isatty()
-        self._what = f"Fetching Kafka ({count} jars, {size // 1_000_000} MB)"
+        self._what = f"Fetching Kafka ({len(jars)} jars, {size // 1_000_000} MB)"
         self._started = time.monotonic()
         if not self._bar:
             print(f"{self._what} ...", flush=True)

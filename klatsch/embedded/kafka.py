@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,6 +59,7 @@ class EmbeddedKafka:
         self.death_signal = signal.SIGTERM
         self._cache = cache_folder() if cache is None else cache.absolute()
         self._jars: list[Path] = []
+        self._unwanted = threading.Event()
         self._wanted_port = port
         self._changed = changed or {}
         self._cluster_id = cluster_id
@@ -80,7 +82,7 @@ class EmbeddedKafka:
         for folder in (self.data, self.data / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
         (self.data / _LOG_CONFIGURATION).write_text(log_configuration(self.log.name), encoding="utf-8")
-        self._jars = fetch_jars(self._cache)
+        self._jars = fetch_jars(self._cache, cancelled=self._unwanted)
         if archive and not self.java_options:
             self.java_options = class_archive.options(self._cache, self._jars, self._train)
         if not (self.data / _LOG_FOLDER).exists():
@@ -88,6 +90,7 @@ class EmbeddedKafka:
 
     def start(self) -> None:
         """Starts the broker (see `wait_ready`). First ends a broker that an earlier, killed run left behind."""
+        self._unwanted.clear()
         self.prepare()
         self._end_leftovers()
         shutil.rmtree(self.data / "tmp")  # files that a killed JVM unpacked
@@ -118,7 +121,8 @@ class EmbeddedKafka:
             raise EmbeddedError(f"{error}\n{child.tail(self.data / 'kafka.out', 5)}") from None
 
     def terminate(self) -> None:
-        """Asks for a controlled shutdown."""
+        """Asks for a controlled shutdown, and ends a download that `start` waits for."""
+        self._unwanted.set()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 

@@ -1,8 +1,11 @@
 """Fetching Kafka's jars, from a repository that misbehaves."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 from klatsch.embedded import jars
 from klatsch.embedded.child import EmbeddedError
+from tests.support.process import ROOT, wait_until
 
 GOOD = {f"org/example/{name}/1.0/{name}-1.0.jar": name.encode() * 50_000 for name in ("one", "two", "three")}
 
@@ -25,6 +29,8 @@ class Repository(ThreadingHTTPServer):
         self.cut: set[str] = set()  # announced whole, sent in half
         self.failures: list[int] = []  # statuses of the next answers
         self.asked: list[str] = []
+        self.flows = threading.Event()  # until it is set, answers stop after their headers
+        self.flows.set()
 
     @property
     def url(self) -> str:
@@ -44,6 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        self.server.flows.wait()
         self.wfile.write(content[: len(content) // 2] if path in self.server.cut else content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
@@ -167,3 +174,56 @@ def test_the_lock_file_names_45_jars_each_once() -> None:
     names = [jar.name for jar in jars.read_lock()]
     assert len(names) == len(set(names)) == 45
     assert "kafka_2.13-4.4.0.jar" in names
+
+
+def test_a_program_that_ends_does_not_wait_for_its_downloads(lock: Path, repository: Repository) -> None:
+    repository.flows.clear()
+    code = (
+        "import sys, threading; from pathlib import Path; from klatsch.embedded import jars; "
+        "cache, lock, url = sys.argv[1:]; jars._AT_ONCE = 2; "
+        "fetch = lambda: jars.fetch_jars(Path(cache), lock=Path(lock), repository=url); "
+        "threading.Thread(target=fetch, daemon=True).start(); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", code, str(lock.parent / "cache"), str(lock), repository.url]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=ROOT) as program:
+        try:
+            wait_until(lambda: len(repository.asked) == 2, "two downloads wait for data, and one for its turn")
+            program.communicate(timeout=10)
+        finally:
+            program.kill()
+            repository.flows.set()
+    assert program.returncode == 0
+
+
+def test_a_cancelled_download_asks_for_no_further_jar(
+    lock: Path, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jars, "_AT_ONCE", 2)
+    repository.flows.clear()
+    cancelled = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        fetched = pool.submit(
+            jars.fetch_jars, tmp_path / "cache", lock=lock, repository=repository.url, cancelled=cancelled
+        )
+        wait_until(lambda: len(repository.asked) == 2, "two downloads wait for data, and one for its turn")
+        cancelled.set()
+        repository.flows.set()
+        with pytest.raises(EmbeddedError, match="stopped"):
+            fetched.result(10)
+    assert len(repository.asked) == 2
+    assert list((tmp_path / "cache" / "things-1.0").iterdir()) == []
+
+
+def test_what_a_killed_download_left_is_removed_by_a_later_one(
+    lock: Path, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "things-1.0"
+    folder.mkdir()
+    (folder / ".one-1.0.jar.a1b2c3").write_text("half")
+    path = next(iter(GOOD))
+    jars.fetch_jars(tmp_path, lock=lock, repository=repository.url)
+    assert (folder / ".one-1.0.jar.a1b2c3").exists()  # it may be another program's
+    (folder / path.rsplit("/", 1)[-1]).unlink()
+    monkeypatch.setattr(jars, "_ABANDONED_AFTER_S", -1)
+    jars.fetch_jars(tmp_path, lock=lock, repository=repository.url)
+    assert not (folder / ".one-1.0.jar.a1b2c3").exists()
