@@ -72,9 +72,9 @@ def _run(hold: Hold, bug: Bug, seed: int, minutes: float, *, planted: bool) -> _
     counted = Counter(found.invariant for found in contradictions)
     numbers = ", ".join(f"{count} × {invariant}" for invariant, count in sorted(counted.items())) or "nothing"
     first = next((str(found) for found in contradictions if found.invariant in bug.breaks), "")
-    is_valid = outcome.verdict.acknowledged > 0 and outcome.bites > 0
+    is_valid = outcome.verdict.acknowledged > 0 and outcome.bites > 0 and not outcome.shortcomings
     numbers = f"{numbers} in {outcome.verdict.acknowledged:,} messages and {outcome.bites} faults"
-    if contradictions and not planted:
+    if (contradictions or not is_valid) and not planted:
         numbers = "; ".join([numbers, *outcome.shortcomings, f"all of it is kept in {folder}"])
     else:
         shutil.rmtree(folder, ignore_errors=True)
