@@ -58,7 +58,7 @@ class Phase:
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
-    """Ends with status 1 where a connection was told more than once a second."""
+    """Ends with status 1 where a connection was told more than once a second, or did not come back."""
     allow_open_files(arguments.connections + _SPARE_FILES)
     report.begin()
     subprocess.run(
@@ -70,10 +70,10 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
     circles = [people[begin : begin + arguments.circle] for begin in range(2, len(people), arguments.circle)]
     for circle in circles:
         make_group(circle)
-    told_too_often = 0
+    failed = 0
     for signals in ("0", "1") * arguments.rounds:
-        told_too_often += _return_once(circles, (people[0], people[1]), signals, arguments, report)
-    if told_too_often:
+        failed += _return_once(circles, (people[0], people[1]), signals, arguments, report)
+    if failed:
         raise SystemExit(1)
 
 
@@ -84,6 +84,7 @@ def _return_once(
     arguments: argparse.Namespace,
     report: Report,
 ) -> int:
+    """Returns the number of connections that did not come back, and of those that were told too often."""
     first = OwnProcess("gateway", {"KLATSCH_SIGNALS": signals})
     second = OwnProcess("gateway", {"KLATSCH_SIGNALS": signals, "KLATSCH_SIGNALS_TOPIC": _OTHER_TOPIC})
     with running([first, second]):
@@ -111,7 +112,7 @@ def _return_once(
     if signals == "1":
         facts |= _told(shown) | {"told more than once a second (0 wanted)": often}
     report.add(Result(how, "connection", 0, 0.0, facts=facts))
-    return often
+    return sum(left) + often
 
 
 def _measure(name: str, crew: Crew, gateway: OwnProcess, act: Callable[[], object]) -> Phase:
