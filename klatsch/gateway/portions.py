@@ -1,12 +1,13 @@
 """Splits a replay into portions that a socket takes at once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import msgspec
 
-from klatsch.archive.changes import ChangesPage
+from klatsch.archive.changes import ChangesPage, MemberState
 from klatsch.eventlog.log import Record
+from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.records.invitations import Invitation
 
@@ -38,14 +39,29 @@ def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]
 def states_of(page: ChangesPage) -> Iterator[tuple[bytes | None, bytes]]:
     """Yields the pushes of a page: memberships before messages and markers, which only members may get."""
     for name, members in page.members.items():
-        body = msgspec.json.encode({"kind": "members", "conversation": name, "members": members})
-        yield None, protocol.push_state(body)
+        yield None, _members_state(name, members)
     for message in page.messages:
         body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
         yield message.conversation.encode("ascii"), protocol.push_state(body)
     for marker in page.markers:
         body = b'{"kind":"marker",' + msgspec.json.encode(marker)[1:]
         yield marker.conversation.encode("ascii"), protocol.push_state(body)
+
+
+def ended_states(person: ConnectedPerson, keys: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the pushes of the person's ended memberships in these conversations.
+
+    The role is that of a person who is added again: the hub knows no roles, and an ended membership gives none.
+    """
+    for key in keys:
+        version = person.versions[key]
+        ended = MemberState(person.username, person.user_id, active=False, role="member", version=version)
+        yield _members_state(key.decode("ascii"), [ended])
+
+
+def _members_state(conversation: str, members: Sequence[MemberState]) -> bytes:
+    body = msgspec.json.encode({"kind": "members", "conversation": conversation, "members": members})
+    return protocol.push_state(body)
 
 
 def invitation_states(invitations: Iterable[Invitation]) -> Iterator[bytes]:

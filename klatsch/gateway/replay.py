@@ -5,7 +5,7 @@ holds about 128 KiB, however long it is and however slow its reader, and may end
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -23,7 +23,7 @@ from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.portions import chunks, invitation_states, size_of, states_of
+from klatsch.gateway.portions import chunks, ended_states, invitation_states, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.replay_limits import ReplayLimits, ToldChanges
 from klatsch.gateway.turns import slices
@@ -64,22 +64,49 @@ class Replays:
         told = ToldChanges(self.limits, person)
         await _Replay(self, person, outbox, list(offsets), enough, told).run()
 
-    async def begin(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
+    async def begin(
+        self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], *, ended: Collection[int] = ()
+    ) -> None:
         """Makes the connection hear pushes live, and tells it which conversations to reload; then its mark.
 
-        It hears pushes from the call on, before anything is awaited.
+        It hears pushes from the call on, before anything is awaited. Of the partitions in `ended`, it is also told
+        which memberships have ended.
         """
         outbox.deaf, outbox.unmarked = False, True
+        await self._tell_ended(person, outbox, ended)
         await self._tell_resets(person, outbox, reset)
         outbox.unmarked = False
         outbox.answer(protocol.push_mark(self.tokens.now(person.user_id)))
 
     async def end(
-        self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], offsets: Sequence[int]
+        self,
+        person: ConnectedPerson,
+        outbox: Outbox,
+        reset: Mapping[bytes, str],
+        offsets: Sequence[int],
+        *,
+        ended: Collection[int],
     ) -> None:
-        """Tells the conversations to reload, and the mark of that place."""
+        """Tells the ended memberships and the conversations to reload, as `begin` does, and the mark of that place."""
+        await self._tell_ended(person, outbox, ended)
         await self._tell_resets(person, outbox, reset)
         outbox.answer(protocol.push_mark(self.tokens.of(person.user_id, offsets)))
+
+    async def _tell_ended(self, person: ConnectedPerson, outbox: Outbox, partitions: Collection[int]) -> None:
+        """Tells the ended memberships in these partitions, which no reset names, as the peer takes them.
+
+        The hub knows them, so that not everybody asks PostgreSQL after an outage. Of more than `limits.most`, it tells
+        those that it learned last.
+        """
+        count, most = len(self.feed.offsets), self.limits.most
+        async for some in slices(list(reversed(person.versions)) if partitions else []):
+            await outbox.stream([])  # before the memberships are looked at: they are told in the order of the pushes
+            if outbox.closed or most <= 0:
+                return
+            ended = (key for key in some if key not in person.access and partition_of(key, count) in partitions)
+            frames = [protocol.wire(push) for push in ended_states(person, islice(ended, most))]
+            most -= len(frames)
+            await outbox.stream(frames)
 
     async def _tell_resets(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
         """Tells the conversations to reload, one frame in each turn of the loop, as the peer takes them.
@@ -115,6 +142,7 @@ class _Replay:
     offsets: list[int]
     enough: Callable[[], bool]
     told: ToldChanges
+    given_up: set[int] = field(default_factory=set)
 
     async def run(self) -> None:
         if await self._tell_archived():
@@ -122,7 +150,7 @@ class _Replay:
             if await self._tell_recent():
                 return
         if not self.outbox.closed:
-            await self.parts.end(self.person, self.outbox, self.told.lost, self.offsets)
+            await self.parts.end(self.person, self.outbox, self.told.lost, self.offsets, ended=self.given_up)
 
     # Telling from the archive, for partitions that memory does not reach back in. Each function returns whether the
     # replay continues.
@@ -233,7 +261,7 @@ class _Replay:
             if window.whole and self.outbox.takes(window.size):
                 # No await lies between reading the feed's memory and this, so that no record falls in between.
                 self.outbox.tell(self._frame(window.records))
-                await self.parts.begin(self.person, self.outbox, self.told.lost)
+                await self.parts.begin(self.person, self.outbox, self.told.lost, ended=self.given_up)
                 return True
             if not await self._tell_window(window):
                 return False
@@ -292,6 +320,7 @@ class _Replay:
         """Gives up what neither memory nor archive holds; on return, memory has all the rest."""
         recent, partitions = self.parts.feed.recent, len(self.offsets)
         while missing := recent.missing(self.offsets):
+            self.given_up |= missing
             for partition in missing:
                 self.offsets[partition] = recent.begins[partition]
             async for some in slices(list(self.person.access)):

@@ -42,7 +42,8 @@ class Resuming:
         if token is not None:
             await self._replays.run(person, outbox, token.offsets, enough)
         elif resume is not None:
-            await self._replays.begin(person, outbox, dict.fromkeys(person.access, self._tokens.why_useless(resume)))
+            reset = dict.fromkeys(person.access, self._tokens.why_useless(resume))
+            await self._replays.begin(person, outbox, reset, ended=range(len(self._feed.offsets)))
         else:
             await self._replays.begin(person, outbox, {})
 

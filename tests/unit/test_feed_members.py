@@ -32,6 +32,17 @@ def test_from_the_record_of_a_removal_on_that_person_is_shown_nothing() -> None:
     assert bob.person.access == {}
 
 
+def test_who_connects_between_a_removals_commit_and_its_record_is_pushed_the_record_when_it_comes() -> None:
+    """The client showed the group for ever: PostgreSQL had taken the person out of the audience already."""
+    gateway = Gateway()
+    ana, bob = gateway.connect(ANA), gateway.connect(BOB, member=False)
+    gateway.hub.expel(bob.person, str(TEA).encode(), 2)
+    gateway.read(records_of(removed(BOB, 2), message(in_group(ANA), "without bob")))
+
+    assert [frame["t"] for frame in bob.read()] == ["members"]
+    assert [frame["t"] for frame in ana.read()] == ["members", "message"]
+
+
 def test_from_the_record_of_an_addition_on_that_person_is_shown_everything() -> None:
     gateway = Gateway()
     bob = gateway.connect(BOB, member=False)

@@ -60,7 +60,7 @@ class PeopleRecords:
             self._hub.resize(key, event.member_count)
         for change in changes:
             if not change.active:
-                self._expel(record, key, change)
+                self._expel(record, kind, key, change)
         if self.listener is not None:
             self.listener.members_changed(event, changes)
 
@@ -94,12 +94,15 @@ class PeopleRecords:
         if any(member.blocked for member in event.members):  # neither writes to the other: PostgreSQL knows who may not
             self._hub.ask_again(person, access)
 
-    def _expel(self, record: Record, key: bytes, change: Membership) -> None:
+    def _expel(self, record: Record, kind: RecordKind, key: bytes, change: Membership) -> None:
         # An absent client learns of the removal from this record, the last of the conversation that they may get.
         self._recent.add(PERSON.of(change.user_id), record)
         person = self._hub.people.get(change.user_id)
-        if person is not None:
-            self._hub.expel(person, key, change.version)
+        if person is None:
+            return
+        if key not in person.access:  # PostgreSQL said so before the record came: the audience was without them
+            push_to((person,), self._telling.frame(record, kind))
+        self._hub.expel(person, key, change.version)
 
 
 def access_from_record(person: ConnectedPerson, event: MembersChanged) -> Access:
