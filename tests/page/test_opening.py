@@ -9,6 +9,7 @@ from tests.page.people import People, Person
 from tests.page.site import Site
 from tests.page.steps import bubble, composer, open_conversation, receipt, row, texts, write
 from tests.page.talks import Talk
+from tests.page.watch import Watch
 
 NOT_LOADED = "The conversation could not be loaded."
 NOWHERE = "There is nothing here"
@@ -92,6 +93,24 @@ def test_a_conversation_opened_while_the_server_is_away_is_there_when_it_is_back
     expect(receipt(page, "is anybody there?")).to_have_class("receipt sent")
     assert texts(page) == ["good morning", "is anybody there?"]
     expect(composer(page)).to_be_focused()
+
+
+def test_a_fault_of_the_page_is_not_taken_for_a_lost_network_and_is_seen_in_the_console(
+    watch: Watch, ana: Person, carol: Person, talk: Talk, other: Talk
+) -> None:
+    watch.allow("a fault of the page")
+    page = open_conversation(ana, talk.id)
+    page.evaluate(
+        """() => {
+            const { jumps } = document.querySelector('k-conversation');
+            jumps.toFirst = () => { throw new TypeError('a fault of the page'); };
+        }"""
+    )
+    with page.expect_event("pageerror") as fault:
+        row(page, carol.username).click()
+    assert "a fault of the page" in str(fault.value)
+    expect(bubble(page, "good morning")).to_be_visible()
+    expect(page.get_by_text(NOT_LOADED)).to_be_hidden()
 
 
 @pytest.mark.parametrize("address", [f"#/c/{uuid.UUID(int=1)}", "#/with/nobody-has-this-name"])

@@ -22,12 +22,13 @@ Object.assign(globalThis, {
   dispatchEvent: ({ detail }) => toasts.push(detail),
 });
 
+const { ApiError, reach } = await load('api.js');
 const { History } = await load('history.js');
 const { Jumps } = await load('parts/jumps.js');
 const { session } = await load('session.js');
 
 const NOT_FOUND = new ChatError('not_found', 'There is no such message.');
-const AWAY = new TypeError('Failed to fetch');
+const AWAY = new ApiError({ status: 0, code: 'unreachable' });
 
 /** A conversation of 100 messages of which none is loaded; `find` answers for one message, `refuse` throws for pages. */
 function open({ find, refuse = () => {} }) {
@@ -48,8 +49,9 @@ function open({ find, refuse = () => {} }) {
   Object.defineProperty(session, 'chat', { get: () => chat, configurable: true });
   const view = { onchange() {}, keep() {}, messages: () => rows.toReversed() };
   const history = new History(CONVERSATION, { chat, view, lastPosition: () => null, token: () => null });
-  const log = { isFollowing: true, newLine: null, reveal: (id) => shown.revealed.push(id), toEnd() {} };
-  const conversation = { history, reading: null, log, render: () => (shown.renders += 1) };
+  const place = { position: '1:1:40', isIncluded: true };
+  const log = { isFollowing: true, newLine: null, reveal: (id) => shown.revealed.push(id), revealNew() {}, toEnd() {} };
+  const conversation = { history, reading: { place }, log, render: () => (shown.renders += 1) };
   return { history, shown, conversation, jumps: new Jumps(conversation) };
 }
 
@@ -95,4 +97,32 @@ test('who has left the conversation is not told of a message that it does not ha
   conversation.history = null;
   await going;
   assert.deepEqual(toasts, []);
+});
+
+const FAULT = new TypeError('undefined is not a function');
+const jumpsOf = { to: (jumps) => jumps.to('m40'), toEnd: (jumps) => jumps.toEnd(), toFirstNew: (jumps) => jumps.toFirstNew() };
+
+for (const [name, jump] of Object.entries(jumpsOf)) {
+  test(`a jump that fails is told in the conversation where it began, and not in the next one: ${name}`, async () => {
+    for (const [isLeft, told] of [[false, 1], [true, 0]]) {
+      const { jumps, conversation, shown } = open({ find: () => message(40), refuse: () => { throw AWAY; } });
+      const going = jump(jumps);
+      if (isLeft) conversation.history = {};
+      await going;
+      assert.deepEqual([toasts.length, shown.renders], [told, told]);
+    }
+  });
+
+  test(`a fault of the page is not taken for a lost network: ${name}`, async () => {
+    const { jumps } = open({ find: () => message(40), refuse: () => { throw FAULT; } });
+    await assert.rejects(jump(jumps), FAULT);
+    assert.deepEqual(toasts, []);
+  });
+}
+
+test('a request without an answer is told from a fault of the page', async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = () => Promise.reject(new TypeError('Failed to fetch'));
+  await assert.rejects(reach('https://chat.test/'), (error) => error instanceof ApiError && error.isTemporary && /Failed to fetch/.test(error.message));
+  globalThis.fetch = fetch;
 });

@@ -1,5 +1,7 @@
 /** Requests to /api/v1 with the session cookie. What the client library does not cover goes through here. */
 
+import { ChatError } from '../client.js';
+
 const DEADLINE_MS = 30_000;
 const AWAY = { status: 0, code: 'unreachable' };
 
@@ -23,6 +25,14 @@ export class ApiError extends Error {
   }
 }
 
+/** Tells what a request rejects with, here or in the client library, from a fault of the page. @param {unknown} error */
+export const isOfRequest = (error) => error instanceof ApiError || error instanceof ChatError;
+
+/** Does as `fetch`, but rejects with an ApiError where no answer came: a TypeError is a fault of the page then. @type {typeof globalThis.fetch} */
+export const reach = (...given) => fetch(...given).catch((error) => {
+  throw new ApiError({ ...AWAY, detail: error.message });
+});
+
 /**
  * Resolves to the answer's body, null for an empty one; rejects with an ApiError.
  * @param {string} method
@@ -45,6 +55,7 @@ export async function request(method, path, body, { signal, leaves = true } = {}
     throw new ApiError(AWAY);
   });
   const given = await answer.json().catch(() => null);
+  if (answer.ok && method === 'GET' && given === null) throw new ApiError(AWAY); // a hotel's network that wants to be paid
   if (answer.ok) return given;
   if (answer.status === 401 && leaves) dispatchEvent(new CustomEvent('klatsch:signed-out'));
   throw new ApiError({ code: 'internal_error', ...given, status: answer.status });

@@ -1,7 +1,7 @@
 /** One's conversations and messages, kept up to date by the client library; what views show is read from here. */
 
 import { Chat, ChatError, comparePositions, DELTAS, endsFor, isMembers, View } from '../client.js';
-import { get } from './api.js';
+import { get, reach } from './api.js';
 import { History } from './history.js';
 import { Conversations, otherOf } from './logic/conversations.js';
 import { Drafts, forgetKept, placesOf } from './logic/kept.js';
@@ -59,7 +59,7 @@ export class Store extends EventTarget {
     this.#nextPage = '';
     this.#token = null;
     this.view = new View({ onchange: (conversation) => this.tell('messages', conversation) });
-    const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1 }));
+    const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1, fetch: reach }));
     chat.onstatus = (status, close, reason) => this.#hear(status, close, reason);
     this.outgoing.use(chat);
     this.#run(chat);

@@ -1,5 +1,6 @@
 /** The ways to what is not on the screen: the end, the first unread message, a message elsewhere, and back. */
 
+import { isOfRequest } from '../api.js';
 import { el, fill } from '../element.js';
 import { toast } from '../notes.js';
 import { session } from '../session.js';
@@ -8,7 +9,7 @@ import { t } from '../strings.js';
 const BEHIND_MOST = 99;
 const NEAR_UNREAD = 40; // so many unread messages are on the newest page
 
-/** Whether another try would be refused too; without a network there is no refusal. @param {any} error */
+/** Tells whether another try would be refused too; without a network there is no refusal. @param {any} error */
 export const isFinal = (error) => error.temporary === false || error.isTemporary === false;
 
 export class Jumps {
@@ -52,8 +53,7 @@ export class Jumps {
     const { view } = this;
     const { history } = view;
     if (history && (!history.isLoaded || !history.atEnd)) {
-      await history.loadNewest().catch(() => toast(t('error.unreachable')));
-      if (view.history !== history) return; // one has left
+      if (!(await this.#stays(() => history.loadNewest()))) return;
       this.#hasSeenNew = false; // what was between is passed over
     }
     this.behind = 0;
@@ -67,8 +67,7 @@ export class Jumps {
     const { history } = view;
     const place = view.reading?.place;
     if (!place) return;
-    if (view.log.newLine === null) await history.loadAround(place.position).catch(() => toast(t('error.unreachable')));
-    if (view.history !== history) return;
+    if (view.log.newLine === null && !(await this.#stays(() => history.loadAround(place.position)))) return;
     view.render();
     view.log.revealNew();
   }
@@ -76,12 +75,26 @@ export class Jumps {
   /** Shows a message of the conversation, wherever it is. @param {string} id @param {{from?: string | null}} [options] where one was */
   async to(id, { from = null } = {}) {
     const { view } = this;
-    const { history } = view;
     if (from) this.#from.push(from);
-    await this.load(id).catch(() => toast(t('error.unreachable')));
-    if (view.history !== history) return;
+    if (!(await this.#stays(() => this.load(id)))) return;
     view.render();
     view.log.reveal(id);
+  }
+
+  /**
+   * Loads something, and tells where it cannot be had. Resolves to false where one has left the conversation meanwhile.
+   * @param {() => Promise<void>} load
+   */
+  async #stays(load) {
+    const { view } = this;
+    const { history } = view;
+    try {
+      await load();
+    } catch (error) {
+      if (!isOfRequest(error)) throw error;
+      if (view.history === history) toast(t('error.unreachable'));
+    }
+    return view.history === history;
   }
 
   /**

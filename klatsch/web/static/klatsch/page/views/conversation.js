@@ -1,5 +1,6 @@
 /** One conversation: its head, its messages and the composer; with a person before there is one, an empty one. */
 
+import { isOfRequest } from '../api.js';
 import { Part, el, fill } from '../element.js';
 import { isComposing } from '../keys.js';
 import { otherOf } from '../logic/conversations.js';
@@ -123,6 +124,7 @@ class ConversationView extends Part {
       if (conversation) await this.#loadMessages(conversation);
       if (asked === this.#asked) this.#showLoaded();
     } catch (error) {
+      if (!isOfRequest(error)) throw error; // a fault of the page: seen in the console
       if (asked === this.#asked) this.#showFailure(error);
     }
   }
