@@ -26,8 +26,8 @@ const KEYS = [
 ];
 
 /**
- * Whether a key belongs to an input method, and acts in no other way: Enter takes what it offers. Safari ends the composition before
- * that Enter, which has the code 229 alone.
+ * Tells whether a key belongs to an input method, and acts in no other way: Enter takes what it offers. Safari ends the composition
+ * before that Enter, which has the code 229 alone.
  * @param {KeyboardEvent} event
  */
 export function isComposing({ isComposing: isWithin, keyCode }) {

@@ -8,7 +8,7 @@ import { Outbox, placesOf } from './logic/kept.js';
 export class Outgoing {
   /** Whether this tab holds its lock. */
   #isHeld = false;
-  /** Whether the chat has ended. */
+  /** The chat has ended. */
   #isStopped = false;
 
   /**
@@ -108,7 +108,7 @@ export class Outgoing {
   }
 
   /**
-   * Whether that chat has ended, so that what it rejects with is no refusal. The reason does not tell: a proxy without a server
+   * Tells whether that chat has ended, so that what it rejects with is no refusal. The reason does not tell: a proxy without a server
    * behind it for a moment ends a chat with `not_found` or `stopped`, as a refused message may.
    * @param {any} chat
    */

@@ -109,7 +109,7 @@ export class Drafts {
 }
 
 /**
- * What the keys begin with under which a person's things are kept. A username may have dots and never a slash, so that no keys of
+ * Gives the beginnings of the keys under which a person's things are kept. A username may have dots and never a slash, so that no keys of
  * `ana` begin as those of `ana.smith` do.
  * @param {string} user
  */

@@ -13,7 +13,7 @@ const GROUP_MS = 5 * 60_000;
 export const keyOf = (message) => `${message.sender}/${message.client_id ?? message.id}`;
 
 /**
- * What the server has, and below it what is not sent yet.
+ * Joins what the server has, and below it what is not sent yet.
  * @param {any[]} sent
  * @param {any[]} entries of the outbox
  * @param {{me: string, view: any}} options

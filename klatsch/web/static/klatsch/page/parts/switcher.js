@@ -38,7 +38,7 @@ export function openSwitcher() {
   const note = el('p', { class: 'sub switcher-note', role: 'status' });
   const dialog = el('dialog', { class: 'dialog switcher', 'aria-label': t('switcher.label') }, field, list, note);
 
-  /** What is chosen stays chosen while more is found, wherever it stands then: Enter may be under way. */
+  /** Shows what is found. A chosen target stays chosen while more is found, wherever it stands then: Enter may be under way. */
   function show() {
     const chosen = targets[at]?.key;
     const found = known(wanted());

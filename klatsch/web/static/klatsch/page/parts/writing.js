@@ -1,4 +1,4 @@
-/** What is written in a conversation's composer: messages, other texts for one's own, and that one is typing. */
+/** Sends what is written in a conversation's composer: messages, other texts for one's own, and that one is typing. */
 
 import { toast } from '../notes.js';
 import { session } from '../session.js';
