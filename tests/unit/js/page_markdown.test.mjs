@@ -64,68 +64,78 @@ test('every character of a plain text is shown', () => {
   }
 });
 
-test('a text of nothing but signs is parsed in a moment', () => {
-  for (const text of ['*'.repeat(4000), '**a'.repeat(1300), '`'.repeat(4000), '_a '.repeat(1300), 'http://'.repeat(570), '> '.repeat(2000), '@a.'.repeat(1300)]) {
-    const began = performance.now();
-    parseText(text, ['a']);
-    assert.ok(performance.now() - began < 500, text.slice(0, 9));
-  }
-});
-
 test('a preview is one line without signs', () => {
   assert.equal(plainLine('**Hello**\n> you\n- a\n- b\n```\ncode\n```'), 'Hello you a, b code');
 });
 
-// Ten times the longest message. What takes the square of its length takes seconds, and all else some milliseconds.
-const LONG = 40_000;
-const SOON_MS = 400;
-const fill = (begin, rest) => (begin + rest.repeat(LONG)).slice(0, LONG);
+test('of many closing brackets behind an address those belong to it that close what it has opened', () => {
+  assert.deepEqual(inline(`http://a.example/${')'.repeat(3_900)}`), [['a', 'http://a.example/'], ')'.repeat(3_900)]);
+  assert.deepEqual(inline('http://a.example/(b))).).'), [['a', 'http://a.example/(b)'], ')).).']);
+});
 
-/** How long it takes to parse a text and to make a line of it, in milliseconds. */
+const SHORT = 1_000;
+const LONG = 8 * SHORT; // twice the longest message
+const RATIO_MOST = 24; // 64 where each character is compared with each
+const TIMES = 40;
+const TRIED_MS = 1_000; // what takes so long is slow, and is not tried again
+
+/** The time that it takes to parse a text and to make a line of it, in milliseconds. */
 function timeOf(text) {
   const began = performance.now();
-  parseText(text, ['bob', 'bob.']);
+  parseText(text, ['a', 'bob', 'bob.']);
   plainLine(text);
   return performance.now() - began;
 }
 
-test('4,000 closing brackets behind an address are parsed quickly', () => {
-  assert.deepEqual(inline(`http://a.example/${')'.repeat(3_900)}`), [['a', 'http://a.example/'], ')'.repeat(3_900)]);
-  assert.deepEqual(inline('http://a.example/(b))).).'), [['a', 'http://a.example/(b)'], ')).).']);
-  const ms = timeOf(fill('http://a', ')'));
-  assert.ok(ms < SOON_MS, `${ms} ms`);
-});
+/** The least of several times, as a busy machine adds to most; no more are taken once one is short enough. */
+function leastTimeOf(text, enoughMs = 0) {
+  const began = performance.now();
+  let leastMs = Infinity;
+  for (let time = 0; time < TIMES && leastMs >= enoughMs && performance.now() - began < TRIED_MS; time += 1) leastMs = Math.min(leastMs, timeOf(text));
+  return leastMs;
+}
 
-for (const [name, text] of Object.entries({
-  'signs of italic text that nothing closes': fill('', ' *a'),
-  'underscores that nothing closes': fill('', ' _a'),
-  'signs of bold text that nothing closes': fill('', ' **a'),
-  'signs of all kinds that nothing closes': fill('', ' *a _b **c'),
-  'emphasis in emphasis': '*x **y _z '.repeat(2_000) + 'z_ y** x* '.repeat(2_000),
-  'emphasis that is closed at the other end': ' *x'.repeat(6_666) + 'y* '.repeat(6_666),
-  'runs of stars': fill('a ', '*'),
-  'stars behind a word': fill('**a ', '*'),
-  'underscores in a word': fill('_a', '_b'),
-  'backticks': fill('', '`'),
-  'backticks in lines of their own': fill('', '`a\n'),
-  'blocks of code': fill('', '```\na\n'),
-  'lines of code that are not closed': fill('```\n', 'a\n'),
-  'quotes': fill('', '> a\n\n'),
-  'quotes of quotes': fill('', '>'),
-  'lists': fill('', '- a\n1. b\n'),
-  'spaces in the middle': `a${' '.repeat(LONG)}b`,
-  'spaces in a list': `- a\n- ${' '.repeat(LONG)}`,
-  'line ends in the middle': `a${'\n'.repeat(LONG)}b`,
-  'addresses': fill('', 'http://a.b '),
-  'addresses that are none': fill('', 'http://)'),
-  'addresses with a name in them': fill('', 'http://a@b('),
-  'a mention with many full stops': fill('@bob', '.'),
-  'a mention of many words': fill('@', 'bob.'),
-  'mentions': fill('', '@bob.'),
+/** Makes a text of a length that begins so and repeats the rest. */
+const filled = (begin, rest) => (length) => (begin + rest.repeat(length)).slice(0, length);
+
+for (const [name, make] of Object.entries({
+  'signs of italic text that nothing closes': filled('', ' *a'),
+  'underscores that nothing closes': filled('', ' _a'),
+  'underscores that nothing closes, at the beginning': filled('', '_a '),
+  'signs of bold text that nothing closes': filled('', ' **a'),
+  'signs of all kinds that nothing closes': filled('', ' *a _b **c'),
+  'emphasis in emphasis': (length) => '*x **y _z '.repeat(length / 20) + 'z_ y** x* '.repeat(length / 20),
+  'emphasis that is closed at the other end': (length) => ' *x'.repeat(length / 6) + 'y* '.repeat(length / 6),
+  'runs of stars': filled('a ', '*'),
+  'nothing but stars': filled('', '*'),
+  'stars between words': filled('', '**a'),
+  'stars behind a word': filled('**a ', '*'),
+  'underscores in a word': filled('_a', '_b'),
+  'backticks': filled('', '`'),
+  'backticks in lines of their own': filled('', '`a\n'),
+  'blocks of code': filled('', '```\na\n'),
+  'lines of code that are not closed': filled('```\n', 'a\n'),
+  'quotes': filled('', '> a\n\n'),
+  'quotes of quotes': filled('', '>'),
+  'quotes of quotes with spaces': filled('', '> '),
+  'lists': filled('', '- a\n1. b\n'),
+  'spaces in the middle': (length) => `a${' '.repeat(length)}b`,
+  'spaces in a list': (length) => `- a\n- ${' '.repeat(length)}`,
+  'line ends in the middle': (length) => `a${'\n'.repeat(length)}b`,
+  'addresses': filled('', 'http://a.b '),
+  'addresses that are none': filled('', 'http://)'),
+  'addresses without a host': filled('', 'http://'),
+  'addresses with a name in them': filled('', 'http://a@b('),
+  'closing brackets behind an address': filled('http://a', ')'),
+  'a mention with many full stops': filled('@bob', '.'),
+  'a mention of many words': filled('@', 'bob.'),
+  'mentions': filled('', '@bob.'),
+  'short mentions': filled('', '@a.'),
 })) {
-  test(`a long text is parsed quickly: ${name}`, () => {
-    const ms = timeOf(text);
-    assert.ok(ms < SOON_MS, `${ms} ms`);
+  test(`a text of eight times the length takes about eight times as long to parse: ${name}`, () => {
+    const shortMs = leastTimeOf(make(SHORT));
+    const longMs = leastTimeOf(make(LONG), RATIO_MOST * shortMs);
+    assert.ok(longMs < RATIO_MOST * shortMs, `${longMs} ms, and ${shortMs} ms`);
   });
 }
 
