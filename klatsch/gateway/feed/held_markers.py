@@ -1,4 +1,4 @@
-"""The markers of one part of a gateway's memory: of each person and conversation only the highest (D19)."""
+"""The markers of one part of a gateway's memory: of each person and conversation at most two (D19)."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -10,13 +10,16 @@ from klatsch.records.markers import has_read, has_received, marked_by
 class HeldMarkers:
     """Markers by the key whose listeners get them, and by person and conversation.
 
-    Two records stay where each has one of the two positions higher: clients take the highest of each.
+    The first record of the highest `read` stays, and that of the highest `delivered`: clients take the highest of each.
+    A later record of the same `read` cannot stand for the first: if the flag "unread from here" was set between them,
+    the `read` would seem to rise after it, and clear it.
     """
 
     __slots__ = ("by_key",)
 
     def __init__(self) -> None:
         self.by_key: dict[bytes, dict[bytes, tuple[Record, ...]]] = {}
+        """For each person the record of the highest `read`, then that of the highest `delivered`, if it is another."""
 
     def keys(self) -> AbstractSet[bytes]:
         return self.by_key.keys()
@@ -27,7 +30,7 @@ class HeldMarkers:
             yield from records
 
     def put(self, key: bytes, whose: bytes, record: Record) -> int:
-        """Adds a marker in place of those that it covers; returns how many more are held than before.
+        """Adds a marker in place of lower ones; returns how many more are held than before.
 
         `whose` is the name that `whose_marker` gives it.
         """
@@ -38,15 +41,15 @@ class HeldMarkers:
         if held is None:
             people[whose] = (record,)
             return 1
-        people[whose] = (*[one for one in held if not _is_covered(one.judge, record.judge)], record)
+        read, delivered = held[0], held[-1]
+        if not has_read(read.judge, record.judge):
+            read = record
+        if has_received(record.judge, delivered.judge):
+            delivered = record
+        people[whose] = (read,) if read is delivered else (read, delivered)
         return len(people[whose]) - len(held)
 
 
 def whose_marker(record: Record) -> bytes:
     """Returns the name of a marker's person and conversation."""
     return marked_by(record.judge) + record.key
-
-
-def _is_covered(judge: bytes, by: bytes) -> bool:
-    """Returns whether a marker says nothing beyond another one."""
-    return has_read(by, judge) and has_received(by, judge)
