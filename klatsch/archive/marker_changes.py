@@ -29,7 +29,7 @@ _IN_RANGE: Final = f"{_MOVED_SINCE} AND k.changed_offset < asked.until"
 # A row is a person's marker as it is now, and a later record in memory need not repeat what an earlier one said. One's
 # own is therefore told beyond the end of the range as well. The exception is a row without a flag whose `read` is of a
 # message in memory: there, the `read` clears the flags that memory tells before it, and must not be told ahead of them.
-# One case is left: memory sets a flag again that, within memory, was set and then cleared by reading an older message.
+# One case is left: memory sets a flag again that within memory was set and then cleared by reading an older message.
 _OWN_IN_RANGE: Final = f"""{_MOVED_SINCE} AND (k.changed_offset < asked.until OR k.unread_offset IS NOT NULL
        OR (k.read_epoch, k.read_offset) < (%(epoch)s, asked.until))"""
 
