@@ -10,10 +10,12 @@ from tests.support.records import (
     ANA,
     BOB,
     CLEO,
+    NOW_MS,
     TEA,
     added,
     change_of,
     entry_of,
+    fresh_client_id,
     in_group,
     message,
     posted,
@@ -103,6 +105,20 @@ def test_a_void_message_that_is_sent_again_by_a_member_is_no_copy() -> None:
     gateway.read(records_of(removed(ANA), said, added(ANA, 3), said))
 
     assert [frame["pos"] for frame in bob.read() if frame["t"] == "message"] == ["1:0:3"]
+
+
+def test_a_rejection_goes_to_the_append_that_is_void_and_a_retry_that_stands_later_is_ok() -> None:
+    gateway = Gateway()
+    bob = gateway.connect(BOB)
+    name = fresh_client_id()
+    first, again = (
+        entry_of(posted(in_group(BOB), "hi", client_id=name, now_ms=NOW_MS + after_ms)) for after_ms in (0, 3_000)
+    )
+    gateway.await_answer(bob, again, re=7)  # the connection that sent it first is gone
+    gateway.read(records_of(removed(BOB), first, added(BOB, 3), again))
+
+    [answer] = [frame for frame in bob.read() if "re" in frame]
+    assert (answer["re"], answer["ok"]["position"], answer["ok"]["duplicate"]) == (7, "1:0:3", False)
 
 
 def test_a_change_is_pushed_to_everybody_who_sees_the_conversation() -> None:

@@ -135,8 +135,7 @@ class Feed:
             self.tally.copies += 1
             self._answering.answer(waiters, record, first, duplicate=True)
         elif (void := self.memberships.find_void(key, judged_actor(judge))) is not None:
-            self.tally.void += 1
-            self._answering.reject(waiters, void, record)
+            self._reject(waiters, void, record)
         else:
             self._ring.remember(record)
             self.recent.add(key, record)
@@ -167,8 +166,16 @@ class Feed:
                     self.tally.delivered += self._push(record, kind, audience, waiters)
             self._answering.answer(waiters, record, record.offset, duplicate=False)
         else:
-            self.tally.void += 1
-            self._answering.reject(waiters, verdict, record)
+            self._reject(waiters, verdict, record)
+
+    def _reject(self, waiters: tuple[Waiter, ...], void: Verdict, record: Record) -> None:
+        """Answers those who appended the void record. A retry waits on: it may come after its sender was added again."""
+        self.tally.void += 1
+        own = tuple(waiter for waiter in waiters if waiter.value == record.value)
+        self._answering.reject(own, void, record)
+        if len(own) < len(waiters):
+            others = tuple(waiter for waiter in waiters if waiter.value != record.value)
+            self._pending.put_back(judged_id(record.judge), others)
 
     def frames(self, records: Iterable[Record]) -> list[bytes]:
         """Returns a replay's frames for records in memory, as `Telling.frames`."""

@@ -44,6 +44,12 @@ class Pending:
             waiter.outbox.unanswered -= 1
         return waiters
 
+    def put_back(self, message_id: bytes, waiters: tuple[Waiter, ...]) -> None:
+        """Lets waiters that were taken wait on, before those that came later."""
+        for waiter in waiters:
+            self.add(message_id, waiter)
+        self._waiters.move_to_end(message_id, last=False)
+
     def oldest_s(self) -> float | None:
         """Returns since when the oldest waiter waits: the feed's lag behind this gateway's own records."""
         for waiters in self._waiters.values():
