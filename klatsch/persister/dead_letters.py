@@ -16,6 +16,7 @@ from klatsch.eventlog.places import Position
 from klatsch.persister import statements
 from klatsch.persister.batch import MessageRow
 from klatsch.persister.folding import insert_mentions
+from klatsch.persister.marker_statements import keep_active
 from klatsch.records.decoding import BadRecord, decode
 from klatsch.records.header import WHOLE_MESSAGE, judged_id, make_header
 from klatsch.records.messages import MessageChanged, MessagePosted
@@ -108,6 +109,7 @@ def _store(letter: DeadLetter, row: MessageRow) -> None:
             if statements.insert_messages(archive, letter.epoch, [row], [seq]).rowcount != 1:
                 raise Conflict("Another message with this id is in the archive already.")
             insert_mentions(archive, [row])
+            keep_active(archive, {event.conversation: event.sent_at})
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         raise InvalidContent(f"PostgreSQL still refuses it: {error}") from error
     place = event.conversation.encode("ascii")

@@ -214,10 +214,10 @@ def count_late_message(connection: Connection, epoch: int, row: MessageRow) -> i
         "(conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset) "
         "VALUES (%s::uuid, 1, %s::uuid, %s::timestamptz, %s, %s, %s) "
         "ON CONFLICT (conversation_id) DO UPDATE SET last_seq = stored.last_seq + 1, "
-        "(last_message, last_sent_at, epoch, last_offset) = (SELECT * FROM (VALUES "
-        "(stored.last_message, stored.last_sent_at, stored.epoch, stored.last_offset), "
-        "(excluded.last_message, excluded.last_sent_at, excluded.epoch, excluded.last_offset)) "
-        "AS either(message, sent_at, epoch, last_offset) ORDER BY epoch DESC, last_offset DESC LIMIT 1) "
+        "(last_message, last_sent_at, epoch, last_offset, partition) = (SELECT * FROM (VALUES "
+        "(stored.last_message, stored.last_sent_at, stored.epoch, stored.last_offset, stored.partition), "
+        "(excluded.last_message, excluded.last_sent_at, excluded.epoch, excluded.last_offset, excluded.partition)) "
+        "AS either(message, sent_at, epoch, last_offset, partition) ORDER BY epoch DESC, last_offset DESC LIMIT 1) "
         "RETURNING last_seq",
         (row.event.conversation, row.event.id, row.event.sent_at, epoch, row.record.partition, row.record.offset),
     ).fetchone()

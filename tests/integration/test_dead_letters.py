@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from klatsch.accounts.models import User
-from klatsch.archive.models import ConversationState, DeadLetter, MembershipInterval, Message
+from klatsch.archive.models import ConversationState, DeadLetter, Marker, MembershipInterval, Message
 from klatsch.archive.targets import MODERATION, Wanted, read_facts, read_facts_of_any
 from klatsch.conversations.models import Conversation
 from klatsch.core.errors import Blocked, Conflict, InvalidContent, KlatschError, NotAMember, NotFound, Unavailable
@@ -86,6 +86,17 @@ def test_a_retried_letter_is_stored_at_its_own_position_and_announced_by_a_chang
     assert judged_actor(bytes(promised.judge)) == bytes(16)  # nobody's: void by no removal of its sender since
     letter.refresh_from_db()
     assert letter.retried_at is not None
+
+
+def test_a_late_message_that_becomes_the_last_one_moves_its_conversation_up_in_the_members_lists(
+    people: tuple[User, User],
+) -> None:
+    letter, conversation = dead_letter(people), mend(people)
+    for person in people:
+        Marker.objects.create(conversation_id=conversation.pk, user_id=person.pk, active_at="2026-11-23T10:00:00Z")
+    retry_dead_letter(letter.pk)
+    sent_at = Message.objects.get().sent_at
+    assert all(marker.active_at > sent_at for marker in Marker.objects.all())
 
 
 def test_a_late_message_can_be_changed_once_it_is_announced(people: tuple[User, User]) -> None:
