@@ -169,7 +169,7 @@ class Feed:
             self._reject(waiters, verdict, record)
 
     def _reject(self, waiters: tuple[Waiter, ...], void: Verdict, record: Record) -> None:
-        """Answers those who appended the void record. A retry waits on: it may come after its sender was added again."""
+        """Answers those who appended the void record. A retry waits on: its sender may be added before it comes."""
         self.tally.void += 1
         own = tuple(waiter for waiter in waiters if waiter.value == record.value)
         self._answering.reject(own, void, record)
