@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -83,25 +83,20 @@ class _Reports:
     """Gathers the reports of one relay; `settled` is set when all are there."""
 
     expected: int
-    relayed: list[int] = field(default_factory=list)
+    relayed: MutableSequence[int] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     failed: str | None = None
     settled: threading.Event = field(default_factory=threading.Event)
-    is_over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def end(self) -> tuple[list[int], list[int]]:
-        """Returns which entries were relayed and which refused; those that are relayed later are late."""
+        """Returns which entries were relayed and which refused; those that are relayed from now on are late."""
         with self.lock:
-            self.is_over = True
-            return self.relayed, self.refused
+            relayed, self.relayed = self.relayed, _late
+            return list(relayed), list(self.refused)
 
     def take(self, outbox_id: int, report: Report) -> None:
         with self.lock:
-            if self.is_over:
-                if report.error is None:
-                    _late.append(outbox_id)
-                return
             if report.error is None:
                 self.relayed.append(outbox_id)
             else:
