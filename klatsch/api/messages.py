@@ -158,7 +158,7 @@ def _send(request: Request, find_access: Callable[[], Access], client_id: str | 
         draft = _read_draft(request, client_id, ports.clock())
         check_draft(draft)
         access = find_access()
-        check_audience(ports.rates, access, access.member_count, time.monotonic())
+        check_audience(ports.rates, access.sender_id, access.member_count, time.monotonic())
     posted = post_message(route=route_of(request), access=access, draft=draft, clock=ports.clock)
     return bytes_response(posted.message, status=201 if posted.archived else 202)
 

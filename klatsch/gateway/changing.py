@@ -26,7 +26,6 @@ from klatsch.messaging.changing import (
     Pin,
     React,
     Wish,
-    access_of,
     change_message,
     check_change,
     check_facts,
@@ -81,7 +80,7 @@ class Changing:
         check_change(wish, client_id)
         checked = await self._check(person, _read_target(frame.d.message), _read_position(frame.d.position))
         facts = checked.facts
-        self._sending.check_audience(access_of(facts))
+        self._sending.check_audience(facts.key, facts.user_id, facts.member_count)
         if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
             return
         try:

@@ -80,7 +80,7 @@ class Sending:
             return False
         self.check_may_append(person, outbox)
         if access.receiver is None:
-            self.check_audience(access)
+            self.check_audience(access.key, access.sender_id, access.member_count)
         check_content(body.content)  # a `client_id` that needs no lookup is valid
         self.await_answer(outbox, frame.id, self._append(access, draft, ()))
         return True
@@ -92,7 +92,7 @@ class Sending:
         if access is None:
             access = await self._find_access(person, frame)
         if access.receiver is None:
-            self.check_audience(access)
+            self.check_audience(access.key, access.sender_id, access.member_count)
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
         judged_ms = self._clock()
@@ -105,10 +105,13 @@ class Sending:
         check_recent(judged_ms, self._clock())
         self.await_answer(outbox, frame.id, self._append(access, draft, mentions))
 
-    def check_audience(self, access: Access) -> None:
-        """Raises RateLimited unless the rate has room for what all members of this conversation are told."""
-        count = self._hub.member_counts.get(access.key, access.member_count)
-        check_audience(self._rates, access, count, time.monotonic())
+    def check_audience(self, key: bytes, user_id: str, member_count: int) -> None:
+        """Raises RateLimited unless the rate has room for what all members of a conversation are told.
+
+        `member_count` counts where the hub does not know how many they are.
+        """
+        count = self._hub.member_counts.get(key, member_count)
+        check_audience(self._rates, user_id, count, time.monotonic())
 
     def _append(self, access: Access, draft: Draft, mentions: Sequence[Mention]) -> SentMessage:
         return send_message(

@@ -29,7 +29,6 @@ from klatsch.messaging.changing import (
     Delete,
     Edit,
     Wish,
-    access_of,
     change_message,
     check_announced,
     check_facts,
@@ -75,7 +74,7 @@ def apply_change(
     epoch = route.progress.epoch
     at_ms = clock()
     facts = find_target(route, wanted)
-    check_audience(rates, access_of(facts), facts.member_count, time.monotonic())
+    check_audience(rates, facts.user_id, facts.member_count, time.monotonic())
     if not is_fresh(client_id, at_ms) and _find_applied(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     try:

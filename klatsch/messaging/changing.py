@@ -6,12 +6,10 @@ that look and the record is judged in the log's order.
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from klatsch.archive.targets import Facts, Own
-from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
 from klatsch.core.errors import BadRequest, Conflict, FieldError, Forbidden, LimitReached, Unavailable
 from klatsch.core.ids import message_id, uuid_bytes, uuid_text
@@ -115,17 +113,6 @@ def check_announced(facts: Facts) -> None:
     if facts.unannounced:
         # The record holds the message as it was sent. After a change, it would undo that change in clients.
         raise Unavailable("This message was stored late and is being announced. Try again later.", retry_after=1)
-
-
-def access_of(facts: Facts) -> Access:
-    """Returns the conversation as `check_audience` takes it: a change is pushed to as many people as a message."""
-    return Access.of(
-        conversation=UUID(facts.conversation),
-        kind=facts.kind,
-        sender=(UUID(facts.user_id), facts.username),
-        receiver=None,
-        member_count=facts.member_count,
-    )
 
 
 def needs_role(wish: Wish, facts: Facts) -> bool:

@@ -54,12 +54,12 @@ def check_rate(rates: Buckets, sender_id: str, now_s: float) -> None:
     rates.check(sender_id, now_s, "You are sending too fast. Try again later.")
 
 
-def check_audience(rates: Buckets, access: Access, member_count: int, now_s: float) -> None:
-    """Raises RateLimited when a person sends too much into large groups. `check_rate` has taken the first token."""
+def check_audience(rates: Buckets, user_id: str, member_count: int, now_s: float) -> None:
+    """Raises RateLimited when a person writes too much into large groups. `check_rate` has taken the first token."""
     more = tokens_for(member_count) - 1
     if more:
         detail = "You are sending too fast into a large group. Try again later."
-        rates.check(access.sender_id, now_s, detail, cost=more, cap="audience")
+        rates.check(user_id, now_s, detail, cost=more, cap="audience")
 
 
 def check_draft(draft: Draft) -> None:
