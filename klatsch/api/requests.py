@@ -7,12 +7,11 @@ from typing import Any, Final
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_str_from_wsgi
 from django.http import HttpRequest, HttpResponse
-from django.http.cookie import parse_cookie
 from django.utils.functional import cached_property
 from structlog.contextvars import bound_contextvars
 
+from klatsch.accounts.cookies import read_cookies
 from klatsch.api.ports import ports_of
-from klatsch.core.cookies import plain_cookies
 from klatsch.core.metrics import REQUEST_SECONDS, REQUESTS
 from klatsch.core.tracing import accept_id
 from klatsch.eventlog.outbox import relaying_promises
@@ -58,7 +57,7 @@ class Utf8AsgiRequest(_Utf8, ASGIRequest):
 class _Utf8WsgiRequest(_Utf8, WSGIRequest):
     @cached_property
     def COOKIES(self) -> dict[str, str]:  # type: ignore[override]  # noqa: N802 - Django's own
-        return parse_cookie(plain_cookies(get_str_from_wsgi(self.environ, "HTTP_COOKIE", "")))
+        return read_cookies(get_str_from_wsgi(self.environ, "HTTP_COOKIE", ""))
 
 
 class Handler(WSGIHandler):

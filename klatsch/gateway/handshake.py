@@ -6,9 +6,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from channels.security.websocket import OriginValidator
-from django.http.cookie import parse_cookie
 
-from klatsch.core.cookies import plain_cookies
+from klatsch.accounts.cookies import read_cookies
 from klatsch.core.errors import Forbidden, NotAuthenticated
 from klatsch.gateway.language import protocol
 
@@ -66,7 +65,7 @@ def session_key(credentials: Credentials, session_cookie: SessionCookie) -> str:
 
     A browser sends the cookie for any page that opens a socket here, so the origin must be exactly an allowed one.
     """
-    key = parse_cookie(plain_cookies(credentials.cookies or "")).get(session_cookie.name)
+    key = read_cookies(credentials.cookies or "").get(session_cookie.name)
     if key is None:
         raise NotAuthenticated("Sign in first: send a ticket, a bearer token or a session cookie.")
     if not credentials.own_page and not is_allowed(credentials.origin, session_cookie.origins):
