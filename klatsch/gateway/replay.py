@@ -8,22 +8,22 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Final, TypeVar
 from uuid import UUID
 
 from klatsch.archive.changes import Asked, ChangesPage, Found, Place, find_changes, read_page
 from klatsch.conversations.invitation_queries import list_states
-from klatsch.core.metrics import RESETS
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.partitions import partition_of
 from klatsch.gateway.database import DatabaseThreads
 from klatsch.gateway.feed.feed import Feed
+from klatsch.gateway.gaps import tell_ended, tell_resets
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.outbox import Outbox
-from klatsch.gateway.portions import chunks, ended_states, invitation_states, size_of, states_of
+from klatsch.gateway.portions import chunks, invitation_states, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.replay_limits import ReplayLimits, ToldChanges
 from klatsch.gateway.turns import slices
@@ -73,8 +73,7 @@ class Replays:
         which memberships have ended.
         """
         outbox.deaf, outbox.unmarked = False, True
-        await self._tell_ended(person, outbox, ended)
-        await self._tell_resets(person, outbox, reset)
+        await self._tell_gaps(person, outbox, reset, ended)
         outbox.unmarked = False
         outbox.answer(protocol.push_mark(self.tokens.now(person.user_id)))
 
@@ -88,38 +87,15 @@ class Replays:
         ended: Collection[int],
     ) -> None:
         """Tells the ended memberships and the conversations to reload, as `begin` does, and the mark of that place."""
-        await self._tell_ended(person, outbox, ended)
-        await self._tell_resets(person, outbox, reset)
+        await self._tell_gaps(person, outbox, reset, ended)
         outbox.answer(protocol.push_mark(self.tokens.of(person.user_id, offsets)))
 
-    async def _tell_ended(self, person: ConnectedPerson, outbox: Outbox, partitions: Collection[int]) -> None:
-        """Tells the ended memberships in these partitions, which no reset names, as the peer takes them.
-
-        The hub knows them, so that not everybody asks PostgreSQL after an outage. Of more than `limits.most`, it tells
-        those that it learned last.
-        """
-        count, most = len(self.feed.offsets), self.limits.most
-        async for some in slices(list(reversed(person.versions)) if partitions else []):
-            await outbox.stream([])  # before the memberships are looked at: they are told in the order of the pushes
-            if outbox.closed or most <= 0:
-                return
-            ended = (key for key in some if key not in person.access and partition_of(key, count) in partitions)
-            frames = [protocol.wire(push) for push in ended_states(person, islice(ended, most))]
-            most -= len(frames)
-            await outbox.stream(frames)
-
-    async def _tell_resets(self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str]) -> None:
-        """Tells the conversations to reload, one frame in each turn of the loop, as the peer takes them.
-
-        Each frame has the place of its moment, so that a reload includes what was pushed before that frame.
-        """
-        for why in sorted(set(reset.values())):
-            found = (key.decode("ascii") for key, reason in reset.items() if reason == why and key in person.access)
-            while not outbox.closed and (names := list(islice(found, protocol.RESET_MOST))):
-                RESETS.labels(why).inc(len(names))
-                outbox.answer(protocol.push_reset(names, why, self.tokens.now(person.user_id)))
-                await asyncio.sleep(0)
-                await outbox.stream([])
+    async def _tell_gaps(
+        self, person: ConnectedPerson, outbox: Outbox, reset: Mapping[bytes, str], given_up: Collection[int]
+    ) -> None:
+        partitions = len(self.feed.offsets)
+        await tell_ended(person, outbox, given_up, partitions=partitions, most=self.limits.most)
+        await tell_resets(person, outbox, reset, self.tokens.now)
 
 
 @dataclass(frozen=True, slots=True)
