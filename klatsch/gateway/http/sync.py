@@ -126,7 +126,7 @@ class Sync:
             )
         except Unavailable as error:
             outbox.close(Close.NOT_READY, error.detail)
-        except BaseException:
+        except Exception:
             outbox.close(Close.NOT_READY, "the replay failed, resume")
             raise
 
