@@ -151,8 +151,7 @@ def wait_until(
     until = time.monotonic() + deadline_s
     while not ready():
         if process is None or process.poll() is not None:
-            code = None if process is None else process.returncode
-            raise EmbeddedError(f"{name} failed (status {code}). The end of {log}:\n{tail(log)}")
+            raise _failed(name, None if process is None else process.returncode, log)
         if time.monotonic() > until:
             raise EmbeddedError(f"{name} was not ready in {deadline_s:g} s. The end of {log}:\n{tail(log)}")
         time.sleep(POLL_S)
@@ -165,7 +164,11 @@ def wait_for_success(process: subprocess.Popen[bytes], deadline_s: float, name: 
     except subprocess.TimeoutExpired:
         raise EmbeddedError(f"{name} was not finished in {deadline_s:g} s. The end of {log}:\n{tail(log)}") from None
     if status != 0:
-        raise EmbeddedError(f"{name} failed (status {status}). The end of {log}:\n{tail(log)}")
+        raise _failed(name, status, log)
+
+
+def _failed(name: str, status: int | None, log: Path) -> EmbeddedError:
+    return EmbeddedError(f"{name} failed (status {status}). The end of {log}:\n{tail(log)}")
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -14,6 +14,15 @@ _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.Undefi
 
 
 @contextmanager
+def told_of_port(port: int) -> Iterator[None]:
+    """Raises CommandError for an OSError: nothing can listen on the port."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(f"port {port} cannot be used: {error.strerror}") from error
+
+
+@contextmanager
 def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
     """Raises CommandError, with this beginning, for errors that an operator can fix; other errors propagate."""
     try:

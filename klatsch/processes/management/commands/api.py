@@ -1,9 +1,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from klatsch.processes.api import check_port, run
+from klatsch.processes.sentences import told_of_port
 
 
 class Command(BaseCommand):
@@ -16,8 +17,6 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, help="worker processes (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with told_of_port(options["port"]):
             check_port(host=options["host"], port=options["port"])
-        except OSError as error:
-            raise CommandError(f"port {options['port']} cannot be used: {error.strerror}") from error
         run(host=options["host"], port=options["port"], workers=options["workers"])

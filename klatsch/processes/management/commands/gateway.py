@@ -1,10 +1,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from klatsch.processes.gateway import run
-from klatsch.processes.sentences import told_in_a_sentence
+from klatsch.processes.sentences import told_in_a_sentence, told_of_port
 
 
 class Command(BaseCommand):
@@ -16,8 +16,5 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with told_in_a_sentence("the gateway cannot continue: "):
-                run(host=options["host"], port=options["port"])
-        except OSError as error:
-            raise CommandError(f"port {options['port']} cannot be used: {error.strerror}") from error
+        with told_of_port(options["port"]), told_in_a_sentence("the gateway cannot continue: "):
+            run(host=options["host"], port=options["port"])

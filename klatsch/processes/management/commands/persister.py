@@ -2,10 +2,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from klatsch.processes.persister import run
-from klatsch.processes.sentences import told_in_a_sentence
+from klatsch.processes.sentences import told_in_a_sentence, told_of_port
 
 
 class Command(BaseCommand):
@@ -24,8 +24,5 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with told_in_a_sentence("the persister cannot continue: "):
-                run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
-        except OSError as error:
-            raise CommandError(f"port {options['metrics_port']} cannot be used: {error.strerror}") from error
+        with told_of_port(options["metrics_port"]), told_in_a_sentence("the persister cannot continue: "):
+            run(metrics_host=options["metrics_host"], metrics_port=options["metrics_port"])
