@@ -89,8 +89,10 @@ for _reason in (
     "mismatch",
     "no_judge",
     "no_key",
+    "unknown_conversation",
     "unknown_key",
     "unknown_message",
+    "unknown_sender",
     "unknown_version",
     "wrong_key",
 ):  # and sqlstate_*, as many as PostgreSQL has
