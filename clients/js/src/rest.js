@@ -140,10 +140,9 @@ export class Rest {
   async #request(path, { signal: given, ...init } = {}) {
     /** @type {Record<string, string>} */
     const headers = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
-    const signals = [this.#aborting.signal, AbortSignal.timeout(REQUEST_MS), ...(given ? [given] : [])];
+    const signal = AbortSignal.any([this.#aborting.signal, AbortSignal.timeout(REQUEST_MS), ...(given ? [given] : [])]);
     const url = new URL(`api/v1/${path}`, this.base);
     // A redirect is not followed: it may lead to where the token is none of anybody's business.
-    const signal = AbortSignal.any(signals);
     const answer = await this.fetch(url, { credentials: 'same-origin', headers, signal, redirect: 'manual', ...init });
     const body = await answer.json().catch(() => null);
     if (answer.ok) return body ?? {};
