@@ -127,11 +127,11 @@ def _begin_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[U
         check_blocks(blocked=mine.blocked_by_id is not None, blocking=theirs.blocked_by_id is not None)
         if not conversation.begun:
             check_room(beginner=beginner)
-            _open_direct(conversation, [(mine, people[0][1]), (theirs, people[1][1])])
+            _admit_both(conversation, [(mine, people[0][1]), (theirs, people[1][1])])
         return mine.version
 
 
-def _open_direct(conversation: Conversation, members: Sequence[tuple[Member, str]]) -> None:
+def _admit_both(conversation: Conversation, members: Sequence[tuple[Member, str]]) -> None:
     """Makes both people members of a conversation that a block has made. It begins now, in their lists too."""
     now = timezone.now()
     conversation.begun, conversation.created_at = True, now
