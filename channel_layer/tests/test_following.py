@@ -1,4 +1,4 @@
-"""What a newcomer to the normal channels makes of the log, record by record."""
+"""A newcomer to the normal channels reads the log, record by record."""
 
 from dataclasses import dataclass, field
 

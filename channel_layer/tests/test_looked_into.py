@@ -44,7 +44,7 @@ class Process:
         monkeypatch.setattr(self.node.sender, "send", self._send)
         self.now_ms = 1_000_000
         self.offset = 0
-        """That of the latest record."""
+        """The latest record's offset."""
         self._sent: list[tuple[bytes, bytes]] = []
         self.node.following.begin(0.0, Waiter())
         self.read_own()

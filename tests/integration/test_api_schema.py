@@ -108,7 +108,7 @@ def test_the_pages_load_nothing_from_elsewhere(client: Client, path: str) -> Non
 
 
 def statuses(path: str, headers: dict[str, str]) -> dict[str, int]:
-    """What each method is answered with."""
+    """Returns the status that each method is answered with."""
     client = Client(raise_request_exception=False)
 
     def ask(method: str) -> int:

@@ -37,7 +37,7 @@ def markers_in(records: Iterable[Record]) -> list[bytes]:
 
 
 def archived(since: int, until: int) -> list[bytes]:
-    """What the archive tells Ana of her marker where memory begins at `until`."""
+    """Returns what the archive tells Ana of her marker where memory begins at `until`."""
     asked = [Asked(str(TEA), 0, since, until)]
     found = find_changes(user_id=ANA.id, epoch=EPOCH, asked=asked, each_most=500, most=500)
     if not found.asked:
@@ -47,7 +47,7 @@ def archived(since: int, until: int) -> list[bytes]:
 
 
 def remembered(records: Sequence[Record], begins: int) -> list[bytes]:
-    """What the memory of a gateway tells Ana that began to read the log there."""
+    """Returns what the memory of a gateway tells Ana that began to read the log there."""
     gateway = Gateway({0: begins})
     gateway.read(records[begins:])
     found = [one for _, kept in gateway.feed.recent.since(KEYS, [begins]) for one in kept]
@@ -67,7 +67,7 @@ def put(shelf: Shelf, *entries: Entry) -> list[Record]:
 
 
 def told_in_every_split(shelf: Shelf, records: list[Record], entries: Iterable[Entry]) -> set[Shown]:
-    """What clients show that resumed after the entries, which are put one by one.
+    """Returns what clients show that resumed after the entries, which are put one by one.
 
     A client left before `left`, and memory begins at `begins`. The archive is read whenever it has come at least there.
     """

@@ -1,4 +1,4 @@
-"""What counts as a run without a bug, on outcomes made by hand."""
+"""Judges runs without a bug, on outcomes made by hand."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a gateway's memory keeps of a person's markers, and what a client makes of it (D19)."""
+"""Markers in a gateway's memory: those that it keeps of a person, and a client that is told them (D19)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +29,7 @@ def shown(records: Iterable[Record]) -> Shown:
 
 
 def remembered(gateway: Gateway, since: int) -> list[Record]:
-    """What a replay from there tells Ana, in its order."""
+    """Returns what a replay from there tells Ana, in its order."""
     keys = {str(TEA).encode(), PERSON.of(ANA.user_id)}
     found = [record for _, records in gateway.feed.recent.since(keys, [since]) for record in records]
     return sorted(found, key=lambda record: record.offset)

@@ -44,6 +44,13 @@ class Process:
         self.marking.learn(self.log.records[0][-1])
         return place
 
+    def flag_behind_a_read(self, read: int, place: Position) -> Position:
+        """Loads the marker and flags a place while a read waits for the interval of an earlier one to pass."""
+        self.load()
+        self.read_up_to(1, 0.0)
+        self.read_up_to(read, 0.1)
+        return self.flag(place)
+
     def records(self) -> list[MarkerMoved]:
         return [decode(record) for record in self.log.records[0]]
 
@@ -176,10 +183,7 @@ def test_a_higher_read_takes_the_flag_away_by_itself() -> None:
 @pytest.mark.parametrize("moved", [2, 3])
 def test_a_flag_that_was_set_after_a_waiting_read_outlives_it(moved: int) -> None:
     process = Process()
-    process.load()
-    process.read_up_to(1, 0.0)
-    process.read_up_to(moved, 0.1)
-    flag = process.flag(at(2))
+    flag = process.flag_behind_a_read(moved, at(2))
     process.marking.flush(1.0)
     assert [(event.read, event.unread_from) for event in process.records()[2:]] == [
         (f"1:0:{moved}", UNSET),
@@ -191,10 +195,7 @@ def test_a_flag_that_was_set_after_a_waiting_read_outlives_it(moved: int) -> Non
 
 def test_a_flag_that_was_set_after_a_waiting_read_is_taken_away_by_the_next_one() -> None:
     process = Process()
-    process.load()
-    process.read_up_to(1, 0.0)
-    process.read_up_to(2, 0.1)
-    process.flag(at(2))
+    process.flag_behind_a_read(2, at(2))
     process.read_up_to(2, 0.2)
     process.marking.flush(1.0)
     assert [(event.read, event.unread_from) for event in process.records()[2:]] == [("1:0:2", UNSET), (None, None)]

@@ -74,10 +74,7 @@ def test_a_flag_of_another_device_is_told_again_after_a_move_that_the_log_took_l
 
 def test_a_flag_is_told_again_after_the_move_where_the_log_took_neither() -> None:
     process = LateProcess()
-    process.load()
-    process.read_up_to(1, 0.0)
-    process.read_up_to(3, 0.1)
-    flag = process.flag(at(2))
+    flag = process.flag_behind_a_read(3, at(2))
     process.writer.broken = True
     process.marking.flush(1.0)
     process.writer.broken = False
@@ -92,10 +89,7 @@ def test_a_flag_is_told_again_after_the_move_where_the_log_took_neither() -> Non
 def test_a_flag_is_told_again_after_its_move_where_the_log_took_the_flag_alone() -> None:
     """The move would clear the flag otherwise."""
     process = LateProcess()
-    process.load()
-    process.read_up_to(1, 0.0)
-    process.read_up_to(3, 0.1)
-    process.flag(at(2))
+    process.flag_behind_a_read(3, at(2))
     process.writer.late = True
     process.marking.flush(1.0)
     move, flag = process.writer.unreported

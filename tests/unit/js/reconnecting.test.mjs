@@ -24,6 +24,17 @@ async function secondsToNext(stage) {
   return ms / 1000;
 }
 
+/** Waits a second for the next socket, as a send has begun one that failed. */
+async function fullAfterFailure() {
+  mock.method(Math, 'random', () => 0.999);
+  const stage = await full();
+  stage.chat.send({ to: 'bob', content: 'hi' });
+  await settle();
+  stage.socket.end(1006);
+  await settle();
+  return stage;
+}
+
 test('sends that come faster than a socket opens, while no events are taken, make one socket and are answered', async () => {
   const stage = await full();
   const sent = [];
@@ -38,12 +49,7 @@ test('sends that come faster than a socket opens, while no events are taken, mak
 });
 
 test('sends at the bound of the queue do not end the wait after a failure', async () => {
-  mock.method(Math, 'random', () => 0.999);
-  const stage = await full();
-  stage.chat.send({ to: 'bob', content: 'hi' });
-  await settle();
-  stage.socket.end(1006);
-  await settle();
+  const stage = await fullAfterFailure();
   for (let count = 0; count < 9; count += 1) {
     stage.chat.send({ to: 'bob', content: `text ${count}` });
     await pass(100);
@@ -70,12 +76,7 @@ test('events that are taken while a socket is being made leave it, as its hello 
 });
 
 test('events that are taken do not end the wait after a failure', async () => {
-  mock.method(Math, 'random', () => 0.999);
-  const stage = await full();
-  stage.chat.send({ to: 'bob', content: 'hi' });
-  await settle();
-  stage.socket.end(1006);
-  await settle();
+  const stage = await fullAfterFailure();
   stage.listen();
   await pass(900);
   assert.equal(stage.sockets.length, 2);
