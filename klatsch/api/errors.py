@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
 
 from klatsch.core.errors import FieldError, KlatschError
 from klatsch.core.problem_page import answer_of
@@ -47,12 +46,13 @@ _DATABASE_AWAY = Problem(
 )
 
 
-def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
-    """DRF's exception handler. None leaves the exception to Django, which logs it and calls `server_error`."""
+def problem_response(error: Exception, context: dict[str, Any]) -> HttpResponse | None:  # noqa: ARG001 - DRF's signature
+    """DRF's exception handler. None leaves the exception to Django, which logs it and calls `server_error`.
+
+    No renderer of the view takes part: that of the OpenAPI document would answer YAML.
+    """
     problem = problem_of(error)
-    if problem is None:
-        return None
-    return Response(problem.body(), problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)
+    return None if problem is None else answer_problem(problem)
 
 
 def problem_of(error: BaseException | None) -> Problem | None:
@@ -134,5 +134,5 @@ def refuse_with(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def answer_problem(problem: Problem) -> JsonResponse:
-    """Answers the problem outside DRF's views."""
+    """Answers the problem as JSON, whatever form was asked for."""
     return JsonResponse(problem.body(), status=problem.status, headers=problem.headers(), content_type=CONTENT_TYPE)

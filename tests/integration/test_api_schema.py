@@ -135,6 +135,12 @@ def test_the_pages_can_only_be_read(path: str) -> None:
         assert answer["Allow"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc", "/api/schema"])
+def test_a_form_that_the_pages_do_not_have_is_refused_as_json(client: Client, path: str) -> None:
+    assert problem(client.get(path, headers={"Accept": "text/csv"})) == (406, "not_acceptable")
+    assert problem(client.get(f"{path}?format=csv")) == (404, "not_found")
+
+
 def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Each kind of body that goes with an operation, the request's under its own name."""
     found = [(status, answer.get("content", {})) for status, answer in operation["responses"].items()]
