@@ -78,7 +78,7 @@ class Reader:
         self._timeout_s = timeout_s
         self._prepare = prepare
         self._watch: Watch | None = None
-        self._lock = threading.Lock()  # held while a batch is taken
+        self._lock = threading.Lock()  # held while a batch is taken, and while the position moves
         self._run: _Run | None = None
         self._back_to_ms: int | None = None
         self._boundary = 0
@@ -145,7 +145,7 @@ class Reader:
 
     def _turn(self, run: _Run, consumer: Consumer, watch: Watch) -> None:
         if self._back_to_ms is not None:
-            self._go_back(consumer, self._back_to_ms, watch)
+            self._go_back(run, consumer, self._back_to_ms, watch)
         first = consumer.poll(_POLL_S)
         messages = [] if first is None else [first, *consumer.consume(_BATCH_MOST - 1, 0)]
         with self._lock:
@@ -194,20 +194,24 @@ class Reader:
             self._node.take(good)
         self.position = end
 
-    def _go_back(self, consumer: Consumer, time_ms: int, watch: Watch) -> None:
+    def _go_back(self, run: _Run, consumer: Consumer, time_ms: int, watch: Watch) -> None:
+        """Moves to a time of the log, unless another run has taken over during the question: that one asks too."""
         try:
             begin = watch.offset_at(time_ms)
         except KafkaUnavailable as error:
             _log.warning("The reader: %s", error)
             return  # asked again in the next turn
-        self._back_to_ms = None
-        self._boundary = self.position
-        if begin is not None and begin < self.position:
-            self.position = begin
-            self._assign(consumer)
-            self._node.moved()
-        else:
-            self._node.end_replay()
+        with self._lock:
+            if self._run is not run:
+                return
+            self._back_to_ms = None
+            self._boundary = self.position
+            if begin is not None and begin < self.position:
+                self.position = begin
+                self._assign(consumer)
+                self._node.moved()
+            else:
+                self._node.end_replay()
 
     def _jump(self, consumer: Consumer, watch: Watch) -> None:
         """Continues at the first record that is left; in a topic that was made anew, at its end."""
