@@ -32,6 +32,7 @@ class Ports:
 
     `log` is a writer that reports. `rates` limits how often a person may send through this process, and `changes` how
     often they may change groups. `waits` bounds how many of their requests may wait for the archive at once.
+    `fresh_since_ms` is that of the epoch.
 
     `marking` gathers how far people have read. `finish` appends the rest of that at the end of the process.
 
@@ -46,6 +47,7 @@ class Ports:
     rates: Buckets
     changes: Buckets
     waits: AtOnce
+    fresh_since_ms: int
     marking: Marking
     check_log: Callable[[float], None] | None = None
     close: Callable[[], None] = lambda: None

@@ -15,6 +15,7 @@ def route_of(request: HttpRequest) -> Route:
         ends=ports.ends,
         progress=ports.progress,
         waits=ports.waits,
+        fresh_since_ms=ports.fresh_since_ms,
         report_s=settings.ENV["KLATSCH_ANSWER_DEADLINE_MS"] / 1000,
         archive_s=settings.ENV["KLATSCH_ARCHIVE_WAIT_MS"] / 1000,
     )

@@ -199,6 +199,7 @@ class LogOffset(models.Model):
     epoch = models.SmallIntegerField()
     partition = models.SmallIntegerField()
     next_offset = models.BigIntegerField(default=0)
+    first_offset = models.BigIntegerField(default=0, db_default=0, help_text="Records before it are not of this epoch.")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["epoch", "partition"], name="offset_once"),)

@@ -15,6 +15,12 @@ def read_offsets(connection: psycopg.Connection[Any], epoch: int) -> dict[int, i
     return dict(rows.fetchall())
 
 
+def read_first_offsets(connection: psycopg.Connection[Any], epoch: int) -> dict[int, int]:
+    """Returns, by partition, the first offset of an epoch: what lies before it is of an earlier one, or expired."""
+    rows = connection.execute("SELECT partition, first_offset FROM messaging_logoffset WHERE epoch = %s", (epoch,))
+    return dict(rows.fetchall())
+
+
 def archived_offsets(epoch: int) -> dict[int, int]:
     """Returns the same offsets over a connection of Django's pool."""
     with pooled.cursor() as cursor:
@@ -24,5 +30,6 @@ def archived_offsets(epoch: int) -> dict[int, int]:
 def begin_archive(epoch: int, starts: Mapping[int, int]) -> None:
     """Makes persisters store a new epoch from these offsets on. Call it in the transaction that opens the epoch."""
     LogOffset.objects.bulk_create(
-        LogOffset(epoch=epoch, partition=partition, next_offset=offset) for partition, offset in starts.items()
+        LogOffset(epoch=epoch, partition=partition, next_offset=offset, first_offset=offset)
+        for partition, offset in starts.items()
     )

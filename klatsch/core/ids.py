@@ -69,9 +69,12 @@ def is_uuid(text: str) -> bool:
     return _is_uuid(text) is not None
 
 
-def is_fresh(client_id: str, now_ms: int) -> bool:
-    """Returns whether every gateway still remembers any earlier use: a UUIDv7 of the last or next minute."""
+def is_fresh(client_id: str, now_ms: int, since_ms: int = 0) -> bool:
+    """Returns whether every gateway still remembers any earlier use: a UUIDv7 of the last or next minute.
+
+    One that was made before `since_ms` is not fresh: feeds have no memory of that time.
+    """
     if _UUID7.match(client_id) is None:
         return False
     made_ms = int(client_id[:8] + client_id[9:13], 16)
-    return -FRESH_WINDOW_MS <= made_ms - now_ms <= FRESH_WINDOW_MS
+    return max(since_ms, now_ms - FRESH_WINDOW_MS) <= made_ms <= now_ms + FRESH_WINDOW_MS

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from klatsch.core.ids import FRESH_WINDOW_MS
+
 
 class Epoch(models.Model):
     """A Kafka topic that is or was the log, with its number of used partitions (D2).
@@ -19,6 +21,15 @@ class Epoch(models.Model):
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"
+
+    @property
+    def fresh_since_ms(self) -> int:
+        """The time, in ms since 1970, from which on a UUIDv7 can only have been sent in this epoch.
+
+        A feed does not know what earlier epochs have. An id may be a minute ahead of the clock of who took it. In the
+        first epoch it is 0.
+        """
+        return 0 if self.epoch == 1 else int(self.opened_at.timestamp() * 1_000) + FRESH_WINDOW_MS
 
 
 class OutboxEntry(models.Model):

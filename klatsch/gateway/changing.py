@@ -48,6 +48,7 @@ class _Checked:
 class Changing:
     """Appends what clients change; `gateway.feed.feed` answers.
 
+    Feeds know each use of a `client_id` that was made since `fresh_since_ms`, in ms (`Epoch.fresh_since_ms`).
     `wait_s` bounds the wait for the archive to reach what the feed has read. `edit_window_s` is how long a message may
     be edited; 0 means for ever.
     """
@@ -61,6 +62,7 @@ class Changing:
         database: DatabaseThreads,
         progress: ReachableProgress,
         clock: Clock,
+        fresh_since_ms: int,
         wait_s: float,
         edit_window_s: int,
     ) -> None:
@@ -70,6 +72,7 @@ class Changing:
         self._database = database
         self._progress = progress
         self._clock = clock
+        self._fresh_since_ms = fresh_since_ms
         self._wait_s = wait_s
         self._edit_window_s = edit_window_s
 
@@ -81,7 +84,8 @@ class Changing:
         checked = await self._check(person, _read_target(frame.d.message), _read_position(frame.d.position))
         facts = checked.facts
         self._sending.check_audience(facts.key, facts.user_id, facts.member_count)
-        if not is_fresh(client_id, self._clock()) and await self._answer_earlier(facts, wish, outbox, frame):
+        fresh = is_fresh(client_id, self._clock(), self._fresh_since_ms)
+        if not fresh and await self._answer_earlier(facts, wish, outbox, frame):
             return
         try:
             check_facts(wish, facts, now_ms=self._clock(), edit_window_s=self._edit_window_s)

@@ -39,7 +39,11 @@ FEED_BEHIND_S = 5.0
 
 
 class Sending:
-    """Appends what clients send; `gateway.feed.feed` answers. `on_loop` runs a function on the loop, from a thread."""
+    """Appends what clients send; `gateway.feed.feed` answers.
+
+    Feeds know each use of a `client_id` that was made since `fresh_since_ms`, in ms (`Epoch.fresh_since_ms`).
+    `on_loop` runs a function on the loop, from a thread.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Sending:
         lookups: Lookups,
         replies: Replies,
         clock: Clock,
+        fresh_since_ms: int,
         answer_s: float,
         rates: Buckets,
         lag: Lag,
@@ -63,6 +68,7 @@ class Sending:
         self._lookups = lookups
         self._replies = replies
         self._clock = clock
+        self._fresh_since_ms = fresh_since_ms
         self._answer_s = answer_s
         self._rates = rates
         self._lag = lag
@@ -76,7 +82,7 @@ class Sending:
         if access is None or body.reply_to is not None or "@" in body.content:
             return False
         draft = Draft(body.content, body.client_id)
-        if needs_lookup(draft, self._clock()):
+        if needs_lookup(draft, self._clock(), self._fresh_since_ms):
             return False
         self.check_may_append(person, outbox)
         if access.receiver is None:
@@ -96,7 +102,8 @@ class Sending:
         draft = Draft(frame.d.content, frame.d.client_id, frame.d.reply_to)
         check_draft(draft)
         judged_ms = self._clock()
-        if needs_lookup(draft, judged_ms) and await self._answer_earlier(person, access, draft, outbox, frame):
+        look = needs_lookup(draft, judged_ms, self._fresh_since_ms)
+        if look and await self._answer_earlier(person, access, draft, outbox, frame):
             return
         if draft.reply_to is not None and await self._answer_reply(person, access, draft, outbox, frame):
             return

@@ -75,7 +75,7 @@ def apply_change(
     at_ms = clock()
     facts = find_target(route, wanted)
     check_audience(rates, facts.user_id, facts.member_count, time.monotonic())
-    if not is_fresh(client_id, at_ms) and _find_applied(facts, wish, client_id):
+    if not is_fresh(client_id, at_ms, route.fresh_since_ms) and _find_applied(facts, wish, client_id):
         return Applied(_read(facts), archived=True)
     try:
         check_facts(wish, facts, now_ms=at_ms, edit_window_s=edit_window_s)

@@ -43,7 +43,7 @@ def post_message(*, route: Route, access: Access, draft: Draft, clock: Clock) ->
     """
     epoch = route.progress.epoch  # read now: a failure after the append would come too late
     judged_ms = clock()
-    if needs_lookup(draft, judged_ms) and (earlier := _find_earlier(route, access, draft)):
+    if needs_lookup(draft, judged_ms, route.fresh_since_ms) and (earlier := _find_earlier(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)
     if draft.reply_to is not None and (earlier := _check_reply(route, access, draft)):
         return Posted(_check_same(earlier.message, earlier.digest, identify(access, draft)), archived=True)

@@ -20,13 +20,15 @@ _log = structlog.get_logger(__name__)
 class Route:
     """Parts and deadlines of a blocking send: it waits for the log's report, then for the archive.
 
-    `log` must be a writer that reports. `waits` caps how many old `client_id`s of a person are looked up at once.
+    `log` must be a writer that reports. `waits` caps how many old `client_id`s of a person are looked up at once. Feeds
+    know each use of a `client_id` that was made since `fresh_since_ms`, in ms (`Epoch.fresh_since_ms`).
     """
 
     log: LogWriter
     ends: LogEnds
     progress: Progress
     waits: AtOnce
+    fresh_since_ms: int
     report_s: float
     archive_s: float
 

@@ -101,9 +101,9 @@ def check_content(content: str) -> None:
         )
 
 
-def needs_lookup(draft: Draft, now_ms: int) -> bool:
+def needs_lookup(draft: Draft, now_ms: int, since_ms: int) -> bool:
     """Returns whether the `client_id` may be older than what feeds remember: `lookup.find_earlier` comes first then."""
-    return not is_fresh(draft.client_id, now_ms)
+    return not is_fresh(draft.client_id, now_ms, since_ms)
 
 
 def check_recent(judged_ms: int, now_ms: int) -> None:

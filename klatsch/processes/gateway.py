@@ -126,7 +126,7 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         failed=failed,
     )
     server = Server(
-        _config(parts, signals, wiring.ports(reporting, tail, progress, rates, parts.marking)),
+        _config(parts, signals, wiring.ports(epoch, reporting, tail, progress, rates, parts.marking)),
         lambda: drain(parts.opening, parts.hub, parts.resume_marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.

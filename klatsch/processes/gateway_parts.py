@@ -94,6 +94,7 @@ def build_gateway(
         lookups=lookups,
         replies=Replies(feed, database, progress, env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000),
         clock=wiring.clock_ms,
+        fresh_since_ms=epoch.fresh_since_ms,
         answer_s=env["KLATSCH_ANSWER_DEADLINE_MS"] / 1_000,
         rates=rates,
         lag=Lag(feed, tail.watch.known_ends),
@@ -106,6 +107,7 @@ def build_gateway(
         database=database,
         progress=progress,
         clock=wiring.clock_ms,
+        fresh_since_ms=epoch.fresh_since_ms,
         wait_s=env["KLATSCH_ARCHIVE_WAIT_MS"] / 1_000,
         edit_window_s=env["KLATSCH_EDIT_WINDOW_SECONDS"],
     )

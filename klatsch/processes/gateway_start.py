@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from klatsch.archive.effects import read_effects
-from klatsch.archive.offsets import read_offsets
+from klatsch.archive.offsets import read_first_offsets, read_offsets
 from klatsch.archive.removals import read_removals
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.models import Epoch
@@ -40,11 +40,13 @@ def plan_start(tail: KafkaTail, epoch: Epoch) -> Start:
     It judges what is not archived yet, and replays the last `RECENT_SPANS`.
     """
     ends = tail.ends()
-    oldest = tail.offsets_at(0)
+    kept = tail.offsets_at(0)
     now_ms, span_ms = wiring.clock_ms(), settings.ENV["KLATSCH_RING_SECONDS"] * 1_000
     spans_ago = functools.cache(lambda spans: tail.offsets_at(now_ms - int(spans * span_ms)))
     with wiring.connect_archive("gateway") as connection:
         archived = read_offsets(connection, epoch.epoch)
+        first = read_first_offsets(connection, epoch.epoch)
+        oldest = {p: max(kept[p], first[p]) for p in ends}
         begin = {p: max(oldest[p], begin_of(p, archived[p], oldest[p], spans_ago)) for p in ends}
         recent = {p: max(begin[p], min(spans_ago(RECENT_SPANS)[p], archived[p])) for p in ends}
         standings = read_removals(connection, epoch.epoch, list(ends), since=oldest, before=begin)

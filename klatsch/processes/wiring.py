@@ -136,7 +136,8 @@ def make_ports(lost: Callable[[LogError], None]) -> Ports:
         tail.stop()
         progress.close()
 
-    return dataclasses.replace(ports(log, tail, progress, rates(), markers), close=close, finish=finish)
+    made = ports(epoch, log, tail, progress, rates(), markers)
+    return dataclasses.replace(made, close=close, finish=finish)
 
 
 def archive_progress() -> ArchiveProgress:
@@ -166,7 +167,9 @@ def marking(log: KafkaWriter) -> Marking:
     return Marking(log, shown_most=settings.ENV["KLATSCH_READ_RECEIPTS_MEMBERS"])
 
 
-def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets, marking: Marking) -> Ports:
+def ports(
+    epoch: Epoch, log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: Buckets, marking: Marking
+) -> Ports:
     """Returns the ports of REST endpoints, from parts that the process has already."""
     topics = log_topics()
 
@@ -181,6 +184,7 @@ def ports(log: KafkaWriter, tail: KafkaTail, progress: ArchiveProgress, rates: B
         rates=rates,
         changes=Buckets(GROUP_CHANGES_PER_SECOND),
         waits=archive_waits(),
+        fresh_since_ms=epoch.fresh_since_ms,
         marking=marking,
         check_log=check_log,
     )

@@ -84,7 +84,7 @@ async def test_partitions_that_are_added_under_load_stay_unused_and_everybody_go
     assert "2 partitions were added" in system.manage("topics", "verify")
 
 
-async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is_adopted(
+async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is_adopted_and_no_retry_is_said_twice(
     own_system: System, api: ApiProcess, connect: Open, rest: OpenRest
 ) -> None:
     system = own_system
@@ -95,7 +95,8 @@ async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is
     talk = await start_talk(system, gateways, connect, rest)
     http = rest(api, talk.people[0]).http
     place = f"conversations/{talk.conversation}/messages"
-    assert (await http.post(place, json={"content": "before"})).status_code == httpx.codes.CREATED
+    before = await talk.writer.send("before", conversation=talk.conversation)
+    assert before.ok
     await asyncio.to_thread(system.wait_archived)
     await asyncio.to_thread(system.log.delete)
     await asyncio.to_thread(system.log.make_anew, 12)
@@ -111,6 +112,15 @@ async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is
     await asyncio.to_thread(system.persister.start)
     created = await _send_until(httpx.codes.CREATED, http, place)
     assert Position.parse(created.json()["position"]).epoch == 2
+
+    await asyncio.to_thread(system.gateway_a.start)
+    writer = await connect(system.gateway_a, talk.people[0])
+    ends = system.log.ends()
+    again = await writer.send("before", conversation=talk.conversation, client_id=before.client_id)
+    assert again.ok == before.ok | {"duplicate": True}
+    retried = await http.post(place, json={"content": "before", "client_id": before.client_id})
+    assert (retried.json()["id"], retried.json()["position"]) == (before.message_id, before.position)
+    assert system.log.ends() == ends
 
 
 async def _send_until(status: int, http: httpx.AsyncClient, place: str) -> httpx.Response:

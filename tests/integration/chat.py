@@ -65,6 +65,7 @@ class Chat:
             self.rates,
             self.changes,
             self.waits,
+            0,
             self.marking,
         )
 

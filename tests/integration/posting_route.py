@@ -60,6 +60,7 @@ def route(log: MemoryLog, progress: Archive) -> Route:
         ends=MemoryTail(log),
         progress=progress,
         waits=AtOnce(1, cap="waits", refusal=Unavailable, detail="Several wait."),
+        fresh_since_ms=0,
         report_s=0.05,
         archive_s=0.05,
     )

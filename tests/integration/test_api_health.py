@@ -42,6 +42,7 @@ def ports(check_log: Any = None) -> Ports:
         rates=Buckets(0),
         changes=Buckets(0),
         waits=AtOnce(0, cap="waits", refusal=Unavailable, detail=""),
+        fresh_since_ms=0,
         marking=Marking(MemoryWriter(log), shown_most=20),
         check_log=check_log,
     )

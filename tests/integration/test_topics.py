@@ -151,6 +151,7 @@ def test_an_added_partition_is_told_and_changes_nothing(desk: Desk) -> None:
     assert "the 1 records in them are ignored" in warned[0]
 
 
+@pytest.mark.django_db(transaction=True)  # a gateway that starts reads over a connection of its own
 def test_added_partitions_are_adopted_when_all_else_is_archived_and_then_read_from_their_beginning(desk: Desk) -> None:
     desk.create()
     desk.write(4)
@@ -165,8 +166,12 @@ def test_added_partitions_are_adopted_when_all_else_is_archived_and_then_read_fr
     assert "4 partitions instead of 3" in adoption.meaning
     assert "1 ignored records in added partitions" in adoption.meaning
     assert Epoch.objects.count() == 1
+    ends = desk.topics.ends(range(3))
     adopt_topic(adoption)
-    assert offsets(2) == desk.topics.ends(range(3)) | {3: 0}
+    assert offsets(2) == ends | {3: 0}
+    desk.write(3)
+    desk.archive_all()
+    assert desk.plan_start().begin == ends | {3: 0}, "a feed begins to read where its epoch begins"
     assert desk.verify() == "The topic is the known one: epoch 2, 4 partitions."
 
 

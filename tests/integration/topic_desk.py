@@ -11,11 +11,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # not in its 
 )
 
 from klatsch.archive.models import LogOffset
+from klatsch.eventlog.epochs import check_topic
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry
 from klatsch.eventlog.topics import KafkaTopics, TopicPlan
+from klatsch.processes.gateway_start import Start, plan_start
 from klatsch.processes.topics import Adoption, adopt_topic, create_topic, plan_adoption, verify_topic
 from tests.support.logs import append_all
 from tests.support.waiting import wait_until
@@ -54,6 +56,15 @@ class Desk:
         adoption = self.plan_adoption()
         assert adoption is not None
         return adopt_topic(adoption)
+
+    def plan_start(self) -> Start:
+        """Plans where a gateway begins to read."""
+        epoch = check_topic(self.topics.find())
+        tail = KafkaTail(self.connection, self.topic, epoch.partitions)
+        try:
+            return plan_start(tail, epoch)
+        finally:
+            tail.stop()
 
     def add_partition(self) -> None:
         self.admin.create_partitions([NewPartitions(self.topic, PLAN.partitions + 1)])[self.topic].result(30)

@@ -185,6 +185,7 @@ class Parts:
             lookups=self.lookups,
             replies=Replies(self.feed, self.database, self.progress, 1.0),
             clock=lambda: NOW_MS,
+            fresh_since_ms=0,
             answer_s=answer_s,
             rates=Buckets(per_second),
             lag=self.lag,
@@ -197,6 +198,7 @@ class Parts:
             database=self.database,
             progress=self.progress,
             clock=lambda: NOW_MS,
+            fresh_since_ms=0,
             wait_s=1.0,
             edit_window_s=0,
         )

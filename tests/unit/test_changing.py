@@ -334,6 +334,15 @@ async def test_an_old_client_id_is_looked_up_and_answered_with_its_change() -> N
     assert desk.appended == 1
 
 
+async def test_a_client_id_of_the_last_minute_is_looked_up_where_feeds_have_no_memory_of_its_time() -> None:
+    desk = Desk(MINE)
+    desk.parts.feed.offsets[0] = 4
+    desk.parts.changing._fresh_since_ms = NOW_MS + 1
+    await desk.change(edit(), Own("1:0:3", digest_of(Edit("hi!")) + uuid_bytes(MINE.message_id)))
+    [answer] = desk.peer.read()
+    assert (answer["ok"]["position"], answer["ok"]["duplicate"], desk.appended) == ("1:0:3", True, 0)
+
+
 async def test_changes_count_as_messages_of_their_person() -> None:
     desk = Desk(MINE)
     desk.parts.sending._rates = type(desk.parts.sending._rates)(1)

@@ -116,6 +116,12 @@ def test_freshness_is_the_distance_to_the_clock_and_nothing_else(now_ms: int, di
     assert is_fresh(uuid7(made_ms), now_ms) == (abs(made_ms - now_ms) <= FRESH_WINDOW_MS)
 
 
+def test_a_uuid7_from_before_the_memory_of_feeds_is_not_fresh() -> None:
+    assert not is_fresh(uuid7(NOW_MS - 1), NOW_MS, since_ms=NOW_MS)
+    assert is_fresh(uuid7(NOW_MS), NOW_MS, since_ms=NOW_MS)
+    assert not is_fresh(uuid7(NOW_MS), NOW_MS, since_ms=NOW_MS + FRESH_WINDOW_MS)
+
+
 @given(st.uuids(version=4) | st.uuids(version=1) | st.uuids(version=5))
 def test_a_uuid_of_another_version_is_never_fresh(other: UUID) -> None:
     assert not is_fresh(str(other), other.int >> 80)

@@ -162,12 +162,17 @@ def test_a_draft_that_the_archive_could_not_keep_is_refused(bad: Draft) -> None:
     ids=["no time", "older", "newer"],
 )
 def test_a_client_id_that_feeds_may_have_forgotten_needs_a_lookup(client_id: str) -> None:
-    assert needs_lookup(draft(client_id=client_id), NOW_MS)
+    assert needs_lookup(draft(client_id=client_id), NOW_MS, 0)
 
 
 @pytest.mark.parametrize("age_ms", [-FRESH_WINDOW_MS, 0, FRESH_WINDOW_MS])
 def test_a_client_id_of_the_last_or_the_next_minute_needs_none(age_ms: int) -> None:
-    assert not needs_lookup(draft(client_id=fresh_client_id(NOW_MS - age_ms)), NOW_MS)
+    assert not needs_lookup(draft(client_id=fresh_client_id(NOW_MS - age_ms)), NOW_MS, 0)
+
+
+def test_a_client_id_of_the_last_minute_needs_a_lookup_where_feeds_have_no_memory_of_its_time() -> None:
+    assert needs_lookup(draft(client_id=fresh_client_id(NOW_MS - 1)), NOW_MS, since_ms=NOW_MS)
+    assert not needs_lookup(draft(client_id=fresh_client_id(NOW_MS)), NOW_MS, since_ms=NOW_MS)
 
 
 def test_a_full_log_is_unavailable_and_nothing_was_appended() -> None:
