@@ -87,9 +87,16 @@ class ChangesPage:
 
 
 _OFFSETS: Final = "SELECT partition, next_offset FROM messaging_logoffset WHERE epoch = %s"
-_ASKED: Final = """unnest(%(conversations)s::uuid[], %(partitions)s::smallint[], %(since)s::bigint[],
-        %(begin)s::bigint[], %(until)s::bigint[], %(own)s::bool[])"""
-_FIELDS: Final = "conversation_id, in_partition, since, begin, until, own"
+# A message is told as it is now, with changes from beyond the range. A removal may lie there as well: then the person,
+# whom the gateway still takes for a member, may not see what came after it. OFFSET 0 keeps this to one look for each.
+_ASKED: Final = """
+    (SELECT conversation_id, in_partition, since, begin, until, place::int, own OR NOT EXISTS (
+         SELECT FROM conversations_member mine
+         WHERE mine.conversation_id = given.conversation_id AND mine.user_id = %(user)s AND mine.active) AS own
+     FROM unnest(%(conversations)s::uuid[], %(partitions)s::smallint[], %(since)s::bigint[], %(begin)s::bigint[],
+         %(until)s::bigint[], %(own)s::bool[]) WITH ORDINALITY
+         AS given(conversation_id, in_partition, since, begin, until, own, place)
+     OFFSET 0) asked"""
 
 # New messages are found by the index of positions, changed ones by the partial index of changed messages. A message
 # that was written since is told at its own place, as it is now; an older message at the place of its last change.
@@ -108,8 +115,8 @@ _CHANGED: Final = """
     ORDER BY old.changed_epoch, old.changed_offset LIMIT %(rows)s"""
 
 _COUNT: Final = f"""
-    SELECT asked.place::int
-    FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
+    SELECT asked.place
+    FROM {_ASKED}
     CROSS JOIN LATERAL ((SELECT 1 {_NEW}) UNION ALL (SELECT 1 {_CHANGED})) m
     WHERE NOT asked.own ORDER BY 1 LIMIT %(most)s"""
 
@@ -121,7 +128,7 @@ _MESSAGES: Final = f"""
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
         FROM (
             SELECT asked.in_partition, one.*
-            FROM {_ASKED} AS asked({_FIELDS})
+            FROM {_ASKED}
             CROSS JOIN LATERAL (
                 (SELECT new."offset" AS at_offset, new.* {_NEW})
                 UNION ALL
@@ -138,9 +145,9 @@ _INTERVALS: Final = """
       AND (NOT asked.own OR changed.user_id = %(user)s)"""
 
 _WITH_STANDINGS: Final = f"""
-    SELECT asked.place::int FROM {_ASKED} WITH ORDINALITY AS asked({_FIELDS}, place)
+    SELECT asked.place FROM {_ASKED}
     WHERE EXISTS (SELECT FROM {_INTERVALS}) OR EXISTS (SELECT FROM {MOVED} moved)"""
-_MARKERS: Final = markers_sql(f"{_ASKED} AS asked({_FIELDS})")
+_MARKERS: Final = markers_sql(_ASKED)
 
 # A membership is told where it first changed: before all messages of that person since.
 _MEMBERS: Final = f"""
@@ -149,7 +156,7 @@ _MEMBERS: Final = f"""
     FROM (
         SELECT asked.conversation_id, asked.in_partition, one.user_id, min(one."offset") AS at_offset,
             count(*) OVER () AS found
-        FROM {_ASKED} AS asked({_FIELDS}) CROSS JOIN LATERAL (SELECT * FROM {_INTERVALS}) one
+        FROM {_ASKED} CROSS JOIN LATERAL (SELECT * FROM {_INTERVALS}) one
         GROUP BY 1, 2, 3 ORDER BY 2, 4 FETCH FIRST {_STANDINGS_MOST} ROWS WITH TIES) someone
     LEFT JOIN (conversations_member mine JOIN accounts_user u ON u.id = mine.user_id)
       ON mine.conversation_id = someone.conversation_id AND mine.user_id = someone.user_id

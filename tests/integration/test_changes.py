@@ -191,6 +191,18 @@ def test_of_a_conversation_that_one_has_left_only_ones_own_standing_is_told() ->
     assert changes.contents() == []
 
 
+def test_what_came_after_a_removal_that_the_gateway_has_not_read_yet_is_not_told() -> None:
+    message = archive(in_group(BOB), "before", offset=6)
+    archive(in_group(BOB, COFFEE), "elsewhere", offset=8)
+    changed_standing(ANA, offset=20, active=False)
+    edit(message, "not for Ana", offset=21)
+    changes = read(5, until=15, groups=(TEA, COFFEE))
+
+    assert changes.contents() == []
+    assert changes.contents(COFFEE) == ["elsewhere"]
+    assert changes.members == {}, "the feed tells of the removal when it reads it"
+
+
 def test_what_is_long_comes_in_pages_in_the_order_of_the_log_and_may_be_read_on_from_any_place_reached() -> None:
     large = "x" * 3_900
     access, other = in_group(BOB), in_group(BOB, COFFEE)
@@ -256,6 +268,7 @@ def test_a_replay_is_read_from_indexes_whatever_else_there_is() -> None:
             "until": [30],
             "own": [False],
             "epoch": 1,
+            "user": ANA.id,
             "rows": 9,
             "most": 9,
         }
