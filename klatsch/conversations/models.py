@@ -41,7 +41,8 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=6, choices=Role, default=Role.MEMBER)
     active = models.BooleanField(default=True)
-    version = models.PositiveIntegerField(default=1)
+    # The database's default is 1, until a restore raises it beyond what the log may hold (restoring.py).
+    version = models.PositiveIntegerField(db_default=1)
     joined_at = models.DateTimeField(auto_now_add=True)
     # Set in direct conversations only, where the blocker is the other person: this member cannot write (blocks.py).
     blocked_by = models.ForeignKey(

@@ -119,8 +119,8 @@ def _begin_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[U
     """
     beginner = people[0][0]
     with transaction.atomic(durable=True):
-        if insert_direct(conversation_id, people, beginner=beginner):
-            return 1
+        if (version := insert_direct(conversation_id, people, beginner=beginner)) is not None:
+            return version
         conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
         members = {one.user_id: one for one in Member.objects.filter(conversation=conversation)}
         mine, theirs = (members[user_id] for user_id, _ in people)
@@ -145,8 +145,8 @@ def _admit_both(conversation: Conversation, members: Sequence[tuple[Member, str]
 
 def insert_direct(
     conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]], *, beginner: UUID | None
-) -> bool:
-    """Creates the conversation in the present transaction, and returns whether it did not exist.
+) -> int | None:
+    """Creates the conversation in the present transaction. Returns its memberships' version; None if it existed.
 
     `beginner` needs room. Without one it has not begun, and the block that makes it queues the first record: at a
     record without the block, gateways would let both people write before they read of the block.
@@ -154,7 +154,7 @@ def insert_direct(
     with connection.cursor() as cursor:
         cursor.execute(_MAKE, [conversation_id, beginner is not None])
         if cursor.rowcount == 0:
-            return False
+            return None
     if beginner is not None:
         check_room(beginner=beginner)
     conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
@@ -162,7 +162,7 @@ def insert_direct(
     Member.objects.bulk_create(member for member, _ in members)
     if beginner is not None:
         promise_members(conversation, members)
-    return True
+    return members[0][0].version
 
 
 def promise_members(conversation: Conversation, members: Iterable[tuple[Member, str]]) -> None:

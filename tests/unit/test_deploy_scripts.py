@@ -86,6 +86,14 @@ def test_a_restore_reads_the_whole_file_before_it_stops_anything(shell: Shell) -
     assert [shell.asked.index(step) for step in steps] == sorted(shell.asked.index(step) for step in steps)
 
 
+def test_a_restore_raises_versions_after_the_migration_and_before_any_process_starts(shell: Shell) -> None:
+    (shell.folder / "archive").write_text("whole")
+    assert shell.run("restore", "archive").returncode == 0
+    restored, *later = shell.asked.partition("--create --exit-on-error")[2].split("\ncompose ")[1:]
+    assert (restored, later[0]) == ("run --rm --no-deps migrate", "run --rm --no-deps migrate restored")
+    assert later[1:] == ["up --detach --wait\n"]
+
+
 def test_a_backup_is_written_where_its_caller_is(shell: Shell) -> None:
     assert shell.run("backup", "archive").returncode == 0
     assert (shell.folder / "archive").read_text() == "dumped\n"
