@@ -53,6 +53,8 @@ class Following:
         self._offers: dict[int, Offer] = {}
         self._number = 0
         self._joined: dict[tuple[str, str], tuple[int, float]] = {}
+        self._doubted: set[tuple[str, str]] = set()
+        """Memberships from before a gap, in which a LEAVE may lie: not repeated until the state is known again."""
         self._hellos: dict[int, float] = {}
         self._asked_s: float | None = None
         self._swept_s = 0.0
@@ -70,7 +72,11 @@ class Following:
             self.restart(now_s)
 
     def restart(self, now_s: float) -> None:
-        """Begins anew: first asks the log's time, then reads back from there."""
+        """Begins anew, as records were missed: first asks the log's time, then reads back from there."""
+        self._doubted = set(self._joined)
+        self._probe(now_s)
+
+    def _probe(self, now_s: float) -> None:
         self._replica = Replica()
         self._hellos.clear()
         self._asked_s = None
@@ -98,8 +104,9 @@ class Following:
         self._send(key_of(records.WITHDRAW, offer.channel), pack_fields(offer.number))
 
     def join(self, group: str, channel: str, capacity: int, now_s: float, waiter: Waiter[None] | None) -> None:
-        """Adds a normal channel to a group, and repeats that while this node lives."""
+        """Adds a normal channel to a group, and repeats that while this node lives and the channel does not leave."""
         self._joined[group, channel] = (capacity, now_s)
+        self._doubted.discard((group, channel))
         self._send(key_of(records.JOIN, channel), pack_fields(group, self._expiry_ms, capacity), waiter)
 
     def has_members(self, group: str) -> bool:
@@ -133,6 +140,8 @@ class Following:
         if record.kind == records.PROBE:
             self._take_probe(record)
             return Applied()
+        if record.kind == records.LEAVE:
+            self._joined.pop((record.fields()[0], record.name), None)
         if self._probed_s is not None or self._is_reading_back:
             # What stands behind the probe is replayed: applied here too, a message would be queued twice.
             self._replica.skip(record)
@@ -150,8 +159,8 @@ class Following:
             self._agree(now_s)
         elif record.kind == records.OFFER and record.sender == self._node:
             self._check_offer(record.fields()[0], now_s)
-        elif record.kind == records.LEAVE:
-            self._joined.pop((record.fields()[0], record.name), None)
+        elif record.kind == records.RENEW and record.sender == self._node:
+            self._check_membership(record.fields()[0], record.name, now_s)
         return result
 
     def flush(self) -> None:
@@ -168,7 +177,7 @@ class Following:
                 del self._hellos[hello]
                 self._answer(hello)
         if self._probed_s is not None and now_s - self._probed_s > _ASK_AGAIN_S:
-            self.restart(now_s)
+            self._probe(now_s)
         if self._asked_s is not None and now_s - self._asked_s > _ASK_AGAIN_S:
             self._ask(now_s)
         if now_s - self._swept_s <= _SWEEP_S:
@@ -183,8 +192,9 @@ class Following:
                 offer.sent_s = now_s
                 self._send(key_of(records.OFFER, offer.channel), pack_fields(number, OFFER_LIFE_MS, False))
         for (group, channel), (capacity, sent_s) in tuple(self._joined.items()):
-            if now_s - sent_s > self._expiry_ms / 2_000:
-                self.join(group, channel, capacity, now_s, None)
+            if now_s - sent_s > self._expiry_ms / 2_000 and (group, channel) not in self._doubted:
+                self._joined[group, channel] = (capacity, now_s)
+                self._send(key_of(records.RENEW, channel), pack_fields(group, self._expiry_ms, capacity))
 
     def _take_probe(self, record: Record) -> None:
         if self._probed_s is not None and record.sender == self._node:
@@ -213,8 +223,18 @@ class Following:
             self._send(records.STATE, pack_fields(*answer))
 
     def _agree(self, now_s: float) -> None:
-        """Wakes those who wait for the state, and offers again what the state does not have."""
+        """Wakes those who wait for the state, and offers and joins again what the state does not have.
+
+        What is no member after records were missed has left, or was given up by all others: it stays out.
+        """
         self._asked_s = None
+        for group, channel in self._doubted:
+            if (group, channel) in self._joined and not self._replica.state.is_member(group, channel):
+                del self._joined[group, channel]
+                _log.warning("The channel %s left the group %s while records were missed.", channel, group)
+        self._doubted.clear()
+        for group, channel in tuple(self._joined):
+            self._check_membership(group, channel, now_s)
         for waiter in self._waiting:
             waiter.wake()
         self._waiting.clear()
@@ -228,6 +248,12 @@ class Following:
             del self._offers[number]
             self._send(key_of(records.WITHDRAW, offer.channel), pack_fields(number))  # it may still come
             self._make_offer(offer, now_s)
+
+    def _check_membership(self, group: str, channel: str, now_s: float) -> None:
+        """Joins anew where a membership ended without a LEAVE: its repetition came too late."""
+        joined = self._joined.get((group, channel))
+        if joined is not None and not self._replica.state.is_member(group, channel):
+            self.join(group, channel, joined[0], now_s, None)
 
     def _make_offer(self, offer: Offer, now_s: float) -> None:
         self._number += 1

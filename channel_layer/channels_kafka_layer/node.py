@@ -255,8 +255,10 @@ class Node:
 
     def _know_group(self, record: Record) -> None:
         """Looks into a group's records from a normal channel's JOIN on, until the last one's LEAVE."""
-        if record.kind == records.JOIN:
-            self._followed.add(key_of(records.GROUP, record.fields()[0]))
+        if record.kind in {records.JOIN, records.RENEW}:
+            group = record.fields()[0]
+            if self.following.has_members(group):
+                self._followed.add(key_of(records.GROUP, group))
         elif record.kind == records.LEAVE:
             [group] = record.fields()
             if not self.following.has_members(group):

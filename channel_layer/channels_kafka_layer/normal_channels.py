@@ -116,6 +116,10 @@ class NormalChannels:
         if not members:
             self._groups.pop(group, None)
 
+    def is_member(self, group: str, channel: str) -> bool:
+        found = self._groups.get(group, {}).get(channel)
+        return found is not None and found.until_ms > self.now_ms
+
     def members(self, group: str) -> dict[str, Membership]:
         """Returns the normal channels of a group."""
         members = self._groups.get(group)

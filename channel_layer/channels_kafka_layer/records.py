@@ -31,7 +31,9 @@ WITHDRAW = b"w"
 RETURN = b"r"
 """A message that was matched with a `receive` that is gone: the channel gets it again, in front."""
 JOIN = b"+"
-"""Adds a normal channel to a group, or repeats that it is a member."""
+"""Adds a normal channel to a group."""
+RENEW = b"="
+"""Repeats that a normal channel is a member of a group. Who knows that it is none takes no notice."""
 LEAVE = b"-"
 """Removes a normal channel from a group."""
 HELLO = b"h"
@@ -43,7 +45,7 @@ FLUSH = b"f"
 PROBE = b"p"
 """Nothing: its sender learns the log's time."""
 
-OF_NORMAL_CHANNELS = frozenset(b"nowr+-hHfp")
+OF_NORMAL_CHANNELS = frozenset(b"nowr+=-hHfp")
 """First bytes of the keys of all records that the replicas of the normal channels read; GROUP comes besides."""
 
 

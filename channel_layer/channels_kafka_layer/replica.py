@@ -66,7 +66,7 @@ class Replica:
             self._keep_bodies(record)
         if record.kind == records.FLUSH:
             self._agree()
-        return _change(self.state, record)
+        return self._change(record)
 
     def skip(self, record: Record) -> None:
         """Notes a record that is to be replayed. Where it is deleted before that, the log was still not silent."""
@@ -113,13 +113,26 @@ class Replica:
                 if again is not None:
                     again.snapshot, again.bodies = self.state.snapshot(), self._known_bodies()
             else:
-                result.matches += _change(self.state, later).matches
+                result.matches += self._change(later).matches
         self.state.advance(record.time_ms)
         return result
 
     def _agree(self) -> None:
         self.is_agreed = True
         self._bodies.clear()
+
+    def _change(self, record: Record) -> Applied:
+        """Changes the state. A repetition says nothing of a channel that is no member: it may have left since.
+
+        Before all agree, that cannot be known, and the repetition is taken at its word.
+        """
+        if (
+            record.kind == records.RENEW
+            and self.is_agreed
+            and not self.state.is_member(record.fields()[0], record.name)
+        ):
+            return Applied()
+        return _change(self.state, record)
 
     def _known_bodies(self) -> dict[tuple[str, int], bytes | None]:
         return {(channel, message.place): message.body for channel, message in self.state.queued()}
@@ -166,7 +179,7 @@ def _change(state: NormalChannels, record: Record) -> Applied:
     elif kind == records.WITHDRAW:
         [number] = record.fields()
         state.withdraw(name, record.sender, number)
-    elif kind == records.JOIN:
+    elif kind in {records.JOIN, records.RENEW}:
         group, life_ms, capacity = record.fields()
         state.join(group, name, life_ms, capacity)
     elif kind == records.LEAVE:

@@ -64,6 +64,9 @@ class Process:
     def join(self, group: str, channel: str = "tasks") -> None:
         self.read(key_of(records.JOIN, channel), pack_fields(group, LIFE_MS, 100))
 
+    def renew(self, group: str, channel: str = "tasks") -> None:
+        self.read(key_of(records.RENEW, channel), pack_fields(group, LIFE_MS, 100))
+
     def leave(self, group: str, channel: str = "tasks") -> None:
         self.read(key_of(records.LEAVE, channel), pack_fields(group))
 
@@ -103,6 +106,21 @@ def test_a_group_that_a_normal_channel_has_left_is_looked_into_no_more(process: 
     process.leave("g")
     assert not process.looks_into("g")
     assert process.looks_into("h")
+
+
+def test_a_repetition_after_the_departure_makes_nobody_look_into_the_group(process: Process) -> None:
+    process.join("g")
+    process.leave("g")
+    process.renew("g")
+    assert not process.looks_into("g")
+
+
+def test_a_newcomer_looks_into_a_group_of_which_it_reads_a_repetition_while_it_asks(newcomer: Process) -> None:
+    newcomer.read_back(key_of(records.WITHDRAW, "tasks"), pack_fields(0))
+    newcomer.node.end_replay()
+    assert not newcomer.node.following.is_agreed
+    newcomer.renew("g")
+    assert newcomer.looks_into("g")
 
 
 def test_a_record_without_a_key_is_passed_over_with_those_around_it_read(process: Process) -> None:
@@ -166,6 +184,7 @@ def test_a_group_of_an_own_channel_is_looked_into_whatever_normal_channels_do(pr
 def test_a_membership_that_is_repeated_costs_no_look_at_other_groups(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    process.join("g")
     process.join("h")
     looks: list[Following] = []
 
@@ -175,6 +194,6 @@ def test_a_membership_that_is_repeated_costs_no_look_at_other_groups(
 
     monkeypatch.setattr(Following, "groups", groups)
     for _ in range(3):
-        process.join("g")
+        process.renew("g")
     assert process.looks_into("g")
     assert not looks

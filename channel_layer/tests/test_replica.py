@@ -181,7 +181,7 @@ def test_a_group_sends_to_its_normal_channels() -> None:
     assert taken.matches[0].message.body == b"first"
 
 
-KINDS = ["send", "send", "offer", "offer", "renew", "withdraw", "return", "join", "leave", "group", "flush"]
+KINDS = ["send", "send", "offer", "offer", "renew", "withdraw", "return", "join", "repeat", "leave", "group", "flush"]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([*KINDS, "begin", "answer", "sweep", "wait"]),
@@ -211,6 +211,8 @@ def test_all_who_know_the_state_have_the_same_and_take_each_message_once(steps: 
             results = log.write(records.RETURN, name, pack_fields(place, log.now_ms + 400, b"again"))
         elif what == "join":
             results = log.write(records.JOIN, channel, pack_fields("g", WINDOW_MS - LIFE_MS, number))
+        elif what == "repeat":
+            results = log.write(records.RENEW, channel, pack_fields("g", WINDOW_MS - LIFE_MS, number))
         elif what == "leave":
             results = log.write(records.LEAVE, channel, pack_fields("g"))
         elif what == "group":
