@@ -1,7 +1,8 @@
 """Reads archived messages, in pages and one by one. The SQL is handwritten, as these are the most frequent reads.
 
 Every page is a short range scan of an index, whatever the table's size (tests/integration/test_history_plans.py). Only
-`list_own_messages` and `list_mentions` check who reads; for the others, callers ask `conversations.queries` before.
+`list_own_messages`, `list_mentions` and `find_readable_message` check who reads; for the others, callers ask
+`conversations.queries` before.
 """
 # ruff: noqa: S608 - statements are joined from the constants below; every value is a parameter
 
@@ -128,11 +129,23 @@ def list_pins(conversation_id: UUID) -> list[MessageView]:
 
 _MESSAGE: Final = f"""
     SELECT {MESSAGE_COLUMNS} FROM (SELECT * FROM messaging_message WHERE id = %s) m {PEOPLE}"""
+_READABLE: Final = f"""{_MESSAGE}
+    WHERE EXISTS (SELECT FROM conversations_member mine
+                  WHERE mine.conversation_id = m.conversation_id AND mine.user_id = %s AND mine.active)"""
 
 
 def find_message(message_id: bytes) -> MessageView | None:
     """Returns a message by its id. The caller has checked that the person may read its conversation."""
+    return _find(_MESSAGE, message_id)
+
+
+def find_readable_message(message_id: bytes, user_id: bytes) -> MessageView | None:
+    """Returns a message by its id, if that person may read its conversation now."""
+    return _find(_READABLE, message_id, user_id)
+
+
+def _find(statement: str, *ids: bytes) -> MessageView | None:
     with connection.cursor() as database:
-        database.execute(_MESSAGE, [UUID(bytes=message_id)])
+        database.execute(statement, [UUID(bytes=one) for one in ids])
         row = database.fetchone()
     return None if row is None else view_of(row)

@@ -7,7 +7,7 @@ from typing import Final
 
 from klatsch.archive.details import no_such_message
 from klatsch.archive.fates import Fate, find_fate
-from klatsch.archive.histories import find_message
+from klatsch.archive.histories import find_readable_message
 from klatsch.archive.message_view import MessageView
 from klatsch.archive.targets import (
     MODERATION,
@@ -206,6 +206,8 @@ def _reason(now: Facts, wish: Wish) -> Verdict:
 
 
 def _read(facts: Facts) -> MessageView:
-    message = find_message(uuid_bytes(facts.message_id))
-    assert message is not None  # rows of messages are never removed
+    """Returns the message as it is now; raises NotAMember where the person was removed meanwhile."""
+    message = find_readable_message(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id))
+    if message is None:
+        raise refusal_of(Verdict.REMOVED)
     return message

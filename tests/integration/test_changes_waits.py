@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from klatsch.archive.models import Message
 from klatsch.archive.targets import Wanted
-from klatsch.conversations.models import Conversation
+from klatsch.conversations.models import Conversation, Member
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Unavailable
 from klatsch.eventlog.log import LogError
@@ -103,3 +104,24 @@ def test_a_change_in_a_group_takes_as_much_of_its_makers_rate_as_a_message_to_th
 
     chat.ask("ana", method, between_two, body)
     assert (tokens.taken[4:], sum(map(len, chat.log.records))) == ([1], size + 1)
+
+
+def test_who_is_removed_while_their_change_is_on_its_way_reads_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_epoch()
+    chat = Chat()
+    chat.join("ana", "bob")
+    tea = chat.make_group("ana", "bob")
+    message = chat.ask("ana", "POST", f"conversations/{tea}/messages", {"content": "hi"}).json()["id"]
+    size = max(map(len, chat.log.records))
+
+    def remove_and_edit_meanwhile(partition: int, offset: int, deadline_s: float) -> bool:
+        if len(chat.log.records[partition]) == size:
+            return True
+        Member.objects.filter(conversation_id=tea, user_id=chat.id_of("bob")).update(active=False)
+        Message.objects.filter(pk=message).update(content="not for Bob")
+        return False
+
+    monkeypatch.setattr(chat, "wait_for", remove_and_edit_meanwhile)
+    answer = chat.ask("bob", "PUT", f"messages/{message}/reactions/👍")
+    assert problem(answer) == (403, "not_a_member")
+    assert "not for Bob" not in answer.content.decode()
