@@ -237,6 +237,7 @@ class ChatConnection(AsyncConsumer):
     async def _catch_up(self, person: ConnectedPerson, greeting: Hello) -> None:
         """Replays without a deadline: the replay is bounded by its limits and by how slow the peer may be."""
         started = time.monotonic()
+        self._socket.read_ahead()
 
         def answer(resumed: bool) -> None:  # noqa: FBT001 - as Resuming calls it
             self.outbox.answer(protocol.ok(greeting.id, self._resuming.welcome(person, resumed=resumed)))

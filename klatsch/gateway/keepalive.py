@@ -24,9 +24,13 @@ _MASK: Final = slice(2, 6)
 
 
 class Pinged(Protocol):
-    """A socket to ping. While it is `read_paused`, answers wait in the kernel's buffer."""
+    """A socket to ping. While it is `read_paused`, answers wait in the kernel's buffer.
+
+    While it `reads_ahead` of a replay, the ping itself may wait long behind what the peer has still to take.
+    """
 
     read_paused: bool
+    reads_ahead: bool
 
     def ping(self, frame: bytes) -> None:
         """Writes that frame, whose last `PAYLOAD_BYTES` come back in the answer."""
@@ -73,11 +77,11 @@ class Keepalive:
         in_turns(list(turn), ping)
 
     def _ping(self, socket: Pinged, frame: bytes) -> None:
-        if socket in self._unanswered and not socket.read_paused:
+        if socket in self._unanswered and not socket.read_paused and not socket.reads_ahead:
             socket.end(CloseCode.INTERNAL_ERROR, "a ping was not answered")
             return
-        # Pings go on while reading is paused, although their answers are not judged. Only writes find then that a peer
-        # is gone: it does not acknowledge the bytes (TCP_USER_TIMEOUT), or has closed, so that the next write fails.
+        # Pings go on meanwhile, although their answers are not judged. Only writes find then that a peer is gone: it
+        # does not acknowledge the bytes (TCP_USER_TIMEOUT), or has closed, so that the next write fails.
         self._unanswered[socket] = frame[-PAYLOAD_BYTES:]
         socket.ping(frame)
 

@@ -34,6 +34,9 @@ _TURN_FRAMES = 256
 
 A message ends a turn too: the next waits until it is taken.
 """
+_AHEAD_BYTES = 65_536
+_AHEAD_BYTES_EACH = 1_024
+"""The bytes that are read ahead of a busy application, and the least that each message counts: 64 messages."""
 _TOO_MUCH = "too many frames, or too many bytes"
 FRAGMENTS_MOST = 256
 """The fragments of one message. The parser bounds their bytes, but not the number of empty ones."""
@@ -64,6 +67,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._splitter = Splitter()
         self.take: Callable[[str], bool] | None = None
         self._is_awaited = False
+        self.reads_ahead = False
+        self._ahead = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -75,6 +80,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self._parse(data)  # the request, which uvicorn hands on without what came behind it
         elif len(data) <= _PIECE_BYTES and not self._waiting:
             self._take_piece(data)
+            if self.read_paused:
+                self._hear_on()
         else:
             self._waiting += data
             self._take_turn()
@@ -97,8 +104,11 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self._read_on()
 
     def _is_heard(self) -> bool:
-        """Returns whether the application has taken all messages. After the server's close it takes none."""
-        return self.close_sent or self.queue.empty()
+        """Returns whether the application has taken all messages, or more may be read ahead of it.
+
+        After the server's close it takes none.
+        """
+        return self.close_sent or self.queue.empty() or self._ahead > 0
 
     def _stop_reading(self) -> None:
         if not self.read_paused:
@@ -138,6 +148,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         is_free = self._is_awaited and self.queue.empty()
         if not is_free or self.take is None or not self.take(text):
             self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            self._ahead -= max(len(frame), _AHEAD_BYTES_EACH)
             self._stop_reading()
         return 1
 
@@ -181,15 +192,28 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     async def receive(self) -> Any:
         """Returns the next event for the application, and hands on what waited behind the last one."""
+        if self.reads_ahead:
+            self.reads_ahead = False
+            self.keepalive.forget_ping(self)  # the peer may have it behind the last of the replay
+        self._ahead = 0
         self._is_awaited = True
         event = await self.queue.get()
         self._is_awaited = False
-        if self.read_paused and not self.close_sent and self.queue.empty():
+        self._hear_on()
+        return event
+
+    def read_ahead(self) -> None:
+        """Reads some more messages until the next `receive`, so that pings behind them are answered in a replay."""
+        self.reads_ahead = True
+        self._ahead = _AHEAD_BYTES
+        self._hear_on()
+
+    def _hear_on(self) -> None:
+        if self.read_paused and not self.close_sent and self._is_heard():
             if not self._waiting:
                 self._read_on()
             elif self._turn is None:
                 self._turn = self.loop.call_soon(self._take_turn)
-        return event
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -202,6 +226,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(self.frames):
             self._refuse_text()
         else:
+            self._ahead -= max(sum(map(len, self.frames)), _AHEAD_BYTES_EACH)
             super().send_receive_event_to_app()
 
     def _refuse_text(self) -> None:

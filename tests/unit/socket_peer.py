@@ -24,6 +24,11 @@ class SocketPeer(Peer):
         self.resumed: Callable[[], None] = lambda: None
         self.allowances: tuple[Allowance, ...] = ()
         self.sent: list[dict[str, Any]] = []
+        self.reads_ahead_from: int | None = None
+        """The number of writes before the connection had its socket read ahead."""
+
+    def read_ahead(self) -> None:
+        self.reads_ahead_from = self.writes
 
     def end(self, code: Close, reason: str) -> None:
         super().end(code, reason)

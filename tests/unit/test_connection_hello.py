@@ -71,6 +71,14 @@ async def test_a_token_that_is_current_is_resumed_without_a_reset() -> None:
     assert (welcome["ok"]["resumed"], mark["t"]) == (True, "mark")
 
 
+async def test_its_socket_reads_ahead_from_before_the_replay() -> None:
+    parts = Parts()
+    async with connected(parts) as peer:
+        await hello(parts, peer, resume=parts.tokens.now(ANA.user_id))
+
+    assert peer.reads_ahead_from == 0
+
+
 @pytest.mark.parametrize(
     ("resume", "why"),
     [

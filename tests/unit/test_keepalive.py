@@ -24,7 +24,7 @@ MASKS = st.binary(min_size=4, max_size=4)
 class Socket:
     """A socket that answers each ping at once, or none if `is_gone`."""
 
-    read_paused = False
+    read_paused = reads_ahead = False
 
     def __init__(self, keepalive: Keepalive, *, is_gone: bool = False) -> None:
         self.pings: list[bytes] = []
