@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from klatsch.archive.change_places import change_place, change_place_sql
 from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
 from klatsch.core.errors import Gone, NotFound
 from klatsch.core.keyset import Keyset
@@ -47,7 +48,7 @@ _VERSIONS: Final = Keyset(
     lambda way: (
         f"""
     SELECT v.content, to_char(v.written_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-        concat_ws(':', v.epoch, m.partition, v."offset")
+        {change_place_sql("v.epoch", 'v."offset"')}, m.conversation_id::text
     FROM messaging_message m
     CROSS JOIN LATERAL (
         SELECT epoch, "offset", content, written_at FROM messaging_messageversion
@@ -64,7 +65,7 @@ _REACTIONS: Final = Keyset(
     ("epoch", '"offset"'),
     lambda way: (
         f"""
-    SELECT r.emoji, u.username, u.id::text, concat_ws(':', r.epoch, m.partition, r."offset")
+    SELECT r.emoji, u.username, u.id::text, {change_place_sql("r.epoch", 'r."offset"')}, m.conversation_id::text
     FROM (SELECT * FROM messaging_reaction
           WHERE message_id = %(message)s AND {way.beyond()}
           {way.order()} LIMIT %(limit)s) r
@@ -100,7 +101,7 @@ def list_versions(
     """
     with connection.cursor() as cursor:
         rows = _VERSIONS.read(cursor, {"message": message_id}, limit=limit, after=after, before=before)
-    return [VersionView(*row) for row in rows]
+    return [VersionView(*_with_place(row)) for row in rows]
 
 
 def list_reactions(
@@ -109,12 +110,18 @@ def list_reactions(
     """Returns the reactions to a message in the order of time, paged like `list_versions`."""
     with connection.cursor() as cursor:
         rows = _REACTIONS.read(cursor, {"message": message_id}, limit=limit, after=after, before=before)
-    return [ReactionView(*row) for row in rows]
+    return [ReactionView(*_with_place(row)) for row in rows]
 
 
 def no_such_message() -> NotFound:
     """Returns the one answer for messages that do not exist and for messages of other people."""
     return NotFound("There is no such message, or you may not see it.")
+
+
+def _with_place(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the row with a position in place of the last two columns, which tell it to `change_place`."""
+    *told, place, conversation = row
+    return *told, change_place(place, conversation)
 
 
 def _read_one(statement: str, user_id: UUID, message_id: UUID) -> tuple[Any, ...] | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
+from klatsch.archive.change_places import change_place, change_place_sql
 from klatsch.eventlog.places import PositionText
 from klatsch.records.messages import MessagePosted
 from klatsch.records.values import Time, Uuid
@@ -68,7 +69,7 @@ class MessageView(msgspec.Struct, frozen=True, gc=False):
     position: Annotated[PositionText, Column("""concat_ws(':', m.epoch, m.partition, m."offset")""", _PLACE)]
     changed: Annotated[
         PositionText,
-        Column("concat_ws(':', m.changed_epoch, m.partition, m.changed_offset)", f"That of its last change. {_PLACE}"),
+        Column(change_place_sql("m.changed_epoch", "m.changed_offset"), f"That of its last change. {_PLACE}"),
     ]
     seq: Annotated[int | None, Column("m.seq", "Its number in its conversation, once archived.")]
     edited_at: Annotated[Time | None, Column(_MOMENT.format("edited_at"))]
@@ -114,6 +115,8 @@ MESSAGE_COLUMNS: Final = ", ".join(column.sql for _, _, column in _declared())
 """The SQL of a MessageView's fields in their order, to select from messaging_message m and PEOPLE."""
 MESSAGE_WIDTH: Final = len(MessageView.__struct_fields__)
 _RAW: Final = [place for place, (_, kind, _) in enumerate(_declared()) if kind is msgspec.Raw]
+_CHANGED: Final = MessageView.__struct_fields__.index("changed")
+_CONVERSATION: Final = MessageView.__struct_fields__.index("conversation")
 PEOPLE: Final = "JOIN accounts_user s ON s.id = m.sender_id LEFT JOIN accounts_user r ON r.id = m.receiver_id"
 
 
@@ -122,6 +125,7 @@ def view_of(row: tuple[Any, ...]) -> MessageView:
     values = [*row[:MESSAGE_WIDTH]]
     for place in _RAW:
         values[place] = msgspec.Raw(values[place] or "null")
+    values[_CHANGED] = change_place(values[_CHANGED], values[_CONVERSATION])
     return MessageView(*values)
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 
 from klatsch.core.ids import uuid_bytes, uuid_text
 from klatsch.eventlog.outbox import waiting_sql
+from klatsch.eventlog.partitions import partition_of
 from klatsch.records.header import WHOLE_MESSAGE
 
 
@@ -24,7 +25,8 @@ class Wanted(NamedTuple):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """A message as it was at one moment, for a member of its conversation who wants to change it.
 
-    `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits.
+    `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits;
+    `edited_partitions` is the number of partitions of the edit's epoch, None if that is the message's own.
     `role` is the person's own; a `blocked` person may only read. `pins` is the number of pinned messages of the
     conversation, and `member_count` that of its members. `emojis` are the kinds of reactions to the message, and
     `own_emojis` the person's own ones. A message that was stored late is `unannounced` until the log has the record
@@ -52,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     own_emojis: list[str]
     unannounced: bool
     member_count: int
+    edited_partitions: int | None = None
 
     @property
     def key(self) -> bytes:
@@ -61,7 +64,11 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     @property
     def edited(self) -> str | None:
         """Returns the position of the last edit; None without edits."""
-        return None if self.edited_epoch is None else f"{self.edited_epoch}:{self.partition}:{self.edited_offset}"
+        if self.edited_epoch is None:
+            return None
+        partitions = self.edited_partitions
+        partition = self.partition if partitions is None else partition_of(self.key, partitions)
+        return f"{self.edited_epoch}:{partition}:{self.edited_offset}"
 
 
 _UNANNOUNCED: Final = waiting_sql(
@@ -77,7 +84,8 @@ _FACTS: Final = f"""
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
         ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),
         ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id),
-        {_UNANNOUNCED}, c.member_count
+        {_UNANNOUNCED}, c.member_count,
+        (SELECT e.partitions FROM eventlog_epoch e WHERE e.epoch = edit.epoch AND e.epoch <> m.epoch)
     FROM unnest(%s::uuid[], %s::uuid[]) AS wanted(message_id, user_id)
     JOIN messaging_message m ON m.id = wanted.message_id
     JOIN conversations_member mine
