@@ -148,11 +148,16 @@ test('where the archive is behind, what it has is shown, and the rest is loaded 
 /** A conversation that one looks at, of whose messages 951 to 1000 are loaded. 2,000 more are missed, and a `reset` says so. */
 async function missed() {
   const given = shelf(1_000);
-  const { view, all, history } = given;
-  view.onchange = (conversation) => conversation === null && history.noticeReset();
+  const { all, history } = given;
   await history.loadNewest();
   all.unshift(...Array.from({ length: 2_000 }, (_, i) => message(1_001 + i)).reverse());
-  return { ...given, forget: () => view.apply(reset(3_000)), bring: (isWhole) => bring(given, isWhole) };
+  return { ...given, forget: () => forget(given, 3_000), bring: (isWhole) => bring(given, isWhole) };
+}
+
+/** A `reset`, as the client library gives it and the store tells it. */
+function forget({ view, history }, offset) {
+  view.apply(reset(offset));
+  history.reset();
 }
 
 /** The page that follows a `reset`, as the client library gives it. */
@@ -215,9 +220,8 @@ test('while a reset is on its way nothing is shown, and what was said of both en
 
 test('a reset whose page has the beginning leaves nothing to be loaded', async () => {
   const { view, all, history } = shelf(30);
-  view.onchange = (conversation) => conversation === null && history.noticeReset();
   await history.loadNewest();
-  view.apply(reset(30));
+  forget({ view, history }, 30);
   bring({ view, all, history }, true);
   assert.deepEqual([offsets(history), history.atStart], [range(1, 30), true]);
 });
@@ -284,6 +288,79 @@ test('what was missed before the first mark is known to be missing after a failu
   source.chat.archive.history = answer;
   await history.resync();
   assert.equal(history.isBehind, false);
+});
+
+/** Messages up to this one are stored; `isPushed` says whether they are pushed too. */
+function store({ view, all }, from, to, { isPushed = false } = {}) {
+  const rows = range(from, to).map((offset) => message(offset)).reverse();
+  all.unshift(...rows);
+  if (isPushed) view.add(rows);
+}
+
+/** Has the next page read at once, and its answer held back until `come`. */
+function underWay({ chat: { archive } }) {
+  const { history: answer } = archive;
+  let come = () => {};
+  const coming = new Promise((resolve) => (come = resolve));
+  archive.history = async (id, paging) => {
+    archive.history = answer;
+    const page = await answer(id, paging);
+    return coming.then(() => page);
+  };
+  return come;
+}
+
+test('what was stored between the first page and the first mark is loaded, though that page comes after the mark', async () => {
+  for (const load of [(history) => history.loadNewest(), (history) => history.loadAround('1:1:50')]) {
+    const { history, source, asked, ...given } = shelf(60);
+    const come = underWay(source);
+    const loading = load(history);
+    await Promise.resolve();
+    store(given, 61, 140);
+    source.token = () => 'the first mark';
+    const again = history.resync();
+    store(given, 141, 141, { isPushed: true });
+    come();
+    await Promise.all([loading, again]);
+    assert.deepEqual([offsets(history), history.isBehind, asked.at(-1).at_least], [range(92, 141), false, 'the first mark']);
+    assert.deepEqual(await passed(history), range(1, 141));
+  }
+});
+
+test('a gap before the first mark is found where messages have been pushed after it', async () => {
+  const { history, source, ...given } = shelf(60);
+  await history.loadNewest();
+  store(given, 61, 140);
+  const { history: answer } = source.chat.archive;
+  source.chat.archive.history = () => Promise.reject(new Error('away'));
+  await assert.rejects(history.resync());
+  store(given, 141, 145, { isPushed: true });
+  source.chat.archive.history = answer;
+  await history.resync();
+  assert.deepEqual(offsets(history), range(96, 145));
+});
+
+test('what was missed before the first mark is loaded once, whoever asks for it meanwhile', async () => {
+  const { history, asked, ...given } = shelf(60);
+  await history.loadNewest();
+  store(given, 61, 70);
+  await Promise.all([history.resync(), history.resync()]);
+  assert.deepEqual([history.isBehind, asked.length, offsets(history)], [false, 2, range(11, 70)]);
+});
+
+test('a first page that a reset has overtaken counts for nothing', async () => {
+  const { history, source, ...given } = shelf(60);
+  const come = underWay(source);
+  const loading = history.loadNewest();
+  await Promise.resolve();
+  store(given, 61, 300);
+  forget({ ...given, history }, 300);
+  store(given, 301, 301, { isPushed: true });
+  come();
+  await loading;
+  assert.deepEqual([history.isLoaded, history.messages], [false, []]);
+  bring({ ...given, history });
+  assert.deepEqual(await passed(history), range(1, 301));
 });
 
 test('nothing is let go while a page is on its way that has to adjoin it', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { CONVERSATION, mark, NOW_MS, pass, settle } from './fake.mjs';
+import { CONVERSATION, mark, message, NOW_MS, pass, push, reset, settle } from './fake.mjs';
 import { load } from './page.mjs';
 
 const { Store } = await load('store.js');
@@ -218,12 +218,12 @@ test('a socket that is refused while the server answers for this person is tried
   const refuse = async (seconds) => {
     const before = sockets.length;
     for (let second = 0; second < seconds; second += 1) {
+      await pass(1_000);
       for (let last = null; last !== sockets.at(-1) && sockets.length < before + 100; ) {
         last = sockets.at(-1);
         last.end(4401);
         await settle();
       }
-      await pass(1_000);
     }
     return sockets.length - before;
   };
@@ -313,4 +313,21 @@ test('signing out leaves what another account, whose name begins with this one\'
     assert.equal(again.drafts.get('c1').text, `draft of ${username}`);
     again.close();
   }
+});
+
+test('of a conversation that a reset has emptied nothing is shown until its page has come, whether one looks at it or not', async () => {
+  const place = `conversations/${CONVERSATION}/messages`;
+  answers[place] = { results: [message(2), message(1)], next: null };
+  const store = new Store(ANA);
+  const socket = await welcome();
+  const history = store.history(CONVERSATION);
+  await history.loadNewest();
+  answers[place] = 503;
+  socket.say(reset(9), push(9));
+  await settle();
+  assert.deepEqual([history.isLoaded, history.messages], [false, []]);
+  answers[place] = { results: [message(8), message(2), message(1)], next: null };
+  await pass(30_000);
+  assert.deepEqual(history.messages.map(({ id }) => id), ['m1', 'm2', 'm8', 'm9']);
+  store.close();
 });

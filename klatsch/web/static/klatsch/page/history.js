@@ -9,7 +9,7 @@ const RESTING_MOST = 25; // of a conversation that is not open: it is there at o
 export class History {
   /** @type {string | null} */
   oldest = null;
-  /** @type {string | null} Up to where it is loaded while it does not reach the end. */
+  /** @type {string | null} Up to where pages were loaded; what is behind it, where this part reaches the end, was pushed. */
   newest = null;
   atStart = false;
   atEnd = true;
@@ -96,25 +96,26 @@ export class History {
     });
   }
 
-  /** Loads the end again, from an archive that has all before the chat's first mark. */
-  resync() {
-    if (!this.isLoaded || !this.atEnd) return Promise.resolve();
+  /**
+   * Loads the end again, from an archive that has all before the chat's first mark. Waits for a page that is on its way, which may
+   * have been read before the mark.
+   */
+  async resync() {
     this.isBehind = true; // until that page was taken
-    const find = async () => ({ last: this.messages.at(-1)?.position, page: await this.#page({ at_least: this.source.token() }) });
-    return this.#once(find, ({ last, page }) => {
+    while (this.#loading) await this.#loading.catch(() => {});
+    if (!this.isBehind || !this.isLoaded || !this.atEnd) return;
+    const find = () => this.#page({ at_least: this.source.token() });
+    await this.#once(find, (page) => {
       this.isBehind = false;
+      // What is behind `newest` was pushed, after the mark.
       const from = page.rows.at(-1)?.position;
-      const hasGap = last && from && page.next !== null && comparePositions(from, last) > 0;
-      if (hasGap || !last) this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
+      const hasGap = this.newest && from && page.next !== null && comparePositions(from, this.newest) > 0;
+      if (hasGap || !this.newest) this.#begin(page.rows, { atStart: page.next === null, atEnd: true });
     }, () => this.#resets); // when one leaves, the end stays, and the page's messages are in the view
   }
 
-  /**
-   * Notices that a `reset` has emptied the view: nothing is loaded until the page comes that follows the reset. Asked at each
-   * change of the view, as a push may fill it again.
-   */
-  noticeReset() {
-    if (!this.isLoaded || !this.oldest || this.source.view.messages(this.conversation).length > 0) return;
+  /** A `reset` has emptied the view: nothing is loaded until the page comes that follows the reset. */
+  reset() {
     this.#resets += 1;
     this.#forget();
   }

@@ -166,7 +166,7 @@ export class Store extends EventTarget {
     else if (DELTAS.has(t)) this.tally.change(event);
     else if (isMembers(event)) this.#meet(d);
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d);
-    else if (t === 'reset' && d.conversations.length > RESETS_MOST) this.restart();
+    else if (t === 'reset') this.#reset(d.conversations);
     else if (t === 'loaded') this.#reloaded(d);
     else if (t === 'presence') this.tell('presence');
     else if (t === 'invitation' || (t === 'state' && d.kind === 'invitation')) this.tell('invitation', d);
@@ -221,6 +221,12 @@ export class Store extends EventTarget {
       this.tell('left', d.conversation);
     } else if (!this.tally.meet(d)) this.refresh(d.conversation).catch(() => {});
     this.tell('list');
+  }
+
+  /** @param {string[]} conversations what the view has forgotten: a page of each comes, unless there are too many */
+  #reset(conversations) {
+    if (conversations.length > RESETS_MOST) this.restart();
+    else for (const conversation of conversations) this.#histories.get(conversation)?.reset();
   }
 
   /** @param {{conversation: string, whole: boolean}} loaded */

@@ -41,6 +41,8 @@ class ConversationView extends Part {
   #next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} The next try, where it could not be loaded. */
   #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #catching;
 
   start() {
     this.head = el('header', { class: 'panel-head conversation-head' });
@@ -73,7 +75,9 @@ class ConversationView extends Part {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.midnight);
     clearTimeout(this.#retry);
+    clearTimeout(this.#catching);
     this.history?.rest();
+    this.history = null; // what is under way for it comes too late
     session.store?.presence.want('conversation', []);
     session.chat?.open([]);
   }
@@ -153,7 +157,6 @@ class ConversationView extends Part {
   /** @param {any} conversation */
   #loadMessages(conversation) {
     this.history = session.store.history(conversation.id);
-    this.history.noticeReset();
     session.chat.archive.markers(conversation.id).catch(() => {}); // pushes tell the rest
     return this.jumps.loadFirst(conversation, this.params.message);
   }
@@ -163,13 +166,14 @@ class ConversationView extends Part {
     this.log.note();
     this.render();
     this.jumps.toFirst(this.params.message);
-    if (this.history) this.#catchUp(this.history);
   }
 
-  /** Loads what the archive did not have yet, as long as one stays. @param {any} history */
-  #catchUp(history) {
-    if (!history.isBehind || history !== this.history) return;
-    setTimeout(() => history.resync().catch(() => {}).then(() => this.#catchUp(history)), RETRY_MS);
+  /** Loads what may be missing at the end, and tries that as long as one stays. */
+  #catchUp() {
+    const { history } = this;
+    if (!history?.isBehind || !history.atEnd || this.#catching) return;
+    const again = () => [(this.#catching = undefined), this.#soon()];
+    this.#catching = setTimeout(() => history.resync().then(again, again), RETRY_MS);
   }
 
   #newLog() {
@@ -191,13 +195,12 @@ class ConversationView extends Part {
 
   /** @param {string | null} conversation null where it may be any, as after a `reset` */
   #changed(conversation) {
-    if (conversation === null) this.history?.noticeReset();
     if (conversation === null || conversation === this.id || conversation === '') this.#soon();
   }
 
   #soon() {
     cancelAnimationFrame(this.#frame);
-    this.#frame = requestAnimationFrame(() => this.render());
+    if (this.isConnected) this.#frame = requestAnimationFrame(() => this.render());
   }
 
   /** What is shown: what the server has, and what is not sent yet. */
@@ -216,6 +219,7 @@ class ConversationView extends Part {
     const conversation = store.conversations.get(this.id ?? '');
     const isLoading = this.log.isNoted || (this.id !== null && !this.history?.isLoaded);
     const begun = this.to && store.conversations.direct(this.to);
+    this.#catchUp();
     if (begun) return this.#goOn(/** @type {string} */ (this.to), begun.id);
     this.history?.bound(this.log.isNearEnd);
     const { messages } = this;
