@@ -18,6 +18,24 @@ def search(page: Page, text: str) -> None:
     page.keyboard.type(text)
 
 
+def test_what_is_typed_right_after_the_first_ctrl_k_goes_into_the_switcher(ana: Person, bob: Person) -> None:
+    talk = Talk(ana, bob)
+    talk.say(bob, "hello")
+    page = open_conversation(ana, talk.id)
+    expect(composer(page)).to_be_focused()
+    is_there = page.evaluate(
+        """() => {
+            const key = { key: 'k', ctrlKey: true, bubbles: true, cancelable: true };
+            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
+            return document.activeElement.matches('.switcher input');
+        }"""
+    )
+    assert is_there
+    page.keyboard.type(bob.username)
+    expect(page.get_by_role("option").first).to_contain_text(bob.username)
+    expect(composer(page)).to_have_value("")
+
+
 def test_ctrl_k_finds_a_group_that_is_not_on_the_loaded_part_of_the_list(site: Site, people: People) -> None:
     member = site.register()
     join(site, member, 150)

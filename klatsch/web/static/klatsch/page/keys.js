@@ -2,7 +2,6 @@
 
 import { openDialog } from './dialog.js';
 import { el } from './element.js';
-import { use } from './loading.js';
 import { hrefOf } from './logic/routes.js';
 import { session } from './session.js';
 import { t } from './strings.js';
@@ -41,7 +40,7 @@ export async function takeKey(event) {
   const isTyping = /** @type {HTMLElement} */ (event.target)?.matches?.('input, textarea, select, [contenteditable]');
   if (key.toLowerCase() === 'k' && (ctrlKey || metaKey) && !altKey) {
     event.preventDefault();
-    await openSwitcher();
+    dispatchEvent(new CustomEvent('klatsch:switch'));
   } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
     event.preventDefault();
     await walk(key === 'ArrowDown' ? 1 : -1);
@@ -50,8 +49,6 @@ export async function takeKey(event) {
     showKeys();
   }
 }
-
-export const openSwitcher = () => use(import('./parts/switcher.js'), (switcher) => switcher.openSwitcher());
 
 const openId = () => location.hash.match(/^#\/c\/([^/]+)/)?.[1];
 

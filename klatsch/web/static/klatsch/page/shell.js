@@ -31,9 +31,10 @@
  */
 
 import { Part, el, fill } from './element.js';
-import { openSwitcher, showKeys, takeKey } from './keys.js';
+import { showKeys, takeKey } from './keys.js';
 import { matchRoute } from './logic/routes.js';
 import { countsInTitle, notify, withdrawRead } from './notifying.js';
+import { openSwitcher } from './parts/switcher.js'; // at once: what is typed after Ctrl+K goes there
 import { LOGIN, NOT_FOUND, ROUTES } from './routes.js';
 import { session, startSession } from './session.js';
 import { t } from './strings.js';
