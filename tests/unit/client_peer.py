@@ -12,7 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from klatsch_client import Settings
+
 _DEADLINE_S = 60
+QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
+"""The settings of a client that reconnects at once, and reloads nothing."""
 NOW = "2026-11-24T00:00:00.000Z"
 NOW_MS = 1_795_478_400_000
 Script = Callable[["Peer"], Awaitable[None]]

@@ -20,21 +20,14 @@ from klatsch_client import (
     Presence,
     Reacted,
     Refused,
-    Settings,
     State,
     Status,
     View,
 )
 from klatsch_client.positions import Position
-from tests.unit.client_peer import NOW, Peer, serving
+from tests.unit.client_peer import NOW, QUICK, Peer, serving
 
-_QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the environment of a developer's machine."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 async def _first(chat: Client) -> Message:
@@ -61,7 +54,7 @@ async def test_a_change_is_tried_again_under_one_name_and_told_in_its_place() ->
         await peer.push(10)
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, view=View()) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, view=View()) as chat:
         message = await _first(chat)
         done = await chat.edit(message, "edited", base=message.changed)
         assert isinstance(done, Done)
@@ -91,7 +84,7 @@ async def test_what_is_pending_is_seen_until_its_own_event_is_handed_over_or_it_
 
     changes: list[str | None] = []
     view = View(on_change=changes.append)
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, view=view) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, view=view) as chat:
         message = await _first(chat)
         editing = asyncio.create_task(chat.edit(message, "edited"))
         await asyncio.sleep(0)
@@ -142,12 +135,12 @@ async def test_a_change_that_was_begun_is_in_the_saved_state_and_its_refusal_is_
         await peer.stay()
 
     async with serving(script) as url:
-        async with Client(url, token="t", settings=_QUICK) as chat:
+        async with Client(url, token="t", settings=QUICK) as chat:
             message = await _first(chat)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(chat.delete(message), 0.05)
             saved = chat.state.to_json()
-        async with Client(url, token="t", settings=_QUICK, state=State.from_json(saved)) as chat:
+        async with Client(url, token="t", settings=QUICK, state=State.from_json(saved)) as chat:
             failed = await anext(chat.events())
     assert isinstance(failed, Failed)
     assert isinstance(failed.draft, Change)
@@ -163,7 +156,7 @@ async def test_ones_own_deletion_of_what_one_has_just_sent_is_told_as_others_are
         await peer.stay()
 
     view = View()
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, view=view) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, view=view) as chat:
         sent = await chat.send("oops", conversation="one")
         await chat.delete(sent)
         deleted = await anext(chat.events())
@@ -189,7 +182,7 @@ async def test_marks_are_written_as_one_and_again_after_a_lost_connection() -> N
         await peer.stay()
 
     view = View()
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, view=view) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, view=view) as chat:
         for offset in (3, 8, 5):
             chat.mark("one", read=Position(1, offset, 0))
         assert view.markers("one")[""].read == Position(1, 8, 0)
@@ -220,7 +213,7 @@ async def test_a_mark_is_not_repeated_once_its_conversation_was_flagged_as_unrea
             await peer.write(flagged)
         await peer.socket.close(4301)
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         chat.mark("one", read=Position(1, 8, 0))
         events = [await anext(chat.events()) for _ in range(3)]
         chat.mark("one", read=Position(1, 3, 0))  # what waits to be marked is written as one, with the highest
@@ -235,7 +228,7 @@ async def test_a_mark_that_is_refused_is_an_event() -> None:
         await peer.refuse(await peer.read(), "not_found")
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         chat.mark("one", read=Position(1, 3, 0))
         failed = await anext(chat.events())
     assert failed == Failed(Marking("one", read=Position(1, 3, 0)), "not_found", "why")
@@ -262,7 +255,7 @@ async def test_what_one_shows_is_said_again_and_who_is_there_is_forgotten_with_t
         if status.state == "lost":
             lost.set()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, view=view, on_status=stands) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, view=view, on_status=stands) as chat:
         chat.typing("one")  # before there is a connection, which is never said
         await chat.wait_connected()
         chat.open(["one"])
@@ -292,7 +285,7 @@ async def test_a_conversation_that_one_has_left_is_open_no_more_as_the_server_wo
         await peer.push(5)
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         chat.open(["one", "two"])
         for _ in range(3):
             await anext(chat.events())

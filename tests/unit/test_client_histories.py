@@ -40,8 +40,7 @@ class _Answering(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def api(no_proxy: None) -> Iterator[str]:
     _Answering.status, _Answering.headers_said, _Answering.body, _Answering.asked = 200, {}, b"{}", []
     with http.server.HTTPServer(("127.0.0.1", 0), _Answering) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

@@ -9,18 +9,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from klatsch_client import Client, NotAuthenticated, Settings, Status, Stopped
+from klatsch_client import Client, NotAuthenticated, Status, Stopped
 from klatsch_client.reasons import lost
-from tests.unit.client_peer import Peer, serving
+from tests.unit.client_peer import QUICK, Peer, serving
 
-_QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
+pytestmark = pytest.mark.usefixtures("no_proxy")
 _TLS_ALERT = bytes.fromhex("15030300020246")  # what a port with TLS says to plain HTTP
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the environment of a developer's machine."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 class Statuses:
@@ -59,7 +53,7 @@ async def test_an_http_answer_that_no_new_try_can_change_ends_it_with_what_to_do
     refuse = [http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.TOO_MANY_REQUESTS, status]
     async with (
         serving(Peer.stay, refuse) as url,
-        Client(url, token="t", settings=_QUICK, on_status=told.add) as chat,
+        Client(url, token="t", settings=QUICK, on_status=told.add) as chat,
     ):
         with pytest.raises(Stopped, match=says) as stopped:
             await chat.wait_connected()
@@ -77,7 +71,7 @@ async def test_a_redirect_is_not_followed_and_its_target_is_said() -> None:
         seen.append(peer)
 
     async with serving(script) as elsewhere, serving(script, [http.HTTPStatus.FOUND], location=elsewhere) as url:
-        async with Client(url, token="t", settings=_QUICK) as chat:
+        async with Client(url, token="t", settings=QUICK) as chat:
             with pytest.raises(Stopped, match=f"leads to {elsewhere}") as stopped:
                 await chat.wait_connected()
         assert stopped.value.code == 302
@@ -85,7 +79,7 @@ async def test_a_redirect_is_not_followed_and_its_target_is_said() -> None:
 
 
 async def test_a_websocket_that_is_not_klatschs_ends_it() -> None:
-    async with serving(Peer.stay, speaks="mqtt") as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(Peer.stay, speaks="mqtt") as url, Client(url, token="t", settings=QUICK) as chat:
         with pytest.raises(Stopped, match=r"does not speak klatsch\.v1"):
             await chat.wait_connected()
 
@@ -116,7 +110,7 @@ async def test_tls_on_the_wrong_port_is_tried_again_and_the_status_says_what_it_
     told = Statuses()
     async with (
         _answering(answer) as port,
-        Client(f"{scheme}://127.0.0.1:{port}/ws", token="t", settings=_QUICK, on_status=told.add) as chat,
+        Client(f"{scheme}://127.0.0.1:{port}/ws", token="t", settings=QUICK, on_status=told.add) as chat,
     ):
         await told.until("lost", 2)
         assert chat.status.state == "lost"
@@ -127,7 +121,7 @@ async def test_a_server_that_is_away_is_waited_for_and_the_status_says_so_until_
     told = Statuses()
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
-    async with Client(f"ws://127.0.0.1:{port}/ws", token="t", settings=_QUICK, on_status=told.add) as chat:
+    async with Client(f"ws://127.0.0.1:{port}/ws", token="t", settings=QUICK, on_status=told.add) as chat:
         assert chat.status == Status("connecting")
         await told.until("lost", 2)
         assert "nothing listens there" in str(chat.status.reason)
@@ -150,7 +144,7 @@ async def test_a_close_code_that_means_resume_is_in_the_status_with_its_reason()
         await peer.stay()
 
     told = Statuses()
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK, on_status=told.add):
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, on_status=told.add):
         await told.until("open", 2)
     assert told.told[:3] == [Status("open"), Status("lost", "The gateway is draining.", 4301), Status("open")]
 
@@ -178,7 +172,7 @@ def test_a_token_that_no_header_can_hold_is_a_value_error(token: str) -> None:
 
 
 async def test_a_host_that_no_name_can_have_ends_it() -> None:
-    async with Client(f"ws://{'x' * 70}.example/ws", token="t", settings=_QUICK) as chat:
+    async with Client(f"ws://{'x' * 70}.example/ws", token="t", settings=QUICK) as chat:
         with pytest.raises(Stopped, match="no address"):
             await chat.wait_connected()
 

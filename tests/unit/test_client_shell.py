@@ -2,38 +2,15 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from klatsch.core.ids import is_fresh
-from klatsch_client import (
-    Client,
-    Closed,
-    Draft,
-    Failed,
-    Message,
-    Reset,
-    Sent,
-    Settings,
-    State,
-    Stopped,
-    TooManyUnmarked,
-    connection,
-)
-from klatsch_client.positions import Position
-from klatsch_client.posting import TOLD_MOST
-from tests.unit.client_peer import NOW_MS, Peer, serving, token_of
+from klatsch_client import Client, Closed, Draft, Message, Reset, Settings, Stopped, connection
+from tests.unit.client_peer import QUICK, Peer, serving, token_of
 
-_QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the environment of a developer's machine."""
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 async def test_closed_with_43xx_it_comes_back_with_the_token_of_the_last_mark_and_tells_nothing_twice() -> None:
@@ -49,7 +26,7 @@ async def test_closed_with_43xx_it_comes_back_with_the_token_of_the_last_mark_an
             await peer.stay()
         await peer.socket.close(4300 + peer.number)
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         told = [await anext(chat.events()) for _ in range(4)]
     assert [event.id for event in told if isinstance(event, Message)] == ["m0", "m1", "m2", "m3"]
     assert resumed == [None, token_of(1), token_of(2)]
@@ -62,7 +39,7 @@ async def test_on_a_connection_that_has_fallen_silent_it_gives_up_and_opens_anot
             await peer.push(1)
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         assert isinstance(await anext(chat.events()), Message)
 
 
@@ -82,57 +59,11 @@ async def test_a_hello_that_is_refused_or_garbled_stops_it_and_one_that_is_for_l
         await peer.write(later if peer.number < 3 else answer)
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         with pytest.raises(Stopped, match=said):
             await anext(chat.events())
         with pytest.raises(Stopped, match=said):
             await chat.send("hi", to="bob")
-
-
-async def test_what_had_no_answer_is_sent_again_under_the_same_name() -> None:
-    names: list[str] = []
-
-    async def script(peer: Peer) -> None:
-        await peer.welcome()
-        if peer.number == 1:
-            names.append((await peer.read())["d"]["client_id"])
-            return
-        frame = await peer.read()
-        names.append(frame["d"]["client_id"])
-        unknown = {"code": "unknown", "detail": "", "temporary": True, "retry_after": 0.01}
-        await peer.write({"re": frame["id"], "err": unknown})
-        names.append((await peer.accept(5))["client_id"])
-        await peer.stay()
-
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
-        sent = await chat.send("hi", to="bob")
-        assert (sent.id, sent.position, sent.draft.client_id) == ("m5", Position(1, 5, 0), names[0])
-        assert names == [names[0]] * 3
-        assert not chat.state.unfinished
-
-
-async def test_a_client_whose_clock_is_an_hour_ahead_names_what_it_writes_by_the_servers_clock(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    names: list[str] = []
-
-    async def script(peer: Peer) -> None:
-        await go_on.wait()
-        await peer.welcome()
-        names.extend([(await peer.accept(offset))["client_id"] for offset in range(1, 5)])
-        await peer.stay()
-
-    go_on = asyncio.Event()
-    monkeypatch.setattr(time, "time_ns", lambda: (NOW_MS + 3_600_000) * 1_000_000)
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
-        early = [asyncio.create_task(chat.send(f"text {n}", to="bob")) for n in range(2)]
-        await asyncio.sleep(0)  # each has begun, and no server has said what time it is
-        go_on.set()
-        told = [(await one).draft.client_id for one in early]
-        monkeypatch.setattr(time, "time_ns", lambda: (NOW_MS - 3_600_000) * 1_000_000)
-        told += [(await chat.send("later", to="bob")).draft.client_id for _ in range(2)]
-    assert told == names == sorted(names)
-    assert all(is_fresh(name, NOW_MS) for name in names)
 
 
 async def test_frames_that_cannot_be_read_are_dropped_with_a_warning_and_the_stream_goes_on_behind_them(
@@ -158,7 +89,7 @@ async def test_frames_that_cannot_be_read_are_dropped_with_a_warning_and_the_str
         '{"t":"members","pos":"1:0:7","d":{"conversation":"one","members":7}}', '{"re":5,"ok":"yes"}',
         '{"re":{},"err":7}',
     ]  # fmt: skip
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         told = [await anext(chat.events()) for _ in range(2)]
     assert [event.id for event in told if isinstance(event, Message)] == ["m10", "m20"]
     assert resumed == [None, token_of(11)]
@@ -178,33 +109,8 @@ async def test_a_server_whose_answer_to_hello_does_not_come_is_given_up_whatever
             await asyncio.sleep(0.01)
 
     monkeypatch.setattr(connection, "HELLO_S", 0.1)
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         await chat.wait_connected()
-
-
-async def test_the_outcome_of_a_cancelled_send_is_an_event() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.welcome()
-        await go_on.wait()
-        await peer.accept(5)
-        frame = await peer.read()
-        refusal = {"code": "forbidden", "detail": "no", "temporary": False}
-        await peer.write({"re": frame["id"], "err": refusal})
-        await peer.stay()
-
-    go_on = asyncio.Event()
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
-        for text in ("one", "two"):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(chat.send(text, to="bob"), 0.01)
-        assert len(State.from_json(chat.state.to_json()).unfinished) == 2
-        go_on.set()
-        sent, failed = await anext(chat.events()), await anext(chat.events())
-        assert isinstance(sent, Sent)
-        assert isinstance(failed, Failed)
-        assert [draft.content for draft in (sent.draft, failed.draft) if isinstance(draft, Draft)] == ["one", "two"]
-        assert failed.code == "forbidden"
-        assert not chat.state.unfinished
 
 
 async def test_a_wait_for_an_event_may_be_cancelled_and_loses_nothing() -> None:
@@ -215,7 +121,7 @@ async def test_a_wait_for_an_event_may_be_cancelled_and_loses_nothing() -> None:
         await peer.stay()
 
     go_on = asyncio.Event()
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         events = chat.events()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(events), 0.01)
@@ -251,34 +157,8 @@ async def _first(chat: Client, count: int) -> AsyncIterator[Message]:
             return
 
 
-async def test_no_more_than_the_bound_is_sent_without_an_answer_and_the_next_one_waits() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.welcome()
-        for offset in (1, 2, 3):
-            await go_on.wait()
-            await peer.accept(offset)
-        await peer.stay()
-
-    go_on = asyncio.Event()
-    settings = Settings(unfinished_most=2, reload=False)
-    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
-        sending = [asyncio.create_task(chat.send(f"text {n}", to="bob")) for n in range(3)]
-        await chat.wait_connected()
-        assert [draft.content for draft in chat.state.unfinished if isinstance(draft, Draft)] == ["text 0", "text 1"]
-        go_on.set()
-        assert [sent.id for sent in await asyncio.gather(*sending)] == ["m1", "m2", "m3"]
-
-
-async def test_who_sends_and_never_takes_events_is_told_before_memory_runs_full() -> None:
-    chat = Client("ws://127.0.0.1:1/ws", token="t")
-    chat.state.known.ids = {str(number): Position(1, number, 0) for number in range(TOLD_MOST)}
-    with pytest.raises(TooManyUnmarked):
-        await chat.send("hi", to="bob")
-    assert not chat.state.unfinished
-
-
 async def test_closed_it_ends_iterations_and_sends_and_keeps_what_had_no_answer() -> None:
-    async with serving(Peer.welcome) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(Peer.welcome) as url, Client(url, token="t", settings=QUICK) as chat:
         sending = asyncio.create_task(chat.send("hi", to="bob"))
         taking = asyncio.create_task(_all(chat))
         await chat.wait_connected()
@@ -302,12 +182,12 @@ async def test_without_reloading_a_reset_is_the_applications() -> None:
         await peer.write({"t": "reset", "d": body})
         await peer.stay()
 
-    async with serving(script) as url, Client(url, token="t", settings=_QUICK) as chat:
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
         assert await anext(chat.events()) == Reset(("one",), "archive_behind", token_of(5), reloading=False)
 
 
 async def test_two_tasks_may_not_take_events_at_once() -> None:
-    async with Client("ws://127.0.0.1:1/ws", token="t", settings=_QUICK) as chat:
+    async with Client("ws://127.0.0.1:1/ws", token="t", settings=QUICK) as chat:
         first = asyncio.create_task(_all(chat))
         await asyncio.sleep(0)  # it has begun
         with pytest.raises(RuntimeError, match="two tasks"):

@@ -4,7 +4,7 @@ import pytest
 
 from klatsch.gateway.socket import ChatSocket
 from tests.support.waiting import until
-from tests.unit.test_http_protocol import EVENTS, HELLO, UPGRADE, Peer
+from tests.unit.http_peer import EVENTS, HELLO, UPGRADE, Peer
 
 
 @pytest.mark.parametrize(
