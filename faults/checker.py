@@ -1,9 +1,10 @@
-"""The invariants I1 to I6 of a run, as functions that yield each contradiction as a sentence. No I/O.
+"""The invariants I1 to I7 of a run, as functions that yield each contradiction as a sentence. No I/O.
 
 I1 nothing acknowledged is lost · I2 exactly once in the archive, and what people read of it (`faults.reading`) · I3 one
 position for an id · I4 one order, consistent with real time · I5 nothing shown twice, nothing skipped without a reset
 (`faults.streams`, `faults.gaps`) · I6 nothing to a non-member, nothing from a blocked person (`faults.strangers`,
-`faults.blocked`). I7, recovery in time, is the ledger's.
+`faults.blocked`) · I7 who was shut out and let in again is heard again (`faults.heard_again`). All other recovery in
+time is the ledger's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from faults.changes import Changes
 from faults.contradiction import Contradiction
 from faults.evidence import Evidence
 from faults.gaps import Audience, left_out
+from faults.heard_again import heard_again
 from faults.history import Answered, Event, Invoked, Loaded, Wanted, place
 from faults.reading import in_reading
 from faults.strangers import to_strangers
@@ -56,6 +58,7 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     yield from changes_in_archive(evidence.changes, truth)
     yield from in_reading(evidence, truth)
     yield from while_blocked(evidence.histories, evidence.about.people)
+    yield from heard_again(evidence.histories, evidence.about)
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():
         yield from in_answers(client, events, truth, evidence.about)

@@ -169,6 +169,7 @@ class Client:
                 history.Answered(now, self.connection, send.client_id, ok["id"], ok["position"], ok["duplicate"])
             )
             self.view.answered(send, ok)
+            send.is_accepted = True
             self.acknowledged += 1
             self.acknowledged_at = now
             if not ok["duplicate"]:

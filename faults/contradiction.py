@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Contradiction(NamedTuple):
-    """A contradiction. `invariant` is I1 to I6; `what` is lost, doubled, reordered, strangers or mixed up."""
+    """A contradiction. `invariant` is I1 to I7; `what` is lost, doubled, reordered, strangers or mixed up."""
 
     invariant: str
     what: str

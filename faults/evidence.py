@@ -72,11 +72,13 @@ class About(msgspec.Struct, frozen=True):
     """The log's epoch, and everybody's id by name.
 
     `without_postgres` are the times when PostgreSQL may not have answered, from and to, by the monotonic clock.
+    `faults` are all faults: when each began, when it was healed, and the seconds in which it must be recovered from.
     """
 
     epoch: int
     people: dict[str, str]
     without_postgres: list[tuple[float, float]] = []
+    faults: list[tuple[float, float, float]] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,24 @@ class Blocked(msgspec.Struct, frozen=True, tag_field="e", tag="blocked"):
     on: bool
 
 
+class RoleChanging(msgspec.Struct, frozen=True, tag_field="e", tag="role_changing"):
+    """A change of a member's role is about to be requested."""
+
+    at: float
+    conversation: str
+    user_id: str
+    role: str
+
+
+class RoleChanged(msgspec.Struct, frozen=True, tag_field="e", tag="role_changed"):
+    """The change of the role has succeeded, and holds everywhere."""
+
+    at: float
+    conversation: str
+    user_id: str
+    role: str
+
+
 class Listed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A conversation in a person's list. The positions are empty where nothing was received or read."""
 
@@ -222,7 +240,7 @@ class ListShown(msgspec.Struct, frozen=True, tag_field="e", tag="list"):
 
 Sending = Invoked | Wanted | Answered | Refused | Unanswered
 Seen = Connected | Pushed | Delta | Held | Stated | Marked | WasReset | Loaded | Closed | ListShown
-Event = Sending | Seen | Changing | Changed | Blocking | Blocked
+Event = Sending | Seen | Changing | Changed | Blocking | Blocked | RoleChanging | RoleChanged
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode

@@ -25,13 +25,18 @@ class Bite(NamedTuple):
 
 @dataclass(slots=True)
 class Injection:
-    """A fault under way. It calls `felt` as soon as it is in force: recovery is measured from its beginning."""
+    """A fault under way. It calls `felt` as soon as it is in force: recovery is measured from its beginning.
+
+    A fault that a request causes calls `answered` instead: recovery is measured from the answer, as the request may
+    wait for the pair's other fault.
+    """
 
     world: World
     planned: Planned
     began: float
     in_force: asyncio.Event = field(default_factory=asyncio.Event)
     in_force_at: float = 0.0
+    is_by_request: bool = False
     healed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -48,6 +53,14 @@ class Injection:
         """Returns the seconds until the part is hurt again, 2 to 9, in the stronger half of the faults; else None."""
         return None if self.planned.strength < 0.5 else self.between(-5.0, 9.0)  # noqa: PLR2004 - half
 
+    @property
+    def measured_from(self) -> float:
+        return self.in_force_at if self.is_by_request else self.began
+
+    def answered(self) -> None:
+        self.is_by_request = True
+        self.felt()
+
     def felt(self) -> None:
         self.in_force_at = time.monotonic()
         self.in_force.set()
@@ -61,7 +74,8 @@ class Injection:
 class FaultKind:
     """`concerns` are the clients whose sends and answers count for it; `archive` says that the archive must catch up.
 
-    `cuts` says that those clients lose their connection. With `brokers` it comes only where there are so many.
+    `cuts` says that those clients lose their connection. With `brokers` it comes only where there are so many. `heard`
+    sends for the person whom the fault shuts out, once it is healed, and returns whether that was accepted at last.
     """
 
     name: str
@@ -72,6 +86,7 @@ class FaultKind:
     archive: bool = False
     cuts: bool = False
     brokers: int | None = None
+    heard: Callable[[World, Planned], Awaitable[bool]] | None = None
 
 
 def at_gateway(world: World, planned: Planned) -> list[Client]:

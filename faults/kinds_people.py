@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from faults.client import Client
+from faults.heard_again import BACK_S
 from faults.injection import Bite, FaultKind, Injection, closes_since, codes_text, until
 from faults.person import Group, Talk
 from faults.plan import Planned
@@ -14,6 +16,8 @@ from faults.world import World
 _REVOKED_S = 15.0
 _TRIES = 40
 _EACH_S = 0.25
+_HEARD_S = 90.0
+"""The time after which a person who is let in again counts as never heard."""
 
 
 def _victim(world: World, planned: Planned) -> Client:
@@ -44,8 +48,8 @@ async def _removed(injection: Injection) -> Bite:
     world = injection.world
     group, leaver = world.groups[injection.planned.target % len(world.groups)], _leaver(world, injection.planned)
     before = leaver.counts["not_a_member"] + leaver.counts["not_found"]
-    injection.felt()
     await world.change_member(group, active=False)
+    injection.answered()
     await until(lambda: leaver.counts["not_a_member"] + leaver.counts["not_found"] > before, 10)
     await asyncio.sleep(injection.between(0.5, 3))
     refused = leaver.counts["not_a_member"] + leaver.counts["not_found"] - before
@@ -58,8 +62,8 @@ async def _demoted(injection: Injection) -> Bite:
     world = injection.world
     group, admin = _led(world, injection.planned)
     before = admin.counts["forbidden"]
-    injection.felt()
     await world.change_role(group, "member")
+    injection.answered()
     for _ in range(_TRIES):
         pin = pin_in(admin, group.conversation)
         if admin.is_ready and pin is not None and not admin.sends.has_change:
@@ -81,8 +85,8 @@ async def _blocked(injection: Injection) -> Bite:
     world = injection.world
     talk, blocked = _talk(world, injection.planned)
     before = blocked.counts["blocked"]
-    injection.felt()
     await world.change_block(talk, on=True)
+    injection.answered()
     end = time.monotonic() + injection.between(1, 4)
     tries = 0
     while time.monotonic() < end or (blocked.counts["blocked"] == before and tries < _TRIES):
@@ -92,8 +96,6 @@ async def _blocked(injection: Injection) -> Bite:
         await asyncio.sleep(_EACH_S)
     refused = blocked.counts["blocked"] - before
     await world.change_block(talk, on=False)
-    if blocked.is_ready and not blocked.sends.is_full:  # some people have no other conversation
-        await blocked.say(Send(talk.conversation, "unblocked"))
     return Bite(blocked.name, refused > 0, f"{refused} sends were answered `blocked`")
 
 
@@ -102,9 +104,45 @@ def _talk(world: World, planned: Planned) -> tuple[Talk, Client]:
     return talk, world.client_of(talk.blocked)
 
 
+async def _heard(client: Client, make: Callable[[], Send | None]) -> bool:
+    """Sends until one of the sends is accepted, one at a time; returns whether that came to pass."""
+    said: list[Send] = []
+    end = time.monotonic() + _HEARD_S
+    while time.monotonic() < end:
+        if client.is_ready and not client.sends.is_full and not (said and client.sends.has(said[-1])):
+            send = make()
+            if send is not None:
+                said.append(send)
+                await client.say(send)
+        if await until(lambda: any(send.is_accepted for send in said), _EACH_S):
+            return True
+    return False
+
+
+async def _heard_in_group(world: World, planned: Planned) -> bool:
+    group, leaver = world.groups[planned.target % len(world.groups)], _leaver(world, planned)
+    return await _heard(leaver, lambda: Send(group.conversation, "added again"))
+
+
+async def _heard_as_admin(world: World, planned: Planned) -> bool:
+    group, admin = _led(world, planned)
+    return await _heard(admin, lambda: None if admin.sends.has_change else pin_in(admin, group.conversation))
+
+
+async def _heard_in_talk(world: World, planned: Planned) -> bool:
+    talk, blocked = _talk(world, planned)
+    return await _heard(blocked, lambda: Send(talk.conversation, "unblocked"))
+
+
 KINDS = (
-    FaultKind("admin demoted", _demoted, lambda w, p: [_led(w, p)[1]], frozenset({"member"}), 5),
+    FaultKind(
+        "admin demoted", _demoted, lambda w, p: [_led(w, p)[1]], frozenset({"member"}), BACK_S, heard=_heard_as_admin
+    ),
     FaultKind("credential ended", _signed_out, lambda w, p: [_victim(w, p)], frozenset({"credential"}), 5, cuts=True),
-    FaultKind("person blocked", _blocked, lambda w, p: [_talk(w, p)[1]], frozenset({"block"}), 5),
-    FaultKind("member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), 5),
+    FaultKind(
+        "person blocked", _blocked, lambda w, p: [_talk(w, p)[1]], frozenset({"block"}), BACK_S, heard=_heard_in_talk
+    ),
+    FaultKind(
+        "member removed", _removed, lambda w, p: [_leaver(w, p)], frozenset({"member"}), BACK_S, heard=_heard_in_group
+    ),
 )

@@ -49,6 +49,7 @@ class _Fault:
     planned: Planned
     began: float = 0.0
     healed: float = 0.0
+    measured_from: float = 0.0
     recovered: float | None = None
     sends: int = 0
     reconnects: int = 0
@@ -70,6 +71,7 @@ class Run:
         self._began = time.monotonic()
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._without_postgres: list[tuple[float, float]] = []
+        self._times: list[tuple[float, float, float]] = []
         self.lines: list[FaultLine | RunLine] = []
 
     async def go(self, seconds: float, only: Sequence[str] | None = None, *, least: int = 0, kills: int = 0) -> Verdict:
@@ -126,7 +128,8 @@ class Run:
         over = max(fault.healed for fault in faults)
         for fault in faults:
             overlapped = (f.number for f in faults if f is not fault and _overlap(f, fault))
-            self._note(_line(self.name, self._began, fault, next(overlapped, None), over))
+            overlaps, limit_s = next(overlapped, None), _limit_s(fault, faults)
+            self._note(_line(self.name, self._began, fault, overlaps, over, limit_s))
 
     async def _cause(self, fault: _Fault) -> None:
         await asyncio.sleep(fault.planned.delay_s)
@@ -143,6 +146,7 @@ class Run:
             fault.healed = time.monotonic()
             if "postgres" in kind.uses:
                 self._without_postgres.append((fault.began, fault.healed + _OUTAGE_S))
+            self._times.append((fault.began, fault.healed, kind.limit_s))
             injection.healed.set()
         await watching
 
@@ -168,6 +172,10 @@ class Run:
             return all(_goes_on(client, injection, fault, before[client.name]) for client in concerned)
 
         recovered = await until(go_on, _RECOVERED_S)
+        fault.measured_from = injection.measured_from
+        if fault.kind.heard is not None:
+            await injection.healed.wait()
+            recovered = await fault.kind.heard(self.world, fault.planned) and recovered
         if fault.kind.archive:
             await injection.healed.wait()
             ends = await asyncio.to_thread(self.world.ends)
@@ -211,7 +219,7 @@ class Run:
         world = self.world
         brokers = {"bootstrap.servers": world.kafka.bootstrap_servers}
         dumps = dump(brokers, world.system.log.topic, world.system.database_url)
-        about = msgspec.structs.replace(dumps.about, without_postgres=self._without_postgres)
+        about = msgspec.structs.replace(dumps.about, without_postgres=self._without_postgres, faults=self._times)
         save_dumps(world.evidence, replace(dumps, about=about))
 
 
@@ -242,7 +250,12 @@ def _overlap(one: _Fault, other: _Fault) -> bool:
     return one.began < other.healed and other.began < one.healed
 
 
-def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float) -> FaultLine:
+def _limit_s(fault: _Fault, pair: Sequence[_Fault]) -> float:
+    """Returns the time to recover: for who must be heard again, as long as the other fault may keep all from that."""
+    return max(one.kind.limit_s for one in pair) if fault.kind.heard is not None else fault.kind.limit_s
+
+
+def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: float, limit_s: float) -> FaultLine:
     recovered = fault.recovered
     return FaultLine(
         run=run,
@@ -256,8 +269,8 @@ def _line(run: str, began: float, fault: _Fault, overlaps: int | None, over: flo
         reconnects_in_flight=fault.reconnects,
         evidence=fault.bite.evidence,
         bit=fault.bite.bit,
-        recovered_s=None if recovered is None else round(recovered - fault.began, 2),
+        recovered_s=None if recovered is None else round(recovered - fault.measured_from, 2),
         after_heal_s=None if recovered is None else round(max(0.0, recovered - over), 2),
-        limit_s=fault.kind.limit_s,
+        limit_s=limit_s,
         kills=fault.bite.kills,
     )

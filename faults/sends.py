@@ -21,6 +21,7 @@ class Send:
     client_id: str = field(default_factory=lambda: uuid7(time.time_ns() // 1_000_000))
     not_before: float = 0.0
     invoked: float = 0.0
+    is_accepted: bool = False
 
     @property
     def hash(self) -> str:
@@ -49,6 +50,10 @@ class Sends:
     @property
     def is_full(self) -> bool:
         return len(self.pending) + len(self.waiting) >= WINDOW
+
+    def has(self, send: Send) -> bool:
+        """Returns whether this send is unanswered."""
+        return any(one is send for one in (*self.pending.values(), *self.waiting))
 
     @property
     def has_change(self) -> bool:

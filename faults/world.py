@@ -17,7 +17,7 @@ from faults.bugs.catalogue import Bug
 from faults.client import Client
 from faults.cluster import Cluster
 from faults.company import Company
-from faults.history import Blocked, Blocking, Changed, Changing
+from faults.history import Blocked, Blocking, Changed, Changing, RoleChanged, RoleChanging
 from faults.person import Group, Person, Talk
 from faults.proxy import Proxy
 from faults.rest import Refusal, Rest
@@ -159,9 +159,12 @@ class World:
         written.write(Blocked(time.monotonic(), talk.conversation, user_id, on))
 
     async def change_role(self, group: Group, role: str) -> None:
-        """Changes the role of a group's admin, repeating the request until it succeeds."""
+        """Changes the role of a group's admin, repeating the request until it succeeds, and writes it down."""
+        written, user_id = self.client_of(group.owner).history, group.admin.user_id
+        written.write(RoleChanging(time.monotonic(), group.conversation, user_id, role))
         path = f"conversations/{group.conversation}/members/{group.admin.username}"
         await self.rest.ask("PATCH", path, token=group.owner.token, body={"role": role})
+        written.write(RoleChanged(time.monotonic(), group.conversation, user_id, role))
 
     def ends(self) -> dict[int, int]:
         """Returns the log's ends in the used partitions; waits for the broker where it is away."""

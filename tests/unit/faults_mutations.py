@@ -190,7 +190,7 @@ def refuse_what_is_in_force(evidence: Evidence, rng: random.Random) -> Evidence 
     message = judge_log(1, evidence.log).messages[answer.id]
     where = (answer.position, message.conversation, message.id, client, message.hash)
     events[number : number + 1] = [
-        Refused(answer.at, answer.connection, answer.client_id, "not_a_member", temporary=False),
+        Refused(answer.at, answer.connection, answer.client_id, "forbidden", temporary=False),
         Pushed(answer.at, answer.connection, "message", *where),
     ]
     return with_events(evidence, client, events)
