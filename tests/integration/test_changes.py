@@ -1,93 +1,30 @@
 """What the archive says has changed since a place in the log, as state (D7): on the real PostgreSQL."""
 
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection
-from msgspec import UNSET
 
 from klatsch.accounts.models import User
-from klatsch.archive.changes import (
-    _COUNT,
-    _MESSAGES,
-    PAGE_BYTES,
-    Asked,
-    ChangesPage,
-    Found,
-    MemberState,
-    Place,
-    find_changes,
-    read_page,
-)
-from klatsch.archive.marker_changes import MARKERS_MOST
-from klatsch.archive.models import LogOffset, Marker, MembershipInterval, Message
+from klatsch.archive.changes import _COUNT, _MESSAGES, PAGE_BYTES, Asked, Place, find_changes, read_page
+from klatsch.archive.models import LogOffset, MembershipInterval, Message
 from klatsch.conversations.access import Access
-from klatsch.conversations.models import Conversation, Member
-from tests.integration.archive_rows import archive, open_epoch
-from tests.integration.people import make_person
+from klatsch.conversations.models import Member
+from tests.integration.archive_rows import archive
+from tests.integration.changes_told import TEA_PARTITION, make_world, read
 from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, in_group
 
 pytestmark = pytest.mark.django_db
 
-TEA_PARTITION = 0
-
 
 @pytest.fixture(autouse=True)
 def world() -> None:
-    """Ana and Bob in two groups, and an archive that has come to offset 100 everywhere."""
-    open_epoch()
-    for somebody in (ANA, BOB):
-        make_person(somebody.name, id=somebody.id)
-    for group in (TEA, COFFEE):
-        Conversation.objects.create(id=group, kind="group", title="Tea")
-        for somebody in (ANA, BOB):
-            Member.objects.create(conversation_id=group, user_id=somebody.id)
-    LogOffset.objects.bulk_create(LogOffset(epoch=1, partition=p, next_offset=100) for p in range(12))
+    make_world()
 
 
 def edit(message: Message, content: str, *, offset: int) -> None:
     Message.objects.filter(pk=message.pk).update(content=content, changed_offset=offset)
-
-
-@dataclass
-class Told:
-    """All that is told of what was found, page by page."""
-
-    found: Found
-    pages: list[ChangesPage] = field(default_factory=list)
-
-    def contents(self, group: UUID = TEA) -> list[str]:
-        return [view.content for page in self.pages for view in page.messages if view.conversation == str(group)]
-
-    @property
-    def members(self) -> dict[str, list[MemberState]]:
-        told: dict[str, list[MemberState]] = {}
-        for page in self.pages:
-            for name, members in page.members.items():
-                told.setdefault(name, []).extend(members)
-        return told
-
-
-def read(
-    since: int = 0,
-    *,
-    until: int = 100,
-    groups: tuple[UUID, ...] = (TEA,),
-    left: bool = False,
-    each: int = 50,
-    most: int = 99,
-) -> Told:
-    asked = [Asked(str(group), TEA_PARTITION, since, until, left) for group in groups]
-    told = Told(find_changes(user_id=ANA.id, epoch=1, asked=asked, each_most=each, most=most))
-    place: Place | None = Place(-1, -1)
-    while place is not None:
-        page = read_page(user_id=ANA.id, epoch=1, asked=told.found.asked, after=place)
-        assert page.reached is None or page.reached > place
-        told.pages.append(page)
-        place = page.reached
-    return told
 
 
 def changed_standing(somebody: Somebody, *, offset: int, version: int = 2, active: bool = True) -> None:
@@ -277,70 +214,3 @@ def test_a_replay_is_read_from_indexes_whatever_else_there_is() -> None:
             plan = "\n".join(row[0] for row in cursor.fetchall())
             assert "message_position" in plan
             assert "message_by_change" in plan
-
-
-def move(somebody: Somebody, *, changed: int, read: int, group: UUID = TEA) -> None:
-    Marker.objects.update_or_create(
-        conversation_id=group,
-        user_id=somebody.id,
-        defaults={
-            "active_at": "2026-11-23T20:00:00Z",
-            "read_epoch": 1,
-            "read_offset": read,
-            "changed_epoch": 1,
-            "changed_offset": changed,
-        },
-    )
-
-
-def told_markers(told: Told) -> list[tuple[str, str | None]]:
-    return [(marker.user, marker.read) for page in told.pages for marker in page.markers]
-
-
-def test_moved_markers_are_told_as_they_are_now_ones_own_and_others() -> None:
-    move(ANA, changed=20, read=5)
-    move(BOB, changed=30, read=7)
-    move(BOB, changed=8, read=7, group=COFFEE)
-    assert told_markers(read(10, groups=(TEA, COFFEE))) == [("ana", "1:0:5"), ("bob", "1:0:7")]
-    assert told_markers(read(21)) == [("bob", "1:0:7")]
-    assert told_markers(read(10, until=30)) == [("ana", "1:0:5")]
-    assert told_markers(read(10, left=True)) == []
-
-
-def test_others_markers_are_told_only_where_they_are_shown() -> None:
-    move(ANA, changed=20, read=5)
-    move(BOB, changed=30, read=7)
-    User.objects.filter(pk=BOB.id).update(read_receipts=False)
-    assert told_markers(read(10)) == [("ana", "1:0:5")]
-    User.objects.filter(pk=BOB.id).update(read_receipts=True)
-    Conversation.objects.filter(pk=TEA).update(member_count=21)
-    assert told_markers(read(10)) == [("ana", "1:0:5")]
-
-
-def test_only_ones_own_marker_tells_the_flag() -> None:
-    move(ANA, changed=20, read=5)
-    move(BOB, changed=30, read=7)
-    Marker.objects.update(unread_epoch=1, unread_partition=0, unread_offset=3)
-    [page] = read(10).pages
-    assert [marker.unread_from for marker in page.markers] == ["1:0:3", UNSET]
-
-
-def test_many_moved_markers_are_told_in_pages() -> None:
-    people = [Somebody(uuid4(), f"p{number}") for number in range(MARKERS_MOST + 5)]
-    User.objects.bulk_create(User(id=p.id, username=p.name, email=f"{p.name}@chat.example") for p in people)
-    Marker.objects.bulk_create(
-        Marker(
-            conversation_id=TEA,
-            user_id=person.id,
-            active_at="2026-11-23T20:00:00Z",
-            read_epoch=1,
-            read_offset=1,
-            changed_epoch=1,
-            changed_offset=number,
-        )
-        for number, person in enumerate(people)
-    )
-    LogOffset.objects.update(next_offset=10_000)
-    told = read(0, until=10_000)
-    assert len(told.pages) == 2
-    assert sorted(told_markers(told)) == sorted((person.name, "1:0:1") for person in people)
