@@ -232,9 +232,10 @@ class DeadLetter(models.Model):
 class Marker(models.Model):
     """A person's place in one conversation: how far they have received and read it, and when it was last active (D19).
 
-    `read_seq` is the number of the last message that counts as read: that at `read`, or the last one before the person
-    was added. The person's own flag "unread from here" is null unless it is set. `changed` is the position of the last
-    record that moved the marker. An offset of -1 means that nothing was received or read yet.
+    `begin` is the position of the record that added the person. `read_seq` is lower than the number of every message
+    after `read` and `begin`: the number of the last message up to there that was not stored late. `unread_seq` is so
+    too for the person's own flag "unread from here", plus 1; it is null unless the flag is set. `changed` is the
+    position of the last record that moved the marker. An offset of -1 means that nothing was received or read yet.
 
     `active_at` is never earlier than the conversation's last message, so that an index finds a person's latest
     conversations. It is a bound, written once a minute at most: a row for each member and message would cost too much.
@@ -252,6 +253,8 @@ class Marker(models.Model):
     read_partition = models.SmallIntegerField(default=0, db_default=0)
     read_offset = models.BigIntegerField(default=-1, db_default=-1)
     read_seq = models.BigIntegerField(default=0, db_default=0)
+    begin_epoch = models.SmallIntegerField(default=0, db_default=0)
+    begin_offset = models.BigIntegerField(default=-1, db_default=-1)
     unread_epoch = models.SmallIntegerField(null=True)
     unread_partition = models.SmallIntegerField(null=True)
     unread_offset = models.BigIntegerField(null=True)

@@ -58,14 +58,33 @@ class ConversationView(msgspec.Struct, frozen=True, gc=False):
     unread_from: str | None
 
 
+# Numbers tell how many messages may follow, positions which do: a message that was stored late has a higher number than
+# its place. Every message after `place` has a higher number than `seq`.
+_REACHED: Final = """
+    SELECT told.seq, told.place, coalesce(v.last_seq, 0) - told.seq AS after
+    FROM (SELECT least(coalesce(k.read_seq, 0), k.unread_seq - 1) AS seq,
+        least(greatest(ARRAY[coalesce(k.read_epoch, 0), coalesce(k.read_offset, -1)],
+                       ARRAY[coalesce(k.begin_epoch, 0), coalesce(k.begin_offset, -1)]),
+              CASE WHEN k.unread_seq IS NOT NULL THEN ARRAY[k.unread_epoch, k.unread_offset - 1] END) AS place) told"""
 # The messages after the last read one are the conversation's last: an index that every message has anyway finds them.
 # An index of its own for what does not count would cost each message more (decisions/0039).
-_OF_OTHERS: Final = """(
-    SELECT count(*) FILTER (WHERE last.sender_id <> %(user)s AND NOT last.deleted AND last.seq > reached.seq)
-    FROM (SELECT o.sender_id, o.deleted, o.seq FROM messaging_message o WHERE o.conversation_id = v.id
-          ORDER BY o.epoch DESC, o."offset" DESC LIMIT reached.after) last)"""
-_MENTIONS: Final = f"""(SELECT count(*) FROM (SELECT FROM messaging_mention n
-    WHERE n.user_id = %(user)s AND n.conversation_id = v.id AND n.seq > reached.seq LIMIT {UNREAD_MOST}) named)"""
+_FOLLOWING: Final = f"""
+    SELECT count(*) AS found,
+        count(*) FILTER (WHERE last.sender_id <> %(user)s AND NOT last.deleted AND last.seq > reached.seq) AS unread
+    FROM (SELECT o.sender_id, o.deleted, o.seq FROM messaging_message o
+          WHERE o.conversation_id = v.id AND (o.epoch, o."offset") > (reached.place[1], reached.place[2])
+          ORDER BY o.epoch DESC, o."offset" DESC
+          LIMIT CASE WHEN reached.after BETWEEN 1 AND {_LOOKED_AT_MOST} THEN reached.after ELSE 0 END) last"""
+_NAMED: Final = """messaging_mention n
+    WHERE n.user_id = %(user)s AND n.conversation_id = v.id AND n.seq > reached.seq"""
+# Where as many messages follow as their numbers tell, the index of mentions has all that is needed.
+_MENTIONS: Final = f"""
+    CASE WHEN reached.after <= 0 THEN 0
+        WHEN following.found = reached.after OR reached.after > {_LOOKED_AT_MOST}
+        THEN (SELECT count(*) FROM (SELECT FROM {_NAMED} LIMIT {UNREAD_MOST}) named)
+        ELSE (SELECT count(*) FROM (SELECT FROM {_NAMED} AND (
+                SELECT (o.epoch, o."offset") > (reached.place[1], reached.place[2])
+                FROM messaging_message o WHERE o.id = n.message_id) LIMIT {UNREAD_MOST}) named) END"""
 
 
 def _views(which: str, order: str = "") -> str:
@@ -83,14 +102,13 @@ def _views(which: str, order: str = "") -> str:
            coalesce((SELECT json_agg(pin.id ORDER BY pin.pinned_at DESC, pin.epoch DESC, pin."offset" DESC)
                      FROM messaging_message pin
                      WHERE pin.conversation_id = v.id AND pin.pinned_at IS NOT NULL), '[]')::text,
-           CASE WHEN reached.after <= 0 THEN 0 WHEN reached.after <= {_LOOKED_AT_MOST} THEN {_OF_OTHERS} END,
-           CASE WHEN reached.after > 0 THEN {_MENTIONS} ELSE 0 END,
+           CASE WHEN reached.after <= {_LOOKED_AT_MOST} THEN following.unread END,
+           {_MENTIONS},
            {place_sql("delivered")}, {place_sql("read")}, {place_sql("unread")}
     FROM ({which}) v
     LEFT JOIN messaging_marker k ON k.conversation_id = v.id AND k.user_id = %(user)s
-    CROSS JOIN LATERAL (
-        SELECT told.seq, coalesce(v.last_seq, 0) - told.seq AS after
-        FROM (SELECT least(coalesce(k.read_seq, 0), k.unread_seq - 1) AS seq) told) reached
+    CROSS JOIN LATERAL ({_REACHED}) reached
+    CROSS JOIN LATERAL ({_FOLLOWING}) following
     LEFT JOIN messaging_message m ON m.id = v.last_message
     LEFT JOIN accounts_user s ON s.id = m.sender_id
     LEFT JOIN accounts_user r ON r.id = m.receiver_id

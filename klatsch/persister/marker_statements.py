@@ -96,6 +96,19 @@ def _flag() -> str:
     )
 
 
+def _number(conversation: str, compared: str, epoch: str, offset: str) -> str:
+    """Returns the number of the last message before (`<`) or up to (`<=`) a position; 0 if there is none.
+
+    Every message after that position has a higher number. Messages that have a dead letter do not count, as a retry
+    stored them late: their numbers are higher than those of messages after them.
+    """
+    return f"""coalesce((SELECT m.seq FROM messaging_message m
+                WHERE m.conversation_id = {conversation} AND (m.epoch, m."offset") {compared} ({epoch}, {offset})
+                  AND NOT EXISTS (SELECT FROM messaging_deadletter late WHERE late.epoch = m.epoch
+                      AND late.partition = m.partition AND late."offset" = m."offset")
+                ORDER BY m.epoch DESC, m."offset" DESC LIMIT 1), 0)"""
+
+
 # A position beyond the last message becomes that of the last message. The join leaves out people who were never
 # members, of whom only a foreign producer could write. No other process writes these rows, so MERGE meets no conflict.
 _MERGE: Final = f"""
@@ -103,15 +116,10 @@ MERGE INTO messaging_marker AS stored
 USING (
     SELECT clamped.*,
         CASE WHEN clamped.read = clamped.place THEN clamped.last_seq
-            ELSE coalesce((SELECT m.seq FROM messaging_message m
-                WHERE m.conversation_id = clamped.conversation_id
-                  AND (m.epoch, m."offset") <= (clamped.read[1], clamped.read[2])
-                ORDER BY m.epoch DESC, m."offset" DESC LIMIT 1), 0) END AS read_seq,
+            ELSE {_number("clamped.conversation_id", "<=", "clamped.read[1]", "clamped.read[2]")} END AS read_seq,
         CASE WHEN clamped.unread_epoch IS NOT NULL THEN
-            coalesce((SELECT m.seq FROM messaging_message m
-                WHERE m.conversation_id = clamped.conversation_id
-                  AND (m.epoch, m."offset") >= (clamped.unread_epoch, clamped.unread_offset)
-                ORDER BY m.epoch, m."offset" LIMIT 1), clamped.last_seq + 1) END AS unread_seq
+            1 + {_number("clamped.conversation_id", "<", "clamped.unread_epoch", "clamped.unread_offset")}
+            END AS unread_seq
     FROM (
         SELECT asked.conversation_id, asked.user_id, asked.unread_epoch, asked.unread_partition, asked.unread_offset,
             asked.says, asked.rises, asked.at, last.*,
@@ -173,7 +181,7 @@ def _columns(positions: Sequence[Position]) -> tuple[list[int], list[int], list[
 
 
 # People begin at the last message before the record that added them. A change of their role alone adds nobody.
-_BEGIN: Final = """
+_BEGIN: Final = f"""
 WITH touched AS (SELECT DISTINCT * FROM unnest(%s::uuid[], %s::uuid[]) AS told(conversation_id, user_id)),
 past AS (
     SELECT told.*, lag(told.active, 1, false) OVER (PARTITION BY told.conversation_id, told.user_id
@@ -185,25 +193,28 @@ latest AS (
 added AS (
     SELECT DISTINCT ON (conversation_id, user_id) conversation_id, user_id, epoch, "offset"
     FROM past WHERE active AND NOT before ORDER BY conversation_id, user_id, version DESC)
-INSERT INTO messaging_marker AS stored (conversation_id, user_id, active, active_at, read_seq)
+INSERT INTO messaging_marker AS stored
+    (conversation_id, user_id, active, active_at, begin_epoch, begin_offset, read_seq)
 SELECT latest.conversation_id, latest.user_id, latest.active,
     coalesce(state.last_sent_at + interval '1 hour', c.created_at),
-    coalesce((SELECT m.seq FROM messaging_message m
-        WHERE m.conversation_id = added.conversation_id AND (m.epoch, m."offset") < (added.epoch, added."offset")
-        ORDER BY m.epoch DESC, m."offset" DESC LIMIT 1), 0)
+    coalesce(added.epoch, 0), coalesce(added."offset", -1),
+    {_number("added.conversation_id", "<", "added.epoch", 'added."offset"')}
 FROM latest
 JOIN conversations_conversation c ON c.id = latest.conversation_id
 LEFT JOIN added USING (conversation_id, user_id)
 LEFT JOIN messaging_conversationstate state ON state.conversation_id = latest.conversation_id
 ON CONFLICT (conversation_id, user_id) DO UPDATE SET active = excluded.active,
     active_at = greatest(stored.active_at, excluded.active_at),
+    begin_epoch = excluded.begin_epoch, begin_offset = excluded.begin_offset,
     read_seq = greatest(stored.read_seq, excluded.read_seq)
 """
 
 
 def begin_markers(connection: Connection, intervals: Sequence[IntervalRow]) -> None:
     """Begins the markers of added people, and ends those of removed people. Their intervals are stored already."""
-    connection.execute(_BEGIN, ([one.conversation for one in intervals], [one.change.user_id for one in intervals]))
+    connection.execute(
+        _BEGIN.encode(), ([one.conversation for one in intervals], [one.change.user_id for one in intervals])
+    )
 
 
 _KEEP_ACTIVE: Final = f"""
