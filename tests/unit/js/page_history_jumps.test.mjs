@@ -99,6 +99,25 @@ test('who has left the conversation is not told of a message that it does not ha
   assert.deepEqual(toasts, []);
 });
 
+test('a jump that a later one has overtaken leads nowhere, and what is written meanwhile stays in sight', async () => {
+  const later = { to: (jumps) => jumps.to('m90'), toEnd: (jumps) => jumps.toEnd(), toFirstNew: (jumps) => jumps.toFirstNew() };
+  for (const [name, jump] of Object.entries(later)) {
+    for (const answer of [() => message(10), () => { throw NOT_FOUND; }, () => { throw AWAY; }]) {
+      let come = () => {};
+      const coming = new Promise((resolve) => (come = resolve));
+      const { jumps, history, shown } = open({ find: (id) => (id === 'm10' ? coming.then(answer) : message(90)) });
+      await history.loadNewest();
+      const first = jumps.to('m10');
+      await jump(jumps);
+      const before = [last(history), shown.revealed.length, shown.renders];
+      come();
+      await first;
+      assert.deepEqual([last(history), shown.revealed.length, shown.renders], before, name);
+      assert.deepEqual(toasts, [], name);
+    }
+  }
+});
+
 const FAULT = new TypeError('undefined is not a function');
 const jumpsOf = { to: (jumps) => jumps.to('m40'), toEnd: (jumps) => jumps.toEnd(), toFirstNew: (jumps) => jumps.toFirstNew() };
 

@@ -18,6 +18,8 @@ export class Jumps {
   /** @type {string[]} From where one has jumped to a quoted or a pinned message. */
   #from = [];
   #hasSeenNew = false;
+  /** Jumps that were asked for: only the last one leads somewhere. */
+  #asked = 0;
 
   /** @param {any} view the conversation */
   constructor(view) {
@@ -52,6 +54,7 @@ export class Jumps {
   async toEnd() {
     const { view } = this;
     const { history } = view;
+    this.#ask();
     if (history && (!history.isLoaded || !history.atEnd)) {
       if (!(await this.#stays(() => history.loadNewest()))) return;
       this.#hasSeenNew = false; // what was between is passed over
@@ -76,25 +79,32 @@ export class Jumps {
   async to(id, { from = null } = {}) {
     const { view } = this;
     if (from) this.#from.push(from);
-    if (!(await this.#stays(() => this.load(id)))) return;
+    if (!(await this.#stays((isWanted) => this.load(id, isWanted)))) return;
     view.render();
     view.log.reveal(id);
   }
 
-  /**
-   * Loads something, and tells where it cannot be had. Resolves to false where one has left the conversation meanwhile.
-   * @param {() => Promise<void>} load
-   */
-  async #stays(load) {
+  /** Notes a jump. @returns {() => boolean} whether one is still in the conversation, and has not jumped elsewhere */
+  #ask() {
     const { view } = this;
     const { history } = view;
+    const asked = (this.#asked += 1);
+    return () => view.history === history && asked === this.#asked;
+  }
+
+  /**
+   * Loads something, and tells where it cannot be had. Resolves to false where one has left the conversation or jumped elsewhere meanwhile.
+   * @param {(isWanted: () => boolean) => Promise<void>} load
+   */
+  async #stays(load) {
+    const isWanted = this.#ask();
     try {
-      await load();
+      await load(isWanted);
     } catch (error) {
       if (!isOfRequest(error)) throw error;
-      if (view.history === history) toast(t('error.unreachable'));
+      if (isWanted()) toast(t('error.unreachable'));
     }
-    return view.history === history;
+    return isWanted();
   }
 
   /**
@@ -120,16 +130,15 @@ export class Jumps {
    * Loads what is around a message, or the end where there is no such message. Rejects where that cannot be had now.
    * @param {string} id
    */
-  async load(id) {
-    const { view } = this;
-    const { history } = view;
+  async load(id, isWanted = this.#ask()) {
+    const { history } = this.view;
     if (history.messages.some((/** @type {any} */ message) => message.id === id)) return;
     try {
       const { position } = await session.chat.archive.message(id);
-      if (!history.isLoaded || !history.has(position)) await history.loadAround(position);
+      if (isWanted() && (!history.isLoaded || !history.has(position))) await history.loadAround(position);
     } catch (error) {
       if (!isFinal(error)) throw error;
-      if (view.history !== history) return;
+      if (!isWanted()) return;
       toast(t('log.no_message'));
       if (!history.isLoaded) await history.loadNewest();
     }
