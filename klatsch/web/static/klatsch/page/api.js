@@ -46,6 +46,7 @@ export async function request(method, path, body, { signal, leaves = true } = {}
   const headers = body === undefined ? {} : { 'Content-Type': 'application/json' };
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
   if (token && method !== 'GET') headers['X-CSRFToken'] = token[1];
+  const askedMs = performance.now();
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const init = { method, headers, signal: signal ? AbortSignal.any([signal, deadline]) : deadline };
   const answer = await fetch(new URL(`api/v1/${path}`, document.baseURI), {
@@ -57,7 +58,7 @@ export async function request(method, path, body, { signal, leaves = true } = {}
   const given = await answer.json().catch(() => null);
   if (answer.ok && method === 'GET' && given === null) throw new ApiError(AWAY); // a hotel's network that wants to be paid
   if (answer.ok) return given;
-  if (answer.status === 401 && leaves) dispatchEvent(new CustomEvent('klatsch:signed-out'));
+  if (answer.status === 401 && leaves) dispatchEvent(new CustomEvent('klatsch:signed-out', { detail: askedMs }));
   throw new ApiError({ code: 'internal_error', ...given, status: answer.status });
 }
 

@@ -8,6 +8,9 @@ import { Outbox, placesOf } from './logic/kept.js';
 export class Outgoing {
   /** Whether this tab holds its lock. */
   #isHeld = false;
+  #free = () => {};
+  /** @type {Promise<void>} */
+  #ended = new Promise((resolve) => (this.#free = resolve));
   /** The chat has ended. */
   #isStopped = false;
 
@@ -30,12 +33,19 @@ export class Outgoing {
     this.#isStopped = false;
     for (const entry of this.outbox.entries) if (!entry.failed) this.#go(entry);
     const alive = await this.#liveTabs();
+    if (this.#isOver(chat)) return;
     for (const entry of this.outbox.adopt(alive)) if (!entry.failed) this.#go(entry);
   }
 
   /** The chat has ended, whatever the reason: what has no answer waits for the next one. */
   stop() {
     this.#isStopped = true;
+  }
+
+  /** Leaves what is not sent to whoever signs in next as the same person, in this tab or another one. */
+  close() {
+    this.#isStopped = true;
+    this.#free();
   }
 
   /**
@@ -132,7 +142,7 @@ export class Outgoing {
     const { locks } = navigator;
     if (!locks) return [];
     const name = 'klatsch.tab.';
-    if (!this.#isHeld) locks.request(name + this.tab, () => new Promise(() => {}));
+    if (!this.#isHeld) locks.request(name + this.tab, () => this.#ended);
     this.#isHeld = true;
     const { held = [] } = await locks.query();
     return held.map((lock) => lock.name ?? '').filter((lock) => lock.startsWith(name)).map((lock) => lock.slice(name.length));

@@ -9,12 +9,15 @@ import { Store } from './store.js';
  */
 export const session = { me: null, store: null, chat: null };
 
+/** Since when: a refusal of what was asked before is none of this session. */
+let openedMs = 0;
+
 /** Opens the chat of the person whose session cookie this page was loaded with, if any. */
 export function startSession() {
   const given = document.querySelector('meta[name="klatsch-me"]');
   if (given) open(JSON.parse(given.getAttribute('content') ?? ''));
   given?.remove(); // who comes after this person must not find their name
-  addEventListener('klatsch:signed-out', leave);
+  addEventListener('klatsch:signed-out', ({ detail: askedMs }) => (askedMs ?? openedMs) >= openedMs && leave());
 }
 
 /** @param {Me} me what POST /auth/login has answered */
@@ -32,6 +35,7 @@ export async function signOut() {
 
 /** @param {Me} me */
 function open(me) {
+  openedMs = performance.now();
   session.me = me;
   session.store = new Store(me);
   Object.defineProperty(session, 'chat', { get: () => session.store?.chat ?? null, configurable: true });

@@ -273,6 +273,7 @@ export class Store extends EventTarget {
 
   close() {
     this.returning.close();
+    this.outgoing.close();
     this.chat.close();
   }
 
