@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from klatsch.gateway.outbox import Outbox
 from klatsch.gateway.portions import chunks, invitation_states, size_of, states_of
 from klatsch.gateway.reading import ReadingTurns
 from klatsch.gateway.replay_limits import ReplayLimits, ToldChanges
+from klatsch.gateway.replay_window import Window, next_window
 from klatsch.gateway.turns import slices
 from klatsch.records.invitations import Invitation
 from klatsch.records.keys import PERSON
@@ -33,8 +33,6 @@ from klatsch.records.keys import PERSON
 T = TypeVar("T")
 _LOOKS: Final = 3
 """The most times that one replay asks the archive."""
-_WINDOW_BYTES: Final = 131_072
-"""The size of the records that a replay takes from memory at once: they stay if memory drops them meanwhile."""
 
 
 def never() -> bool:
@@ -96,16 +94,6 @@ class Replays:
         partitions = len(self.feed.offsets)
         await tell_ended(person, outbox, given_up, partitions=partitions, most=self.limits.most)
         await tell_resets(person, outbox, reset, self.tokens.now)
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The next records of memory, each under the key that it was found by. `whole` if none remain before `ends`."""
-
-    records: list[tuple[bytes, Record]]
-    size: int
-    ends: list[int]
-    whole: bool
 
 
 @dataclass(slots=True)
@@ -233,7 +221,7 @@ class _Replay:
         """Returns whether the connection now hears all pushes live."""
         while not self.outbox.closed:
             await self._give_up("too_far_behind")
-            window = self._window()
+            window = next_window(self.parts.feed, self.person, self.offsets, self.told)
             if window.whole and self.outbox.takes(window.size):
                 # No await lies between reading the feed's memory and this, so that no record falls in between.
                 self.outbox.tell(self._frame(window.records))
@@ -243,7 +231,7 @@ class _Replay:
                 return False
         return False
 
-    async def _tell_window(self, window: _Window) -> bool:
+    async def _tell_window(self, window: Window) -> bool:
         await self._drain()
         for chunk in chunks(window.records, size_of):
             await self._drain()
@@ -266,26 +254,6 @@ class _Replay:
         """Advances past everything up to that record."""
         self.offsets[: last.partition] = ends[: last.partition]
         self.offsets[last.partition] = last.offset + 1
-
-    def _window(self) -> _Window:
-        feed = self.parts.feed
-        own = {PERSON.of(self.person.user_id)}
-        found: dict[tuple[int, int], tuple[bytes, Record]] = {}
-        for key, records in chain(
-            feed.recent.since(self.person.access.keys(), self.offsets), feed.recent.since(own, self.offsets)
-        ):
-            if self.told.is_beyond(key, len(records), len(found)):
-                self.told.lose([key], "too_far_behind")
-            if key not in self.told.lost:
-                found |= {(record.partition, record.offset): (key, record) for record in records}
-        chosen: list[tuple[bytes, Record]] = []
-        size = 0
-        for place in sorted(found):
-            if size >= _WINDOW_BYTES:
-                break
-            chosen.append(found[place])
-            size += size_of(found[place])
-        return _Window(chosen, size, list(feed.offsets), len(chosen) == len(found))
 
     def _frame(self, records: Iterable[tuple[bytes, Record]]) -> list[bytes]:
         """Returns the records' frames, without conversations that the person was removed from meanwhile."""
