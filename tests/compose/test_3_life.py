@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,14 +88,43 @@ def test_what_was_said_is_there_after_down_and_up(stack: Stack) -> None:
 
 
 async def test_a_restored_archive_goes_on_from_where_the_backup_ends(stack: Stack, tmp_path: Path) -> None:
-    """While people talk: what was said after the backup is in the log, and is stored again, once."""
+    """While people talk: what was said after the backup is in the log, and is stored again, once.
+
+    A removal counts, although the log has later versions of that membership than the backup.
+    """
     archive = str(tmp_path / "archive")
+    ana, bob = stack.people(2)
+    group = _make_group(stack, ana, bob)
     async with proven(stack, tmp_path / "evidence") as proof:
         await asyncio.to_thread(stack.run, "deploy/backup", archive)
         saved = proof.acknowledged
+        for role in ("admin", "member", "admin"):
+            _change_member(stack, ana, "PATCH", f"{group}/members/{bob['username']}", {"role": role})
         await until(lambda: proof.acknowledged > saved + _AFTER_BACKUP, "more is said after the backup")
         began_s = time.monotonic()
         await asyncio.to_thread(stack.run, "deploy/restore", archive, deadline_s=600)
         took_s = time.monotonic() - began_s + await proof.all_go_on(time.monotonic(), _HEALED_S)
         stack.note(f"a restore took {took_s:.0f} s until everybody was answered again")
     assert stack.sql("SELECT count(*) FROM messaging_deadletter") == "0\n"
+    _change_member(stack, ana, "DELETE", f"{group}/members/{bob['username']}")
+    person = f"(SELECT id FROM accounts_user WHERE username = '{bob['username']}')"  # noqa: S608 - of this test
+    where = f"conversation_id = '{group}' AND user_id = {person}"
+    last = f'SELECT active FROM messaging_membershipinterval WHERE {where} ORDER BY "offset" DESC LIMIT 1'  # noqa: S608
+    wait_until(lambda: stack.sql(last) == "f\n", "the removal is in the archive, and judges know it", _HEALED_S)
+
+
+def _make_group(stack: Stack, owner: dict[str, str], member: dict[str, str]) -> str:
+    """Returns the id of a group of two people who have written to each other: nobody has to be invited."""
+    with rest(stack, owner) as http, rest(stack, member) as theirs:
+        assert http.post(f"users/{member['username']}/messages", json={"content": "hi"}).status_code == 201
+        assert theirs.post(f"users/{owner['username']}/messages", json={"content": "hi"}).status_code == 201
+        made = http.post("conversations", json={"title": "Tea", "members": [member["username"]]})
+    assert made.status_code == 201, made.text
+    group: str = made.json()["id"]
+    return group
+
+
+def _change_member(stack: Stack, actor: dict[str, str], method: str, path: str, body: Any = None) -> None:
+    with rest(stack, actor) as http:
+        answer = http.request(method, f"conversations/{path}", json=body)
+    assert answer.is_success, answer.text
