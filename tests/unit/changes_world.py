@@ -12,17 +12,11 @@ from uuid import UUID
 from klatsch.core.errors import Conflict, KlatschError
 from klatsch.core.ids import direct_conversation_id, is_fresh, message_id, uuid_bytes, uuid_text
 from klatsch.eventlog.log import Entry, Record
-from klatsch.eventlog.memory import MemoryAsker, MemoryLog
+from klatsch.eventlog.memory import MemoryLog
 from klatsch.gateway import changing
-from klatsch.gateway.feed.changes import Settled
-from klatsch.gateway.feed.feed import Feed
-from klatsch.gateway.feed.pending import Pending
-from klatsch.gateway.feed.ring import Ring
-from klatsch.gateway.hub import Hub
 from klatsch.gateway.language.tokens import Tokens
 from klatsch.gateway.replay import Replays
 from klatsch.messaging.changing import Wish, digest_of, identify_change, make_change
-from klatsch.processes.gateway_start import RECENT_SPANS, begin_of
 from klatsch.records.header import WHOLE_MESSAGE
 from klatsch.records.members import ConversationKind, Membership
 from tests.support.gateway_parts import REPLAY, SECRET, CannedDatabase
@@ -42,30 +36,15 @@ from tests.support.records import (
 )
 from tests.unit.changes_archive import POISON, Archive, Place, know
 from tests.unit.changes_client import Client, Request
+from tests.unit.changes_gateway import Gateway, start_gateway
 from tests.unit.feed_parts import wait_for
 
 TALK: Final = direct_conversation_id(ANA.id, BOB.id)
 PEERS: Final = {ANA.name: BOB, BOB.name: ANA}
-SPAN_MS: Final = 150_000
 BEHIND_MS: Final = 5_000
 DEADLINE_MS: Final = 10_000
 COPY_MS: Final = 120_000
 """The greatest age of a copied message: a client_id is fresh for a minute before and a minute after."""
-
-
-@dataclass
-class Gateway:
-    """A gateway of the world. `skew_ms` is what its clock differs by, and `began` where its feed did."""
-
-    feed: Feed
-    hub: Hub
-    pending: Pending
-    began: int
-    served: int
-    skew_ms: int
-
-    def apply(self, records: list[Record]) -> None:
-        self.feed.apply(records)
 
 
 @dataclass
@@ -101,21 +80,7 @@ class World:
     # Processes.
 
     def _gateway(self, skew_ms: int) -> Gateway:
-        """Starts a gateway, by the rules of `plan_start`."""
-        asker, archived, end = MemoryAsker(self.log), self.archive.offset, len(self.records)
-        begin = begin_of(0, archived, 0, lambda spans: asker.offsets_at(int(self.now_ms + skew_ms - spans * SPAN_MS)))
-        recent = max(begin, min(asker.offsets_at(self.now_ms + skew_ms - int(RECENT_SPANS * SPAN_MS))[0], archived))
-        effects = {place: effect for place, effect in self.archive.effects.items() if place[1] >= begin}
-        hub, pending = Hub(), Pending()
-        feed = Feed(
-            epoch=1, offsets={0: begin}, hub=hub, pending=pending, ring=Ring(1, SPAN_MS / 1_000, self.now_ms),
-            recent_bytes=2**22, recent_from={0: recent}, settled=Settled({0: archived}, effects),
-        )  # fmt: skip
-        for standing in self.archive.standings_before(begin):
-            feed.memberships.load(standing)
-        gateway = Gateway(feed, hub, pending, begin, end, skew_ms)
-        gateway.apply(self.records[begin:end])
-        return gateway
+        return start_gateway(self.log, self.archive, self.now_ms, skew_ms)
 
     def replace_gateway(self, number: int, skew_ms: int) -> None:
         """Ends a gateway, starts another in its place, and reconnects its clients."""
