@@ -331,3 +331,28 @@ test('of a conversation that a reset has emptied nothing is shown until its page
   assert.deepEqual(history.messages.map(({ id }) => id), ['m1', 'm2', 'm8', 'm9']);
   store.close();
 });
+
+test('an answer from before one has left a conversation does not bring it back, and a later one does', async () => {
+  const group = { id: CONVERSATION, kind: 'group', title: 'Choir', members: [], unread: 0, updated_at: '', last_message: null };
+  const place = `conversations/${CONVERSATION}`;
+  const members = (offset, active) => ({ t: 'members', pos: `1:1:${offset}`, d: { conversation: CONVERSATION, kind: 'group', members: [{ user: 'ana', active }] } });
+  answers.conversations = { results: [group], next: 'https://chat.test/api/v1/conversations?after=1' };
+  answers[place] = group;
+  const store = new Store(ANA);
+  const socket = await welcome();
+  assert.equal(store.conversations.all.length, 1);
+  const { fetch } = globalThis;
+  let come = () => {};
+  const coming = new Promise((resolve) => (come = resolve));
+  globalThis.fetch = (...given) => coming.then(() => fetch(...given));
+  const asked = [store.refresh(CONVERSATION), store.loadMore()];
+  socket.say(members(2, false));
+  await settle();
+  come();
+  await Promise.all(asked);
+  assert.deepEqual(store.conversations.all, []);
+  socket.say(members(3, true));
+  await settle();
+  assert.equal(store.conversations.all.length, 1);
+  store.close();
+});

@@ -100,12 +100,10 @@ export class Store extends EventTarget {
   /** @param {number} limit */
   async #loadPage(limit) {
     if (!this.hasMore) return;
-    const { chat } = this;
     const query = new URLSearchParams(this.#nextPage ?? '');
     query.set('limit', String(limit)); // the next page's address has that of the page before
-    const page = await chat.archive.conversations({ after: `?${query}` });
-    if (chat !== this.chat) return; // what has begun anew loads its own pages
-    for (const conversation of page.rows) this.tally.take(conversation);
+    const page = await this.tally.takeAll(this.chat.archive.conversations({ after: `?${query}` }));
+    if (!page) return;
     this.#nextPage = page.next;
     this.tell('list');
   }
@@ -113,7 +111,7 @@ export class Store extends EventTarget {
   /** Reads a conversation again from the server. @param {string} id @returns {Promise<any>} undefined for one that is not one's own */
   async refresh(id) {
     try {
-      this.tally.take(await this.chat.archive.conversation(id));
+      await this.tally.takeAll(this.chat.archive.conversation(id).then((/** @type {any} */ row) => ({ rows: [row], next: null })));
     } catch (error) {
       if (/** @type {any} */ (error).code !== 'not_found') throw error;
       this.conversations.remove(id);
@@ -182,8 +180,7 @@ export class Store extends EventTarget {
 
   /** What changed between the first answer of the list and the first mark was not pushed. */
   async #refreshTop() {
-    const page = await this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, at_least: this.#token }).catch(() => null);
-    for (const conversation of page?.rows ?? []) this.tally.take(conversation);
+    await this.tally.takeAll(this.chat.archive.conversations({ limit: PAGE_CONVERSATIONS, at_least: this.#token })).catch(() => {});
     this.tell('list');
   }
 
@@ -216,7 +213,7 @@ export class Store extends EventTarget {
   /** @param {any} d */
   #meet(d) {
     if (endsFor(d, this.me.username)) {
-      this.conversations.remove(d.conversation);
+      this.tally.leave(d.conversation);
       this.#histories.delete(d.conversation);
       this.tell('left', d.conversation);
     } else if (!this.tally.meet(d)) this.refresh(d.conversation).catch(() => {});

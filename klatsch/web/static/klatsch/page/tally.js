@@ -11,6 +11,9 @@ const isBefore = (one, other) => !one || comparePositions(one, other) < 0;
 export class Tally {
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #later = new Map();
+  #leavings = 0;
+  /** @type {Map<string, number>} Which leaving was the last one of each conversation that one has left. */
+  #left = new Map();
 
   /** @param {any} store */
   constructor(store) {
@@ -19,6 +22,25 @@ export class Tally {
 
   get #conversations() {
     return this.store.conversations;
+  }
+
+  /**
+   * Takes the conversations of an answer, but for those that one has left since it was asked for.
+   * @param {Promise<{rows: any[], next: string | null}>} asking
+   * @returns what was answered; null where the store has begun anew meanwhile, and asks again
+   */
+  async takeAll(asking) {
+    const asked = this.#leavings;
+    const page = await asking;
+    if (this.store.tally !== this) return null;
+    for (const conversation of page.rows) if ((this.#left.get(conversation.id) ?? 0) <= asked) this.take(conversation);
+    return page;
+  }
+
+  /** One does not belong to it any more. @param {string} id */
+  leave(id) {
+    this.#left.set(id, (this.#leavings += 1));
+    this.#conversations.remove(id);
   }
 
   /** Takes a conversation as the server answers it, unless a push has told more of its last message. @param {any} conversation */
