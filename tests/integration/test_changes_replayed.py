@@ -8,7 +8,7 @@ from tests.integration.shelf import EPOCH, OTHER, SAID, Shelf, put_two_messages,
 from tests.support.changes import deleted, edited, pinned, reacted
 from tests.support.records import ANA, BOB, CLEO, TEA
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("world")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("ana_and_bob_in_tea")]
 
 AWAY = 2
 """The offset from which on the client missed everything: after both messages."""
