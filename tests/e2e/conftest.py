@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests: one system of real processes, put in order before each test that needs it."""
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 
@@ -101,25 +102,24 @@ def carol(system: System) -> Person:
 @pytest.fixture
 async def connect() -> AsyncIterator[Open]:
     """Opens a socket that has said hello and has its mark, with `Client.open`'s arguments; it ends with the test."""
-    clients: list[Client] = []
-
-    async def open_client(*arguments: object, **named: object) -> Client:
-        client = await Client.open(*arguments, **named)  # type: ignore[arg-type]  # handed on as they are
-        clients.append(client)
-        return client
-
-    yield open_client
-    for client in clients:
-        await client.close()
+    async with _closing(Client.open) as open_client:
+        yield open_client
 
 
 @pytest.fixture
 async def connect_silent() -> AsyncIterator[Open]:
     """Opens a socket that says nothing by itself, with `Client.connect`'s arguments; it ends with the test."""
+    async with _closing(Client.connect) as open_client:
+        yield open_client
+
+
+@contextlib.asynccontextmanager
+async def _closing(opening: Open) -> AsyncIterator[Open]:
+    """Gives `opening`, and closes at the end all that it has opened."""
     clients: list[Client] = []
 
     async def open_client(*arguments: object, **named: object) -> Client:
-        client = await Client.connect(*arguments, **named)  # type: ignore[arg-type]  # handed on as they are
+        client = await opening(*arguments, **named)
         clients.append(client)
         return client
 

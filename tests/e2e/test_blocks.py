@@ -1,25 +1,20 @@
 """Blocks on real processes: whoever is blocked is refused over WebSocket and REST, and what was on its way is void."""
 
 import asyncio
-import time
 from uuid import UUID
 
 import httpx
 
 from klatsch.conversations.access import Access
-from klatsch.core.ids import uuid7
-from klatsch.eventlog.kafka_connection import KafkaConnection
-from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.messaging.sending import Draft, send_message
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
 from tests.e2e.rest import Rest
 from tests.e2e.talk import Open, OpenRest
+from tests.e2e.unaware import append_as
 from tests.support.process import GatewayProcess, PersisterProcess, stopped
 from tests.support.system import Person, System
 
 _TRIES = 40
-_PARTITIONS = 12
 
 
 async def change(api: Rest, method: str, person: Person) -> None:
@@ -107,22 +102,14 @@ async def test_a_record_of_a_blocked_person_is_void_also_for_a_gateway_that_star
     later = system.new_gateway("later")
     await asyncio.to_thread(later.start)
     clients = [reader, await connect(gateway_b, ana), await connect(later, ana)]
-    _append_as(system, access, "void")
+    append_as(system, access, "void")
     await change(api, "DELETE", bob)
-    _append_as(system, access, "in force")
+    append_as(system, access, "in force")
     for client in clients:
         await client.received("in force")
         assert "void" not in client.history.contents
     await asyncio.to_thread(system.wait_archived)
     assert [row.content for row in archived(system, first["conversation"])] == ["before", "in force"]
-
-
-def _append_as(system: System, access: Access, content: str) -> None:
-    """As a gateway would that has not read of anything yet; in the log on return."""
-    writer = KafkaWriter(KafkaConnection(system.log.bootstrap_servers), system.log.topic, _PARTITIONS)
-    now_ms = time.time_ns() // 1_000_000
-    send_message(log=writer, access=access, draft=Draft(content, uuid7(now_ms)), now_ms=now_ms)
-    assert writer.close(10) == 0
 
 
 async def test_a_client_that_was_away_is_told_who_is_blocked(

@@ -1,23 +1,18 @@
 """What a removed member sends is void for everybody, wherever it was on its way when they were removed."""
 
 import asyncio
-import time
 from uuid import UUID
 
 from klatsch.conversations.access import Access
-from klatsch.core.ids import uuid7
-from klatsch.eventlog.kafka_connection import KafkaConnection
-from klatsch.eventlog.kafka_writer import KafkaWriter
-from klatsch.messaging.sending import Draft, send_message
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
 from tests.e2e.rest import Rest
 from tests.e2e.talk import Open, OpenRest
+from tests.e2e.unaware import append_as
 from tests.support.process import GatewayProcess, PersisterProcess, stopped
 from tests.support.system import Person, System
 
 _TRIES = 200  # about one in six succeeds on a quiet machine, and fewer beside other load
-_PARTITIONS = 12
 
 
 async def test_a_send_that_was_under_way_when_its_sender_was_removed_is_rejected_and_void_for_all(
@@ -90,9 +85,9 @@ async def test_a_record_of_a_removed_member_after_their_removal_is_void_until_th
     user_id = UUID((await theirs.get("me"))["id"])
     access = Access.of(conversation=UUID(group), kind="group", sender=(user_id, bob.username), receiver=None)
     assert (await api.http.delete(f"conversations/{group}/members/{bob.username}")).status_code == 204
-    _append_as(system, access, "void")
+    append_as(system, access, "void")
     await api.post(f"conversations/{group}/members", {"username": bob.username})
-    _append_as(system, access, "in force")
+    append_as(system, access, "in force")
     await clients[0].send("last", conversation=group)
     for client in (*clients, member):
         await client.received("in force")
@@ -105,11 +100,3 @@ async def test_a_record_of_a_removed_member_after_their_removal_is_void_until_th
         ("in force", 2),
         ("last", 3),
     ]
-
-
-def _append_as(system: System, access: Access, content: str) -> None:
-    """As a gateway would that has not read of anything yet; in the log on return."""
-    writer = KafkaWriter(KafkaConnection(system.log.bootstrap_servers), system.log.topic, _PARTITIONS)
-    now_ms = time.time_ns() // 1_000_000
-    send_message(log=writer, access=access, draft=Draft(content, uuid7(now_ms)), now_ms=now_ms)
-    assert writer.close(10) == 0

@@ -1,20 +1,17 @@
 """Blocks at once with others and with first messages: one conversation, one row each, records in order."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from klatsch.conversations.blocks import block_person, find_blockers, unblock_person
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.services import ensure_direct_conversation
-from klatsch.core.errors import KlatschError, LimitReached
+from klatsch.core.errors import LimitReached
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from tests.integration.archive_rows import as_sender
+from tests.integration.at_once import at_once
 from tests.integration.people import make_person
 from tests.support.records import members_event
 
@@ -40,23 +37,6 @@ class Race:
         """The versions of a person's membership as the log tells them, in its order."""
         records = [record for partition in self.memory.records for record in partition]
         return [(m.version, m.blocked) for record in records for m in members_event(record).members if m.user == name]
-
-
-def at_once(changes: Sequence[Callable[[], None]]) -> list[KlatschError | None]:
-    start = threading.Barrier(len(changes))
-
-    def make(change: Callable[[], None]) -> KlatschError | None:
-        start.wait()
-        try:
-            change()
-        except KlatschError as error:
-            return error
-        finally:
-            connection.close()
-        return None
-
-    with ThreadPoolExecutor(len(changes)) as threads:
-        return list(threads.map(make, changes))
 
 
 def test_two_who_block_each_other_and_write_first_at_once_end_up_with_one_conversation_and_both_blocks() -> None:

@@ -1,18 +1,15 @@
 """Changes of one group at once: each sees what the one before it did, and the records come in that order."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from django.db import connection
 
 from klatsch.conversations import groups
 from klatsch.conversations.models import Member
-from klatsch.core.errors import Conflict, KlatschError
+from klatsch.core.errors import Conflict
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from tests.integration.archive_rows import as_sender
+from tests.integration.at_once import at_once
 from tests.integration.people import make_person
 from tests.support.records import members_event
 
@@ -51,24 +48,6 @@ class Race:
 @pytest.fixture
 def race() -> Race:
     return Race()
-
-
-def at_once(changes: Sequence[Callable[[], None]]) -> list[KlatschError | None]:
-    """Makes all changes at the same moment, each on a thread and a connection of its own; returns their refusals."""
-    start = threading.Barrier(len(changes))
-
-    def make(change: Callable[[], None]) -> KlatschError | None:
-        start.wait()
-        try:
-            change()
-        except KlatschError as refusal:
-            return refusal
-        finally:
-            connection.close()
-        return None
-
-    with ThreadPoolExecutor(len(changes)) as threads:
-        return list(threads.map(make, changes))
 
 
 def test_the_last_two_owners_cannot_leave_others_behind_by_leaving_at_once(race: Race) -> None:
