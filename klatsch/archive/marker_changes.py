@@ -13,13 +13,17 @@ MARKERS_MOST: Final = 500
 
 
 class MarkerState(msgspec.Struct, frozen=True, gc=False):
-    """A person's marker as it is now, in the shape of its record. Only one's own has `unread_from`."""
+    """A person's marker as it is now, in the shape of its record. Only one's own has `unread_from`.
+
+    `changed` is the position of the last record that is in it: a client need not hear earlier ones.
+    """
 
     conversation: str
     user: str
     user_id: str
     delivered: str | None
     read: str | None
+    changed: str
     unread_from: str | UnsetType | None = UNSET
 
 
@@ -29,7 +33,8 @@ _IN_RANGE: Final = f"{_MOVED_SINCE} AND k.changed_offset < asked.until"
 # A row is a person's marker as it is now, and a later record in memory need not repeat what an earlier one said. One's
 # own is therefore told beyond the end of the range as well. The exception is a row without a flag whose `read` is of a
 # message in memory: there, the `read` clears the flags that memory tells before it, and must not be told ahead of them.
-# One case is left: memory sets a flag again that within memory was set and then cleared by reading an older message.
+# Memory may still set a flag again that within memory was set and then cleared by reading an older message. By
+# `changed`, clients know that this row is later.
 _OWN_IN_RANGE: Final = f"""{_MOVED_SINCE} AND (k.changed_offset < asked.until OR k.unread_offset IS NOT NULL
        OR (k.read_epoch, k.read_offset) < (%(epoch)s, asked.until))"""
 
@@ -53,7 +58,8 @@ def markers_sql(asked: str) -> str:
     """Returns the statement of the moved markers in the conversations that `asked` selects."""
     return f"""
     SELECT k.conversation_id::text, k.username, k.user_id::text, {place_sql("delivered")}, {place_sql("read")},
-        {place_sql("unread")}, k.user_id = %(user)s, k.in_partition, k.changed_offset, k.found
+        {place_sql("unread")}, concat_ws(':', k.changed_epoch, k.in_partition, k.changed_offset),
+        k.user_id = %(user)s, k.in_partition, k.changed_offset, k.found
     FROM (SELECT asked.in_partition, one.*, count(*) OVER () AS found FROM {asked} CROSS JOIN LATERAL {MOVED} one
           ORDER BY asked.in_partition, one.changed_offset LIMIT {MARKERS_MOST}) k
     ORDER BY k.in_partition, k.changed_offset"""
@@ -61,5 +67,5 @@ def markers_sql(asked: str) -> str:
 
 def marker_of(row: tuple[Any, ...]) -> MarkerState:
     """Returns the marker of a row of `markers_sql`."""
-    conversation, user, user_id, delivered, read, unread_from, is_own = row[:7]
-    return MarkerState(conversation, user, user_id, delivered, read, unread_from if is_own else UNSET)
+    conversation, user, user_id, delivered, read, unread_from, changed, is_own = row[:8]
+    return MarkerState(conversation, user, user_id, delivered, read, changed, unread_from if is_own else UNSET)

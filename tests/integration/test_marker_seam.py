@@ -11,6 +11,7 @@ from klatsch.archive.models import Marker
 from klatsch.eventlog.log import Entry, Record
 from klatsch.records.keys import PERSON
 from klatsch_client.events import Marker as ClientMarker
+from klatsch_client.positions import Position
 from klatsch_client.view import View
 from tests.integration.shelf import EPOCH, Shelf
 from tests.support.records import ANA, BOB, TEA, added, in_group, marked, message
@@ -22,31 +23,35 @@ KEYS = {str(TEA).encode(), PERSON.of(ANA.user_id)}
 Shown = tuple[str | None, str | None]
 
 
-def shown(bodies: Iterable[bytes]) -> Shown:
+def shown(told: Iterable[ClientMarker]) -> Shown:
     """Read and flag of Ana's marker, as a client shows them that was told these markers in this order."""
     view = View()
-    for body in bodies:
-        view.apply(ClientMarker.parse(msgspec.json.decode(body)))
+    for one in told:
+        view.apply(one)
     marker = view.markers(str(TEA))[ANA.name]
     read, flag = marker.read, marker.unread_from
     return (None if read is None else f"1:0:{read.offset}", None if flag is None else f"1:0:{flag.offset}")
 
 
-def markers_in(records: Iterable[Record]) -> list[bytes]:
-    return [record.value for record in records if b'"t":"marker"' in record.value]
+def markers_in(records: Iterable[Record]) -> list[ClientMarker]:
+    return [
+        ClientMarker.parse(msgspec.json.decode(record.value), Position(EPOCH, record.offset, record.partition))
+        for record in records
+        if b'"t":"marker"' in record.value
+    ]
 
 
-def archived(since: int, until: int) -> list[bytes]:
+def archived(since: int, until: int) -> list[ClientMarker]:
     """Returns what the archive tells Ana of her marker where memory begins at `until`."""
     asked = [Asked(str(TEA), 0, since, until)]
     found = find_changes(user_id=ANA.id, epoch=EPOCH, asked=asked, each_most=500, most=500)
     if not found.asked:
         return []
     page = read_page(user_id=ANA.id, epoch=EPOCH, asked=found.asked, after=Place(-1, -1))
-    return [msgspec.json.encode(marker) for marker in page.markers]
+    return [ClientMarker.parse(msgspec.json.decode(msgspec.json.encode(marker))) for marker in page.markers]
 
 
-def remembered(records: Sequence[Record], begins: int) -> list[bytes]:
+def remembered(records: Sequence[Record], begins: int) -> list[ClientMarker]:
     """Returns what the memory of a gateway tells Ana that began to read the log there."""
     gateway = Gateway({0: begins})
     gateway.read(records[begins:])
@@ -109,6 +114,16 @@ def test_a_flag_that_a_newer_message_was_read_after_stays_cleared_in_every_split
     assert told_in_every_split(shelf, said, entries) == {in_archive()} == {("1:0:5", None)}
 
 
+def test_a_flag_that_reading_an_older_message_cleared_stays_cleared_in_every_split(shelf: Shelf) -> None:
+    said = put(shelf, added(ANA), added(BOB), *(message(in_group(BOB)) for _ in range(6)))
+    marks = (
+        marked(ANA, read="1:0:3", delivered="1:0:7"),
+        marked(ANA, unread_from="1:0:2", own_only=True),
+        marked(ANA, read="1:0:5", delivered="1:0:7"),
+    )
+    assert told_in_every_split(shelf, said, marks) == {in_archive()} == {("1:0:5", None)}
+
+
 def as_people_do(chance: random.Random, last: int) -> Iterator[Entry]:
     """People flag what they have read, so that a read which rises after a flag is of a newer message."""
     read, offset = last, last + 1  # the record of that read
@@ -134,3 +149,26 @@ def test_after_any_order_of_read_flag_and_delivered_every_split_tells_the_archiv
     )
     before += put(shelf, marked(ANA, read="1:0:4", delivered="1:0:4"))
     assert told_in_every_split(shelf, before, as_people_do(random.Random(seed), 4)) == {in_archive()}
+
+
+def anyhow(chance: random.Random, last: int) -> Iterator[Entry]:
+    """Reads and flags of any message, of what was read before or not."""
+    offset = last + 1
+    for _ in range(7):
+        offset += 1
+        act = chance.choice(("said", "read", "delivered", "flag", "flag", "unflag"))
+        place = f"1:0:{chance.randint(2, last)}"
+        if act == "said":
+            last = offset
+            yield message(in_group(BOB))
+        elif act in ("flag", "unflag"):
+            yield marked(ANA, unread_from=place if act == "flag" else None, own_only=True)
+        else:
+            yield marked(ANA, read=place if act == "read" else None, delivered=f"1:0:{last}")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_any_reads_and_flags_every_split_tells_the_archives_flag(shelf: Shelf, seed: int) -> None:
+    before = put(shelf, added(ANA), added(BOB), *(message(in_group(BOB)) for _ in range(3)))
+    before += put(shelf, marked(ANA, read="1:0:3", delivered="1:0:4"))
+    assert told_in_every_split(shelf, before, anyhow(random.Random(seed), 4)) == {in_archive()}

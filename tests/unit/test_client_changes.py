@@ -218,7 +218,9 @@ async def test_a_mark_is_not_repeated_once_its_conversation_was_flagged_as_unrea
         events = [await anext(chat.events()) for _ in range(3)]
         chat.mark("one", read=Position(1, 3, 0))  # what waits to be marked is written as one, with the highest
         await is_asked_again.wait()
-    assert events[1] == Marker("one", "ana", None, None, Position(1, 4, 0), tells_flag=True)
+    assert events[1] == Marker(
+        "one", "ana", None, None, Position(1, 4, 0), tells_flag=True, position=Position(1, 10, 0)
+    )
     assert [frame["d"]["read"] for frame in asked] == ["1:0:8", "1:0:3"]
 
 

@@ -208,6 +208,23 @@ def test_ones_own_flag_is_shown_until_it_is_taken_back_or_a_higher_read_comes(sh
     assert flag_after(flagged, Marker("one", "ana", None, _at(6))) is None
 
 
+def test_a_flag_that_is_told_again_after_the_read_that_took_it_away_is_not_shown(shown: Shown) -> None:
+    flagged = Marker("one", "ana", None, None, _at(2), tells_flag=True, position=_at(10))
+    read = Marker("one", "ana", None, _at(9), position=_at(11))
+    again = replace(flagged, unread_from=_at(3), position=_at(12))
+    for told, flag in (((flagged, read), None), ((flagged, read), None), ((again, flagged, read), _at(3))):
+        for marker in told:
+            shown.view.apply(marker)
+        assert shown.view.markers("one")["ana"].unread_from == flag
+
+
+def test_a_flag_is_shown_whatever_else_of_a_later_place_was_told_before_it(shown: Shown) -> None:
+    shown.view.apply(Marker("one", "ana", None, _at(5), position=_at(9)))
+    shown.view.apply(Marker("one", "ana", _at(8), _at(5), position=_at(11)))
+    shown.view.apply(Marker("one", "ana", None, None, _at(2), tells_flag=True, position=_at(10)))
+    assert shown.view.markers("one")["ana"].unread_from == _at(2)
+
+
 def test_typing_ends_by_itself_when_it_is_said_and_with_the_connection(shown: Shown) -> None:
     shown.view.apply(Typing("one", "bob"))
     shown.now_s = 7.9

@@ -57,6 +57,7 @@ class Marker:
 
     Of several markers the highest position counts, for each of the two; None leaves it as it is. `unread_from` is one's
     own flag "unread from here". It counts where `tells_flag`: None takes the flag away then, as a higher `read` does.
+    `position` is that of the last record in it: an earlier one, told again or later, says nothing about the flag.
     """
 
     conversation: str
@@ -65,10 +66,11 @@ class Marker:
     read: Position | None
     unread_from: Position | None = None
     tells_flag: bool = False
+    position: Position | None = None
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> "Marker":
-        """Reads a push's `d`; raises KeyError, TypeError, ValueError."""
+    def parse(cls, body: Mapping[str, Any], position: Position | None = None) -> "Marker":
+        """Reads a push's `d` at its position, or a `state`; raises KeyError, TypeError, ValueError."""
         return cls(
             conversation=text(body, "conversation"),
             user=text(body, "user"),
@@ -76,6 +78,7 @@ class Marker:
             read=place_or_none(body, "read"),
             unread_from=place_or_none(body, "unread_from"),
             tells_flag="unread_from" in body,
+            position=position or place_or_none(body, "changed"),
         )
 
 

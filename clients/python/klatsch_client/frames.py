@@ -203,9 +203,8 @@ def _rejected(frame: Mapping[str, Any]) -> Rejected:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Members | Marker | Invitation]]] = {
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Members | Invitation]]] = {
     "members": Members.read,
-    "marker": Marker.parse,
     "invitation": Invitation.read,
 }
 
@@ -216,7 +215,9 @@ def _push(frame: Mapping[str, Any]) -> Push | None:
     match kind:
         case "message" | "message_changed":
             return Push(Message.read(frame["d"]), at)
-        case "members" | "marker" | "invitation":
+        case "marker":
+            return Push(Marker.parse(frame["d"], at), at)
+        case "members" | "invitation":
             return Push(_READERS[kind](frame["d"]), at)
         case "state":
             return _state(frame["d"])

@@ -237,11 +237,14 @@ class View:
 
 
 def _joined(one: Marker | None, other: Marker) -> Marker:
-    """The higher one of each position, and the later flag, unless a higher `read` has taken it away."""
-    if one is None:
-        return other
+    """The higher one of each position, and the later flag, unless a higher `read` has taken it away.
+
+    `position` becomes that of the last record that told the flag or took it away: replays may tell earlier ones again.
+    """
+    one = one or Marker(other.conversation, other.user, None, None)
     delivered, read = highest(one.delivered, other.delivered), highest(one.read, other.read)
-    if other.tells_flag:
-        return replace(other, delivered=delivered, read=read)
-    flag = one.unread_from if read == one.read else None
-    return replace(one, delivered=delivered, read=read, unread_from=flag)
+    joined = replace(one, delivered=delivered, read=read, tells_flag=one.tells_flag or other.tells_flag)
+    is_told_again = one.position is not None and other.position is not None and other.position <= one.position
+    if is_told_again or not (other.tells_flag or read != one.read):
+        return joined
+    return replace(joined, unread_from=other.unread_from, position=highest(one.position, other.position))

@@ -189,13 +189,14 @@ class ArchivedInvitation(Invitation, frozen=True, kw_only=True, tag_field="kind"
 
 
 class ArchivedMarker(msgspec.Struct, frozen=True, tag_field="kind", tag="marker"):
-    """A person's marker as it is now. Of each position, the highest counts; only yours has `unread_from`."""
+    """A person's marker as of its record at `changed`. The highest of each counts; only yours has `unread_from`."""
 
     conversation: Uuid
     user: str
     user_id: Uuid
     delivered: PositionText | None
     read: PositionText | None
+    changed: PositionText
     unread_from: PositionText | UnsetType | None = UNSET
 
 
