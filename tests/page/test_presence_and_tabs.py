@@ -10,7 +10,7 @@ from tests.page.steps import bubble, composer, open_conversation, row, texts, wr
 from tests.page.talks import Talk
 from tests.support.process import wait_until
 
-_NOTIFICATIONS = """
+NOTIFICATIONS = """
 globalThis.notified = [];
 globalThis.Notification = class {
   static permission = 'granted';
@@ -93,7 +93,7 @@ def test_one_notification_comes_over_all_tabs_and_goes_when_it_is_read_elsewhere
     talk = Talk(ana, bob)
     talk.say(bob, "hello")
     talk.mark_read(ana, 0)
-    ana.context.add_init_script(_NOTIFICATIONS)
+    ana.context.add_init_script(NOTIFICATIONS)
     ana.context.add_init_script("document.hasFocus = () => false")
     tabs = [ana.open("/"), ana.open_tab("/"), ana.open_tab("/")]
     for tab in tabs:

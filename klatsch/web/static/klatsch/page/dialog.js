@@ -10,6 +10,12 @@ import { t } from './strings.js';
  * @property {() => unknown} run what it does; the dialog closes when that has succeeded, and shows the error's text where it rejects
  */
 
+/** Closes what stands above the page: dialogs, menus and panels. */
+export function closeAll() {
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+  for (const panel of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[popover]'))) panel.hidePopover();
+}
+
 /**
  * Opens a dialog; its element is answered, and fires `close`. The focus returns to where it was.
  * @param {{title: string, body?: (Node | string | null)[], actions?: Action[], wide?: boolean}} content

@@ -66,7 +66,7 @@ export async function notify(message) {
   if (!wantsNotifications()) return;
   await new Promise((resolve) => setTimeout(resolve, TURN_MS));
   const show = () => {
-    if (told.has(message.id)) return;
+    if (told.has(message.id) || !session.store?.conversations.get(message.conversation)) return;
     channel?.postMessage({ told: message.id });
     told.add(message.id);
     open(message, conversation);

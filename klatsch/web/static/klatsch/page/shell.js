@@ -30,6 +30,7 @@
  * targets of 2.75rem, no colour but tokens.
  */
 
+import { closeAll } from './dialog.js';
 import { Part, el, fill } from './element.js';
 import { showKeys, takeKey } from './keys.js';
 import { matchRoute } from './logic/routes.js';
@@ -73,16 +74,19 @@ class Shell extends Part {
     session.store?.addEventListener('arrived', (/** @type {any} */ { detail }) => notify(detail));
     this.classList.toggle('is-signed-in', isIn);
     this.side.hidden = !isIn;
+    withdrawRead();
     if (isIn && !this.side.hasChildNodes()) {
       await import('./views/list.js');
+      if (!session.me) return; // signed out meanwhile
       fill(this.side, el('k-list'));
-    } else if (!isIn) fill(this.side);
+    } else if (!isIn) for (const part of [this.side, this.main]) fill(part);
     this.#route = null;
     await this.#show();
   }
 
   async #show() {
     const asked = (this.#asked += 1);
+    closeAll(); // of another view, or of somebody who is not signed in any more
     const { route, params } = matchRoute(ROUTES, location.hash) ?? { route: NOT_FOUND, params: {} };
     if (!session.me && !route.isPublic) {
       sessionStorage.setItem('klatsch.wanted', location.hash);

@@ -38,7 +38,7 @@ export function act(view, event) {
   else if (name === 'quote') view.jumps.to(message.reply_to, { from: message.id });
   else if (name === 'react') react(message, emoji, !(message.reactions?.[emoji] ?? []).includes(session.me?.username));
   else if (name === 'pick') pickEmoji(control, (chosen) => react(message, chosen, true));
-  else if (name === 'versions') showVersions(message);
+  else if (name === 'versions') showVersions(view, message);
   else if (name === 'retry') session.store.outgoing.retry(message.client_id);
   else if (name === 'drop') session.store.outgoing.drop(message.client_id);
 }
@@ -81,7 +81,7 @@ function openActions(view, part) {
     { label: t('message.copy'), icon: 'copy', run: () => copy(message.content, 'message.copied') },
     { label: t('message.copy_link'), icon: 'link', run: () => copy(linkTo(message), 'message.link_copied') },
     isOwn && { label: t('message.edit'), icon: 'edit', run: () => view.composer.edit(message) },
-    message.edited_at && { label: t('message.versions'), icon: 'history', run: () => showVersions(message) },
+    message.edited_at && { label: t('message.versions'), icon: 'history', run: () => showVersions(view, message) },
     mayLead && { label: t(message.pinned_at ? 'message.unpin' : 'message.pin'), icon: 'pin', run: () => run(session.chat.pin(message, !message.pinned_at)) },
     !isOwn && { label: t('message.unread_from'), icon: 'unread', run: () => run(unreadFrom(view, message)) },
     !isOwn && { label: t('message.report'), icon: 'flag', run: () => use(import('../dialogs/report.js'), ({ openReport }) => openReport(message)) },
@@ -135,8 +135,11 @@ async function unreadFrom(view, message) {
   store.conversations.change(message.conversation, { unread_from: message.position });
   store.tally.refreshLater(message.conversation);
   toast(t('message.unread_done'));
-  location.hash = '#/';
+  if (isStill(view, message)) location.hash = '#/';
 }
+
+/** Whether one still looks at the message's conversation. @param {any} view @param {any} message */
+const isStill = (view, message) => view.isConnected && view.id === message.conversation;
 
 /** @param {any} message */
 function confirmDelete(message) {
@@ -147,10 +150,11 @@ function confirmDelete(message) {
   });
 }
 
-/** @param {any} message */
-async function showVersions(message) {
+/** @param {any} view @param {any} message */
+async function showVersions(view, message) {
   try {
     const { rows } = await session.chat.archive.versions(message.id);
+    if (!isStill(view, message)) return;
     openDialog({
       title: t('message.versions'),
       wide: true,

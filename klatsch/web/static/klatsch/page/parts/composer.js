@@ -46,6 +46,7 @@ class Composer extends Part {
     this.listen(this.field, 'keydown', (event) => this.#key(event));
     this.listen(this.field, 'blur', () => this.completion.close());
     this.listen(this.field, 'click', () => this.completion.update());
+    this.listen(window, 'resize', () => !this.hidden && this.#measure());
   }
 
   end() {

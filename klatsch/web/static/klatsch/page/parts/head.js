@@ -1,5 +1,6 @@
 /** The head of a conversation: with whom, who is there, and what one can do with it. */
 
+import { isOfRequest } from '../api.js';
 import { el, fill, iconButton } from '../element.js';
 import { icon } from '../icons.js';
 import { use } from '../loading.js';
@@ -7,6 +8,7 @@ import { isMuted, otherOf } from '../logic/conversations.js';
 import { plainLine } from '../logic/markdown.js';
 import { hrefOf } from '../logic/routes.js';
 import { exactly, shortly } from '../logic/times.js';
+import { toast } from '../notes.js';
 import { session } from '../session.js';
 import { listOf, t } from '../strings.js';
 import { avatar } from './avatar.js';
@@ -36,7 +38,7 @@ export function showHead(view, conversation) {
   fill(view.head,
     el('a', { class: 'icon-button only-narrow', href: '#/', 'aria-label': t('conversation.back'), title: t('conversation.back') }, icon('back')),
     avatar(name, { isGroup, isOnline }), label,
-    pins > 0 && el('button', { type: 'button', class: 'button quiet pins', 'aria-haspopup': 'dialog', onclick: (/** @type {any} */ event) => showPins(view, event.currentTarget) }, icon('pin'), String(pins), el('span', { class: 'visually-hidden' }, t('pins.label', { count: pins }))),
+    pins > 0 && el('button', { type: 'button', class: 'button quiet pins', 'aria-haspopup': 'dialog', onclick: () => showPins(view) }, icon('pin'), String(pins), el('span', { class: 'visually-hidden' }, t('pins.label', { count: pins }))),
     conversation && iconButton('more', t('conversation.actions'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => showMenu(conversation, other, event.currentTarget) }));
 }
 
@@ -68,9 +70,16 @@ function showMenu({ id }, other, button) {
   ], t('conversation.actions'));
 }
 
-/** @param {any} view @param {HTMLElement} button */
-async function showPins(view, button) {
-  const { rows } = await session.chat.archive.pins(view.id);
+/** @param {any} view */
+async function showPins(view) {
+  const { id } = view;
+  const { rows } = await session.chat.archive.pins(id).catch((/** @type {unknown} */ error) => {
+    if (!isOfRequest(error)) throw error;
+    toast(t('error.unreachable'));
+    return { rows: null };
+  });
+  const button = view.head.querySelector('.pins'); // the head may have been made again
+  if (!rows || view.id !== id || !button?.isConnected) return;
   const panel = el('div', { class: 'pins-panel', popover: 'auto', role: 'dialog', 'aria-label': t('pins.heading') }, el('h2', {}, t('pins.heading')),
     el('ul', { class: 'rows' }, rows.map((/** @type {any} */ message) => el('li', {}, el('button', {
       type: 'button', class: 'row pin-row',

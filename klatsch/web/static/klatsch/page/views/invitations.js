@@ -53,8 +53,7 @@ class Invitations extends Part {
       this.#load();
       return this.querySelector('h1')?.focus();
     }
-    await session.store.refresh(one.conversation);
-    location.assign(hrefOf('c', one.conversation));
+    if (this.isConnected) location.assign(hrefOf('c', one.conversation));
   }
 }
 

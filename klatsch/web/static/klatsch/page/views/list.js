@@ -66,7 +66,7 @@ class List extends Part {
 
   #render() {
     const { store } = session;
-    if (!store || !this.rows || !this.scroller) return;
+    if (!store || !this.isConnected || !this.rows || !this.scroller) return;
     const { all } = store.conversations;
     const height = ROW_REM * Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
     const from = Math.max(0, Math.floor(this.scroller.scrollTop / height) - BEYOND);

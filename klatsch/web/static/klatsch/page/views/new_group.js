@@ -38,10 +38,9 @@ class NewGroup extends Part {
   }
 
   /** @param {any} group */
-  async #open({ id, invited }) {
-    await session.store.refresh(id);
+  #open({ id, invited }) {
     if (invited.length > 0) toast(t('group.invited', { users: listOf(invited) }));
-    location.replace(hrefOf('c', id));
+    if (this.isConnected) location.replace(hrefOf('c', id));
   }
 }
 
