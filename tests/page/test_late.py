@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.page.people import DEADLINE_MS, People, Person
-from tests.page.steps import bubble, composer, open_conversation, row, texts
+from tests.page.steps import bubble, choose, composer, open_conversation, row, texts
 from tests.page.talks import Talk
 from tests.page.test_presence_and_tabs import NOTIFICATIONS
 
@@ -22,10 +22,10 @@ def talk(ana: Person, bob: Person) -> Talk:
 
 
 class Silence:
-    """Holds back what the page says to the gateway, its hello included, until `end`."""
+    """Holds back what the page says to the gateway, from `begin` or its start until `end`: its hello too."""
 
-    def __init__(self, page: Page) -> None:
-        self._frames: list[str | bytes] | None = []
+    def __init__(self, page: Page, *, is_on: bool = True) -> None:
+        self._frames: list[str | bytes] | None = [] if is_on else None
         self._server: WebSocketRoute | None = None
         page.route_web_socket("**/ws", self._join)
 
@@ -38,6 +38,9 @@ class Silence:
             self._frames.append(frame)
         elif self._server is not None:
             self._server.send(frame)
+
+    def begin(self) -> None:
+        self._frames = []
 
     def end(self) -> None:
         frames, self._frames = self._frames or [], None
@@ -165,3 +168,27 @@ def test_the_composer_shows_all_of_a_text_also_after_the_window_has_become_narro
             return field.clientWidth < 360 && field.scrollHeight <= field.clientHeight;
         }"""
     )
+
+
+def test_an_edit_that_is_refused_after_one_has_left_the_conversation_is_not_lost(
+    ana: Person, bob: Person, talk: Talk
+) -> None:
+    sent = talk.say(ana, "original")
+    page = ana.page
+    silence = Silence(page, is_on=False)
+    open_conversation(ana, talk.id)
+    choose(page, "original", "Edit")
+    silence.begin()
+    composer(page).fill("from here")
+    composer(page).press("Enter")
+    ana.ask("PATCH", f"messages/{sent['id']}", {"content": "from elsewhere"})
+    page.evaluate("location.hash = '#/people'")
+    expect(page.get_by_role("heading", name="New conversation")).to_be_visible()
+    silence.end()
+    page.get_by_role("link", name="1 message was not sent").click()
+    unsent = page.locator("k-unsent li")
+    expect(unsent).to_contain_text("from here")
+    unsent.get_by_role("button", name="Try again").click()
+    expect(unsent).to_have_count(0)
+    row(page, bob.username).click()
+    expect(bubble(page, "from here")).to_be_visible()

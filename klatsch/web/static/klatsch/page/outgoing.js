@@ -64,18 +64,20 @@ export class Outgoing {
   }
 
   /**
-   * Gives one's own message another text. Rejects with the server's refusal, after which it is not kept; a text that is refused
-   * after a reload is kept as a message is.
+   * Gives one's own message another text. Rejects with the server's refusal, after which it is not kept. A text that is refused when
+   * nobody waits for that any more, or after a reload, is kept as a message is.
    * @param {{id: string, position: string, conversation: string, changed: string}} message as it was seen
    * @param {string} content
+   * @param {() => boolean} [isAwaited] whether who has asked can still show the refusal
    */
-  async edit({ id, position, conversation, changed }, content) {
+  async edit({ id, position, conversation, changed }, content, isAwaited = () => true) {
     const { chat } = this;
     const entry = this.#keep({ conversation, content, edits: { id, position, base: changed } });
     try {
       await this.#say(entry);
     } catch (error) {
       if (this.#isOver(chat)) return;
+      if (!isAwaited()) return this.#refuse(entry, error);
       this.outbox.remove(entry.client_id);
       throw error;
     }
@@ -111,10 +113,13 @@ export class Outgoing {
     try {
       await this.#say(entry);
     } catch (error) {
-      if (this.#isOver(chat)) return;
-      const { code, message } = /** @type {any} */ (error);
-      this.outbox.fail(entry.client_id, { code, detail: message });
+      if (!this.#isOver(chat)) this.#refuse(entry, error);
     }
+  }
+
+  /** @param {Entry} entry @param {any} error */
+  #refuse({ client_id }, { code, message }) {
+    this.outbox.fail(client_id, { code, detail: message });
   }
 
   /**

@@ -22,13 +22,15 @@ function send(view, { content, replyTo }) {
 
 /** @param {any} view @param {{message: any, content: string}} change */
 async function edit(view, { message, content }) {
+  // Else, in another conversation or over another edit, the editor has no place for what is refused.
+  const isThere = () => view.isConnected && view.id === message.conversation && view.composer.editedId === null;
   try {
-    await session.store.outgoing.edit(message, content);
+    await session.store.outgoing.edit(message, content, isThere);
   } catch (error) {
     const now = session.store.view.message(message.id) ?? message;
     const isConflict = /** @type {any} */ (error).code === 'conflict';
     if (!isConflict) toast(t('message.edit_refused', { reason: /** @type {Error} */ (error).message }));
-    if (view.id === message.conversation) view.composer.edit(now, { text: content, other: isConflict ? now.content : null });
+    view.composer.edit(now, { text: content, other: isConflict ? now.content : null });
   }
 }
 
