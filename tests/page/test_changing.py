@@ -91,7 +91,10 @@ def test_a_reaction_is_one_click_counts_at_once_and_tells_names(ana: Person, bob
     expect(theirs).to_have_text("👍2")
     expect(mine).to_have_text("👍2")
     expect(mine).to_have_attribute("aria-pressed", "true")
+    to_bob.keyboard.press("Tab")
     mine.focus()
+    told = mine.evaluate("button => getComputedStyle(button, '::after').content")
+    assert told == f'"thumbs up: {ana.username} and {bob.username}"'
     mine.click()
     expect(mine).to_have_text("👍1")
     expect(mine).to_be_focused()

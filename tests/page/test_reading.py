@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.page.people import Person
 from tests.page.steps import bubble, bubbles, choose, composer, open_conversation, row, scroll_to, texts, top_of, write
 from tests.page.talks import Talk
+from tests.support.process import wait_until
 
 LAST = "line 399"
 _COME_AGAIN = """(id) => new Promise((resolve) => {
@@ -59,6 +60,28 @@ def test_the_line_new_stays_until_one_leaves_and_escape_marks_as_read(ana: Perso
     expect_in_view(page, LAST)
     expect(line).to_have_count(0)
     expect(composer(page)).to_be_focused()
+
+
+def test_the_line_new_stays_also_when_another_chat_begins(ana: Person, bob: Person) -> None:
+    talk = Talk(ana, bob)
+    for number in range(3):
+        talk.say(bob, f"line {number}")
+    talk.mark_read(ana, 0)
+    page = open_conversation(ana, talk.id)
+    line = page.get_by_role("separator", name="New")
+    expect(line).to_be_visible()
+    wait_until(lambda: unread_of(ana, talk.id) == 0, "all is read")
+    page.evaluate(
+        """async () => {
+            const { href } = document.querySelector('link[rel=modulepreload][href$="/page/session.js"]');
+            (await import(href)).session.store.restart();
+        }"""
+    )
+    expect(bubble(page, "line 2")).to_be_visible()
+    expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
+    expect(line).to_be_visible()
+    following = line.locator("xpath=following-sibling::k-message").first
+    expect(following).to_contain_text("line 1")
 
 
 def test_what_is_new_is_read_only_when_somebody_looks(ana: Person, bob: Person) -> None:

@@ -73,9 +73,7 @@ class ConversationView extends Part {
   end() {
     this.#asked += 1;
     cancelAnimationFrame(this.#frame);
-    clearTimeout(this.midnight);
-    clearTimeout(this.#retry);
-    clearTimeout(this.#catching);
+    for (const timer of [this.midnight, this.#retry, this.#catching]) clearTimeout(timer);
     this.history?.rest();
     this.history = null; // what is under way for it comes too late
     session.store?.presence.want('conversation', []);
@@ -92,11 +90,12 @@ class ConversationView extends Part {
 
   /** Shows what the address says. @param {{isAgain?: boolean}} [options] `isAgain`: as before, so that the focus stays */
   #enter({ isAgain = false } = {}) {
+    const { user = null, conversation: id = null } = this.params;
     this.history?.rest();
-    this.history = this.reading = this.#next = null;
+    this.history = this.#next = null;
+    if (!isAgain || id !== this.id) this.reading = null; // else the line "new" stays
     this.jumps.forget();
     this.#newLog();
-    const { user = null, conversation: id = null } = this.params;
     // From here on what one writes goes there, also while it is loaded.
     [this.id, this.to] = [id, id ? null : user];
     this.composer.hidden = this.#isMissing = false;
