@@ -152,9 +152,12 @@ def _closed_with(gateway: GatewayProcess, code: int) -> list[object]:
 
 
 async def _closed_in_order(slow: Client, talk: Talk) -> None:
-    """What it takes at last is the beginning of the conversation, without a gap, and then the close."""
+    """What it takes at last is the beginning of the conversation, without a gap, and then the close.
+
+    A second after its close, a gateway cuts off who has not taken it: a client on a busy machine is too late for it.
+    """
     slow.read_on()
-    assert await slow.until_closed() == 4302
+    assert await slow.until_closed() in {4302, 1006}
     rows = await talk.check()
     assert 0 < len(slow.history.messages) < len(rows) - 1
     assert slow.history.contents == [row.content for row in rows[1 : len(slow.history.messages) + 1]]

@@ -26,7 +26,9 @@ _LEAVES_A_PROCESS = """
 import subprocess, sys
 
 def test_leaves_a_process():
-    subprocess.Popen([sys.executable, "-Sc", "import time; time.sleep(100)"], start_new_session=True)
+    code = "import time; print(flush=True); time.sleep(100)"
+    left = subprocess.Popen([sys.executable, "-Sc", code], stdout=subprocess.PIPE, start_new_session=True)
+    left.stdout.readline()  # a process that is just being started shows no settings yet
 """
 _SPREAD = ("-n", "2", "--dist", "worksteal")
 
