@@ -163,6 +163,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "conversations", "description": "Conversations, their members and their messages."},
         {"name": "messages", "description": "All your messages."},
         {"name": "mentions", "description": "Messages that mention you."},
+        {"name": "search", "description": "Messages with given words."},
         {"name": "invitations", "description": "Invitations to groups."},
         {"name": "blocks", "description": "People whom you have blocked."},
         {"name": "sync", "description": "Live pushes without a WebSocket."},

@@ -18,6 +18,7 @@ from klatsch.api import (
     muting,
     passwords,
     profiles,
+    search,
     tokens,
     users,
 )
@@ -49,6 +50,7 @@ _V1: list[Any] = [
     *moderation.urlpatterns,
     *changes.urlpatterns,
     *details.urlpatterns,
+    *search.urlpatterns,
 ]
 
 urlpatterns: list[Any] = [

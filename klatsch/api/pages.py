@@ -120,6 +120,11 @@ def cut(rows: Sequence[R], window: Window[K], key_of: Callable[[R], K]) -> Page[
     )
 
 
+def page_until(rows: Sequence[R], end: tuple[Any, ...] | None) -> Page[R]:
+    """Returns a page of a list that is read in one direction: the next one begins after the key `end`, if any."""
+    return Page(rows, next=None if end is None else _encode("after", end), previous=None)
+
+
 def links(request: Request, page: HasNeighbours) -> Links:
     """Returns the addresses of the page's neighbours: this request's address with another cursor."""
     here = request.build_absolute_uri()

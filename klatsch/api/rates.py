@@ -24,3 +24,10 @@ class RequestRate(BaseThrottle):
         if buckets is not None and request.user.is_authenticated and request.method not in own_rate:
             check_requests(buckets, str(request.user.pk), time.monotonic())
         return True
+
+
+def charge(request: Request, cost: int) -> None:
+    """Counts a request as `cost` of them, the first of which `RequestRate` has counted; raises RateLimited."""
+    buckets: Buckets | None = request.META.get(REQUEST_RATES)
+    if buckets is not None:
+        check_requests(buckets, str(request.user.pk), time.monotonic(), cost - 1)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection
 
 from klatsch.archive.message_view import MESSAGE_COLUMNS, PEOPLE, MessageView, view_of
-from klatsch.core.keyset import Keyset
+from klatsch.core.keyset import Keyset, Way
 
 _HISTORY: Final = Keyset(
     ("epoch", '"offset"'),
@@ -29,13 +29,15 @@ _HISTORY: Final = Keyset(
     newest_first=True,
 )
 
-# The newest k messages can only lie in the k conversations whose last message is newest. Finding those takes one index
-# probe per conversation, then k rows each: a page's cost does not depend on the number of messages ever written.
-_OWN: Final = Keyset(
-    ("sent_at", "id"),
-    lambda way: (
-        f"""
-    WITH latest AS (
+
+def own_messages_sql(way: Way) -> str:
+    """Returns SQL of the first `%(limit)s` messages that `%(user)s` may read, by (sent_at, id).
+
+    The newest k messages can only lie in the k conversations whose last message is newest. Finding those takes one
+    index probe per conversation, then k rows each: the cost does not depend on the number of messages ever written.
+    """
+    return f"""
+    SELECT their.* FROM (
         SELECT mine.conversation_id
         FROM conversations_member mine
         CROSS JOIN LATERAL (
@@ -43,17 +45,17 @@ _OWN: Final = Keyset(
             WHERE conversation_id = mine.conversation_id AND {way.beyond()}
             {way.order()} LIMIT 1) top
         WHERE mine.user_id = %(user)s AND mine.active
-        {way.order("top.")} LIMIT %(limit)s)
-    SELECT {MESSAGE_COLUMNS}
-    FROM (SELECT their.* FROM latest
-          CROSS JOIN LATERAL (
-              SELECT * FROM messaging_message
-              WHERE conversation_id = latest.conversation_id AND {way.beyond()}
-              {way.order()} LIMIT %(limit)s) their
-          {way.order("their.")} LIMIT %(limit)s) m
-    {PEOPLE}
-    {way.order("m.")}"""
-    ),
+        {way.order("top.")} LIMIT %(limit)s) latest
+    CROSS JOIN LATERAL (
+        SELECT * FROM messaging_message
+        WHERE conversation_id = latest.conversation_id AND {way.beyond()}
+        {way.order()} LIMIT %(limit)s) their
+    {way.order("their.")} LIMIT %(limit)s"""
+
+
+_OWN: Final = Keyset(
+    ("sent_at", "id"),
+    lambda way: f"SELECT {MESSAGE_COLUMNS} FROM ({own_messages_sql(way)}) m {PEOPLE} {way.order('m.')}",
     newest_first=True,
 )
 

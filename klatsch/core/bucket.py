@@ -11,9 +11,9 @@ PEOPLE_A_TOKEN = 20
 """The recipients that cost one more token: each recipient costs a push and a mark."""
 
 
-def check_requests(rates: "Buckets", user_id: str, now_s: float) -> None:
+def check_requests(rates: "Buckets", user_id: str, now_s: float, cost: float = 1.0) -> None:
     """Raises RateLimited when a person asks more than one process answers, over sockets and REST together (D16)."""
-    rates.check(user_id, now_s, "You are sending too many requests. Try again later.", cap="requests")
+    rates.check(user_id, now_s, "You are sending too many requests. Try again later.", cost=cost, cap="requests")
 
 
 def tokens_for(people: int) -> int:

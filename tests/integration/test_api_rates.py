@@ -44,3 +44,9 @@ def test_sends_and_changes_have_a_rate_of_their_own() -> None:
     for path, method in (("/api/v1/users/bob/messages", "post"), (message, "patch"), (f"{message}/pin", "put")):
         answer = getattr(client, method)(path, {"content": "hi"}, content_type="application/json")
         assert answer.status_code != 429, path
+
+
+def test_a_search_counts_as_a_hundred_requests() -> None:
+    client = signed_in(Buckets(100), "ana")
+    statuses = [client.get(f"/api/v1/{path}").status_code for path in ["search?q=tea"] * 3]
+    assert statuses == [200, 200, 429]

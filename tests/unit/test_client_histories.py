@@ -132,11 +132,16 @@ def test_the_archive_is_read_page_by_page_and_its_messages_come_into_the_view(ap
     assert [message.id for message in view.messages("one")] == ["m8", "m9"]
     asyncio.run(archive.pins("one"))
     asyncio.run(archive.mentions())
+    _answer(following="https://proxy.test/elsewhere?q=tea+%26+cake&cursor=y")
+    found = asyncio.run(archive.search("tea & cake", limit=2))
+    asyncio.run(archive.search("tea & cake", after=found.next))
     assert [path.removeprefix("/api/v1/") for path, _ in _Answering.asked] == [
         "conversations/one%2Ftwo/messages?limit=2&at_least=1%3A0%3A7",
         "conversations/one%2Ftwo/messages?cursor=x&limit=2",
         "conversations/one/pins?limit=100",
         "mentions?limit=100",
+        "search?q=tea+%26+cake&limit=2",
+        "search?q=tea+%26+cake&cursor=y",
     ]
 
 

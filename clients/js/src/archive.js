@@ -68,6 +68,15 @@ export class Archive {
   }
 
   /**
+   * The messages that have these words, newest first. A page may be empty and have a `next`.
+   * @param {string} words
+   * @param {Paging} [paging]
+   */
+  search(words, paging) {
+    return this.rest.page('search', /** @type {Paging} */ ({ ...paging, q: words }));
+  }
+
+  /**
    * How far its members have received and read a conversation, as far as they let others know. It comes into the chat's view too.
    * @param {string} conversation
    * @param {Paging} [paging]

@@ -1,4 +1,4 @@
-"""Reads the archive page by page: histories, versions, pins, mentions, markers and conversations."""
+"""Reads the archive page by page: histories, versions, pins, mentions, searches, markers and conversations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -84,6 +84,10 @@ class Archive:
     async def mentions(self, *, after: str | None = None, limit: int = 100) -> Page[Message]:
         """The messages that mention one, newest first."""
         return await self._page("mentions", after, limit, None, Message.read)
+
+    async def search(self, words: str, *, after: str | None = None, limit: int = 100) -> Page[Message]:
+        """Returns a page of the messages that have these words, newest first. It may be empty and have a `next`."""
+        return await self._page("search", after or urlencode({"q": words, "limit": limit}), limit, None, Message.read)
 
     async def versions(self, message_id: str, *, after: str | None = None, limit: int = 100) -> Page[Version]:
         """The texts that a message had and has, the oldest first."""

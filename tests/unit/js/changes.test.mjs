@@ -341,6 +341,8 @@ test('the archive is read page by page, and its messages come into the view', as
     [`${HISTORY}?cursor=x`]: { results: [message(8)], next: null },
     '/api/v1/messages/m1/versions': { results: [{ content: 'first' }], next: null },
     '/api/v1/mentions': { results: [message(9)], next: null },
+    '/api/v1/search?limit=100&q=tea+%26+cake': { results: [], next: 'https://proxy.test/api/v1/search?q=tea&cursor=y' },
+    '/api/v1/search?q=tea&cursor=y': { results: [message(9)], next: null },
     '/api/v1/conversations': { results: [{ id: CONVERSATION, unread: 3, mentions: 1 }], next: null },
     [`/api/v1/conversations/${CONVERSATION}/markers`]: { results: [{ user: 'bob', read: '1:1:2' }], next: null },
     [`/api/v1/conversations/${CONVERSATION}/pins`]: { results: [message(7)], next: null },
@@ -357,6 +359,8 @@ test('the archive is read page by page, and its messages come into the view', as
   assert.equal((await archive.conversations()).rows[0].unread, 3);
   assert.equal((await archive.markers(CONVERSATION)).rows[0].user, 'bob');
   assert.equal((await archive.mentions()).rows.length, 1);
+  const none = await archive.search('tea & cake');
+  assert.equal((await archive.search('tea & cake', { after: none.next })).rows[0].id, 'm9');
   await archive.pins(CONVERSATION);
   assert.deepEqual(view.messages(CONVERSATION).map(({ id }) => id), ['m1', 'm2', 'm7', 'm8', 'm9']);
   assert.ok(stage.requests.every(({ path, headers }) => path.startsWith('/api/v1/') && headers.Authorization === 'Bearer secret'));
