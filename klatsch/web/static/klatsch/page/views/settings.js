@@ -40,7 +40,7 @@ class Settings extends Part {
   }
 
   #show() {
-    const name = this.params.section in SECTIONS ? this.params.section : 'profile';
+    const name = Object.hasOwn(SECTIONS, this.params.section ?? '') ? this.params.section : 'profile';
     for (const link of this.links ?? []) {
       if (link.dataset.name === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
