@@ -29,6 +29,7 @@ PERSONAL: Final = (
     (Action("make a group", lambda _: ("POST", "conversations", {"title": "Mine", "members": []})), "+"),
     (Action("read all messages", lambda _: ("GET", "messages", None)), "+"),
     (Action("read mentions", lambda _: ("GET", "mentions", None)), "+"),
+    (Action("search messages", lambda _: ("GET", "search?q=theirs", None)), "+"),
     (Action("list invitations", lambda _: ("GET", "invitations", None)), "+"),
     (Action("block", lambda s: ("PUT", f"blocks/{s.names['mia']}", None)), "+"),
     (Action("list blocks", lambda _: ("GET", "blocks", None)), "+"),
