@@ -45,11 +45,14 @@ else
 fi
 chmod 600 $conf
 
+# After a restart, brokers may have each other's addresses. Java keeps an address for 30 s: a broker would connect to the wrong
+# one, which refuses its votes, and would ask it again and again for good.
+export KAFKA_OPTS="${KAFKA_OPTS:-} -Dsun.net.inetaddr.ttl=0"
 if [ ! -e /var/lib/kafka/data/log/meta.properties ]; then
     /opt/kafka/bin/kafka-storage.sh format --cluster-id "$CLUSTER_ID" --config $conf
 fi
 # Kafka's image has an archive of its classes, which its own start uses. Starting with it takes less CPU from the other brokers.
 if [ -e /opt/kafka/kafka.jsa ]; then
-    export KAFKA_OPTS="${KAFKA_OPTS:-} -XX:SharedArchiveFile=/opt/kafka/kafka.jsa"
+    export KAFKA_OPTS="$KAFKA_OPTS -XX:SharedArchiveFile=/opt/kafka/kafka.jsa"
 fi
 exec /opt/kafka/bin/kafka-server-start.sh $conf
