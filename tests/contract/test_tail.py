@@ -28,7 +28,8 @@ def test_the_ends_are_the_offsets_after_the_last_records(log: LogUnderTest) -> N
 def test_offsets_at_a_time_are_those_of_the_first_records_from_then_on_or_the_end(log: LogUnderTest) -> None:
     before_ms = clock_ms()
     append_all(log.writer(), values_in(0, 2) + values_in(1, 1))
-    wait_until(lambda: clock_ms() > before_ms + 1)
+    appended_ms = clock_ms()
+    wait_until(lambda: clock_ms() > appended_ms + 1)
     between_ms = clock_ms()
     wait_until(lambda: clock_ms() > between_ms)
     append_all(log.writer(), values_in(0, 2) + values_in(2, 1))
