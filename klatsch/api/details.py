@@ -1,6 +1,5 @@
 """Mentions, pins, and what belongs to one message, over REST: its versions and reactions."""
 
-from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -13,25 +12,17 @@ from rest_framework.views import APIView
 
 from klatsch.api.authentication import person_of
 from klatsch.api.bodies import read_query
-from klatsch.api.histories import HistoryQuery, MessagePage, page_of_bytes, wait_for_archive
+from klatsch.api.histories import HistoryQuery, MessagePage, MomentKey, page_of_bytes, wait_for_archive
 from klatsch.api.pages import Page, PageQuery, cut, read_window
 from klatsch.api.schema import NEIGHBOURS, operation, paged
 from klatsch.archive.details import ReactionView, VersionView, check_readable, list_reactions, list_versions
 from klatsch.archive.histories import list_mentions, list_pins
-from klatsch.archive.message_view import MessageView
 from klatsch.conversations.queries import check_member
 from klatsch.eventlog.places import EPOCH_MOST, OFFSET_MOST, Position
 
 
-class MentionKey(NamedTuple):
+class MentionKey(MomentKey):
     """A cursor in the list of mentions."""
-
-    sent_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    id: UUID
-
-    @classmethod
-    def of(cls, message: MessageView) -> "MentionKey":
-        return cls(datetime.fromisoformat(message.sent_at), UUID(message.id))
 
 
 class DetailKey(NamedTuple):

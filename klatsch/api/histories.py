@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 from uuid import UUID
 
 import msgspec
@@ -86,13 +86,13 @@ def _place(value: str) -> PositionKey | None:
 
 
 class MomentKey(NamedTuple):
-    """A cursor in a list that is ordered by time."""
+    """A cursor in a list that is ordered by time. Each such list has its own class, whose name is in its cursors."""
 
     sent_at: Annotated[datetime, msgspec.Meta(tz=True)]
     id: UUID
 
     @classmethod
-    def of(cls, message: MessageView) -> "MomentKey":
+    def of(cls, message: MessageView) -> Self:
         return cls(datetime.fromisoformat(message.sent_at), UUID(message.id))
 
 

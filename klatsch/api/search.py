@@ -1,10 +1,7 @@
 """Search of messages over REST."""
 
-from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final
 
-import msgspec
 from django.http import HttpResponse
 from django.urls import path
 from rest_framework.request import Request
@@ -12,30 +9,27 @@ from rest_framework.views import APIView
 
 from klatsch.api.authentication import person_of
 from klatsch.api.bodies import TextField, read_query
-from klatsch.api.histories import HistoryQuery, MessagePage, page_of_bytes, wait_for_archive
+from klatsch.api.histories import HistoryQuery, MessagePage, MomentKey, page_of_bytes, wait_for_archive
 from klatsch.api.pages import page_until, read_window
 from klatsch.api.rates import charge
 from klatsch.api.schema import NEIGHBOURS, operation
 from klatsch.archive.search import LOOKED_AT_MOST, search_messages
 
-QUERY_MOST: Final = 200
+_QUERY_MOST: Final = 200
 """In characters."""
 _COST: Final = 100
-"""A page looks at as many messages as a hundred other requests do."""
+"""In requests: a page may keep PostgreSQL busy for 0.2 s."""
 
 
 class SearchQuery(HistoryQuery):
     q = TextField(
-        max_length=QUERY_MOST,
+        max_length=_QUERY_MOST,
         help_text='Words that a message must have, in any case. Also `"a phrase"`, `or`, and `-` before a word.',
     )
 
 
-class FoundKey(NamedTuple):
+class FoundKey(MomentKey):
     """A cursor in the results of a search: all messages before it were looked at."""
-
-    sent_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    id: UUID
 
 
 class Search(APIView):
