@@ -66,7 +66,7 @@ class Replica:
             self._keep_bodies(record)
         if record.kind == records.FLUSH:
             self._agree()
-        return self._change(record)
+        return self._take(record)
 
     def skip(self, record: Record) -> None:
         """Notes a record that is to be replayed. Where it is deleted before that, the log was still not silent."""
@@ -113,7 +113,7 @@ class Replica:
                 if again is not None:
                     again.snapshot, again.bodies = self.state.snapshot(), self._known_bodies()
             else:
-                result.matches += self._change(later).matches
+                result.matches += self._take(later).matches
         self.state.advance(record.time_ms)
         return result
 
@@ -121,7 +121,7 @@ class Replica:
         self.is_agreed = True
         self._bodies.clear()
 
-    def _change(self, record: Record) -> Applied:
+    def _take(self, record: Record) -> Applied:
         """Changes the state. A repetition says nothing of a channel that is no member: it may have left since.
 
         Before all agree, that cannot be known, and the repetition is taken at its word.
