@@ -15,6 +15,7 @@ from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.persister.statements import Connection
 from klatsch.persister.storing import Archive
 from klatsch.processes.wiring import connect_archive
+from tests.integration.chat import Chat
 from tests.integration.group import Group
 from tests.integration.people import LEAST_ROUNDS, make_person
 from tests.integration.shelf import EPOCH, NO_DATA, NO_ROW, Shelf, open_epoch
@@ -51,6 +52,20 @@ def ana_and_bob_in_tea(world: None) -> None:
     """Two of them are members of a group."""
     for somebody in (ANA, BOB):
         Member.objects.create(conversation_id=TEA, user_id=somebody.id)
+
+
+@pytest.fixture
+def chat() -> Chat:
+    """Ana, Bob and Zoe, who ask over REST."""
+    chat = Chat()
+    chat.join("ana", "bob", "zoe")
+    return chat
+
+
+@pytest.fixture
+def tea(chat: Chat) -> str:
+    """The id of a group of Ana's with Bob."""
+    return chat.make_group("ana", "bob")
 
 
 @pytest.fixture

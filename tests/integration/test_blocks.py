@@ -22,13 +22,6 @@ from tests.support.records import members_event
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
 def block(chat: Chat, who: str, username: str) -> None:
     answer = chat.ask(who, "PUT", f"blocks/{username}")
     assert answer.status_code == 204, answer.content

@@ -11,18 +11,6 @@ from tests.integration.people import problem
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
-def tea(chat: Chat) -> str:
-    return chat.make_group("ana", "bob")
-
-
 def members_of(chat: Chat, group: str) -> dict[str, str]:
     members = chat.ask("ana", "GET", f"conversations/{group}/members").json()["results"]
     return {member["user"]: member["role"] for member in members}

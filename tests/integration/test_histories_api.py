@@ -13,18 +13,6 @@ from tests.integration.people import problem
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
-def tea(chat: Chat) -> str:
-    return chat.make_group("ana", "bob")
-
-
 @pytest.mark.parametrize("path", ["users/bob/messages", "messages"])
 def test_histories_are_read_page_by_page_and_back_again(chat: Chat, path: str) -> None:
     for i in range(7):

@@ -30,13 +30,6 @@ ACTIONS = "/admin/moderation/moderationaction/"
 
 
 @pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
 def report(chat: Chat) -> Report:
     """Ana's report of a message of bob's."""
     spam = chat.ask("bob", "POST", "users/ana/messages", {"content": "Buy now"}).json()["id"]

@@ -15,18 +15,6 @@ NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 FOR_EVER = "9999-12-31T23:59:59.000Z"
 
 
-@pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
-def tea(chat: Chat) -> str:
-    return chat.make_group("ana", "bob")
-
-
 def mute(chat: Chat, who: str, conversation: str, body: Any) -> Any:
     return chat.ask(who, "PUT", f"conversations/{conversation}/mute", body)
 

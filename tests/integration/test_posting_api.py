@@ -23,18 +23,6 @@ SHAPE = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
-def tea(chat: Chat) -> str:
-    return chat.make_group("ana", "bob")
-
-
 def test_a_direct_message_is_201_with_the_whole_message_and_both_read_it(chat: Chat) -> None:
     sent = chat.ask("ana", "POST", "users/bob/messages", {"content": "hi"})
 

@@ -18,13 +18,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def chat() -> Chat:
-    chat = Chat()
-    chat.join("ana", "bob", "zoe")
-    return chat
-
-
-@pytest.fixture
 def spam(chat: Chat) -> str:
     """The id of a message of bob's to ana."""
     return str(chat.ask("bob", "POST", "users/ana/messages", {"content": "Buy now"}).json()["id"])

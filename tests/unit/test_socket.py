@@ -15,24 +15,18 @@ from websockets.uri import parse_uri
 from klatsch.gateway.language.protocol import Close, wire
 from klatsch.gateway.socket import EXTENSION, ChatSocket
 from tests.support.waiting import until
+from tests.unit.http_peer import Wire as HttpWire
 
 
-class Wire(asyncio.Transport):
+class Wire(HttpWire):
     """A transport whose other end is a WebSocket client of the `websockets` library."""
 
     def __init__(self, client: ClientProtocol) -> None:
         super().__init__()
         self.client = client
-        self.raw = b""
-        self.closing = False
-        self.aborted = False
-        self.reading = True
         self.high: int | None = None
         self.unsent = 0
         """The bytes that the peer has not taken."""
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 8000)}.get(name, default)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high = high
@@ -41,23 +35,8 @@ class Wire(asyncio.Transport):
         return self.unsent
 
     def write(self, data: Any) -> None:
-        self.raw += data
+        super().write(data)
         self.client.receive_data(bytes(data))
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        self.closing = True
-
-    def abort(self) -> None:
-        self.closing = self.aborted = True
 
 
 class Chat:

@@ -183,3 +183,26 @@ export class Stage {
     return this.socket;
   }
 }
+
+/** A Storage. */
+export class Memory extends Map {
+  get length() {
+    return this.size;
+  }
+
+  key(i) {
+    return [...this.keys()][i] ?? null;
+  }
+
+  getItem(key) {
+    return this.get(key) ?? null;
+  }
+
+  setItem(key, value) {
+    this.set(key, value);
+  }
+
+  removeItem(key) {
+    this.delete(key);
+  }
+}

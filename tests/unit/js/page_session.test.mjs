@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { pass, settle } from './fake.mjs';
+import { Memory, pass, settle } from './fake.mjs';
 import { load } from './page.mjs';
 
 const window = new EventTarget();
@@ -17,27 +17,6 @@ const locks = {
   },
   query: async () => ({ held: [...held].map((name) => ({ name })) }),
 };
-class Memory extends Map {
-  get length() {
-    return this.size;
-  }
-
-  key(i) {
-    return [...this.keys()][i] ?? null;
-  }
-
-  getItem(key) {
-    return this.get(key) ?? null;
-  }
-
-  setItem(key, value) {
-    this.set(key, value);
-  }
-
-  removeItem(key) {
-    this.delete(key);
-  }
-}
 
 class Socket {
   close() {}

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { CONVERSATION, mark, message, NOW_MS, pass, push, reset, settle } from './fake.mjs';
+import { CONVERSATION, mark, Memory, message, NOW_MS, pass, push, reset, settle } from './fake.mjs';
 import { load } from './page.mjs';
 
 const { Store } = await load('store.js');
@@ -37,29 +37,6 @@ class Socket {
   ok({ client_id }) {
     const { id } = this.written.findLast(({ d }) => d.client_id === client_id);
     this.say({ re: id, ok: { id: 'm1', position: '1:1:1', duplicate: false } });
-  }
-}
-
-/** A Storage. */
-class Memory extends Map {
-  get length() {
-    return this.size;
-  }
-
-  key(i) {
-    return [...this.keys()][i] ?? null;
-  }
-
-  getItem(key) {
-    return this.get(key) ?? null;
-  }
-
-  setItem(key, value) {
-    this.set(key, value);
-  }
-
-  removeItem(key) {
-    this.delete(key);
   }
 }
 
