@@ -107,7 +107,7 @@ async def test_with_two_of_three_brokers_down_nothing_is_acknowledged_and_histor
 
 
 async def test_two_brokers_that_swap_their_addresses_are_found(cluster: Stack) -> None:
-    """Docker gives the lowest free address to the first that starts. Those of the first round are just looked up."""
+    """Docker gives the lowest free address to the first that starts. In the second round, the first is known."""
     had = []
     for order in (("kafka-2", "kafka-3"), ("kafka-3", "kafka-2")):
         await asyncio.to_thread(cluster.compose, "kill", "kafka-2", "kafka-3")

@@ -152,7 +152,7 @@ def _closed_with(gateway: GatewayProcess, code: int) -> list[object]:
 
 
 async def _closed_in_order(slow: Client, talk: Talk) -> None:
-    """What it takes at last is the beginning of the conversation, without a gap, and then the close.
+    """Reads on: the beginning of the conversation comes, without a gap, and then the close.
 
     A second after its close, a gateway cuts off who has not taken it: a client on a busy machine is too late for it.
     """

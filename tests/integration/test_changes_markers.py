@@ -1,4 +1,4 @@
-"""What the archive says of markers that have moved since a place in the log (D7): on the real PostgreSQL."""
+"""Markers that have moved since a place in the log, read from the archive (D7) on the real PostgreSQL."""
 
 from uuid import UUID, uuid4
 

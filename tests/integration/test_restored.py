@@ -43,7 +43,7 @@ def restore(backup: list[Member], now_s: float | None = None) -> None:
 
 
 def verdict(group: Group, name: str, conversation: str | None = None) -> Verdict | None:
-    """What a judge of the whole log says of what the person would append now."""
+    """Returns the verdict of a judge of the whole log on the next record of the person."""
     memberships = Memberships()
     for partition in group.memory.records:
         for record in partition:

@@ -151,7 +151,7 @@ def test_an_edit_of_a_late_message_mentions_in_its_place(shelf: Shelf) -> None:
 
 @dataclass(slots=True)
 class Truth:
-    """What Bob has unread, by the places in the log alone."""
+    """The messages that Bob has unread, by their places in the log alone."""
 
     messages: dict[int, tuple[Somebody, bool]] = field(default_factory=dict)
     lost: set[int] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What `Sends` writes, and the server's answers to it."""
+"""Helpers of the tests of `Sends`: the frames that it writes, and the answers of the server to them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the client shows and asks to be shown: who types and who is online, over each new connection."""
+"""Signals of the client, shown and asked for over each new connection: who types and who is online."""
 
 import json
 import math

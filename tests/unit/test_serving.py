@@ -7,7 +7,7 @@ from klatsch.gateway.serving import listen
 
 
 def test_the_kernel_takes_little_ahead_for_a_peer_that_reads_nothing() -> None:
-    """What it takes, pings wait behind. Unbounded, it takes 3.9 MB of these 4."""
+    """Pings wait behind all that it takes. Unbounded, it takes 3.9 MB of these 4."""
     taken = 0
     with listen("127.0.0.1", 0) as listening, socket.socket() as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
