@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from channels_kafka_layer.forking import client_begins
+
 Setting = str | int | float | bool
 Hosts = str | Sequence[str | tuple[str, int]]
 
@@ -26,7 +28,10 @@ def parse_hosts(hosts: Hosts) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The brokers and the topic. `extra` are settings of librdkafka for all clients (TLS, SASL), hidden in the repr."""
+    """The brokers and the topic. `extra` are settings of librdkafka for all clients (TLS, SASL), hidden in the repr.
+
+    Ask for a client's settings right before it is made: forks wait for it to connect.
+    """
 
     hosts: str
     topic: str
@@ -78,6 +83,7 @@ class Connection:
         }
 
     def _common(self, role: str) -> dict[str, Any]:
+        client_begins()
         return {
             "bootstrap.servers": self.hosts,
             "client.id": f"channels-kafka-layer-{role}",

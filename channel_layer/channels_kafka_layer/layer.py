@@ -18,6 +18,7 @@ from channels_kafka_layer import names, records
 from channels_kafka_layer import topic as topics
 from channels_kafka_layer.connection import MESSAGE_BYTES_MOST, Connection, Hosts, Setting, parse_hosts
 from channels_kafka_layer.errors import KafkaUnavailable
+from channels_kafka_layer.forking import check_lookups
 from channels_kafka_layer.node import Node, Settings
 from channels_kafka_layer.reading import Gap
 from channels_kafka_layer.records import key_of, pack_fields, pack_group
@@ -175,6 +176,7 @@ class KafkaChannelLayer(BaseChannelLayer):
             with self._making:
                 made = self._made
                 if made is None:
+                    check_lookups()
                     made = self._made = Node(self._settings)
                     self._closing = weakref.finalize(self, made.close)
         return made

@@ -1,0 +1,61 @@
+"""Keeps forks apart from lookups of names: a child inherits the resolver's locks as they are, and nobody to open them.
+
+The driver's threads look up names while a client connects, mostly in its first moments. Forked in one of them, a child
+can look up no name ever again, nor end: glibc's `getaddrinfo` has a lock of its own that a fork does not renew (seen in
+1 of 150 forks right after the first use, glibc 2.36). So a fork waits until the last client has connected, and a child
+that was unlucky all the same says so.
+"""
+
+import os
+import socket
+import threading
+import time
+
+from channels_kafka_layer.errors import KafkaUnavailable
+
+_CONNECTED_S = 1.0
+"""A client has looked up its names by then: measured, all of a process were done 40 ms after the first began."""
+_ANSWER_S = 5.0
+"""Far more than a lookup of a number takes: it asks no server."""
+_NEVER_S = float("-inf")
+_began_s = _NEVER_S
+_can_look_up: bool | None = True
+"""None in a child that has not tried."""
+
+
+def client_begins() -> None:
+    """Notes that a client of the driver is being made, whose threads will look up names."""
+    global _began_s  # noqa: PLW0603 - a process has one resolver
+    _began_s = time.monotonic()
+
+
+def check_lookups() -> None:
+    """Raises KafkaUnavailable in a forked child that can look up no name; its clients would wait for ever."""
+    global _can_look_up  # noqa: PLW0603 - as above
+    if _can_look_up is None:
+        lookup = threading.Thread(target=_look_up, name="channels-kafka-lookup", daemon=True)
+        lookup.start()
+        lookup.join(_ANSWER_S)
+        _can_look_up = not lookup.is_alive()
+    if not _can_look_up:
+        raise KafkaUnavailable(
+            "This process was forked while a thread of its parent looked up a name, and can look up none. "
+            "Fork again, or use the layer only after forking."
+        )
+
+
+def _look_up() -> None:
+    # The driver's flag: it is what takes the lock.
+    socket.getaddrinfo("127.0.0.1", 0, flags=socket.AI_ADDRCONFIG)
+
+
+def _before_fork() -> None:
+    time.sleep(max(0.0, _began_s + _CONNECTED_S - time.monotonic()))
+
+
+def _after_fork() -> None:
+    global _began_s, _can_look_up
+    _began_s, _can_look_up = _NEVER_S, None
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
