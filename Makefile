@@ -32,7 +32,7 @@ up: $(RUN_READY) ## run Klatsch with PostgreSQL and Kafka on KLATSCH_PORT (8000)
 compose-env: ## write .env and secrets/ for `docker compose up`; keeps files that exist
 	@sh deploy/compose-env
 
-test: $(DEV_READY) ## run all tests, on all cores, each with a PostgreSQL and a Kafka of its own (ARGS="-k name" selects)
+test: $(DEV_READY) ## run all tests, on all cores, each process with a PostgreSQL and a Kafka of its own (ARGS="-k name" selects)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-compose: $(DEV_READY) ## test compose.yaml on a Docker engine; starts or installs an engine if none runs
