@@ -333,3 +333,77 @@ test('an answer from before one has left a conversation does not bring it back, 
   assert.equal(store.conversations.all.length, 1);
   store.close();
 });
+
+test('a refused question takes a conversation out also of answers to what was asked before, but of none to what is asked later', async () => {
+  const group = { id: CONVERSATION, kind: 'group', title: 'Choir', members: [], unread: 0, updated_at: '', last_message: null };
+  const place = `conversations/${CONVERSATION}`;
+  answers.conversations = { results: [group], next: 'https://chat.test/api/v1/conversations?after=1' };
+  const store = new Store(ANA);
+  await welcome();
+  const { fetch } = globalThis;
+  /** Lets what is asked now be answered when the test says so. */
+  const hold = () => {
+    const held = Promise.withResolvers();
+    globalThis.fetch = (...given) => held.promise.then(() => fetch(...given));
+    return held.resolve;
+  };
+  const [list, refused] = [hold(), store.loadMore()];
+  globalThis.fetch = async () => new Response('{"code":"not_found"}', { status: 404, headers: { 'Content-Type': 'application/problem+json' } });
+  assert.equal(await store.refresh(CONVERSATION), undefined);
+  list();
+  await refused;
+  assert.deepEqual(store.conversations.all, []);
+
+  answers[place] = group;
+  const late = Promise.withResolvers();
+  globalThis.fetch = () => late.promise.then(() => new Response('{"code":"not_found"}', { status: 404 }));
+  const earlier = store.refresh(CONVERSATION);
+  const [answer, later] = [hold(), store.refresh(CONVERSATION)];
+  late.resolve();
+  await earlier;
+  answer();
+  assert.equal((await later)?.title, 'Choir');
+  store.close();
+});
+
+test('a marker that is told again does not bring back "unread from here", and its end is no end of a later one', async () => {
+  const read = '1:1:2';
+  const last = message(9);
+  const row = { id: CONVERSATION, kind: 'direct', title: '', members: [], unread: 0, updated_at: '', last_message: last, markers: { read: '1:1:1', delivered: last.position } };
+  answers.conversations = { results: [row], next: null };
+  answers[`conversations/${CONVERSATION}`] = 503;
+  const store = new Store(ANA);
+  const socket = await welcome();
+  const flag = () => store.conversations.get(CONVERSATION).unread_from ?? null;
+  const marker = (offset, more) => ({ t: 'marker', pos: `1:1:${offset}`, d: { conversation: CONVERSATION, user: 'ana', delivered: null, read: null, ...more } });
+  const hear = async (...frames) => {
+    socket.say(...frames);
+    await settle();
+    return flag();
+  };
+  assert.equal(await hear(marker(20, { unread_from: '1:1:5' })), '1:1:5');
+  assert.equal(await hear(marker(21, { read, unread_from: null })), null);
+  assert.equal(await hear(marker(20, { unread_from: '1:1:5' })), null);
+  assert.equal(await hear({ t: 'state', d: { kind: 'marker', ...marker(20, { unread_from: '1:1:5' }).d, changed: '1:1:20' } }), null);
+
+  assert.equal(await hear(marker(30, { unread_from: '1:1:6' })), '1:1:6');
+  assert.equal(await hear(marker(25, { read: '1:1:4' })), '1:1:6');
+  assert.equal(await hear(marker(31, { read: '1:1:9' })), null);
+  assert.equal(await hear(marker(30, { unread_from: '1:1:6' })), null);
+  store.close();
+});
+
+test('what is marked as unread keeps its number until that is read', async () => {
+  const last = message(9);
+  const row = { id: CONVERSATION, kind: 'direct', title: '', members: [], unread: 3, unread_from: '1:1:7', updated_at: '', last_message: last, markers: { read: last.position, delivered: last.position } };
+  answers.conversations = { results: [row], next: null };
+  const store = new Store(ANA);
+  const socket = await welcome();
+  const unread = () => store.conversations.get(CONVERSATION).unread;
+  socket.say({ t: 'marker', pos: '1:1:20', d: { conversation: CONVERSATION, user: 'ana', delivered: last.position, read: last.position } });
+  await settle();
+  assert.equal(unread(), 3);
+  store.markRead(CONVERSATION, '1:1:8');
+  assert.equal(unread(), 0);
+  store.close();
+});

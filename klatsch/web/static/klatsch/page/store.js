@@ -110,12 +110,7 @@ export class Store extends EventTarget {
 
   /** Reads a conversation again from the server. @param {string} id @returns {Promise<any>} undefined for one that is not one's own */
   async refresh(id) {
-    try {
-      await this.tally.takeAll(this.chat.archive.conversation(id).then((/** @type {any} */ row) => ({ rows: [row], next: null })));
-    } catch (error) {
-      if (/** @type {any} */ (error).code !== 'not_found') throw error;
-      this.conversations.remove(id);
-    }
+    await this.tally.refresh(id);
     this.tell('list');
     return this.conversations.get(id);
   }
@@ -163,7 +158,7 @@ export class Store extends EventTarget {
     else if (t === 'message' || t === 'sent' || (t === 'state' && d.kind === 'message')) this.#arrive(d, t);
     else if (DELTAS.has(t)) this.tally.change(event);
     else if (isMembers(event)) this.#meet(d);
-    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d);
+    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.tally.mark(d, event.pos ?? d.changed);
     else if (t === 'reset') this.#reset(d.conversations);
     else if (t === 'loaded') this.#reloaded(d);
     else if (t === 'presence') this.tell('presence');

@@ -11,9 +11,11 @@ const isBefore = (one, other) => !one || comparePositions(one, other) < 0;
 export class Tally {
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #later = new Map();
-  #leavings = 0;
-  /** @type {Map<string, number>} Which leaving was the last one of each conversation that one has left. */
+  #asked = 0;
+  /** @type {Map<string, number>} The last question of each conversation that one has left whose answer counts for nothing. */
   #left = new Map();
+  /** @type {Map<string, string>} The marker that last set or ended "unread from here" in each conversation, by its position. */
+  #flagged = new Map();
 
   /** @param {any} store */
   constructor(store) {
@@ -30,16 +32,28 @@ export class Tally {
    * @returns what was answered; null where the store has begun anew meanwhile, and asks again
    */
   async takeAll(asking) {
-    const asked = this.#leavings;
+    const asked = (this.#asked += 1);
     const page = await asking;
     if (this.store.tally !== this) return null;
-    for (const conversation of page.rows) if ((this.#left.get(conversation.id) ?? 0) <= asked) this.take(conversation);
+    for (const conversation of page.rows) if ((this.#left.get(conversation.id) ?? 0) < asked) this.take(conversation);
     return page;
   }
 
-  /** One does not belong to it any more. @param {string} id */
-  leave(id) {
-    this.#left.set(id, (this.#leavings += 1));
+  /** Reads a conversation again; one that is not one's own is left. @param {string} id */
+  async refresh(id) {
+    const reading = this.takeAll(this.store.chat.archive.conversation(id).then((/** @type {any} */ row) => ({ rows: [row], next: null })));
+    const asked = this.#asked;
+    try {
+      await reading;
+    } catch (error) {
+      if (/** @type {any} */ (error).code !== 'not_found') throw error;
+      if (this.store.tally === this) this.leave(id, asked);
+    }
+  }
+
+  /** One does not belong to it any more: what was asked until then counts for nothing. @param {string} id */
+  leave(id, asked = this.#asked) {
+    this.#left.set(id, Math.max(asked, this.#left.get(id) ?? 0));
     this.#conversations.remove(id);
   }
 
@@ -114,25 +128,33 @@ export class Tally {
     return true;
   }
 
-  /** @param {any} marker */
-  mark({ conversation, user, read, unread_from }) {
+  /**
+   * Takes a marker. One that is told again, after what came later, says nothing about "unread from here".
+   * @param {any} marker
+   * @param {string} at its position
+   */
+  mark({ conversation, user, read, unread_from }, at) {
     if (user !== this.store.me.username) return;
-    if (read) this.read(conversation, read);
-    if (unread_from !== undefined) {
+    const isLater = isBefore(this.#flagged.get(conversation), at);
+    const isRead = read && isBefore(this.#conversations.get(conversation)?.markers?.read, read);
+    if (isLater && (isRead || unread_from !== undefined)) this.#flagged.set(conversation, at);
+    if (read) this.read(conversation, read, { endsFlag: Boolean(isLater && isRead) });
+    if (isLater && unread_from !== undefined) {
       this.#conversations.change(conversation, { unread_from });
       this.refreshLater(conversation);
     }
     this.store.tell('list');
   }
 
-  /** One has read up to there. @param {string} id @param {string} position */
-  read(id, position) {
+  /** One has read up to there, which ends "unread from here" unless that was said later. @param {string} id @param {string} position */
+  read(id, position, { endsFlag = true } = {}) {
     const known = this.#conversations.get(id);
     if (!known) return;
     const isHigher = isBefore(known.markers?.read, position);
     const markers = isHigher ? { ...known.markers, read: position } : known.markers;
-    const isAll = !isBefore(markers?.read, known.last_message?.position ?? '0:0:0');
-    this.#conversations.change(id, { markers, unread_from: isHigher ? null : known.unread_from, ...(isAll ? { unread: 0, mentions: 0 } : {}) });
+    const flag = endsFlag ? null : known.unread_from;
+    const isAll = !flag && !isBefore(markers?.read, known.last_message?.position ?? '0:0:0');
+    this.#conversations.change(id, { markers, unread_from: flag, ...(isAll ? { unread: 0, mentions: 0 } : {}) });
     if (!isAll && isHigher) this.refreshLater(id);
   }
 
