@@ -10,7 +10,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from klatsch.variables import VARIABLES, Variable
+from klatsch.variables import VARIABLES
+from klatsch.variables.variable import Variable
 
 
 class BadSetting(SystemExit):

@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from klatsch.processes.tables.markdown import table
-from klatsch.variables import GROUPS, VARIABLES, Group, Variable
+from klatsch.variables import GROUPS, VARIABLES
+from klatsch.variables.variable import Group, Variable
 
 _UNIT: Final = re.compile(r"\((ms|s|min|hours|days|bytes|1/s|1/h)\)")
 

@@ -1,0 +1,202 @@
+"""Settings of what people get: their sends, their sockets and their ways in."""
+
+from typing import Final
+
+from klatsch.variables.variable import Variable
+
+SENDS: Final = (
+    Variable(
+        "KLATSCH_ANSWER_DEADLINE_MS", int, 10_000, "Time after which a send is answered `unknown` (ms).", 500, 60_000
+    ),
+    Variable(
+        "KLATSCH_ARCHIVE_WAIT_MS", int, 2_000, "Time that a REST send waits for the archive before 202 (ms).", 0, 30_000
+    ),
+    Variable(
+        "KLATSCH_EDIT_WINDOW_SECONDS",
+        int,
+        0,
+        "Time after sending in which a message may be edited (s). 0 means for ever.",
+        0,
+        10**9,
+    ),
+    Variable(
+        "KLATSCH_MESSAGES_PER_SECOND",
+        int,
+        500,
+        "Messages that a person may send to one process, over sockets and REST together (1/s). 0: no limit. "
+        "A socket may send twice as many frames.",
+        0,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_REQUESTS_PER_SECOND",
+        int,
+        200,
+        "Requests of a person to one process, over REST and as frames, besides sends and changes (1/s). 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_CONVERSATIONS_PER_PERSON",
+        int,
+        20_000,
+        "Conversations that a person may be in. The last fifth is for conversations that they begin. 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable("KLATSCH_REPORTS_PER_HOUR", int, 30, "Reports of messages by one person (1/h).", 1, 10**6),
+    Variable("KLATSCH_BLOCKS_PER_PERSON", int, 1_000, "People whom a person may block.", 1, 10**5),
+    Variable(
+        "KLATSCH_READ_RECEIPTS_MEMBERS",
+        int,
+        20,
+        "Members up to which a conversation's members are pushed how far each has read. In larger ones they can ask.",
+        0,
+        1_000,
+    ),
+    Variable(
+        "KLATSCH_INVITE_STRANGERS",
+        bool,
+        True,
+        "Invite people to groups who have never written to the person who adds them, instead of adding them.",
+    ),
+    Variable(
+        "KLATSCH_RING_SECONDS",
+        int,
+        150,
+        "Time for which a gateway remembers message ids (s): at least twice 60 s plus the send's deadline.",
+        130,
+        86_400,
+    ),
+    Variable(
+        "KLATSCH_RING_BYTES",
+        int,
+        134_217_728,
+        "Memory of a gateway for the last pushes, which it replays without reading the archive (bytes).",
+        65_536,
+        2**36,
+    ),
+    Variable(
+        "KLATSCH_REPLAY_CONVERSATION",
+        int,
+        1_000,
+        "Changes of one conversation that a resuming client gets replayed. With more, it reloads the conversation.",
+        1,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_REPLAY_ALL",
+        int,
+        10_000,
+        "Changes of all of a person's conversations that a resuming client gets replayed.",
+        1,
+        10**7,
+    ),
+    Variable(
+        "KLATSCH_DRAIN_SECONDS",
+        int,
+        5,
+        "Time for a stopping gateway to move its sockets elsewhere (s). Container stop times must be longer.",
+        1,
+        600,
+    ),
+)
+SOCKETS: Final = (
+    Variable("KLATSCH_OUTBOX_BYTES", int, 1_048_576, "Queue of one slow socket (bytes).", 16_384, 2**28),
+    Variable("KLATSCH_STALL_SECONDS", int, 8, "Time after which a socket that takes nothing is closed (s).", 1, 60),
+    Variable(
+        "KLATSCH_PING_SECONDS",
+        int,
+        20,
+        "Interval of WebSocket pings (s). A socket without a pong for as long is closed.",
+        1,
+        300,
+    ),
+    Variable(
+        "KLATSCH_CONNECTIONS_PER_PERSON",
+        int,
+        50,
+        "WebSockets and event streams of one person at one gateway, and as many polls. 0: no limit.",
+        0,
+        10**6,
+    ),
+    Variable("KLATSCH_MARK_SECONDS", int, 25, "Interval at which sockets get their resume token (s).", 1, 300),
+)
+SIGNING_IN: Final = (
+    Variable("KLATSCH_TOKEN_DAYS", int, 30, "Lifetime of a bearer token (days).", 1, 3650),
+    Variable("KLATSCH_TICKET_SECONDS", int, 30, "Lifetime of a WebSocket ticket (s).", 5, 300),
+    Variable(
+        "KLATSCH_SIGN_IN_FAILURES",
+        int,
+        10,
+        "Failed sign-ins for one username or e-mail address before the cool-off.",
+        1,
+        10**6,
+    ),
+    Variable(
+        "KLATSCH_SIGN_IN_FAILURES_ADDRESS",
+        int,
+        100,
+        "Failed sign-ins from one network address before the cool-off.",
+        1,
+        10**6,
+    ),
+    Variable("KLATSCH_COOL_OFF_MINUTES", int, 15, "Cool-off after the first failed sign-in (min).", 1, 1440),
+    Variable("KLATSCH_REGISTRATIONS_PER_HOUR", int, 50, "Registrations from one network address (1/h).", 1, 10**6),
+    Variable(
+        "KLATSCH_RESETS_PER_HOUR",
+        int,
+        5,
+        "Password resets for one e-mail address (1/h). Ten times as many from one network address.",
+        1,
+        10**6,
+    ),
+    Variable(
+        "EMAIL_URL",
+        str,
+        "consolemail://",
+        "The mail server: smtp+tls://user:password@host:587, smtp+ssl://…:465, or consolemail:// to print it.",
+        secret=True,
+    ),
+    Variable("KLATSCH_MAIL_FROM", str, "klatsch@localhost", "The sender address of e-mails."),
+    Variable(
+        "KLATSCH_PUBLIC_URL",
+        str,
+        "http://localhost:8000",
+        "This server's public address, with which links in e-mails begin.",
+        shape=r"https?://[^\s/?#@]+/?",
+        must_be="an address such as https://chat.example.org, without a path: every path of Klatsch begins at /",
+    ),
+    Variable("KLATSCH_LINK_MINUTES", int, 60, "Lifetime of a link in an e-mail (min).", 5, 7 * 24 * 60),
+    Variable(
+        "KLATSCH_CONFIRM_EMAIL",
+        bool,
+        False,
+        "Require new accounts to confirm their e-mail address before they can sign in.",
+    ),
+    Variable(
+        "KLATSCH_RECHECK_SECONDS",
+        int,
+        60,
+        "Longest interval between a gateway's checks of a socket's credential (s).",
+        2,
+        86_400,
+    ),
+    Variable(
+        "KLATSCH_RECHECK_GIVE_UP_MINUTES",
+        int,
+        15,
+        "Time after which a socket whose credential could not be checked is closed (min).",
+        1,
+        7 * 24 * 60,
+    ),
+    Variable(
+        "KLATSCH_CREDENTIALS_PER_PERSON",
+        int,
+        100,
+        "Bearer tokens of one person, and as many sessions and as many tickets.",
+        1,
+        10**6,
+    ),
+    Variable("KLATSCH_HASHERS", int, 2, "Passwords hashed at once in one process, at most one per core.", 1, 64),
+)
