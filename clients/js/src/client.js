@@ -6,7 +6,8 @@
  *     await chat.send({ to: 'bob', content: 'Hello' });
  *     for await (const event of chat.events()) show(event);
  *
- * What a new try cannot heal ends it with a ChatError: a close code 44xx, an address without Klatsch, a ticket that is refused.
+ * What a new try cannot heal ends it with a ChatError: a close code 44xx, an address without Klatsch, a ticket that is refused, a
+ * credential that is another person's than the state or the connection before.
  * All else is tried again, and the status says why: `lost`, with a reason, also for each try that fails.
  *
  * In a browser the session cookie signs in. Elsewhere give `token`, a bearer token, or `ticket`, a function that gets one from
@@ -44,6 +45,7 @@ export { View } from './view.js';
 /**
  * @typedef {object} State
  * @property {1} v
+ * @property {string | null} [user] whose it is
  * @property {import('./known.js').SavedKnown} known
  * @property {import('./drafts.js').SavedSend[]} sends
  * @property {import('./loads.js').Load[]} loads
@@ -97,7 +99,7 @@ export class Chat {
     const { fetch = globalThis.fetch.bind(globalThis), WebSocket = globalThis.WebSocket } = platform;
     if (!WebSocket) throw new TypeError('There is no WebSocket here: use Node 22, or give one as the option WebSocket.');
     /** @type {string | null} Who one is, once that is known. */
-    this.user = null;
+    this.user = state?.user ?? null;
     /**
      * Told when the connection comes and goes, and why there is none.
      * @type {(status: 'open' | 'lost' | 'closed', code?: number, reason?: string) => void}
@@ -108,6 +110,7 @@ export class Chat {
     const warn = (/** @type {string} */ text) => this.onwarning(text);
     this.#known = new Known(state?.known);
     this.#sends = new Sends(window, state?.sends);
+    this.#sends.user = this.user;
     const rest = (this.#rest = new Rest(base, token, fetch, warn));
     const ended = (/** @type {ChatError} */ error) => this.#end(error);
     this.#loads = new Loads(rest, { pages, news: () => this.#news(), ended }, state?.loads, state?.late);
@@ -277,7 +280,7 @@ export class Chat {
    */
   save() {
     const [known, sends, loads] = [this.#known.save(), this.#sends.save(), this.#loads.save()];
-    return structuredClone({ v: 1, known, sends, loads, refused: this.#queue.save(), late: this.#loads.saveLate() });
+    return structuredClone({ v: 1, user: this.user, known, sends, loads, refused: this.#queue.save(), late: this.#loads.saveLate() });
   }
 
   /** Ends the socket and the events; `save` has what is unfinished. */

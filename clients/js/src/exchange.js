@@ -2,6 +2,7 @@
 
 import { Connection } from './connection.js';
 import { DELTAS } from './deltas.js';
+import { ChatError } from './errors.js';
 import { SHOWN, Signals } from './signals.js';
 
 const PASSED_ON = new Set([
@@ -24,9 +25,6 @@ const PASSED_ON = new Set([
 
 export class Exchange {
   #isWhole = false; // whether this connection has sent its first resume mark, the push `mark`
-
-  /** @type {string | null} Who one is, once that is known. */
-  #user = null;
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #pumping;
@@ -112,7 +110,11 @@ export class Exchange {
   /** @param {any} ok */
   #greeted({ user, now, limits }) {
     this.#isWhole = false;
-    this.#user = this.#sends.user = user;
+    const before = this.#sends.user ?? user; // a browser's cookie may have become another's since
+    if (before !== user) {
+      return this.#on.ended(new ChatError('not_authenticated', `This chat is ${before}'s, and the credential is ${user}'s.`));
+    }
+    this.#sends.user = user;
     this.#sends.ids.correct(now);
     Object.assign(this.#sends.limits, limits);
     this.#on.opened(user);
@@ -146,7 +148,7 @@ export class Exchange {
   #push(frame) {
     if (frame.t === 'mark') this.#isWhole = true;
     const isMessage = frame.t === 'message' || (frame.t === 'state' && frame.d.kind === 'message');
-    if (isMessage && frame.d.sender === this.#user) this.#sends.shown(frame.d);
+    if (isMessage && frame.d.sender === this.#sends.user) this.#sends.shown(frame.d);
     this.#sends.see(frame);
     this.#tell(frame);
     if (isMessage || frame.t === 'mark') this.#pump();

@@ -152,6 +152,19 @@ test('a hello that is refused for now is said again, and one that is refused for
   assert.equal(stage.failed.message, 'never');
 });
 
+test('a credential that has become somebody else\'s ends the chat, and nothing is sent in their name', async () => {
+  const stage = new Stage().listen();
+  const sent = stage.chat.send({ to: 'carol', content: 'from ana' });
+  sent.catch(() => {});
+  await stage.start();
+  await stage.reconnect(1006, { user: 'bob' });
+  stage.socket.say(mark(5));
+  await settle();
+  await assert.rejects(sent, { code: 'not_authenticated', message: "This chat is ana's, and the credential is bob's." });
+  assert.deepEqual([stage.socket.sends, stage.failed.code, stage.chat.user], [[], 'not_authenticated', 'ana']);
+  assert.equal(stage.chat.save().sends[0].content, 'from ana');
+});
+
 test('unknown pushes and unknown fields are ignored', async () => {
   const stage = new Stage().listen();
   await stage.start();

@@ -114,6 +114,20 @@ test('a saved state is a copy that the chat no longer changes', async () => {
   assert.notEqual(JSON.stringify(stage.chat.save()), before);
 });
 
+test("a state of somebody else's ends the chat, and nothing of it is sent", async () => {
+  const stage = new Stage();
+  await stage.start();
+  stage.chat.send({ to: 'carol', content: 'from ana' });
+  const state = stage.chat.save();
+  stage.open({ state });
+  stage.listen();
+  await settle();
+  stage.socket.welcome({ user: 'bob' });
+  await settle();
+  assert.deepEqual([stage.socket.sends, stage.failed.code], [[], 'not_authenticated']);
+  assert.deepEqual(stage.chat.save(), state);
+});
+
 test('a state of another version is refused', () => {
   const stage = new Stage();
   assert.throws(() => stage.open({ state: { ...stage.chat.save(), v: 2 } }), TypeError);
