@@ -38,6 +38,7 @@ _AHEAD_BYTES = 65_536
 _AHEAD_BYTES_EACH = 1_024
 """The bytes that are read ahead of a busy application, and the least that each message counts: 64 messages."""
 _TOO_MUCH = "too many frames, or too many bytes"
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 FRAGMENTS_MOST = 256
 """The fragments of one message. The parser bounds their bytes, but not the number of empty ones."""
 
@@ -77,7 +78,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Hands on received bytes: few at once, more in turns, during which reading stops."""
         if not self.handshake_initiated:
-            self._parse(data)  # the request, which uvicorn hands on without what came behind it
+            self._parse(data)  # the request, which uvicorn hands on whole and without what came behind it
+            if not self.handshake_initiated:
+                self._refuse_request()
         elif len(data) <= _PIECE_BYTES and not self._waiting:
             self._take_piece(data)
             if self.read_paused:
@@ -190,6 +193,12 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.end(Close.FLOODING, reason)
         self._stop_reading()
 
+    def _refuse_request(self) -> None:
+        """Answers a request that the parser refuses, and closes. uvicorn would wait for another one for ever."""
+        self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_REQUEST)
+        self.transport.close()
+        self._limit_close()
+
     async def receive(self) -> Any:
         """Returns the next event for the application, and hands on what waited behind the last one."""
         if self.reads_ahead:
@@ -230,9 +239,10 @@ class ChatSocket(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
     def _refuse_text(self) -> None:
-        self.conn.send_close(CloseCode.INVALID_DATA)
-        self.handle_parser_exception()
-        self._limit_close()
+        if self.conn.close_rcvd is None:  # otherwise the peer's own close came behind the text, and is answered
+            self.conn.send_close(CloseCode.INVALID_DATA)
+            self.handle_parser_exception()
+            self._limit_close()
 
     def write(self, frames: bytes) -> None:
         """Takes whole WebSocket frames; drops frames after the close."""
@@ -263,7 +273,8 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
 
     def shutdown(self) -> None:
-        super().shutdown()
+        if not self.transport.is_closing():  # otherwise uvicorn would fail, as the last frame has been written
+            super().shutdown()
         self._limit_close()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
@@ -319,7 +330,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self.transport.write(pongs[-1])
 
     def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) >= FRAGMENTS_MOST:
+        if len(self.frames) >= FRAGMENTS_MOST and self.conn.close_rcvd is None:
             self._flooded("too many fragments of one message")
         else:
             super().handle_cont(event)

@@ -182,3 +182,22 @@ async def test_a_websocket_of_a_bounded_head_is_handed_on() -> None:
     await until(lambda: peer.scopes)
     assert peer.scopes[0]["type"] == "websocket"
     assert b"x_forwarded_for" not in dict(peer.scopes[0]["headers"])
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        (b"".join(b"X-%d: a\r\n" % number for number in range(200)), 431),
+        (b"Cookie: " + b"a" * 9_000 + b"\r\n", 431),
+        (b"Content-Length: 1\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\n", 400),
+    ],
+    ids=["200 headers", "a long cookie", "a body", "chunks"],
+)
+async def test_a_websocket_that_its_parser_refuses_is_answered_and_closed(more: bytes, status: int) -> None:
+    peer = Peer()
+    peer.send(UPGRADE.removesuffix(b"\r\n") + more + b"\r\n")
+    assert peer.wire.raw.startswith(b"HTTP/1.1 %d " % status)
+    assert peer.wire.closing
+    peer.wire.protocol.shutdown()  # of a server that ends while the peer has not taken the answer
+    assert peer.wire.raw.count(b"HTTP/1.1 ") == 1

@@ -92,6 +92,16 @@ async def test_a_peer_that_takes_nothing_is_cut_off_when_the_server_shuts_down(
     await until(lambda: chat.transport.aborted)
 
 
+async def test_a_server_can_shut_down_while_a_peer_that_has_closed_does_not_take_the_rest(chat: Chat) -> None:
+    chat.transport.unsent = 1
+    chat.socket.data_received(_LAST_FRAMES["a close"])
+    before = chat.transport.raw
+    chat.socket.shutdown()
+
+    assert (chat.transport.raw, chat.close_code()) == (before, 1000)
+    assert chat.socket.close_timer is not None
+
+
 async def test_a_peer_that_takes_the_rest_in_time_is_not_cut_off(chat: Chat) -> None:
     chat.transport.unsent = 1
     chat.socket.data_received(_LAST_FRAMES["a close"])

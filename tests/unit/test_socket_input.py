@@ -250,6 +250,19 @@ async def test_a_ping_and_a_close_that_come_together_are_both_answered(greeted: 
     assert greeted.transport.closing
 
 
+@pytest.mark.parametrize(
+    "message",
+    [b"\x01\x81\0\0\0\0\xc3\x80\x80\0\0\0\0", BEGIN + FRAGMENT * 256 + b"\x80\x80\0\0\0\0"],
+    ids=["fragments that are no UTF-8", "258 fragments"],
+)
+async def test_a_close_right_behind_a_bad_message_is_answered(greeted: Chat, message: bytes) -> None:
+    greeted.socket.data_received(message + b"\x88\x82\0\0\0\0\x03\xe8")
+
+    assert [frame.opcode for frame in greeted.frames()] == [Opcode.CLOSE]
+    assert (greeted.transport.closing, greeted.close_code()) == (True, 1000)
+    await until(lambda: greeted.events and greeted.events[-1]["type"] == "websocket.disconnect")
+
+
 def test_a_persons_allowance_is_kept_until_it_is_full_again() -> None:
     now = [0.0]
     allowances = Allowances(500, clock=lambda: now[0])
