@@ -5,7 +5,7 @@ pipeline. Everything here runs inside the caller's transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psycopg
@@ -16,6 +16,8 @@ from klatsch.records.header import judged_digest
 
 Connection = psycopg.Connection[Any]
 encode_json = msgspec.json.Encoder().encode
+_PAIRS_MOST: Final = 300
+"""The pairs in one notification: PostgreSQL refuses 8,000 bytes, and a pair has up to 26 with its comma."""
 
 
 class Fenced(Exception):
@@ -281,8 +283,9 @@ def insert_letters(connection: Connection, epoch: int, dead: Sequence[DeadRow]) 
 
 def notify_archived(connection: Connection, offsets: Mapping[int, int]) -> None:
     """Wakes waiters for these offsets when the transaction commits."""
-    payload = ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))
-    connection.execute("SELECT pg_notify(%s, %s)", (ARCHIVED_CHANNEL, payload))
+    pairs = [f"{partition}:{offset}" for partition, offset in sorted(offsets.items())]
+    for first in range(0, len(pairs), _PAIRS_MOST):
+        connection.execute("SELECT pg_notify(%s, %s)", (ARCHIVED_CHANNEL, ",".join(pairs[first : first + _PAIRS_MOST])))
 
 
 def last_seqs(connection: Connection, conversations: Sequence[str]) -> dict[str, int]:

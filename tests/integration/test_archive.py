@@ -253,6 +253,25 @@ def test_who_waits_is_told_when_the_batch_is_committed(shelf: Shelf) -> None:
     assert notice.payload == "0:1"
 
 
+def test_a_batch_of_a_thousand_partitions_is_told_in_as_many_notifications_as_postgresql_wants(
+    connection: Connection,
+) -> None:
+    partitions, begin = range(1_000), 1_000_000
+    LogOffset.objects.bulk_create(LogOffset(epoch=2, partition=p, next_offset=begin) for p in partitions)
+    told: set[str] = set()
+    with connect_archive("listener") as listener:
+        listener.autocommit = True
+        listener.execute(f"LISTEN {ARCHIVED_CHANNEL}")
+        batch = Batch(next_offsets=dict.fromkeys(partitions, begin + 1))
+        Archive(connection, 2).store(batch, dict.fromkeys(partitions, begin))
+        for notice in listener.notifies(timeout=30):
+            told |= set(notice.payload.split(","))
+            if len(told) == len(partitions):
+                break
+
+    assert told == {f"{partition}:{begin + 1}" for partition in partitions}
+
+
 def test_what_is_known_of_conversations_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("klatsch.persister.storing._REMEMBERED_MOST", 1)
     for number in range(4):
