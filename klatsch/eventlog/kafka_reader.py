@@ -106,7 +106,8 @@ class KafkaGroup:
             self._pulse.leave()
         if len(records) < limit:
             self._pulse.emptied += 1
-        self._positions |= next_offsets(records)
+        # A partition that was revoked within the poll is not held any more, and must not seem stalled.
+        self._positions.update((p, offset) for p, offset in next_offsets(records).items() if p in self._positions)
         return records
 
     def seek(self, offsets: Mapping[int, int]) -> None:

@@ -42,6 +42,44 @@ class FakeConsumer:
         """Nothing is held."""
 
 
+class LosingConsumer:
+    """Gives a record of partition 0 in the first poll, and loses the partition while further ones are consumed."""
+
+    def __init__(self, _config: object) -> None:
+        self._records = [record_at(0)]
+        self._held = [SimpleNamespace(partition=0)]
+
+    def subscribe(
+        self, topics: list[str], on_assign: Callable[..., None], on_revoke: Callable[..., None], **_: Any
+    ) -> None:
+        self._on_assign, self._on_revoke = on_assign, on_revoke
+
+    def poll(self, timeout_s: float) -> Any:
+        if not self._records:
+            return None
+        self._on_assign(self, self._held)
+        return self._records.pop()
+
+    def consume(self, limit: int, timeout_s: float) -> list[Any]:
+        self._on_revoke(self, self._held)
+        return []
+
+    def incremental_assign(self, partitions: list[Any]) -> None:
+        """It is told so."""
+
+    def incremental_unassign(self, partitions: list[Any]) -> None:
+        """It is told so."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def record_at(offset: int) -> Any:
+    """Returns a message of the driver, of partition 0."""
+    parts = {"partition": 0, "offset": offset, "key": b"key", "value": b"value", "timestamp": (1, 0)}
+    return SimpleNamespace(error=lambda: None, headers=lambda: None, **{k: lambda v=v: v for k, v in parts.items()})
+
+
 @pytest.fixture
 def given_up() -> list[str]:
     return []
@@ -106,3 +144,28 @@ def test_what_is_asked_on_assignment_may_take_as_long_as_postgresql_is_away(
         group.look(Told({0: 5}), float(second))
 
     assert given_up == []
+
+
+def test_a_partition_that_another_member_takes_over_within_a_poll_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch, given_up: list[str]
+) -> None:
+    monkeypatch.setattr(kafka_reader, "Consumer", LosingConsumer)
+    watch = LogWatch(MemoryAsker(MemoryLog(1)), _NEVER_S)
+    group = KafkaGroup(
+        KafkaConnection("nowhere:1"),
+        "topic",
+        "persister",
+        1,
+        assigned=lambda partitions: dict.fromkeys(partitions, 0),
+        revoked=lambda _: None,
+        watch=watch,
+        give_up=given_up.append,
+    )
+    member = group.consumer
+    assert [record.offset for record in group.poll(0.5, 10)] == [0]
+    for second in range(20):
+        group.look(Told({0: 5}), float(second))
+        group.poll(0.5, 10)
+    watch.close()
+
+    assert group.consumer is member
