@@ -84,6 +84,7 @@ class Reader:
         self._boundary = 0
         self._moved = (-1, 0.0)
         self._ticked_s = 0.0
+        self._is_closed = False
         self.position = -1
         self.replaced = 0
 
@@ -96,6 +97,8 @@ class Reader:
         self._back_to_ms = time_ms
 
     def close(self, deadline_s: float) -> None:
+        """Ends the reader for good. A thread that just begins ends by itself, as it sees the mark."""
+        self._is_closed = True
         run, self._run = self._run, None
         if self._watch is not None:
             self._watch.close(deadline_s)
@@ -118,7 +121,7 @@ class Reader:
         consumer = Consumer(self._connection.reader() | {"error_cb": run.on_error})
         try:
             self._assign(consumer)
-            while self._run is run:
+            while self._run is run and not self._is_closed:
                 self._turn(run, consumer, watch)
         except Exception:  # noqa: BLE001 - a thread's edge: ending silently, the process would receive nothing more
             _log.exception("The reader failed; it begins again.")
@@ -140,6 +143,8 @@ class Reader:
             raise
         watch.start()
         self._watch = watch
+        if self._is_closed:  # before there was a watch to close
+            watch.close(0)
         self._node.started(self.position)
         return watch
 
@@ -247,7 +252,7 @@ class Reader:
         if now_s - since_s < _STALLED_S or not self._lock.acquire(blocking=False):
             return  # where the lock is held, a batch is being taken
         try:
-            if self._run is not None:
+            if not self._is_closed:
                 self.replaced += 1
                 self._moved = (self.position, now_s)
                 _log.warning("The reader has read nothing for %d s: a new one takes over.", _STALLED_S)

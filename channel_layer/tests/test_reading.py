@@ -1,11 +1,14 @@
-"""A reader that is replaced leaves everything to the one that takes over."""
+"""A reader that is replaced leaves everything to the one that takes over; one that is closed leaves no thread."""
 
-from collections.abc import Callable, Iterable
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
+from waits import DEADLINE_S
 
 from channels_kafka_layer import Gap
 from channels_kafka_layer.connection import Connection
@@ -89,6 +92,11 @@ class Asked:
             happens()
         return BACK
 
+    def has_answered_since(self, _: float) -> bool:
+        return True
+
+    def close(self, _: float) -> None: ...
+
 
 class Readers:
     """A reader at the log's end, and the runs that serve it one after the other."""
@@ -145,3 +153,65 @@ def test_a_reader_replaced_while_it_asks_leaves_the_request_to_the_next_one(read
         next_turns[0]()
     assert readers.node.replayed == list(range(BACK, END))
     assert readers.node.ends == 1
+
+
+class OnWarning(logging.Handler):
+    """Does something when the reader first warns."""
+
+    def __init__(self, does: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._due = [does]
+
+    def emit(self, _: logging.LogRecord) -> None:
+        if self._due:
+            self._due.pop()()
+
+
+@pytest.fixture
+def on_warning() -> Iterator[Callable[[Callable[[], None]], None]]:
+    log, handlers = logging.getLogger("channels_kafka_layer.reading"), list[OnWarning]()
+
+    def do(does: Callable[[], None]) -> None:
+        handlers.append(OnWarning(does))
+        log.addHandler(handlers[-1])
+
+    yield do
+    for handler in handlers:
+        log.removeHandler(handler)
+
+
+def test_a_reader_closed_while_the_watch_replaces_it_is_not_replaced(
+    readers: Readers, on_warning: Callable[[Callable[[], None]], None]
+) -> None:
+    readers.take_over()
+    reader = readers.reader
+    reader._watch = readers.watch
+    reader._moved = (END, float("-inf"))
+    on_warning(lambda: reader.close(0))
+    before = set(threading.enumerate())
+    reader._look(END + 1)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+
+
+def test_a_reader_closed_while_it_begins_leaves_no_watch(hosts: str, topic: str) -> None:
+    begins, may_go_on = threading.Event(), threading.Event()
+
+    def prepare() -> None:
+        begins.set()
+        may_go_on.wait(DEADLINE_S)
+
+    reader = Reader(Connection(hosts, topic), Took(), DEADLINE_S, prepare)
+    reader.start()
+    assert reader._run is not None
+    begun = reader._run.thread
+    assert begun is not None
+    begins.wait(DEADLINE_S)
+    reader.close(0)
+    may_go_on.set()
+    begun.join(DEADLINE_S)
+    assert reader._watch is not None
+    watching = reader._watch._thread
+    watching.join(DEADLINE_S)
+    assert not watching.is_alive()
