@@ -15,7 +15,7 @@
  */
 
 import { Archive } from './archive.js';
-import { ChatError } from './errors.js';
+import { callBack, ChatError } from './errors.js';
 import { Exchange } from './exchange.js';
 import { Known } from './known.js';
 import { Loads } from './loads.js';
@@ -107,7 +107,7 @@ export class Chat {
     this.onstatus = () => {};
     /** @type {(text: string) => void} Told of what the server says that cannot be read, and is dropped. */
     this.onwarning = (text) => console.warn(text);
-    const warn = (/** @type {string} */ text) => this.onwarning(text);
+    const warn = (/** @type {string} */ text) => callBack(() => this.onwarning(text));
     this.#known = new Known(state?.known);
     this.#sends = new Sends(window, state?.sends);
     this.#sends.user = this.user;
@@ -247,9 +247,12 @@ export class Chat {
    */
   #begin(draft) {
     if (this.#error) throw this.#error;
+    const { begun } = this.#sends;
     const sent = this.#sends.add(draft);
-    this.#view?.changed();
-    this.#exchange.sendDue();
+    if (this.#sends.begun !== begun) {
+      this.#view?.changed(); // which may have the application mark what is read, again and again
+      this.#exchange.sendDue();
+    }
     return sent;
   }
 
@@ -291,7 +294,7 @@ export class Chat {
   /** @param {string} user */
   #opened(user) {
     this.user = user;
-    this.onstatus('open');
+    callBack(() => this.onstatus('open'));
   }
 
   /**
@@ -300,7 +303,7 @@ export class Chat {
    */
   #lost(code, reason) {
     this.#view?.loseConnection();
-    if (!this.#error) this.onstatus('lost', code, reason);
+    if (!this.#error) callBack(() => this.onstatus('lost', code, reason));
   }
 
   /** @param {ChatError} error */
@@ -312,7 +315,7 @@ export class Chat {
     this.#exchange.close();
     this.#sends.end(error);
     this.#view?.loseConnection();
-    this.onstatus('closed', error.close, error.message);
+    callBack(() => this.onstatus('closed', error.close, error.message));
     this.#news();
   }
 }

@@ -1,3 +1,5 @@
+/** What fails: here, on the server's side, and in the application. No I/O. */
+
 /** What ends a chat, a send or a request; `code` is one of the protocol's, `temporary` says whether trying again helps. */
 export class ChatError extends Error {
   /**
@@ -33,4 +35,17 @@ const [STOP_FROM, STOP_BEFORE] = [4400, 4500];
 export function closeError(code, reason) {
   if (!STOP_STANDARD.has(code) && (code < STOP_FROM || code >= STOP_BEFORE)) return null;
   return new ChatError(CLOSE_CODES[code] ?? 'stopped', reason || `closed with ${code}`, { close: code });
+}
+
+/**
+ * Calls the application. What it throws is reported as a listener's errors are, and stops nothing here.
+ * @param {() => void} callback
+ */
+export function callBack(callback) {
+  try {
+    callback();
+  } catch (error) {
+    if (globalThis.reportError) reportError(error);
+    else queueMicrotask(() => { throw error; }); // Node has no `reportError`
+  }
 }

@@ -57,6 +57,8 @@ export class Sends {
     this.pausedUntil = 0;
     /** @type {string | null} Who one is, for what is told of one's own changes. */
     this.user = null;
+    /** Grows with all that is begun or raised. */
+    this.begun = 0;
     for (const draft of saved) this.add(draft);
   }
 
@@ -109,6 +111,7 @@ export class Sends {
       return send.promise;
     }
     Object.assign(waiting.draft, draft);
+    this.begun += 1;
     return waiting.promise;
   }
 
@@ -118,6 +121,7 @@ export class Sends {
     send.promise = new Promise((resolve, reject) => Object.assign(send, { resolve, reject }));
     send.promise.catch(() => {}); // nobody may be waiting, as after a restore
     this.#unfinished.add(send);
+    this.begun += 1;
     return send;
   }
 

@@ -1,6 +1,7 @@
 /** What an application shows: messages, markers, who types and who is online, with one's own pending changes. */
 
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
+import { callBack } from './errors.js';
 import { comparePositions, higherMarker } from './known.js';
 import { Markers } from './markers.js';
 import { endsFor, isMembers } from './members.js';
@@ -39,7 +40,7 @@ export class View {
 
   #markers = new Markers();
 
-  #people = new People((conversation) => this.onchange(conversation));
+  #people = new People((conversation) => this.#tell(conversation));
 
   /** @type {Bound} */
   #chat = { user: () => null, now: () => '', drafts: () => [] };
@@ -123,7 +124,7 @@ export class View {
    */
   add(messages) {
     for (const message of messages) this.#put(message);
-    this.onchange(null);
+    this.#tell(null);
   }
 
   /**
@@ -143,7 +144,7 @@ export class View {
     else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
     else if (t !== 'refused') return;
     if (t === 'message') this.#people.type({ conversation, user: d.sender, on: false });
-    this.onchange(conversation);
+    this.#tell(conversation);
   }
 
   /**
@@ -160,13 +161,18 @@ export class View {
 
   /** Something that is pending is different. */
   changed() {
-    this.onchange(null);
+    this.#tell(null);
   }
 
   /** Nobody is known to type or to be online. */
   loseConnection() {
     this.#people.forget();
-    this.onchange(null);
+    this.#tell(null);
+  }
+
+  /** @param {string | null} conversation */
+  #tell(conversation) {
+    callBack(() => this.onchange(conversation));
   }
 
   /** @param {string} id */
