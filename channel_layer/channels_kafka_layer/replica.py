@@ -50,9 +50,9 @@ class Replica:
 
     def apply(self, record: Record) -> Applied:
         """Applies one record of a kind in OF_NORMAL_CHANNELS, or GROUP."""
-        self.state.advance(record.time_ms)
         if record.kind == records.GROUP and not self.state.members(record.name):
-            return Applied()
+            return Applied()  # not even its time counts: only processes with members of their own look into it
+        self.state.advance(record.time_ms)
         self._is_silent = False
         self._drop_unanswered(record.time_ms)
         if record.kind == records.STATE:

@@ -234,3 +234,15 @@ def test_all_who_know_the_state_have_the_same_and_take_each_message_once(steps: 
             assert (match.channel, match.message.place) not in taken
             taken.append((match.channel, match.message.place))
         assert all(state == states(log)[0] for state in states(log))
+
+
+def test_records_that_only_some_processes_look_into_move_nobodys_time() -> None:
+    """A group without normal channels concerns only its members' processes; then the broker's clock is set back."""
+    log = Log()
+    member, _ = log.begin()
+    other, _ = log.begin()
+    log.now_ms = 1_000
+    member.apply(Record(key_of(records.GROUP, "g"), head(b"node-aaa", 0) + pack_group(LIFE_MS, b""), 0, log.now_ms))
+    log.now_ms = 600
+    log.offer(1, life_ms=300)
+    assert member.state.snapshot() == other.state.snapshot()
