@@ -25,13 +25,19 @@ class Rest:
 
     async def send(self, username: str, content: str, **more: str) -> dict[str, Any]:
         """Writes to a person; the message as it is answered."""
-        return await self.post(f"users/{username}/messages", {"content": content, **more})
+        return await self.send_to(f"users/{username}", content, **more)
+
+    async def send_to(self, place: str, content: str, **more: str) -> dict[str, Any]:
+        """Writes to a person or a conversation. On a busy machine, the answer may come before it is archived."""
+        return await self._post(f"{place}/messages", {"content": content, **more}, {201, 202})
 
     async def post(self, path: str, body: object, status: int = 201) -> dict[str, Any]:
-        """Posts it, and returns what is answered. A send on a busy machine may be answered before it is archived."""
+        """Posts it, and returns what is answered."""
+        return await self._post(path, body, {status})
+
+    async def _post(self, path: str, body: object, statuses: set[int]) -> dict[str, Any]:
         answer = await self.http.post(path, json=body)
-        expected = {status, 202} if path.endswith("/messages") else {status}
-        assert answer.status_code in expected, f"{answer.status_code}: {answer.text}"
+        assert answer.status_code in statuses, f"{answer.status_code}: {answer.text}"
         found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 

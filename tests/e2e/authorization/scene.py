@@ -113,8 +113,8 @@ class Scenery:
         group = await owner.post("conversations", {"title": "Tea", "members": members})
         conversation = str(group["id"])
         path = f"conversations/{conversation}"
-        theirs = await owner.post(f"{path}/messages", {"content": "theirs"})
-        own = await actor.post(f"{path}/messages", {"content": "own"}) if was_in else theirs
+        theirs = await owner.send_to(path, "theirs")
+        own = await actor.send_to(path, "own") if was_in else theirs
         if role in _ROLES:
             await _ok(owner, "PATCH", f"{path}/members/{names['actor']}", {"role": _ROLES[role]})
         if role == "demoted":
