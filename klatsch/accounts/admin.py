@@ -1,13 +1,13 @@
 """People and their bearer tokens, for staff. The admin neither deletes nor renames people: messages carry usernames."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import BooleanField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from knox.models import AuthToken
 
@@ -39,6 +39,8 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     list_filter = ("is_active", "awaits_email", "is_staff", "is_superuser", "date_joined")
     search_fields = ("username", "email")
     readonly_fields = ("last_login", "date_joined", "suspended_at")
+    # The page tells what it showed: a suspension since then is no change by the staff.
+    formfield_overrides: ClassVar = {BooleanField: {"show_hidden_initial": True}}
     fieldsets = (
         (None, {"fields": ("username", "email", "password")}),
         ("Profile", {"fields": ("display_name", "about")}),
@@ -65,6 +67,9 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             # Saves only the fields that the form changed. Other fields were read before the lock, and the password may
             # be new.
             changed = set(form.changed_data) - _MANY_TO_MANY
+            if "is_active" in changed and "awaits_email" not in changed:
+                obj.awaits_email = False  # the staff have decided: no link in an e-mail decides otherwise
+                changed.add("awaits_email")
             if obj.is_active and "is_active" in changed:
                 obj.suspended_at = None
                 changed.add("suspended_at")

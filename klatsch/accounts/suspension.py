@@ -28,8 +28,8 @@ def suspend_person(*, person_id: UUID) -> bool:
             raise Forbidden("Staff cannot be suspended. Take their staff rights away first.")
         if not person.is_active:
             raise Conflict("This account is deactivated already.")
-        person.is_active, person.suspended_at = False, timezone.now()
-        person.save(update_fields=["is_active", "suspended_at"])
+        person.is_active, person.awaits_email, person.suspended_at = False, False, timezone.now()
+        person.save(update_fields=["is_active", "awaits_email", "suspended_at"])
         promise_deactivated(person)
     return True
 

@@ -7,8 +7,10 @@ from knox.models import AuthToken
 
 from klatsch.accounts import admin, person_lock
 from klatsch.accounts.models import User
+from klatsch.accounts.passwords import confirm_email, confirmation_tokens
 from klatsch.accounts.services import create_token
 from klatsch.accounts.suspension import lift_suspension, suspend_person
+from klatsch.core.errors import BadRequest
 from tests.integration.people import (
     PASSWORD,
     make_person,
@@ -18,6 +20,7 @@ from tests.integration.people import (
 pytestmark = pytest.mark.django_db
 PEOPLE = "/admin/accounts/user/"
 TOKENS = "/admin/knox/authtoken/"
+FLAGS = ("is_active", "awaits_email", "is_staff", "is_superuser")
 
 
 @pytest.fixture
@@ -27,7 +30,9 @@ def staff(client: Client) -> Client:
 
 
 def form(person: User, **changes: Any) -> dict[str, Any]:
-    return {"username": person.username, "email": person.email, "is_active": "on"} | changes
+    """What a browser sends from a page that was opened when the person was as given."""
+    shown = {f"initial-{flag}": str(getattr(person, flag)) for flag in FLAGS}
+    return {"username": person.username, "email": person.email, "is_active": "on"} | shown | changes
 
 
 @pytest.mark.usefixtures("quick_hashes")
@@ -90,6 +95,33 @@ def test_a_suspension_while_staff_edit_another_field_can_still_be_lifted(
     assert lift_suspension(person_id=ana.pk)
     ana.refresh_from_db()
     assert (ana.is_active, ana.email) == (True, "new@example.org")
+
+
+def test_a_page_that_staff_opened_before_a_suspension_does_not_lift_it(staff: Client) -> None:
+    ana = make_person("ana")
+    page = staff.get(f"{PEOPLE}{ana.pk}/change/").content.decode()
+    assert all(f'name="initial-{flag}" value="{getattr(ana, flag)}"' in page for flag in FLAGS)
+    suspend_person(person_id=ana.pk)
+    assert staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, email="new@example.org")).status_code == 302
+    ana.refresh_from_db()
+    assert (ana.is_active, ana.email) == (False, "new@example.org")
+    assert ana.suspended_at is not None
+
+
+@pytest.mark.parametrize("end", ["suspended", "deactivated"])
+def test_an_account_that_staff_activated_awaits_no_address_once_it_is_closed(staff: Client, end: str) -> None:
+    ana = make_person("ana", is_active=False, awaits_email=True)
+    link = confirmation_tokens.make_token(ana)
+    staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, awaits_email="on"))
+    ana.refresh_from_db()
+    assert (ana.is_active, ana.awaits_email) == (True, False)
+    if end == "suspended":
+        suspend_person(person_id=ana.pk)
+    else:
+        staff.post(f"{PEOPLE}{ana.pk}/change/", form(ana, is_active=""))
+    with pytest.raises(BadRequest):
+        confirm_email(uid=ana.pk, token=link)
+    assert not User.objects.get(pk=ana.pk).is_active
 
 
 def test_a_username_cannot_be_changed(staff: Client) -> None:
