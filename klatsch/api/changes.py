@@ -1,6 +1,7 @@
 """One message over REST: get it, edit it, delete it, react to it, pin it."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -70,8 +71,7 @@ class MessageById(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def patch(self, request: Request, message_id: UUID) -> HttpResponse:
-        body = read_body(request, EditBody)
-        return _change(request, message_id, Edit(body["content"], body.get("base")))
+        return _change(request, message_id, lambda: _read_edit(request))
 
     @operation(
         "delete_message",
@@ -83,7 +83,7 @@ class MessageById(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID) -> HttpResponse:
-        return _change(request, message_id, Delete())
+        return _change(request, message_id, Delete)
 
 
 class Reaction(APIView):
@@ -98,7 +98,7 @@ class Reaction(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def put(self, request: Request, message_id: UUID, emoji: str) -> HttpResponse:
-        return _change(request, message_id, React(emoji, on=True))
+        return _change(request, message_id, lambda: React(emoji, on=True))
 
     @operation(
         "remove_reaction",
@@ -109,7 +109,7 @@ class Reaction(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID, emoji: str) -> HttpResponse:
-        return _change(request, message_id, React(emoji, on=False))
+        return _change(request, message_id, lambda: React(emoji, on=False))
 
 
 class MessagePin(APIView):
@@ -124,7 +124,7 @@ class MessagePin(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def put(self, request: Request, message_id: UUID) -> HttpResponse:
-        return _change(request, message_id, Pin(on=True))
+        return _change(request, message_id, lambda: Pin(on=True))
 
     @operation(
         "unpin_message",
@@ -135,13 +135,20 @@ class MessagePin(APIView):
         refusals=(400, 401, 403, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID) -> HttpResponse:
-        return _change(request, message_id, Pin(on=False))
+        return _change(request, message_id, lambda: Pin(on=False))
 
 
-def _change(request: Request, message_id: UUID, wish: Wish) -> HttpResponse:
+def _read_edit(request: Request) -> Edit:
+    body = read_body(request, EditBody)
+    return Edit(body["content"], body.get("base"))
+
+
+def _change(request: Request, message_id: UUID, find_wish: Callable[[], Wish]) -> HttpResponse:
+    """Applies the request's change. Counts it before its body is read: a malformed one costs as much."""
     ports, person = ports_of(request), person_of(request)
     with refusals_counted():
         check_rate(ports.rates, str(person.id), time.monotonic())
+        wish = find_wish()
         given = request.headers.get("Idempotency-Key")
         client_id = uuid7(ports.clock()) if given is None else given
         check_change(wish, client_id)

@@ -17,7 +17,7 @@ from klatsch.api.authentication import person_of
 from klatsch.api.bodies import BoundedList, TextField, read_body, read_query
 from klatsch.api.histories import HistoryQuery, bytes_response, page_of_bytes, wait_for_archive
 from klatsch.api.markers import OwnMarkersSerializer
-from klatsch.api.members import MemberBody, MemberSerializer, changing_groups
+from klatsch.api.members import MemberBody, MemberSerializer, changing_groups, changing_own_group
 from klatsch.api.members import urlpatterns as member_patterns
 from klatsch.api.message_shapes import MessageSerializer
 from klatsch.api.pages import cut, read_window
@@ -34,7 +34,6 @@ from klatsch.archive.overview import (
 from klatsch.conversations import groups
 from klatsch.conversations.group_rows import MEMBERS_MOST
 from klatsch.conversations.invitation_queries import list_invited
-from klatsch.conversations.queries import count_members
 from klatsch.conversations.rights import DESCRIPTION_MOST, TITLE_MOST
 from klatsch.core.text import LINE, TEXT_OR_NOTHING
 from klatsch.messaging.acquaintances import find_addable
@@ -183,7 +182,7 @@ class ConversationById(APIView):
         refusals=(400, 401, 403, 404, 429),
     )
     def patch(self, request: Request, conversation_id: UUID) -> HttpResponse:
-        with changing_groups(request, count_members(conversation_id)):
+        with changing_own_group(request, conversation_id):
             change = read_body(request, GroupChangeSerializer)
             groups.update_group(
                 actor_id=person_of(request).id,
@@ -203,7 +202,7 @@ class ConversationById(APIView):
         refusals=(401, 403, 404, 429),
     )
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        with changing_groups(request, count_members(conversation_id)):
+        with changing_own_group(request, conversation_id):
             groups.dissolve_group(
                 actor_id=person_of(request).id, conversation_id=conversation_id, log=ports_of(request).log
             )
@@ -221,7 +220,7 @@ class GroupTransfer(APIView):
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         person_id = person_of(request).id
-        with changing_groups(request, count_members(conversation_id)):
+        with changing_own_group(request, conversation_id):
             groups.transfer_group(
                 actor_id=person_id,
                 conversation_id=conversation_id,

@@ -88,7 +88,7 @@ class InvitationById(APIView):
         "Withdraws an invitation that you have sent. Owners and admins may withdraw any invitation to their group. "
         "Repeating this is harmless.",
         answers={204: None},
-        refusals=(401, 404, 409, 429),
+        refusals=(401, 403, 404, 409, 429),
     )
     def delete(self, request: Request, invitation_id: UUID) -> Response:
         with changing_groups(request, _ONE):
@@ -102,11 +102,11 @@ class InvitationAcceptance(APIView):
         "Accept an invitation",
         "Makes you a member of the group. Repeating this is harmless.",
         answers={200: InvitationSerializer},
-        refusals=(401, 404, 409, 410, 429),
+        refusals=(401, 403, 404, 409, 410, 429),
     )
     def post(self, request: Request, invitation_id: UUID) -> HttpResponse:
         person = person_of(request)
-        with changing_groups(request, count_told(invitation_id)):
+        with changing_groups(request, count_told(user_id=person.id, invitation_id=invitation_id)):
             invitation = accept_invitation(
                 person=(person.id, person.username), invitation_id=invitation_id, log=ports_of(request).log
             )
@@ -119,7 +119,7 @@ class InvitationRefusal(APIView):
         "Decline an invitation",
         "For 30 days nobody can invite you to this group again. Repeating this is harmless.",
         answers={200: InvitationSerializer},
-        refusals=(401, 404, 409, 410, 429),
+        refusals=(401, 403, 404, 409, 410, 429),
     )
     def post(self, request: Request, invitation_id: UUID) -> HttpResponse:
         with changing_groups(request, _ONE):

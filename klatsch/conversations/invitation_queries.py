@@ -41,7 +41,7 @@ def _page(which: str) -> Keyset:
 _RECEIVED: Final = _page("i.user_id = %(whose)s")
 _OF_GROUP: Final = _page("i.conversation_id = %(whose)s")
 _STATES: Final = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = %s ORDER BY i.changed_at DESC LIMIT {STATES_MOST}"
-_COUNT: Final = f"SELECT c.member_count FROM {_TABLES} WHERE i.id = %s"
+_COUNT: Final = f"SELECT c.member_count FROM {_TABLES} WHERE i.id = %s AND i.user_id = %s AND {IS_OPEN}"
 
 Key = tuple[datetime, UUID]
 
@@ -81,10 +81,10 @@ def list_states(user_id: UUID) -> list[records.Invitation]:
         return [_view(row) for row in cursor.fetchall()]
 
 
-def count_told(invitation_id: UUID) -> int:
-    """Returns the number of members of the group of an invitation; 0 when it does not exist."""
+def count_told(*, user_id: UUID, invitation_id: UUID) -> int:
+    """Returns the number of members of the group of a person's open invitation; 0 when they have none of that id."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [invitation_id])
+        cursor.execute(_COUNT, [invitation_id, user_id])
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 

@@ -53,7 +53,10 @@ _ROWS_AT_ONCE = 250
 """The rows that become Python objects in one go. Meanwhile a gateway's event loop waits for the interpreter."""
 _BEFORE_ALL = UUID(int=0)
 _IS_MEMBER = "SELECT FROM conversations_member WHERE conversation_id = %s AND user_id = %s AND active"
-_COUNT = "SELECT member_count FROM conversations_conversation WHERE id = %s"
+_COUNT = """
+    SELECT c.member_count
+    FROM conversations_member mine JOIN conversations_conversation c ON c.id = mine.conversation_id
+    WHERE mine.conversation_id = %s AND mine.user_id = %s AND mine.active"""
 _PERSON = "SELECT id, username, is_active FROM accounts_user WHERE lower(username) = lower(%s)"
 _MEMBERS = Keyset(
     ("username",),
@@ -225,10 +228,10 @@ def memberships_of(username: str) -> "QuerySet[Member]":
     return Member.objects.filter(user__username=username)
 
 
-def count_members(conversation_id: UUID) -> int:
-    """Returns the number of a conversation's members; 0 when it does not exist."""
+def count_members(*, user_id: UUID, conversation_id: UUID) -> int:
+    """Returns the number of members of a conversation; 0 unless the person is one of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [conversation_id])
+        cursor.execute(_COUNT, [conversation_id, user_id])
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 

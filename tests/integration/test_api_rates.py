@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 
 from klatsch.api.rates import REQUEST_RATES
+from klatsch.conversations.models import Conversation
 from klatsch.core.bucket import Buckets
+from tests.integration.chat import Chat
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +52,31 @@ def test_a_search_counts_as_a_hundred_requests() -> None:
     client = signed_in(Buckets(100), "ana")
     statuses = [client.get(f"/api/v1/{path}").status_code for path in ["search?q=tea"] * 3]
     assert statuses == [200, 200, 429]
+
+
+def test_an_edit_that_makes_no_sense_counts_like_one_that_does(chat: Chat) -> None:
+    chat.rates = Buckets(1)
+    path = "messages/00000000-0000-4000-8000-000000000000"
+    assert [chat.ask("ana", "PATCH", path, body).status_code for body in ("{", "{}", "{")] == [400, 400, 429]
+
+
+def test_what_a_change_of_a_group_costs_does_not_tell_strangers_its_size(chat: Chat, tea: str) -> None:
+    invitation = chat.ask("ana", "POST", "invitations", {"conversation": tea, "username": "zoe"}).json()["id"]
+    Conversation.objects.update(member_count=5_000)
+    nowhere = "00000000-0000-4000-8000-000000000000"
+    for path, method, body in (
+        ("conversations/{}", "PATCH", {"title": "Tea"}),
+        ("conversations/{}", "DELETE", None),
+        ("conversations/{}/transfer", "POST", {"username": "bob"}),
+        ("conversations/{}/members", "POST", {"username": "bob"}),
+        ("conversations/{}/members/bob", "PATCH", {"role": "admin"}),
+        ("conversations/{}/members/zoe", "DELETE", None),
+    ):
+        for conversation in (nowhere, tea):
+            chat.changes = Buckets(1)
+            statuses = [chat.ask("zoe", method, path.format(conversation), body).status_code for _ in range(3)]
+            assert statuses == [404, 404, 429], (method, path)
+    for which in (nowhere, invitation):
+        chat.changes = Buckets(1)
+        statuses = [chat.ask("bob", "POST", f"invitations/{which}/accept").status_code for _ in range(3)]
+        assert statuses == [404, 404, 429]
