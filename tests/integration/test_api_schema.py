@@ -91,6 +91,12 @@ def test_every_operation_says_what_it_is_for_and_how_it_refuses(document: dict[s
             assert answer["content"].keys() == {"application/problem+json"}, name
 
 
+def test_every_operation_that_changes_something_says_that_it_needs_the_csrf_token(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        if not name.startswith("get "):
+            assert "403" in operation["responses"], name
+
+
 def test_credentials_are_a_bearer_token_or_a_session_with_its_csrf_header(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
     assert (schemes["bearer"]["type"], schemes["bearer"]["scheme"]) == ("http", "bearer")
