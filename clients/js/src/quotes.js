@@ -11,15 +11,14 @@ export function previewOf({ id, sender, content, deleted = false }) {
 }
 
 /**
- * Puts an edit or a deletion into the answers to its message.
+ * Puts what has become of a message into the answers to it.
  * @param {Map<string, any>} messages of the conversation, by id
- * @param {{t: string, d: any}} delta
+ * @param {{id: string, content?: string, deleted?: boolean}} original
  */
-export function followQuotes(messages, { t, d }) {
-  if (t !== 'message_edited' && t !== 'message_deleted') return;
-  for (const [id, message] of messages) {
-    if (message.reply_to !== d.id || !message.reply_preview || message.reply_preview.deleted) continue;
-    const original = { ...message.reply_preview, ...(t === 'message_edited' ? { content: d.content } : { content: '', deleted: true }) };
-    messages.set(id, { ...message, reply_preview: previewOf(original) });
+export function followQuotes(messages, { id, content = '', deleted = false }) {
+  for (const [answer, message] of messages) {
+    const preview = message.reply_preview;
+    if (message.reply_to !== id || !preview || preview.deleted) continue;
+    messages.set(answer, { ...message, reply_preview: previewOf({ ...preview, content, deleted }) });
   }
 }

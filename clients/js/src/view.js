@@ -1,14 +1,13 @@
 /** What an application shows: messages, markers, who types and who is online, with one's own pending changes. */
 
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
+import { Early } from './early.js';
 import { callBack } from './errors.js';
 import { comparePositions, higherMarker } from './known.js';
 import { Markers } from './markers.js';
 import { endsFor, isMembers } from './members.js';
 import { People } from './people.js';
 import { followQuotes, previewOf } from './quotes.js';
-
-const EARLY_MOST = 1_000;
 
 /** @typedef {import('./markers.js').Marker} Marker */
 /**
@@ -32,8 +31,7 @@ export class View {
   /** @type {Map<string, string>} The conversation of each message that is here. */
   #where = new Map();
 
-  /** @type {Map<string, any[]>} Changes of messages that are not here: a page with them may be on its way. */
-  #early = new Map();
+  #early = new Early();
 
   /** @type {Map<string, string>} The conversation with each person. */
   #directs = new Map();
@@ -204,16 +202,16 @@ export class View {
       if (comparePositions(message.changed, known.changed) < 0) return known.conversation;
       message.seq ??= known.seq;
     }
-    for (const delta of this.#early.get(message.id) ?? []) {
+    for (const delta of this.#early.take(message.id)) {
       if (comparePositions(delta.pos, message.changed) > 0) message = applyDelta(message, delta);
     }
-    this.#early.delete(message.id);
     if (known && known.conversation !== message.conversation) this.#forget(known.id);
     this.#learnDirect(message);
     this.#where.set(message.id, message.conversation);
     let messages = this.#conversations.get(message.conversation);
     if (!messages) this.#conversations.set(message.conversation, (messages = new Map()));
     messages.set(message.id, message);
+    if (message.deleted || message.edited_at) followQuotes(messages, message);
     if (this.#where.size > this.most) this.#forget(/** @type {string} */ (this.#where.keys().next().value));
     return message.conversation;
   }
@@ -223,13 +221,13 @@ export class View {
    * @returns {string | null} the conversation of its message
    */
   #change(delta) {
-    followQuotes(this.#conversations.get(delta.d.conversation) ?? new Map(), delta);
-    const message = this.#get(delta.d.id);
+    const { id, conversation, content } = delta.d;
+    const isDeleted = delta.t === 'message_deleted';
+    const isOther = isDeleted || delta.t === 'message_edited';
+    if (isOther) followQuotes(this.#conversations.get(conversation) ?? new Map(), { id, content, deleted: isDeleted });
+    const message = this.#get(id);
     if (!message) {
-      const others = this.#early.get(delta.d.id);
-      if (others) others.push(delta);
-      else this.#early.set(delta.d.id, [delta]);
-      if (this.#early.size > EARLY_MOST) this.#early.delete(/** @type {string} */ (this.#early.keys().next().value));
+      this.#early.put(delta);
       return null;
     }
     if (comparePositions(delta.pos, message.changed) > 0) {

@@ -19,7 +19,7 @@ function delta(t, offset, d, id = 'm1') {
 }
 
 const edit = (offset, content, id) => delta('message_edited', offset, { content, mentions: [], edited_at: NOW, by: 'bob' }, id);
-const react = (offset, user, on = true) => delta('reaction', offset, { emoji: '👍', on, user });
+const react = (offset, user, on = true, id = 'm1') => delta('reaction', offset, { emoji: '👍', on, user }, id);
 const remove = (offset) => delta('message_deleted', offset, { by: 'bob', deleted_at: NOW });
 const pin = (offset, on) => delta('pinned', offset, { on, by: 'bob', at: NOW });
 
@@ -132,6 +132,15 @@ test('of changes to messages that are not here only a bounded number is kept', (
   assert.deepEqual([view.message('m10').content, view.message('m1999').content], ['text 10', 'edited']);
 });
 
+test('of many changes to one message that is not here only a bounded number is kept, the last ones', () => {
+  const { view } = shown();
+  for (let number = 10; number < 2_010; number += 1) view.apply(react(number, `user${number}`, true, 'm9'));
+  view.apply(edit(2_010, 'edited', 'm8'));
+  view.add([message(8), message(9)]);
+  const { reaction_counts } = view.message('m9');
+  assert.deepEqual([view.message('m8').content, reaction_counts['👍']], ['edited', 999]);
+});
+
 test('messages outside of what is shown are forgotten, and its ends are kept', () => {
   const { view } = shown();
   view.add([1, 2, 3, 4, 5].map((offset) => message(offset)));
@@ -161,4 +170,19 @@ test('a quote follows the edits and the deletion of its original, also of one th
   view.apply(delta('message_deleted', 8, { by: 'bob', deleted_at: NOW }, 'old'));
   assert.deepEqual(view.message('m5').reply_preview, { ...preview, content: '', deleted: true });
   assert.equal(view.message('m6').reply_preview, undefined);
+});
+
+test('a quote follows an original that came whole, also once that is not here any more', () => {
+  const { view } = shown();
+  const preview = { id: 'm1', sender: 'bob', content: 'first', deleted: false };
+  view.add([message(5, { reply_to: 'm1', reply_preview: preview })]);
+  const state = (more) => view.apply({ t: 'state', d: { kind: 'message', ...message(1, more) } });
+  const quoted = () => {
+    view.keep(CONVERSATION, { from: '1:1:5' });
+    return view.message('m5').reply_preview;
+  };
+  state({ changed: '1:1:7', edited_at: NOW, content: 'second' });
+  assert.deepEqual(quoted(), { ...preview, content: 'second' });
+  state({ changed: '1:1:8', edited_at: NOW, content: '', deleted: true });
+  assert.deepEqual(quoted(), { ...preview, content: '', deleted: true });
 });
