@@ -93,8 +93,16 @@ export class Connection {
     if (this.#socket !== null && silenceMs <= (this.isOpen ? this.#silenceMs / 2 : HANGING_MS)) return;
     this.#waking.abort(new ChatError('unavailable', GIVEN_UP, { temporary: true }));
     this.#ticket = null; // used up by the handshake that hung, or older than the monotonic clock says
-    if (this.isOpen) this.#leave(LOST, 'silence');
+    if (this.isOpen) this.giveUp('silence');
     else this.#leave(0, GIVEN_UP);
+  }
+
+  /**
+   * Takes this socket for dead.
+   * @param {string} reason
+   */
+  giveUp(reason) {
+    this.#leave(LOST, reason);
   }
 
   /** Ends this socket; `restart` and `unpause` open the next one. */
@@ -246,7 +254,7 @@ export class Connection {
     this.#silenceMs = silenceMs;
     this.#heardMs = Date.now();
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#leave(LOST, 'silence'), silenceMs);
+    this.#silence = setTimeout(() => this.giveUp('silence'), silenceMs);
   }
 
   /**

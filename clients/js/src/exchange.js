@@ -170,12 +170,14 @@ export class Exchange {
     clearTimeout(this.#pumping);
     if (!this.#connection.isOpen || this.#known.token === null) return;
     const now = performance.now();
+    if (this.#sends.answerBy <= now) return this.#connection.giveUp('a send has no answer for too long');
     for (const frame of this.#signals.due(now)) this.#connection.write(frame);
     for (const next of this.#sends.due(now)) {
       if (typeof next === 'string') this.#connection.write(next);
       else this.#tell(next);
     }
-    const wait = Math.min(...[this.#sends.pausedUntil, this.#sends.nextDue, this.#signals.nextDue].filter((at) => at > now));
+    const { pausedUntil, nextDue, answerBy } = this.#sends;
+    const wait = Math.min(...[pausedUntil, nextDue, answerBy, this.#signals.nextDue].filter((at) => at > now));
     if (wait < Infinity) this.#pumping = setTimeout(() => this.#pump(), wait - now);
     if (this.#queue.isFull && this.#sends.isEmpty) this.#connection.pause();
   }

@@ -145,7 +145,8 @@ export class Rest {
     // A redirect is not followed: it may lead to where the token is none of anybody's business.
     const answer = await this.fetch(url, { credentials: 'same-origin', headers, signal, redirect: 'manual', ...init });
     const body = await answer.json().catch(() => null);
-    if (answer.ok) return body ?? {};
+    if (answer.ok && body === null) throw notKlatsch(this.base); // or its answer has broken off
+    if (answer.ok) return body;
     const temporary = answer.status >= 500 || LATER.has(answer.status);
     if (typeof body?.code === 'string') {
       const retry_after = Number.isFinite(body.retry_after) ? body.retry_after : undefined;

@@ -11,13 +11,17 @@ const UNFINISHED_MOST = 10_000;
 const FIRST_FRAME = 2; // 1 is `hello`
 const PAUSE_MS = 500;
 const PAUSE_MOST_MS = 15_000;
+const ANSWER_MS = 30_000; // a gateway answers `unknown` after 10 s: one that says nothing for so long is lost
 const MARK_EVERY_MS = 1_000; // the server keeps the last one of a second anyway
 
 /** @typedef {import('./drafts.js').SavedSend} SavedSend */
 /** @typedef {import('./drafts.js').Marking} Marking */
 /** @typedef {import('./drafts.js').Named} Named */
 /** @typedef {{client_id: string, id: string, position: string, duplicate: boolean}} Sent */
-/** @typedef {{draft: Named, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void}} Send */
+/**
+ * @typedef {{draft: Named, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void,
+ *   answerBy: number}} Send `answerBy` is of the last try, in milliseconds of `performance.now()`
+ */
 /**
  * What the application is told: the draft with its answer, or one's own change as others are pushed it.
  * @typedef {{t: string, pos?: string, d: any}} Outcome
@@ -30,7 +34,7 @@ export class Sends {
   /** @type {Map<string, Send>} Those that have a client_id, by it. */
   #named = new Map();
 
-  /** @type {Map<number, Send>} Those that wait for an answer on this connection, by frame. */
+  /** @type {Map<number, Send>} Those that wait for an answer on this connection, by frame: the oldest first. */
   #asked = new Map();
   #nextFrame = FIRST_FRAME;
   #refusals = 0;
@@ -162,6 +166,7 @@ export class Sends {
         yield this.refuse(send, new ChatError('too_long', `A frame has ${this.limits.frame} bytes at most.`));
       } else {
         this.#asked.set(number, send);
+        send.answerBy = now + ANSWER_MS;
         yield frame;
       }
     }
@@ -173,6 +178,12 @@ export class Sends {
    */
   restsUntil({ op, conversation }) {
     return op === 'mark' ? (this.#rests.get(conversation) ?? 0) : 0;
+  }
+
+  /** By when an answer must have come: the connection is lost then. */
+  get answerBy() {
+    const [send] = this.#asked.values();
+    return send?.answerBy ?? Infinity;
   }
 
   /** When some mark may go that rests. */

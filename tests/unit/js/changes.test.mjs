@@ -335,6 +335,13 @@ test('presence that cannot be had now is asked for again, and what never can be 
   assert.match(stage.warnings.at(-1), /presence was refused: bad_request/);
 });
 
+test('an answer of the archive that breaks off is for later, and is not an empty thing', async () => {
+  const broken = () => new Response('{"id":"m1","conv');
+  const stage = new Stage({}, { '/api/v1/messages/m1': broken, [`/api/v1/conversations/${CONVERSATION}`]: broken });
+  await assert.rejects(stage.chat.archive.message('m1'), { code: 'unavailable', temporary: true });
+  await assert.rejects(stage.chat.archive.conversation(CONVERSATION), { code: 'unavailable', temporary: true });
+});
+
 test('the archive is read page by page, and its messages come into the view', async () => {
   const pages = {
     [HISTORY]: { results: [message(9, { changed: '1:1:9' }), 'no message'], next: `https://proxy.test/elsewhere?cursor=x` },

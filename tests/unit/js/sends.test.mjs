@@ -184,6 +184,26 @@ test('nothing is written before hello is answered and the first mark is there', 
   assert.deepEqual(contents(stage.socket), ['early']);
 });
 
+test('a send without an answer for 30 s is lost with its connection, and goes again on the next one', async () => {
+  const stage = new Stage().listen();
+  const socket = await stage.start();
+  const sent = stage.chat.send({ to: 'bob', content: 'hi' });
+  await pass(20_000);
+  const later = stage.chat.send({ to: 'bob', content: 'later' });
+  socket.ok('later', 2);
+  await later;
+  socket.say(mark(3));
+  await pass(9_999);
+  assert.ok(!socket.isClosed);
+  await pass(1);
+  assert.ok(socket.isClosed);
+  assert.deepEqual(stage.statuses.at(-1), ['lost', 1006, 'a send has no answer for too long']);
+  await pass(30_000);
+  stage.socket.welcome();
+  stage.socket.ok('hi', 5);
+  assert.equal((await sent).id, 'm5');
+});
+
 test('the same client_id while it is unfinished is the same send', async () => {
   const stage = new Stage();
   const socket = await stage.start();
