@@ -1,6 +1,7 @@
 """The channel layer: Channels' contract, each call of which is a record, a look into a dictionary, or a wait."""
 
 import asyncio
+import atexit
 import ctypes
 import os
 import re
@@ -67,7 +68,7 @@ class KafkaChannelLayer(BaseChannelLayer):
         )
         self._making = threading.Lock()
         self._made: Node | None = None
-        self._closing: weakref.finalize[[], KafkaChannelLayer] | None = None
+        self._closing: weakref.finalize[[Node], KafkaChannelLayer] | None = None
         _layers.add(self)
 
     async def send(self, channel: str, message: dict[str, Any]) -> None:
@@ -140,9 +141,9 @@ class KafkaChannelLayer(BaseChannelLayer):
 
     async def close(self) -> None:
         """Sends what is queued, and stops. The layer can be used again, as a new process's would."""
-        self._made, closing = None, self._closing
-        if closing is not None:
-            await asyncio.get_running_loop().run_in_executor(None, closing)
+        node = self._let_go()
+        if node is not None:
+            await asyncio.get_running_loop().run_in_executor(None, node.close)
 
     def create_topic(self, replication: int) -> bool:
         """Creates the topic with that many copies; returns False where there is one already. Blocks for seconds."""
@@ -178,8 +179,18 @@ class KafkaChannelLayer(BaseChannelLayer):
                 if made is None:
                     check_lookups()
                     made = self._made = Node(self._settings)
-                    self._closing = weakref.finalize(self, made.close)
+                    self._closing = weakref.finalize(self, _close_apart, made)
+                    self._closing.atexit = False
         return made
+
+    def _let_go(self) -> Node | None:
+        """Returns the present node, where there is one, for the caller to close."""
+        with self._making:
+            node, self._made = self._made, None
+            if self._closing is not None:
+                self._closing.detach()
+                self._closing = None
+        return node
 
     async def _confirmed(self, key: bytes, payload: bytes) -> None:
         """Sends a record; returns once the own reader has passed it or, where none runs, at the acknowledgement."""
@@ -276,9 +287,23 @@ def _pack(message: dict[str, Any]) -> bytes:
     return body
 
 
+def _close_apart(node: Node) -> None:
+    """Closes a collected layer's node on a new thread: the collector may run on one of the node's, amid its locks."""
+    threading.Thread(target=node.close, name="channels-kafka-close").start()
+
+
+def _close_all() -> None:
+    """Closes all layers as the process ends, when no thread can be started any more."""
+    for layer in tuple(_layers):
+        node = layer._let_go()  # noqa: SLF001 - one module
+        if node is not None:
+            node.close()
+
+
 def _after_fork() -> None:
     for layer in tuple(_layers):
         layer._leave_to_parent()  # noqa: SLF001 - one module
 
 
+atexit.register(_close_all)
 os.register_at_fork(after_in_child=_after_fork)

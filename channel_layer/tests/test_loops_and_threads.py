@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -132,4 +133,26 @@ def test_a_layer_that_nobody_has_any_more_stops_its_threads(hosts: str, topic: s
     assert own_threads() != before
     del layer
     gc.collect()
-    assert own_threads() == before
+    asyncio.run(until(lambda: own_threads() == before))
+
+
+def test_a_layer_that_is_collected_on_its_own_senders_thread_stops_its_threads(hosts: str, topic: str) -> None:
+    is_due = threading.Event()
+
+    def collect(_: str) -> None:
+        if is_due.is_set() and threading.current_thread().name == "channels-kafka-sender":
+            gc.collect()
+
+    in_a_poll: Any = {"stats_cb": collect, "statistics.interval.ms": 10}
+    layer = KafkaChannelLayer(hosts=hosts, topic=topic, kafka=in_a_poll)
+    before = own_threads()
+    async_to_sync(layer.new_channel)()
+    cycle: list[object] = [layer]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del layer, cycle
+        is_due.set()
+        asyncio.run(until(lambda: own_threads() == before))
+    finally:
+        gc.enable()
