@@ -3,8 +3,9 @@
 import functools
 import smtplib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
@@ -29,9 +30,22 @@ class Mailer:
 
     def submit(self, job: Callable[[], None]) -> None:
         """Queues a job; raises Unavailable when too many wait. A failing job is logged by its error's type alone."""
+        with self.take_place() as put:
+            put(job)
+
+    @contextmanager
+    def take_place(self) -> Iterator[Callable[[Callable[[], None]], None]]:
+        """Yields what queues one job at the end of the block; raises Unavailable, like `submit`, at its beginning."""
         if not self._room.acquire(blocking=False):
             raise Unavailable("Too many e-mails wait to be sent. Try again later.", retry_after=_RETRY_S)
-        self._pool.submit(self._run, job)
+        jobs: list[Callable[[], None]] = []
+        try:
+            yield jobs.append
+        finally:
+            if jobs:
+                self._pool.submit(self._run, *jobs)
+            else:
+                self._room.release()
 
     def _run(self, job: Callable[[], None]) -> None:
         try:

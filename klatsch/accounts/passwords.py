@@ -1,4 +1,4 @@
-"""Changes and resets passwords, and confirms e-mail addresses by a link.
+"""Changes and resets passwords, and confirms e-mail addresses by a link, also at the registration.
 
 Every function that sets a password ends the credentials that existed before it.
 """
@@ -15,8 +15,9 @@ from klatsch.accounts.limits import count_reset, count_sign_in, own_password_tri
 from klatsch.accounts.mail import mailer, send_link
 from klatsch.accounts.models import User
 from klatsch.accounts.person_lock import check_unchanged, lock_person
-from klatsch.accounts.queries import find_by_login
+from klatsch.accounts.queries import Profile, find_by_login
 from klatsch.accounts.revocation import end_credentials, held_by
+from klatsch.accounts.services import register_person
 from klatsch.accounts.validation import check_new_password
 from klatsch.core.errors import BadRequest, FieldError
 
@@ -104,9 +105,15 @@ def _check_reset(person: User | None, token: str) -> User:
     return person
 
 
-def request_confirmation(*, person_id: UUID) -> None:
-    """Sends a newly registered person the link that activates their account."""
-    mailer().submit(lambda: _send_confirmation(User.objects.get(pk=person_id)))
+def register_awaiting_email(*, username: str, email: str, password: str) -> Profile:
+    """Registers a person, and sends them the link that activates their account; raises what `register_person` raises.
+
+    Raises Unavailable while too many e-mails wait: nobody is registered without a link.
+    """
+    with mailer().take_place() as put:
+        profile = register_person(username=username, email=email, password=password, confirm_email=True)
+        put(lambda: _send_confirmation(User.objects.get(pk=profile.id)))
+    return profile
 
 
 def confirm_email(*, uid: UUID, token: str) -> None:

@@ -66,11 +66,10 @@ class Register(Entrance):
     )
     def post(self, request: Request) -> Response:
         confirm = settings.ENV["KLATSCH_CONFIRM_EMAIL"]
+        register = passwords.register_awaiting_email if confirm else services.register_person
         fields = read_body(request, RegistrationSerializer)
         count_registration(request)
-        profile = services.register_person(**fields, confirm_email=confirm)
-        if confirm:
-            passwords.request_confirmation(person_id=profile.id)
+        profile = register(**fields)
         return Response(ProfileSerializer(profile).data, 201)
 
 

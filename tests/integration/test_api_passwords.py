@@ -213,6 +213,21 @@ class TestConfirmation:
         assert log_in(Client()).status_code == 200
         assert wrong_fields(post(Client(), path, proof)) == {"token": "invalid"}
 
+    def test_while_too_many_mails_wait_nobody_is_registered_without_a_link(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("klatsch.accounts.passwords.mailer", lambda: Mailer(0))
+        assert problem(register()) == (503, "unavailable")
+        assert not User.objects.exists()
+
+    def test_a_registration_that_is_refused_takes_no_place_among_the_mails(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = Mailer(1)
+        monkeypatch.setattr("klatsch.accounts.passwords.mailer", lambda: one)
+        assert "username" in wrong_fields(register("a b"))
+        one.submit(lambda: None)
+
     def test_who_asks_for_a_reset_before_gets_the_confirmation_again(self) -> None:
         self.register()
         post(Client(), f"{V1}/auth/password/reset", {"email": "ana@example.org"})
