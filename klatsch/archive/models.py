@@ -185,8 +185,10 @@ class MembershipInterval(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["conversation_id", "user_id", "version"], name="interval_once"),)
         indexes = (
-            # Memberships that ever changed: everything that judging needs (removals).
-            models.Index(fields=["epoch", "partition"], condition=models.Q(version__gt=1), name="interval_of_removed"),
+            # Memberships that ever changed: everything that judging needs, of the part that the log holds (removals).
+            models.Index(
+                fields=["epoch", "partition", "offset"], condition=models.Q(version__gt=1), name="interval_by_place"
+            ),
         )
 
     def __str__(self) -> str:

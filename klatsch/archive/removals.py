@@ -11,9 +11,9 @@ from klatsch.records.judge import StandingAt
 _REMOVALS: Final = """
     SELECT DISTINCT ON (conversation_id, user_id) conversation_id::text, user_id::text, version, active, partition,
         "offset", role, blocked
-    FROM messaging_membershipinterval
-    JOIN unnest(%s::smallint[], %s::bigint[]) AS bound(held, ends_at) ON partition = held
-    WHERE epoch = %s AND version > 1 AND "offset" < ends_at
+    FROM unnest(%s::smallint[], %s::bigint[], %s::bigint[]) AS bound(held, begins_at, ends_at)
+    JOIN messaging_membershipinterval ON partition = held AND "offset" >= begins_at AND "offset" < ends_at
+    WHERE epoch = %s AND version > 1
     ORDER BY conversation_id, user_id, version DESC"""
 
 
@@ -21,15 +21,17 @@ def read_removals(
     connection: psycopg.Connection[Any],
     epoch: int,
     partitions: Sequence[int],
-    since: Mapping[int, int] | None = None,
+    *,
+    since: Mapping[int, int],
     before: Mapping[int, int] | None = None,
 ) -> list[StandingAt]:
-    """Returns the memberships of all people who were ever removed, by their highest version, for judging.
+    """Returns the memberships of people who were ever removed, by their highest version, for judging.
 
-    With `before`, only versions below that offset of their partition count: a judge that reads on from there must not
-    know later removals, which would make other records void. With `since`, only memberships from that offset on are
-    returned: what the log can still hold.
+    Only records from `since` on count, what the log can still hold: an archive of years has millions of others. A
+    partition without a `since` counts from its beginning. With `before`, only records below that offset of their
+    partition count: a judge that reads on from there must not know later removals, which would make other records void.
     """
+    begins = [since.get(partition, 0) for partition in partitions]
     ends = [before[partition] if before is not None else OFFSET_MOST for partition in partitions]
-    rows = connection.execute(_REMOVALS, (list(partitions), ends, epoch)).fetchall()
-    return [StandingAt(*row) for row in rows if since is None or row[5] >= since[row[4]]]
+    rows = connection.execute(_REMOVALS, (list(partitions), begins, ends, epoch)).fetchall()
+    return [StandingAt(*row) for row in rows]

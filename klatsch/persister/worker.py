@@ -135,16 +135,17 @@ class Worker:
 
     def _refresh(self, partitions: Sequence[int]) -> dict[int, int]:
         """Rereads offsets and removals: what was known of the archive may be outdated by another persister's work."""
+        oldest = self._oldest()
 
         def read(_: Archive) -> dict[int, int]:
             assert self._connection is not None
             offsets = read_offsets(self._connection, self._epoch)
-            memberships = Memberships()
             held = sorted({*self._next, *partitions})
-            for standing in read_removals(self._connection, self._epoch, held):
-                memberships.load(standing)
+            standings = read_removals(self._connection, self._epoch, held, since=oldest)
             self._connection.commit()
-            self._memberships = memberships
+            self._memberships = Memberships()
+            for standing in standings:
+                self._memberships.load(standing)
             return {partition: offsets[partition] for partition in partitions}
 
         offsets = self._insist(read)

@@ -32,21 +32,23 @@ def test_standings_become_intervals_once(shelf: Shelf) -> None:
 
 def test_who_was_removed_is_known_by_their_highest_version(connection: Connection, shelf: Shelf) -> None:
     shelf.put(added(ANA), removed(ANA, 2), removed(BOB, 2), added(BOB, 3), added(CLEO))
-    found = read_removals(connection, EPOCH, [0, 1, 2])
+    found = read_removals(connection, EPOCH, [0, 1, 2], since={})
 
     assert sorted(found) == [
         StandingAt(str(TEA), ANA.user_id, 2, False, 0, 1, "member"),
         StandingAt(str(TEA), BOB.user_id, 3, True, 0, 3, "member"),
     ]
-    assert read_removals(connection, EPOCH, [1]) == []
-    assert read_removals(connection, 2, [0]) == []
+    assert read_removals(connection, EPOCH, [1], since={}) == []
+    assert read_removals(connection, 2, [0], since={}) == []
     assert [row[1] for row in read_removals(connection, EPOCH, [0], since={0: 2})] == [BOB.user_id]
 
 
 def test_roles_and_blocks_are_known_by_the_highest_version(connection: Connection, shelf: Shelf) -> None:
     admin = msgspec.structs.replace(standing(ANA, 2, active=True), role="admin")
     shelf.put(members(admin, msgspec.structs.replace(standing(BOB, 2, active=True), blocked=True)))
-    assert [(row.user_id, row.role, row.blocked) for row in sorted(read_removals(connection, EPOCH, [0]))] == [
+    assert [
+        (row.user_id, row.role, row.blocked) for row in sorted(read_removals(connection, EPOCH, [0], since={}))
+    ] == [
         (ANA.user_id, "admin", False),
         (BOB.user_id, "member", True),
     ]
@@ -56,7 +58,7 @@ def test_a_judge_who_reads_on_from_a_place_learns_what_was_true_there(connection
     shelf.put(removed(ANA, 2), added(ANA, 3), removed(ANA, 4), removed(BOB, 2))
 
     def known(begin: int) -> list[tuple[str, int, bool]]:
-        found = read_removals(connection, EPOCH, [0, 1], before={0: begin, 1: 9})
+        found = read_removals(connection, EPOCH, [0, 1], since={}, before={0: begin, 1: 9})
         return sorted((one.user_id, one.version, one.active) for one in found)
 
     assert known(0) == []

@@ -50,7 +50,7 @@ class Persister:
         self.backends: list[int] = []
         self._connect = connect or (lambda: connect_archive("tests"))
         self._stopping = threading.Event()
-        self.worker = Worker(self._connected, 1, self._stopping, lambda: NOW_MS)
+        self.worker = Worker(self._connected, 1, self._stopping, lambda: NOW_MS, lambda: dict(enumerate(log.first)))
         self._group = MemoryGroup(log, "persister", assigned=self._on_assigned, revoked=self.worker.revoked)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -103,6 +103,10 @@ def stored(group: UUID = TEA) -> list[tuple[int, str]]:
 
 def await_stored(count: int, group: UUID = TEA) -> None:
     wait_until(lambda: Message.objects.filter(conversation=group).count() >= count)
+
+
+def await_offset(next_offset: int) -> None:
+    wait_until(lambda: LogOffset.objects.get(partition=tea_partition()).next_offset == next_offset)
 
 
 def tea_partition() -> int:
@@ -194,6 +198,20 @@ def test_a_new_persister_knows_who_was_removed_before_it(log: MemoryLog, start: 
     await_stored(2)
 
     assert stored() == [(1, "1"), (2, "2")]
+
+
+def test_a_new_persister_remembers_only_removals_that_the_log_still_holds(log: MemoryLog, start: Start) -> None:
+    first = start()
+    log.append(removed(ANA))
+    [kept] = say(log, "1", sender=BOB)
+    log.append(removed(BOB))
+    await_offset(kept.offset + 2)
+    first.stop()
+    log.drop_before(kept.partition, kept.offset)
+    second = start()
+    wait_until(lambda: second.assigned)
+
+    assert second.worker._memberships.size == 1
 
 
 def test_a_poison_record_is_a_dead_letter_and_the_next_ones_are_stored(log: MemoryLog, start: Start) -> None:
