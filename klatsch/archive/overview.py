@@ -93,8 +93,9 @@ def _views(which: str, order: str = "") -> str:
     SELECT {MESSAGE_COLUMNS}, v.id::text, v.kind, v.title, v.description, v.version,
            to_char(v.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
            v.member_count,
-           (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role))
-            FROM (SELECT user_id, role FROM conversations_member
+           (SELECT json_agg(json_build_object('user', u.username, 'user_id', u.id, 'role', shown.role)
+                            ORDER BY shown.id)
+            FROM (SELECT id, user_id, role FROM conversations_member
                   WHERE conversation_id = v.id AND active ORDER BY id LIMIT {MEMBERS_SHOWN}) shown
             JOIN accounts_user u ON u.id = shown.user_id)::text,
            CASE WHEN v.muted_until > now()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from django.db import connection
 
 from klatsch.accounts.models import User
 from klatsch.archive.histories import list_messages, list_own_messages
@@ -205,10 +206,13 @@ def test_a_large_group_shows_its_first_members_and_how_many_there_are(ana: User,
     for name in names:
         make_person(name)
     tea = groups.create_group(owner=as_sender(ana), title="Tea", usernames=names, log=log)
+    ana.save()  # her row is now the last of the table, as after any change of a person
 
-    view = get_conversation(user_id=ana.pk, conversation_id=tea)
+    for join in "enable_nestloop", "enable_hashjoin":  # as PostgreSQL may join them, by its statistics
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL {join} = off")
+        view = get_conversation(user_id=ana.pk, conversation_id=tea)
 
-    assert view.member_count == 31
-    members = msgspec.json.decode(view.members)
-    assert len(members) == 20
-    assert members[0]["user"] == "ana"
+        assert view.member_count == 31
+        members = msgspec.json.decode(view.members)
+        assert [member["user"] for member in members] == ["ana", *names[:19]]
