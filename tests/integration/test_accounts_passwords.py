@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
 
 from klatsch.accounts.hashing import BCryptAsTyped
@@ -117,6 +118,30 @@ def test_the_command_ends_all_that_was_there_before(monkeypatch: pytest.MonkeyPa
     call_command("changepassword", "ana@example.org", stdout=StringIO())
     assert ended() == {session, token}
     assert live(ana, session, token) == set()
+
+
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_the_command_changes_nothing_where_its_question_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    ana = make_person("ana")
+
+    def ask(_: str) -> str:
+        raise end
+
+    monkeypatch.setattr(changepassword, "getpass", ask)
+    with pytest.raises(CommandError, match=r"Nothing was changed\."):
+        call_command("changepassword", "ana", stdout=StringIO())
+    assert User.objects.get().password == ana.password
+
+
+@pytest.mark.parametrize(("username", "email"), [("ANA", "new@example.org"), ("new", "ANA@EXAMPLE.ORG")])
+def test_an_administrator_is_not_made_under_a_name_or_an_address_that_is_taken_in_any_case(
+    username: str, email: str
+) -> None:
+    make_person("ana")
+    with transaction.atomic(), pytest.raises(CommandError, match="taken"):
+        call_command("createsuperuser", "--no-input", "--username", username, "--email", email)
 
 
 @pytest.mark.parametrize("answers", [["one of two", "two of two"], ["short", "short"]])

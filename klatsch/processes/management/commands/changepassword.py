@@ -22,8 +22,12 @@ class Command(BaseCommand):
             person = find_by_login(options["username"])
         if person is None:
             raise CommandError("No account has this username or e-mail address.")
-        password = getpass(f"New password for {person}: ")
-        if getpass("Repeat it: ") != password:
+        try:
+            password = getpass(f"New password for {person}: ")
+            repeated = getpass("Repeat it: ")
+        except (EOFError, KeyboardInterrupt) as error:
+            raise CommandError("No password was given. Nothing was changed.") from error
+        if repeated != password:
             raise CommandError("The passwords differ. Nothing was changed.")
         try:
             with told_in_a_sentence():
