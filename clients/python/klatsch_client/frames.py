@@ -1,7 +1,7 @@
 """The frames of `klatsch.v1` as values, and what a close code asks for. No I/O."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -203,29 +203,25 @@ def _rejected(frame: Mapping[str, Any]) -> Rejected:
     )
 
 
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Members | Invitation]]] = {
-    "members": Members.read,
-    "invitation": Invitation.read,
-}
-
-
 def _push(frame: Mapping[str, Any]) -> Push | None:
-    kind, position = frame["t"], frame.get("pos")
-    at = None if position is None else Position.parse(text(frame, "pos"))
-    match kind:
+    at = place_or_none(frame, "pos")
+    what: PushBody
+    match frame["t"]:
         case "message" | "message_changed":
-            return Push(Message.read(frame["d"]), at)
+            what = Message.read(frame["d"])
         case "marker":
-            return Push(Marker.parse(frame["d"], at), at)
-        case "members" | "invitation":
-            return Push(_READERS[kind](frame["d"]), at)
+            what = Marker.parse(frame["d"], at)
+        case "members":
+            what = Members.read(frame["d"])
+        case "invitation":
+            what = Invitation.read(frame["d"])
         case "state":
             return _state(frame["d"])
-        case _ if kind in deltas.KINDS:
-            place = Position.parse(text(frame, "pos"))
-            return Push(deltas.read(kind, frame["d"], place), place)
+        case kind if kind in deltas.KINDS:
+            what = deltas.read(kind, frame["d"], Position.parse(text(frame, "pos")))
         case _:
             return _signal(frame)
+    return Push(what, at)
 
 
 def _signal(frame: Mapping[str, Any]) -> Push | None:
