@@ -1,7 +1,9 @@
 """Changes, marks and signals on real sockets: tried again under one name, told in their place, seen at once."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -271,6 +273,32 @@ async def test_what_one_shows_is_said_again_and_who_is_there_is_forgotten_with_t
         assert await anext(chat.events()) == Presence(("bob",), (), whole=True)
     assert [frame["op"] for frame in asked[0]] == ["open", "presence", "typing"]
     assert asked[1] == asked[0][:2]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda chat, name: chat.open([name]),
+        lambda chat, name: chat.presence([name]),
+        lambda chat, name: chat.typing(name),
+        lambda chat, name: chat.mark(name, read=Position(1, 1, 0)),
+    ],
+)
+@pytest.mark.parametrize("name", [UUID(int=1), "\ud800"])
+async def test_a_name_that_no_frame_can_carry_is_an_error_of_the_call_and_sends_go_on(
+    call: Callable[[Client, Any], None], name: Any
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.accept(5)
+        await peer.stay()
+
+    async with serving(script) as url, Client(url, token="t", settings=QUICK) as chat:
+        await chat.wait_connected()
+        with pytest.raises((TypeError, ValueError, Refused)):
+            call(chat, name)
+        assert (await chat.send("hi", to="bob")).id == "m5"
+        assert not State.from_json(chat.state.to_json()).unfinished
 
 
 async def test_a_conversation_that_one_has_left_is_open_no_more_as_the_server_would_refuse_the_others_with_it() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from typing import cast
+from uuid import UUID
 
 import pytest
 
@@ -83,6 +85,21 @@ async def test_the_outcome_of_a_cancelled_send_is_an_event() -> None:
         assert [draft.content for draft in (sent.draft, failed.draft) if isinstance(draft, Draft)] == ["one", "two"]
         assert failed.code == "forbidden"
         assert not chat.state.unfinished
+
+
+async def test_what_fails_while_it_is_written_ends_the_client_with_its_error() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.stay()
+
+    state = State()
+    state.unfinished.add(Draft("c", cast("str", UUID(int=1)), to="bob"), str)
+    async with serving(script) as url, Client(url, token="t", settings=QUICK, state=state) as chat:
+        with pytest.raises(TypeError, match="UUID"):
+            await chat.send("hi", to="bob")
+        with pytest.raises(TypeError, match="UUID"):
+            await anext(chat.events())
+        assert chat.status.state == "closed"
 
 
 async def test_no_more_than_the_bound_is_sent_without_an_answer_and_the_next_one_waits() -> None:

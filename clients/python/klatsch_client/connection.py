@@ -78,8 +78,11 @@ class Connection:
         try:
             await self._socket.send(frames.hello(_HELLO, self._inbox.token))
             writing = asyncio.create_task(self._write())
+            writing.add_done_callback(self._written)
             await self._read()
         except ConnectionClosed as closed:
+            if writing is not None and writing.done():
+                writing.result()
             return self._closed(closed)
         except TimeoutError:
             self._give_up("nothing has come for too long")
@@ -166,6 +169,11 @@ class Connection:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(None if due_s is None else max(0, due_s - time.monotonic())):
                         await self.due.wait()
+
+    def _written(self, writing: "asyncio.Task[None]") -> None:
+        """Wakes the reader where the writing has failed, so that this is not in silence."""
+        if not writing.cancelled() and writing.exception() is not None:
+            self._socket.transport.abort()
 
     async def _write_due(self) -> float | None:
         """Returns when there is something to do again; before the welcome that is never, which sets `due`."""

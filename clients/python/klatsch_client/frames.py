@@ -129,7 +129,7 @@ def typing(conversation: str, *, on: bool) -> str:
 
 
 def write(frame_id: int, draft: Unsent) -> str:
-    """The frame of a send, a change or a mark; raises UnicodeEncodeError for a lone surrogate."""
+    """The frame of a send, a change or a mark."""
     body = to_data(draft)
     match draft:
         case Draft():
@@ -139,9 +139,7 @@ def write(frame_id: int, draft: Unsent) -> str:
             body.pop("conversation")
         case Marking():
             op = "mark"
-    frame = request(frame_id, op, body)
-    frame.encode()
-    return frame
+    return request(frame_id, op, body)
 
 
 def decode(said: str | bytes) -> Frame | None:
@@ -266,7 +264,10 @@ def _state(body: Mapping[str, Any]) -> Push | None:
 
 
 def _text(frame: Mapping[str, Any]) -> str:
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+    """The frame; raises UnicodeEncodeError for a lone surrogate, and TypeError for what JSON has not."""
+    said = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
+    said.encode()
+    return said
 
 
 def check_close(code: int, reason: str) -> None:

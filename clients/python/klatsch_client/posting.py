@@ -84,6 +84,7 @@ class Posting:
     def mark(self, marking: Marking, due: Callable[[], None]) -> None:
         """Marks at least so far; what waits to be marked there is written as one, and again until it is answered."""
         self._check()
+        self._sends.check(marking)
         unfinished = self._state.unfinished
         number = self._unanswered(marking.client_id)
         if number is not None:

@@ -76,11 +76,12 @@ class Sends:
         one = self._open.get(number)
         return one is not None and one.frame is not None
 
-    def check(self, draft: Draft | Change) -> None:
-        """Raises Refused for what no frame can carry."""
-        name = draft.client_id or "x" * _NAME_CHARACTERS
+    def check(self, draft: Unsent) -> None:
+        """Raises Refused for what no frame can carry, and TypeError for what JSON has not."""
+        if not isinstance(draft, Marking):
+            draft = replace(draft, client_id=draft.client_id or "x" * _NAME_CHARACTERS)
         try:
-            size = len(frames.write(2**31, replace(draft, client_id=name)).encode())
+            size = len(frames.write(2**31, draft).encode())
         except UnicodeEncodeError as error:
             raise Refused("invalid_content", "The text is not valid Unicode.") from error
         if size > self._frame_bytes_most:

@@ -15,23 +15,28 @@ _NEVER: Final = float("inf")
 
 
 class Signals:
-    """`open` and `presence` hold for a connection, and are said again on the next one. Typing is over then."""
+    """`open` and `presence` hold for a connection, and are said again on the next one. Typing is over then.
+
+    What no frame can carry raises at once: it would end the writing of whatever else is due.
+    """
 
     def __init__(self) -> None:
-        self._bodies: dict[str, dict[str, Any]] = {}
+        self._opened: list[str] = []
+        self._frames: dict[str, str] = {}
         self._due_s: dict[str, float] = {}
-        self._typing: dict[str, bool] = {}
+        self._typing: dict[str, str] = {}
         self._typed_s: dict[str, float] = {}
 
     def open(self, conversations: Iterable[str]) -> None:
         """Opens these conversations from now on, and no others."""
-        self._want(OPEN, {"conversations": list(conversations)})
+        opened = list(conversations)
+        self._want(OPEN, {"conversations": opened})
+        self._opened = opened
 
     def leave(self, conversation: str) -> None:
         """Opens the others alone: the server refuses all of them for one to which the person does not belong."""
-        opened = self._bodies.get(OPEN, {}).get("conversations", [])
-        if conversation in opened:
-            self.open(name for name in opened if name != conversation)
+        if conversation in self._opened:
+            self.open(name for name in self._opened if name != conversation)
 
     def watch(self, users: Iterable[str]) -> None:
         """Watches the presence of these people from now on, and of no others."""
@@ -41,19 +46,20 @@ class Signals:
         """Signals that the person is typing there, or has stopped."""
         if on and now_s < self._typed_s.get(conversation, 0.0):
             return
+        frame = frames.typing(conversation, on=on)
         self._typed_s = {name: due_s for name, due_s in self._typed_s.items() if due_s > now_s and name != conversation}
         if on:
             self._typed_s[conversation] = now_s + TYPING_EVERY_S
-        self._typing[conversation] = on
+        self._typing[conversation] = frame
 
     def take_due(self, now_s: float) -> list[str]:
         """The frames to write now."""
         due = [op for op, due_s in self._due_s.items() if due_s <= now_s]
         for op in due:
             self._due_s[op] = _NEVER
-        typing = [frames.typing(conversation, on=on) for conversation, on in self._typing.items()]
+        typing = list(self._typing.values())
         self._typing.clear()
-        return [frames.request(op, op, self._bodies[op]) for op in due] + typing
+        return [self._frames[op] for op in due] + typing
 
     def next_due_s(self) -> float:
         """Returns the time at which a request is next due; infinity when none is."""
@@ -70,10 +76,10 @@ class Signals:
 
     def lose_connection(self) -> None:
         """Makes all that holds for one connection due again on the next one, and forgets typing."""
-        self._due_s = dict.fromkeys(self._bodies, 0.0)
+        self._due_s = dict.fromkeys(self._frames, 0.0)
         self._typing.clear()
         self._typed_s.clear()
 
     def _want(self, op: str, body: dict[str, Any]) -> None:
-        self._bodies[op] = body
+        self._frames[op] = frames.request(op, op, body)
         self._due_s[op] = 0.0
