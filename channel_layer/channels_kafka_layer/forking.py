@@ -19,8 +19,9 @@ _ANSWER_S = 5.0
 """Far more than a lookup of a number takes: it asks no server."""
 _NEVER_S = float("-inf")
 _began_s = _NEVER_S
-_can_look_up: bool | None = True
-"""None in a child that has not tried."""
+_is_child = False
+_lookup: threading.Thread | None = None
+"""A forked child's first try."""
 
 
 def client_begins() -> None:
@@ -31,13 +32,16 @@ def client_begins() -> None:
 
 def check_lookups() -> None:
     """Raises KafkaUnavailable in a forked child that can look up no name; its clients would wait for ever."""
-    global _can_look_up  # noqa: PLW0603 - as above
-    if _can_look_up is None:
+    global _lookup  # noqa: PLW0603 - as above
+    if not _is_child:
+        return
+    lookup = _lookup
+    if lookup is None:
         lookup = threading.Thread(target=_look_up, name="channels-kafka-lookup", daemon=True)
         lookup.start()
         lookup.join(_ANSWER_S)
-        _can_look_up = not lookup.is_alive()
-    if not _can_look_up:
+        _lookup = lookup
+    if lookup.is_alive():
         raise KafkaUnavailable(
             "This process was forked while a thread of its parent looked up a name, and can look up none. "
             "Fork again, or use the layer only after forking."
@@ -50,12 +54,13 @@ def _look_up() -> None:
 
 
 def _before_fork() -> None:
-    time.sleep(max(0.0, _began_s + _CONNECTED_S - time.monotonic()))
+    while (left_s := _began_s + _CONNECTED_S - time.monotonic()) > 0:
+        time.sleep(left_s)  # others may begin meanwhile
 
 
 def _after_fork() -> None:
-    global _began_s, _can_look_up
-    _began_s, _can_look_up = _NEVER_S, None
+    global _began_s, _is_child, _lookup
+    _began_s, _is_child, _lookup = _NEVER_S, True, None
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
