@@ -104,6 +104,16 @@ def test_of_changes_to_messages_that_are_not_here_only_a_bounded_number_is_kept(
     assert (shown.message("m10").content, shown.message("m1999").content) == ("as written", "edited")
 
 
+def test_of_many_changes_to_one_message_that_is_not_here_only_a_bounded_number_is_kept_the_last_ones(
+    shown: Shown,
+) -> None:
+    for number in range(10, 2_010):
+        shown.view.apply(_reacted(number, f"user{number}", message="m9"))
+    shown.view.apply(_edited(2_010, "edited", "m8"))
+    shown.view.add([_message(8), _message(9)])
+    assert (shown.message("m8").content, shown.message("m9").reaction_counts) == ("edited", {"👍": 999})
+
+
 def test_a_deleted_message_is_a_tombstone_for_good(shown: Shown) -> None:
     full = _message(
         1, mentions=("ana",), reactions={"👍": ["bob"]}, reaction_counts={"👍": 1}, pinned_at=_MOMENT, seq=3
@@ -164,6 +174,36 @@ def test_a_reply_shows_the_beginning_of_the_original_as_it_is_now(shown: Shown) 
     shown.view.apply(Deleted("m1", "one", _at(5), "bob", _MOMENT))
     assert shown.message("m2").reply_preview == ReplyPreview("m1", "bob", "", deleted=True)
     assert shown.message("m3").reply_preview is None
+
+
+def test_a_quote_follows_its_original_also_of_one_that_is_not_here(shown: Shown) -> None:
+    old = ReplyPreview("old", "bob", "first", deleted=False)
+    shown.view.add([_message(5, reply_to="old", reply_preview=old), _message(6)])
+    shown.view.apply(_edited(7, "x" * 300, "old"))
+    assert shown.message("m5").reply_preview == replace(old, content="x" * 200)
+    shown.view.apply(Deleted("old", "one", _at(8), "bob", _MOMENT))
+    assert shown.message("m5").reply_preview == replace(old, content="", deleted=True)
+    shown.view.apply(_edited(7, "told again", "old"))
+    assert shown.message("m5").reply_preview == replace(old, content="", deleted=True)
+    assert shown.message("m6").reply_preview is None
+
+
+def test_a_quote_follows_an_original_that_came_whole_also_once_that_is_not_here_any_more() -> None:
+    shown = Shown(most=2)
+    old = ReplyPreview("m1", "bob", "as written", deleted=False)
+    shown.view.add([_message(1), _message(5, reply_to="m1", reply_preview=old)])
+    shown.view.apply(Changed(_message(1, changed=_at(7), content="", deleted=True)))
+    shown.view.add([_message(6)])
+    assert shown.view.message("m1") is None
+    assert shown.message("m5").reply_preview == replace(old, content="", deleted=True)
+
+
+def test_what_the_server_has_told_of_a_message_of_ones_own_is_not_undone_by_its_late_answer(shown: Shown) -> None:
+    mine = _message(5, sender="ana", receiver="bob", sent_at="as the server has it", mentions=("carol",))
+    shown.view.apply(mine)
+    sent = Sent(Draft("c", "as written", to="bob"), "m5", _at(5), duplicate=True)
+    shown.view.apply(sent)
+    assert shown.message("m5") == mine
 
 
 def test_what_one_sends_is_in_its_conversation_as_soon_as_that_is_known() -> None:

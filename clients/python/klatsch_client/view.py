@@ -7,11 +7,11 @@ from typing import Final
 from klatsch_client import deltas
 from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
 from klatsch_client.drafts import Change, Draft, Marked, Marking, Sent, Unsent, highest
+from klatsch_client.early import Early
 from klatsch_client.events import Changed, Event, Marker, Members, Presence, Typing
 from klatsch_client.messages import Message, ReplyPreview
 from klatsch_client.signals import TYPING_S
 
-_EARLY_MOST: Final = 1_000
 _PREVIEW_CHARACTERS: Final = 200
 
 
@@ -38,7 +38,7 @@ class View:
         self._drafts: Iterable[Unsent] = ()
         self._conversations: dict[str, dict[str, Message]] = {}
         self._where: dict[str, str] = {}
-        self._early: dict[str, list[Delta]] = {}
+        self._early = Early()
         self._directs: dict[str, str] = {}
         self._markers: dict[str, dict[str, Marker]] = {}
         self._typing: dict[tuple[str, str], float] = {}
@@ -108,8 +108,9 @@ class View:
                 conversation = self._put(message)
             case Edited() | Deleted() | Reacted() | Pinned() as delta:
                 conversation = self._change(delta)
-            case Sent() as sent:
-                conversation = self._put(self._message_of(sent))
+            case Sent() as sent:  # unless a push has told it before, as the server has it
+                known = self._get(sent.id)
+                conversation = self._put(self._message_of(sent)) if known is None else known.conversation
             case Marker() as marker:
                 conversation = self._raise_marker(marker)
             case Marked() as marked:
@@ -136,7 +137,7 @@ class View:
             if message.changed < known.changed:
                 return known.conversation
             message = replace(message, seq=message.seq or known.seq)
-        for delta in self._early.pop(message.id, ()):
+        for delta in self._early.take(message.id):
             if delta.position > message.changed:
                 message = delta.apply(message)
         if known is not None and known.conversation != message.conversation:
@@ -144,21 +145,34 @@ class View:
         self._learn_direct(message)
         self._where[message.id] = message.conversation
         self._conversations.setdefault(message.conversation, {})[message.id] = message
+        if message.deleted or message.edited_at is not None:
+            self._quote(message.conversation, message.id, message.content, deleted=message.deleted)
         if len(self._where) > self._most:
             self._forget(next(iter(self._where)))
         return message.conversation
 
     def _change(self, delta: Delta) -> str | None:
+        match delta:
+            case Edited():
+                self._quote(delta.conversation, delta.id, delta.content, deleted=False)
+            case Deleted():
+                self._quote(delta.conversation, delta.id, "", deleted=True)
         message = self._get(delta.id)
         if message is None:
-            # The message may be on its way, as it was before: a page of a history that was asked for, or one's own.
-            self._early.setdefault(delta.id, []).append(delta)
-            if len(self._early) > _EARLY_MOST:
-                del self._early[next(iter(self._early))]
+            self._early.put(delta)
             return None
         if delta.position > message.changed:
             self._conversations[message.conversation][message.id] = delta.apply(message)
         return message.conversation
+
+    def _quote(self, conversation: str, message_id: str, content: str, *, deleted: bool) -> None:
+        """Puts what has become of a message into the answers to it."""
+        messages = self._conversations.get(conversation, {})
+        for answer in [one for one in messages.values() if one.reply_to == message_id]:
+            preview = answer.reply_preview
+            if preview is not None and not preview.deleted:
+                preview = replace(preview, content=content[:_PREVIEW_CHARACTERS], deleted=deleted)
+                messages[answer.id] = replace(answer, reply_preview=preview)
 
     def _forget(self, message_id: str) -> None:
         conversation = self._where.pop(message_id)
