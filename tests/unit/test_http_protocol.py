@@ -175,6 +175,41 @@ async def test_http_1_0_is_answered_without_chunks_and_ends_with_the_connection(
     assert b"transfer-encoding" not in head.lower()
 
 
+@pytest.mark.parametrize("length", [1, 5_000, 100_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_offer_of_another_protocol_changes_nothing(length: int, *, chunked: bool) -> None:
+    peer = Peer()
+    text = b"a" * length
+    framed = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (length, text)
+    request = (
+        b"POST /hello HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAAB\r\n"
+    )
+    request += framed if chunked else b"Content-Length: %d\r\n\r\n%b" % (length, text)
+    await peer.upload(request + HELLO + request.replace(b"Upgrade: h2c", b"Upgrade: h2c, websocket") + HELLO)
+    await until(lambda: peer.answers() == 4)
+    assert peer.bodies == [text, b"", text, b""]
+    assert not peer.wire.closing
+    peer.send(UPGRADE)
+    await until(lambda: peer.scopes[-1]["type"] == "websocket")
+
+
+async def test_a_tunnel_is_refused() -> None:
+    peer = Peer()
+    peer.send(b"CONNECT k:80 HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    assert (await peer.refusal())[0] == 400
+
+
+async def test_the_bounds_hold_for_a_request_that_offers_another_protocol() -> None:
+    offer = b"POST /hello HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    peer = Peer()
+    peer.send(offer + b"Content-Length: %d\r\n\r\n" % (BODY_BYTES_MOST + 1))
+    assert await peer.refusal() == (413, "too_large")
+    peer = Peer()
+    peer.send(offer + b"X-Long: " + b"a" * HEAD_BYTES_MOST + b"\r\n\r\n")
+    assert await peer.refusal() == (431, "head_too_large")
+    assert peer.scopes == []
+
+
 async def test_a_websocket_of_a_bounded_head_is_handed_on() -> None:
     peer = Peer()
     peer.send(UPGRADE)

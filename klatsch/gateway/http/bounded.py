@@ -4,9 +4,9 @@ uvicorn keeps an endless head, and every request of a pipeline, in memory: 2 GiB
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -24,6 +24,7 @@ from klatsch.core.http_limits import (
 from klatsch.core.metrics import REFUSED
 from klatsch.core.problem_page import answer_of, wants_page
 from klatsch.core.problems import Problem
+from klatsch.gateway.http.without_chunks import WithoutChunks
 
 PIPELINE_MOST: Final = 16
 """The requests of one connection that are parsed and wait for an earlier one. Bytes of further requests stay unread."""
@@ -100,11 +101,40 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _feed_slice(self, piece: bytes) -> None:
         messages = self._messages
-        super().data_received(piece)
+        self._parse(piece)
         if self._in_head and not self._over and (self._is_begun or self._messages == messages):
             self._head_bytes += len(piece)
             if self._head_bytes > HEAD_BYTES_MOST + _SLICE_BYTES:  # some bytes may belong to the request before
                 self._refuse(HEAD_TOO_LARGE)
+
+    def _parse(self, data: bytes) -> None:
+        """Does what uvicorn does, which loses the body of a request with another upgrade (Kludex/uvicorn#2722)."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._ignore_upgrade(data[upgrade.args[0] :])
+
+    def _is_other_upgrade(self) -> bool:
+        """Returns whether the parser will stop behind this head, which offers another protocol than WebSocket.
+
+        Java's HttpClient offers h2c with each first request.
+        """
+        parser = self.parser
+        return parser.should_upgrade() and parser.get_method() != b"CONNECT" and not self._should_upgrade()
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parses the request once more as if it offered nothing (RFC 9110, 7.8), and then the rest."""
+        head = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        kept = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self._parse(head + b"".join(kept) + b"\r\n" + rest)
 
     def _hold(self, data: bytes) -> None:
         """Keeps bytes unparsed and stops reading until the requests before them are answered."""
@@ -132,6 +162,8 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._is_other_upgrade():
+            return
         head_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         self._in_head, self._head_bytes, self._body_bytes = False, 0, 0
         if self._over:
@@ -153,6 +185,8 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._is_other_upgrade():
+            return
         self._in_head, self._is_begun = True, False
         self._messages += 1
         if not self._over:
@@ -170,7 +204,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if cycle.scope["http_version"] == "1.0":
-            app = _WithoutChunks(cycle, app)
+            app = WithoutChunks(cycle, app)
         self._started = cycle
         super()._start_asgi_task(cycle, app)
 
@@ -251,25 +285,3 @@ class _Flow(FlowControl):
     def resume_reading(self) -> None:
         if not self.held:
             super().resume_reading()
-
-
-class _WithoutChunks:
-    """An ASGI application for HTTP/1.0, which has no chunks: a body without a length ends with the connection."""
-
-    def __init__(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._cycle = cycle
-        self._app = app
-        self._has_length = False
-
-    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        async def send_plain(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                self._has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", []))
-                if not self._has_length:
-                    self._cycle.chunked_encoding = False
-            elif not self._has_length:  # uvicorn requires that more is sent where more was promised
-                more = int(message.get("more_body", False))
-                self._cycle.expected_content_length = len(message.get("body", b"")) + more
-            await send(message)
-
-        await self._app(scope, receive, send_plain)
