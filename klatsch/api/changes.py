@@ -166,6 +166,6 @@ def _change(request: Request, message_id: UUID, find_wish: Callable[[], Wish]) -
 
 urlpatterns: list[Any] = [
     path("messages/<uuid:message_id>", MessageById.as_view()),
-    path("messages/<uuid:message_id>/reactions/<str:emoji>", Reaction.as_view()),
+    path("messages/<uuid:message_id>/reactions/<path:emoji>", Reaction.as_view()),
     path("messages/<uuid:message_id>/pin", MessagePin.as_view()),
 ]

@@ -3,8 +3,10 @@
 from typing import Any
 
 from klatsch.core.problems import CONTENT_TYPE
+from klatsch.records.kinds import KINDS
 
-_DESCRIPTION = """\
+_PUSHES = ", ".join(f"`{kind.name}`" for kind in KINDS if kind.push is not None)
+_DESCRIPTION = f"""\
 The WebSocket's pushes and resume over plain HTTP. Resume tokens work here, on the WebSocket and as `Last-Event-ID`, so
 a client may switch between them at any time.
 
@@ -14,7 +16,7 @@ as soon as there are later pushes, or empty after `wait` seconds. Pass the answe
 With `Accept: text/event-stream`, the answer is a stream of server-sent events: `hello`, then one event for each push.
 Marks have the token as their `id`, which a browser sends when it reconnects. `close` says why the stream ends.
 
-The pushes are those of `docs/asyncapi.yaml`: `message`, `message_changed`, `members`, `state`, `reset`.
+The pushes are those of a WebSocket (`/api/async-docs`) without typing and presence: {_PUSHES}, `state` and `reset`.
 """
 _TOKEN = {"type": "string", "example": "1.0123456789abcdef.0:12.1:7"}
 _BODY = {

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
+from klatsch.records.kinds import KINDS
 from tests.integration.people import (
     CREDENTIALS,
     V1,
@@ -95,6 +96,12 @@ def test_every_operation_that_changes_something_says_that_it_needs_the_csrf_toke
     for name, operation in operations(document):
         if not name.startswith("get "):
             assert "403" in operation["responses"], name
+
+
+def test_sync_names_every_push_that_it_may_bring(document: dict[str, Any]) -> None:
+    said = document["paths"]["/api/v1/sync"]["get"]["description"]
+    for name in (*(kind.name for kind in KINDS if kind.push), "state", "reset"):
+        assert f"`{name}`" in said, name
 
 
 def test_credentials_are_a_bearer_token_or_a_session_with_its_csrf_header(document: dict[str, Any]) -> None:

@@ -81,6 +81,17 @@ def test_a_change_under_a_name_that_is_none_is_refused_before_its_message_is_loo
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
+def test_a_reaction_that_is_a_slash_is_given_and_taken_back_like_any_other() -> None:
+    open_epoch()
+    chat = Chat()
+    chat.join("ana", "bob")
+    message = chat.ask("ana", "POST", "users/bob/messages", {"content": "and / or"}).json()["id"]
+    size = sum(map(len, chat.log.records))
+    for method in ("PUT", "DELETE"):
+        chat.ask("bob", method, f"messages/{message}/reactions/%2F")
+    assert sum(map(len, chat.log.records)) == size + 2
+
+
 @pytest.mark.parametrize(
     ("method", "what", "body"),
     [("PATCH", "", {"content": "ho"}), ("DELETE", "", None), ("PUT", "/reactions/👍", None), ("DELETE", "/pin", None)],
