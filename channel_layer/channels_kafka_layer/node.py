@@ -165,7 +165,10 @@ class Node:
         self.sender.send(records.PROBE, b"")
 
     def jumped(self, gap: Gap) -> None:
-        _log.warning("The records %d to %d were not read: the topic no longer holds them.", gap.first, gap.next - 1)
+        if gap.first < gap.next:
+            _log.warning("The records %d to %d were not read: the topic no longer holds them.", gap.first, gap.next - 1)
+        else:
+            _log.warning("The topic was made anew: it was read up to %d, and is read from %d on.", gap.first, gap.next)
         self.sender.read_back_from(gap.next)
         with self.lock:
             if self.following.kinds:

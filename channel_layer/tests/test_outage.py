@@ -1,6 +1,7 @@
 """A broker's restart delays and loses nothing, and a client of the driver that stalls is replaced unnoticed."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from conftest import MakeLayer
 from waits import end_of, received, until
 
-from channels_kafka_layer import Gap, KafkaChannelLayer, TopicMissing
+from channels_kafka_layer import Gap, KafkaChannelLayer, KafkaUnavailable, TopicMissing
 
 SENT = 10_000
 SENDERS = 50
@@ -159,6 +160,32 @@ async def test_a_reader_that_must_jump_says_so_and_goes_on(make_layer: MakeLayer
     assert await received(layer, channel) == {"type": "after"}
     await layer.send("normal", {"type": "after"})
     assert await received(layer, "normal") == {"type": "after"}
+
+
+async def test_a_reader_whose_topic_is_made_anew_says_so_and_goes_on(
+    hosts: str, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    gaps: list[Gap] = []
+    layer = KafkaChannelLayer(hosts=hosts, topic=f"{topic}-anew", create_topic=True, on_gap=gaps.append)
+    channel = await layer.new_channel()
+    await layer.group_add("group", channel)
+    for _ in range(5):
+        await layer.group_send("group", {"type": "before"})
+        await received(layer, channel)
+    admin = AdminClient({"bootstrap.servers": hosts})
+    [deleted] = admin.delete_topics([layer.topic]).values()
+    await asyncio.to_thread(deleted.result, 60)
+    while not await asyncio.to_thread(layer.create_topic, 1):  # the old one is still there
+        pass
+    waiting = asyncio.ensure_future(received(layer, channel))
+    while not waiting.done():
+        with contextlib.suppress(KafkaUnavailable):
+            await layer.group_send("group", {"type": "after"})
+    assert await waiting == {"type": "after"}
+    [gap] = gaps
+    assert gap.next < gap.first
+    assert f"The topic was made anew: it was read up to {gap.first}, and is read from {gap.next} on." in caplog.messages
+    await layer.close()
 
 
 async def test_a_record_that_is_not_of_this_layer_is_skipped(hosts: str, topic: str) -> None:
