@@ -36,8 +36,11 @@ class Injection:
     began: float
     in_force: asyncio.Event = field(default_factory=asyncio.Event)
     in_force_at: float = 0.0
-    is_by_request: bool = False
+    measured_from: float = field(init=False)
     healed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.measured_from = self.began
 
     @property
     def gateway(self) -> int:
@@ -53,13 +56,9 @@ class Injection:
         """Returns the seconds until the part is hurt again, 2 to 9, in the stronger half of the faults; else None."""
         return None if self.planned.strength < 0.5 else self.between(-5.0, 9.0)  # noqa: PLR2004 - half
 
-    @property
-    def measured_from(self) -> float:
-        return self.in_force_at if self.is_by_request else self.began
-
     def answered(self) -> None:
-        self.is_by_request = True
         self.felt()
+        self.measured_from = self.in_force_at
 
     def felt(self) -> None:
         self.in_force_at = time.monotonic()
