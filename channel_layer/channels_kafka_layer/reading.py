@@ -27,7 +27,7 @@ _GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa:
 class Gap:
     """Records that were not read: those from `first` to before `next`, gone by the topic's retention.
 
-    In a topic that was made anew, `next` is lower: its records before `next` and the old ones from `first` were not read.
+    In a topic that was made anew, `next` is lower: its records before `next`, and old ones from `first`, were not read.
     """
 
     first: int
