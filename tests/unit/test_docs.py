@@ -150,11 +150,19 @@ def test_every_setting_that_a_document_names_is_read(document: Path) -> None:
         assert name in settings | of_make, name
 
 
-def test_the_page_on_operating_names_lines_of_the_log_that_are_written() -> None:
-    written = {event for source in SOURCES.values() for event in re.findall(r'_log\.\w+\(\s*"(\w+)"', source)}
+def test_the_page_on_operating_names_exactly_the_lines_of_the_log_that_are_written() -> None:
+    telling = r'(?:_log\.(?!debug)\w+\(|note_failure\(|record\.msg, record\.args, record\.exc_info =)\s*"(\w+)"'
+    written = {event for source in SOURCES.values() for event in re.findall(telling, source)}
     named = {event for cell in first_cells(section(OPERATIONS, "Logs"))[2:] for event in in_backticks(cell)}
     assert len(named) > 15
-    assert named <= written
+    assert named == written - {"topic_watch"}  # logged as `statement_refused`, which says where it was
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_no_setting_that_a_document_shows_has_a_comment_behind_it_which_a_settings_file_takes_for_its_value(
+    document: Path,
+) -> None:
+    assert re.findall(r"^[A-Z_]+=\S* +#.*$", document.read_text(), re.MULTILINE) == []
 
 
 def test_the_protocol_lists_exactly_the_routes_that_there_are() -> None:
