@@ -53,7 +53,7 @@ def test_changes_of_one_message_wait_for_each_other_so_that_a_new_try_overtakes_
     assert due(sends) == [(1, "c1"), (2, "c3")]
     sends.take_answer(err(1, "unknown", temporary=True, after_s=1), 10)
     assert due(sends, 10.5) == []
-    assert sends.next_due_s() == pytest.approx(11.1)
+    assert sends.next_due_s(10.5) == pytest.approx(11.1)
     assert due(sends, 11.1) == [(3, "c1")]
     sends.lose_connection()
     assert due(sends, 12) == [(4, "c1"), (5, "c3")]
@@ -102,6 +102,21 @@ def test_marks_of_a_conversation_are_written_once_a_second_at_most() -> None:
     sends.add(unfinished.add(last, str), last)
     assert sends.take_due(12.2) == []
     assert len(sends.take_due(12.3)) == 1
+
+
+def test_a_mark_that_rests_or_is_refused_for_now_holds_up_no_send_in_a_window_of_one() -> None:
+    later = Marking("one", read=Position(1, 6, 0))
+    sends, unfinished = _started(Marking("one", read=_PLACE), later, Draft("c1", "hi", to="bob"), window=1)
+    assert len(sends.take_due(10)) == 1
+    sends.take_answer(MarkedUpTo(1, None, _PLACE), 10)
+    assert [json.loads(text)["op"] for text in sends.take_due(10)] == ["send"]
+    assert sends.next_due_s(10) == 11
+    assert [json.loads(text)["op"] for text in sends.take_due(11)] == ["mark"]
+    sends.take_answer(err(3, "unavailable", temporary=True, after_s=60), 11)
+    sends.take_answer(ok(2), 11)
+    last = Draft("c2", "bye", to="bob")
+    sends.add(unfinished.add(last, str), last)
+    assert [json.loads(text)["op"] for text in sends.take_due(11)] == ["send"]
 
 
 def test_all_that_is_unfinished_is_saved_and_restored_in_its_order() -> None:

@@ -187,7 +187,7 @@ class Connection:
                     await self._socket.send(text)
         except TimeoutError:
             self._give_up("nothing can be written for too long")
-        due_s = min(self._sends.next_due_s() or math.inf, self._signals.next_due_s())
+        due_s = min(self._sends.next_due_s(time.monotonic()) or math.inf, self._signals.next_due_s())
         return None if due_s == math.inf else due_s
 
     def _reconnect_if_deaf(self) -> None:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final
 
 from klatsch_client import frames
@@ -100,7 +99,7 @@ class Sends:
     def take_due(self, now_s: float) -> list[str]:
         """The frames to write now, in order; they are in flight from here on."""
         taken: list[str] = []
-        for one in self._tried():
+        for one in self._tried(now_s):
             if one.frame is None and one.due_s <= now_s:
                 self._last_frame += 1
                 one.frame, one.due_s = self._last_frame, now_s + ANSWER_S
@@ -109,9 +108,9 @@ class Sends:
                 taken.append(frames.write(self._last_frame, one.draft))
         return taken
 
-    def next_due_s(self) -> float | None:
+    def next_due_s(self, now_s: float) -> float | None:
         """Returns the time of the next retry or of the next answer's deadline, or None."""
-        return min((one.due_s for one in self._tried()), default=None)
+        return min((one.due_s for one in self._tried(now_s)), default=None)
 
     def is_overdue(self, now_s: float) -> bool:
         """Returns True when an answer has missed its deadline: the caller then closes the connection."""
@@ -147,10 +146,15 @@ class Sends:
             one.frame, one.due_s = None, 0.0
         self._by_frame.clear()
 
-    def _tried(self) -> Iterator[_Try]:
-        """The oldest ones, without those that wait for an older one of their target."""
+    def _tried(self, now_s: float) -> Iterator[_Try]:
+        """The oldest ones, but those that wait for an older one of their target. A mark that rests takes no place."""
         targets: set[str] = set()
-        for one in islice(self._open.values(), self._window):
+        places = self._window
+        for one in self._open.values():
+            if not places:
+                return
+            if not isinstance(one.draft, Marking) or one.frame is not None or one.due_s <= now_s:
+                places -= 1
             target = one.draft.target
             if target is None or target not in targets:
                 yield one
