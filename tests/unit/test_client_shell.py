@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from klatsch_client import Client, Closed, Draft, Message, Reset, Settings, Stopped, connection
+from klatsch_client import Client, Closed, Draft, Message, Reset, Settings, State, Status, Stopped, connection
 from tests.unit.client_peer import QUICK, Peer, serving, token_of
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -169,6 +169,46 @@ async def test_closed_it_ends_iterations_and_sends_and_keeps_what_had_no_answer(
         with pytest.raises(Closed):
             await chat.send("again", to="bob")
     assert [draft.content for draft in chat.state.unfinished if isinstance(draft, Draft)] == ["hi"]
+
+
+async def test_a_status_that_is_told_in_vain_keeps_no_connection_open_behind_a_closed_client() -> None:
+    gone = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.stay()
+        gone.set()
+
+    def stands(status: Status) -> None:
+        if status.state == "closed":
+            raise ZeroDivisionError
+
+    async with serving(script) as url:
+        chat = Client(url, token="t", settings=QUICK, on_status=stands)
+        await chat.__aenter__()
+        await chat.wait_connected()
+        with pytest.raises(ZeroDivisionError):
+            await chat.close()
+        await gone.wait()
+
+
+async def test_closed_while_histories_are_loaded_the_iteration_ends_and_the_next_run_loads_them() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome(token=1)
+        body = {"conversations": ["one"], "why": "archive_behind", "at_least": token_of(5)}
+        await peer.write({"t": "reset", "d": body})
+        await peer.mark(5)
+        await peer.stay()
+
+    settings = Settings(api="http://127.0.0.1:1", reconnect_first_s=3_600, reconnect_most_s=3_600)  # nothing listens
+    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
+        assert isinstance(await anext(chat.events()), Reset)
+        taking = asyncio.create_task(_all(chat))
+        await chat.wait_connected()
+        await asyncio.sleep(0)  # it has begun
+        await chat.close()
+        assert await taking == []
+        assert State.from_json(chat.state.to_json()).token == token_of(1)
 
 
 async def _all(chat: Client) -> list[object]:

@@ -88,10 +88,12 @@ class Client:
 
     async def close(self) -> None:
         """Closes the connection. What has no answer yet stays in the state; iterations end after what has come."""
-        self._end(Closed("the client was closed"))
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        try:
+            self._end(Closed("the client was closed"))
+        finally:  # whatever the application's `on_status` raises
+            if self._running is not None:
+                self._running.cancel()
+                await asyncio.gather(self._running, return_exceptions=True)
 
     async def wait_connected(self) -> None:
         """Returns when it is connected and all that was missed is here; raises Stopped."""

@@ -38,7 +38,7 @@ class Inbox:
         self._items: deque[Item] = deque()
         self._news = asyncio.Event()
         self._error: Exception | None = None
-        self.is_ended = False
+        self.ended = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
@@ -61,16 +61,21 @@ class Inbox:
 
     def end(self, error: Exception | None) -> None:
         """Nothing comes any more, because of an error or because the client was closed."""
-        if not self.is_ended:
-            self.is_ended, self._error = True, error
+        if not self.ended.is_set():
+            self._error = error
+            self.ended.set()
             self._news.set()
+
+    def check_error(self) -> None:
+        """Raises the error because of which nothing comes any more."""
+        if self._error is not None:
+            raise self._error
 
     async def take(self) -> Item | None:
         """The next one; when all were taken and nothing comes any more, None or the error. Safe to cancel."""
         while not self._items:
-            if self.is_ended:
-                if self._error is not None:
-                    raise self._error
+            if self.ended.is_set():
+                self.check_error()
                 return None
             self.emptied()
             self._news.clear()

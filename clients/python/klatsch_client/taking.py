@@ -1,13 +1,14 @@
 """Handing events over to the application, one after the other."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
 from klatsch_client.drafts import Done, Failed, Sent
-from klatsch_client.errors import Closed, Unavailable
+from klatsch_client.errors import Unavailable
 from klatsch_client.events import Event, Reset
 from klatsch_client.histories import Histories
 from klatsch_client.inbox import Ended, Inbox
@@ -77,10 +78,16 @@ class Events:
         return ended.outcome if is_news and isinstance(ended.outcome, Sent | Failed) else None
 
     async def _next_reloaded(self) -> Event | None:
-        """The next news of the histories that are being loaded; None when there is none."""
+        """The next news of the histories that are being loaded; None when there is none.
+
+        Raises StopAsyncIteration once the client is closed: resumed from before the reset, they are loaded again.
+        """
         while self._reload is not None:
             if (event := self._reload.next_event()) is not None:
                 return event
+            if self._inbox.ended.is_set():
+                self._inbox.check_error()
+                raise StopAsyncIteration
             if (request := self._reload.next_request()) is None:
                 self._reload = None
             else:
@@ -88,9 +95,9 @@ class Events:
         return None
 
     async def _load(self, reload: Reload, request: PageRequest) -> None:
-        """Takes the page, as soon as it can be had."""
+        """Takes the page, as soon as it can be had; returns without it once the client is closed."""
         backoff = Backoff(self._settings.reconnect_first_s, self._settings.reconnect_most_s)
-        while True:
+        while not self._inbox.ended.is_set():
             try:
                 dropped = reload.take_page(await self._histories.load_page(request))
             except Unavailable as why:
@@ -103,7 +110,7 @@ class Events:
                 return
 
     async def _wait(self, why: Exception, pause_s: float, *, is_usual: bool) -> None:
-        if self._inbox.is_ended:
-            raise Closed("the client was closed while a history was loaded") from why
         _log.log(logging.INFO if is_usual else logging.WARNING, "a history cannot be loaded now: %r", why)
-        await asyncio.sleep(pause_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._inbox.ended.wait()
