@@ -25,11 +25,19 @@ BATCH_MOST = 2_000
 _POLL_S = 0.5
 _REPORT_EVERY_S = 1.0
 _BACKOFF_MOST_S = 5.0
+_LONG_S = 5.0
+"""An attempt that fails after this long may have met the longest transaction: in a pipeline, psycopg only reports a lost
+connection.
+"""
 _SAMPLE = 16
 """The sampling interval of message times: reading a time takes 0.5 µs, of the 20 µs that a row may cost."""
 
 
 T = TypeVar("T")
+
+
+class _TooLong(Exception):
+    """Raised when a batch may have taken longer than a transaction may: fewer records at once take less."""
 
 
 class Stopped(Exception):
@@ -58,6 +66,7 @@ class Worker:
         self._connection: Connection | None = None
         self._archive: Archive | None = None
         self._next: dict[int, int] = {}
+        self._most = BATCH_MOST
         self._memberships = Memberships()
         self._oldest = oldest
         self._prune_at_s = 0.0
@@ -69,7 +78,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 self._prune()
-                records = self._wanted(group.poll(_POLL_S, BATCH_MOST))
+                records = self._wanted(group.poll(_POLL_S, self._most))
                 if records and (offsets := self._store(records)) is not None:
                     self._unreported |= offsets
                 elif records:
@@ -117,17 +126,26 @@ class Worker:
         return [r for r in records if r.offset >= self._next.get(r.partition, r.offset + 1)]
 
     def _store(self, records: Sequence[Record]) -> dict[int, int] | None:
-        """Stores the records; returns the reached offsets, or None when another persister was faster."""
+        """Stores the records; returns the reached offsets, or None when they must be read again.
+
+        Another persister was faster, or they were too many for one transaction.
+        """
         changes = changes_in(records)
         past = self._insist(lambda archive: archive.read_past(changes)) if changes else None
         batch = sort_records(records, self._memberships, past=past)
         expected = {partition: self._next[partition] for partition in batch.next_offsets}
         try:
-            stored = self._insist(lambda archive: archive.store(batch, expected))
+            stored = self._insist(lambda archive: _store_in_time(archive, batch, expected))
         except Fenced:
             FENCED.inc()
             _log.warning("fenced", expected=expected, **trace_fields(records[0].trace))
             return None
+        except _TooLong as error:
+            note_failure("archive_unavailable", error.__cause__ or error, records=len(records))
+            self._drop()
+            self._most = max(1, len(records) // 2)
+            return None
+        self._most = min(self._most + self._most // 8 + 1, BATCH_MOST)
         self._next |= batch.next_offsets
         _count(batch, stored)
         _measure(stored.rows, self._clock())
@@ -179,6 +197,16 @@ class Worker:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._archive = None
+
+
+def _store_in_time(archive: Archive, batch: Batch, expected: Mapping[int, int]) -> Stored:
+    begun_s = time.monotonic()
+    try:
+        return archive.store(batch, expected)
+    except DATABASE_ERRORS as error:
+        if time.monotonic() - begun_s < _LONG_S:
+            raise
+        raise _TooLong from error
 
 
 def _count(batch: Batch, stored: Stored) -> None:

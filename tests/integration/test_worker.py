@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db import connection
 
 from klatsch.archive.models import DeadLetter, LogOffset, Message
 from klatsch.conversations.models import Conversation
@@ -107,6 +109,29 @@ def await_stored(count: int, group: UUID = TEA) -> None:
 
 def await_offset(next_offset: int) -> None:
     wait_until(lambda: LogOffset.objects.get(partition=tea_partition()).next_offset == next_offset)
+
+
+@contextmanager
+def slow_inserts(milliseconds: int) -> Iterator[None]:
+    """Makes each message take that long to be inserted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN PERFORM pg_sleep({milliseconds} / 1000.0); RETURN new; END $$; "
+            "CREATE TRIGGER slow BEFORE INSERT ON messaging_message FOR EACH ROW EXECUTE FUNCTION slow()"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("DROP FUNCTION slow CASCADE")
+
+
+def impatient() -> Connection:
+    """Connects as a persister whose transactions may take half a second."""
+    made = connect_archive("tests")
+    made.execute("SET transaction_timeout = 500")
+    made.commit()
+    return made
 
 
 def tea_partition() -> int:
@@ -251,6 +276,18 @@ def test_a_connection_that_is_cut_loses_nothing_and_repeats_nothing(log: MemoryL
         await_stored(30)
 
     assert stored() == [(number + 1, str(number)) for number in range(30)]
+
+
+def test_a_batch_that_takes_longer_than_a_transaction_may_is_stored_in_parts(
+    log: MemoryLog, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klatsch.persister.worker._LONG_S", 0.4)
+    say(log, *map(str, range(60)))
+    with slow_inserts(20):
+        start(impatient)
+        await_stored(60)
+
+    assert stored() == [(number + 1, str(number)) for number in range(60)]
 
 
 def test_tables_of_another_version_are_waited_for_and_told_with_their_sqlstate(log: MemoryLog, start: Start) -> None:
