@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 
-from klatsch_client import Client, Closed, Draft, Message, Reset, Settings, State, Status, Stopped, connection
+from klatsch_client import (
+    Client,
+    Closed,
+    Draft,
+    Message,
+    Reset,
+    Settings,
+    State,
+    Status,
+    Stopped,
+    connection,
+    keeping,
+    retries,
+)
 from tests.unit.client_peer import QUICK, Peer, serving, token_of
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -30,6 +43,38 @@ async def test_closed_with_43xx_it_comes_back_with_the_token_of_the_last_mark_an
         told = [await anext(chat.events()) for _ in range(4)]
     assert [event.id for event in told if isinstance(event, Message)] == ["m0", "m1", "m2", "m3"]
     assert resumed == [None, token_of(1), token_of(2)]
+
+
+@pytest.mark.parametrize(
+    ("steady_s", "events_most", "failures"),
+    [
+        (3_600, 1_000, [0, 1, 2]),
+        (0, 1_000, [0, 0, 0]),
+        (3_600, 1, [0, 0, 0]),  # the application has made the server wait
+    ],
+)
+async def test_a_connection_that_ends_soon_after_its_first_mark_is_a_failure_unless_the_application_was_slow(
+    monkeypatch: pytest.MonkeyPatch, steady_s: float, events_most: int, failures: list[int]
+) -> None:
+    tries: list[int] = []
+
+    def pause(before: int, **_bounds: object) -> float:
+        tries.append(before)
+        return 0
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.push(peer.number)
+        await peer.socket.close(4302)
+
+    monkeypatch.setattr(retries, "jitter_s", pause)
+    monkeypatch.setattr(keeping, "_STEADY_S", steady_s)
+    settings = Settings(events_most=events_most, reload=False)
+    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
+        async for message in chat.messages():
+            if message.id == "m4":
+                break
+    assert tries[:3] == failures
 
 
 async def test_on_a_connection_that_has_fallen_silent_it_gives_up_and_opens_another() -> None:

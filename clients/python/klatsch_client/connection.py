@@ -57,7 +57,11 @@ class Connection:
         whole: Callable[[], None],
         finished: Finished,
     ) -> None:
-        """`came` is told of each push as it comes, before the application takes it."""
+        """`came` is told of each push as it comes, before the application takes it.
+
+        `is_held_up` says that the application has made the connection wait: its end is no failure then.
+        """
+        self.is_held_up = False
         self.due = asyncio.Event()
         self._socket = socket
         self._inbox = inbox
@@ -105,6 +109,7 @@ class Connection:
         while True:
             # With nothing to send, what is not read holds up nobody but the server.
             while self._inbox.is_full and not len(self._sends):
+                self.is_held_up = True
                 self._inbox.gate.clear()
                 await self._inbox.gate.wait()
             is_greeted = self._session.welcome is not None
@@ -156,7 +161,7 @@ class Connection:
         was_whole = self._session.is_whole
         in_order = self._session.take(push)
         if not self._is_deaf and not self._inbox.put(push, in_order=in_order):
-            self._is_deaf = True  # from here on there is a gap: what follows is for the next connection
+            self._is_deaf = self.is_held_up = True  # from here on there is a gap: the next connection fills it
         if self._session.is_whole and not was_whole:
             self._whole()
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ _log = logging.getLogger("klatsch_client")
 
 _OPEN_S = 10.0
 _CLOSE_S = 2
+_STEADY_S = 10.0
+"""A connection that ends sooner after its first mark is a failure, and the next pause a longer one."""
 _FRAME_BYTES_MOST: Final = 8 * 2**20
 """The largest frame accepted from the server: a reset names all of a person's conversations."""
 
@@ -75,6 +79,8 @@ class Keeper:
         self._finished = finished
         self._stands = stands
         self._connection: Connection | None = None
+        self._whole_s = math.inf
+        self._is_held_up = False
 
     async def run(self) -> None:
         """Goes on until it is cancelled; raises Stopped when something has to be mended first."""
@@ -85,10 +91,13 @@ class Keeper:
             self._sends.lose_connection()
             self._signals.lose_connection()
             self._stands(status)
+            if self._is_held_up or time.monotonic() - self._whole_s >= _STEADY_S:
+                self._backoff.succeeded()
             await asyncio.sleep(self._backoff.next_s())
 
     async def _try(self) -> Status:
         """Runs one connection to its end. Returns the reason if trying again can help."""
+        self._whole_s, self._is_held_up = math.inf, False
         try:
             return await self._connect()
         except _Refused as answered:
@@ -137,8 +146,9 @@ class Keeper:
             try:
                 return await self._connection.run()
             finally:
+                self._is_held_up = self._connection.is_held_up
                 self._connection = None
 
     def _is_whole(self) -> None:
-        self._backoff.succeeded()
+        self._whole_s = time.monotonic()
         self.whole.set()
