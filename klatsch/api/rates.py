@@ -30,4 +30,4 @@ def charge(request: Request, cost: int) -> None:
     """Counts a request as `cost` of them, the first of which `RequestRate` has counted; raises RateLimited."""
     buckets: Buckets | None = request.META.get(REQUEST_RATES)
     if buckets is not None:
-        check_requests(buckets, str(request.user.pk), time.monotonic(), cost - 1)
+        check_requests(buckets, str(request.user.pk), time.monotonic(), cost - 1, paid=1)

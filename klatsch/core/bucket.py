@@ -11,9 +11,10 @@ PEOPLE_A_TOKEN = 20
 """The recipients that cost one more token: each recipient costs a push and a mark."""
 
 
-def check_requests(rates: "Buckets", user_id: str, now_s: float, cost: float = 1.0) -> None:
+def check_requests(rates: "Buckets", user_id: str, now_s: float, cost: float = 1.0, paid: float = 0.0) -> None:
     """Raises RateLimited when a person asks more than one process answers, over sockets and REST together (D16)."""
-    rates.check(user_id, now_s, "You are sending too many requests. Try again later.", cost=cost, cap="requests")
+    detail = "You are sending too many requests. Try again later."
+    rates.check(user_id, now_s, detail, cost=cost, paid=paid, cap="requests")
 
 
 def tokens_for(people: int) -> int:
@@ -32,17 +33,21 @@ class TokenBucket:
         self._tokens = self._most
         self._at_s = now_s
 
-    def take(self, now_s: float, cost: float = 1.0) -> float:
-        """Returns 0 when there were enough tokens, else the seconds until then. The cost is capped at a burst."""
+    def take(self, now_s: float, cost: float = 1.0, paid: float = 0.0) -> float:
+        """Returns 0 when there were enough tokens, else the seconds until then. The cost is capped at a burst.
+
+        `paid` is what this request took before its cost was known, and takes again when it is repeated: both together
+        are capped, and waited for.
+        """
         if not self._per_second:
             return 0.0
-        cost = min(cost, self._most)
+        cost = min(cost, self._most - paid)
         self._tokens = min(self._most, self._tokens + (now_s - self._at_s) * self._per_second)
         self._at_s = now_s
         if self._tokens >= cost:
             self._tokens -= cost
             return 0.0
-        return (cost - self._tokens) / self._per_second
+        return (paid + cost - self._tokens) / self._per_second
 
     def is_full(self, now_s: float) -> bool:
         """Returns whether the bucket is as full as a new one."""
@@ -61,7 +66,7 @@ class Buckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
+    def take(self, who: str, now_s: float, cost: float = 1.0, paid: float = 0.0) -> float:
         """Takes tokens from a person's bucket, like `TokenBucket.take`."""
         if not self._per_second:
             return 0.0
@@ -71,14 +76,16 @@ class Buckets:
                 if len(self._buckets) >= self._sweep_at:
                     self._sweep(now_s)
                 bucket = self._buckets[who] = TokenBucket(self._per_second, now_s)
-            return bucket.take(now_s, cost)
+            return bucket.take(now_s, cost, paid)
 
-    def check(self, who: str, now_s: float, detail: str, *, cost: float = 1.0, cap: str = "") -> None:
+    def check(
+        self, who: str, now_s: float, detail: str, *, cost: float = 1.0, paid: float = 0.0, cap: str = ""
+    ) -> None:
         """Takes tokens from a person's bucket; raises RateLimited with `detail` when there are too few.
 
         `cap` is the name under which refusals are counted; without one they are not.
         """
-        if wait_s := self.take(who, now_s, cost):
+        if wait_s := self.take(who, now_s, cost, paid):
             if cap:
                 CAPPED.labels(cap).inc()
             raise RateLimited(detail, retry_after=round(wait_s, 3))

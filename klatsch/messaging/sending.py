@@ -59,7 +59,7 @@ def check_audience(rates: Buckets, user_id: str, member_count: int, now_s: float
     more = tokens_for(member_count) - 1
     if more:
         detail = "You are sending too fast into a large group. Try again later."
-        rates.check(user_id, now_s, detail, cost=more, cap="audience")
+        rates.check(user_id, now_s, detail, cost=more, paid=1, cap="audience")
 
 
 def check_draft(draft: Draft) -> None:

@@ -54,6 +54,11 @@ def test_a_search_counts_as_a_hundred_requests() -> None:
     assert statuses == [200, 200, 429]
 
 
+def test_a_search_can_be_had_at_any_rate() -> None:
+    client = signed_in(Buckets(10), "ana")
+    assert [client.get("/api/v1/search?q=tea").status_code for _ in range(2)] == [200, 429]
+
+
 def test_an_edit_that_makes_no_sense_counts_like_one_that_does(chat: Chat) -> None:
     chat.rates = Buckets(1)
     path = "messages/00000000-0000-4000-8000-000000000000"

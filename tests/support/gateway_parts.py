@@ -74,7 +74,7 @@ class Costs(Buckets):
         super().__init__(per_second)
         self.taken: list[float] = []
 
-    def take(self, who: str, now_s: float, cost: float = 1.0) -> float:
+    def take(self, who: str, now_s: float, cost: float = 1.0, paid: float = 0.0) -> float:
         self.taken.append(cost)
         return 0.0 if cost == 1 else 2.5
 

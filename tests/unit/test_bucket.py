@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klatsch.core.bucket import Buckets, TokenBucket, tokens_for
+from klatsch.core.errors import RateLimited
+from klatsch.messaging.sending import check_audience, check_rate
 
 rates = st.floats(0.01, 5)
 pauses = st.lists(st.floats(0, 0.5), max_size=60)
@@ -96,6 +98,28 @@ def test_what_goes_to_many_costs_more_tokens() -> None:
     assert bucket.take(0, tokens_for(300)) == 0.0
     assert bucket.take(0, tokens_for(300)) == pytest.approx(1.2)
     assert bucket.take(1.3, tokens_for(300)) == 0.0
+
+
+@given(st.integers(1, 500), st.integers(20, 5_000))
+def test_a_message_to_any_number_of_people_can_be_sent_and_goes_after_the_told_seconds(rate: int, people: int) -> None:
+    rates = Buckets(rate)
+    now_s = 0.0
+
+    def seconds_to_wait() -> float | None:
+        try:
+            check_rate(rates, "ana", now_s)
+            check_audience(rates, "ana", people, now_s)
+        except RateLimited as error:
+            return error.retry_after
+        return None
+
+    assert seconds_to_wait() is None
+    for _ in range(3):
+        refusals = 0
+        while (told_s := seconds_to_wait()) is not None:
+            now_s += told_s + 0.001
+            refusals += 1
+        assert refusals <= 2  # the first may not know yet how many people there are
 
 
 def test_nothing_costs_more_than_a_burst_so_that_everything_can_be_had() -> None:
