@@ -1,5 +1,6 @@
 """Presence that is being shown ends when it may not be seen any more: at a block, at a removal, and at nothing else."""
 
+import asyncio
 import itertools
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ import pytest
 from klatsch.conversations.access import Access
 from klatsch.conversations.acquaintances import Acquaintance
 from klatsch.eventlog.log import Entry
+from klatsch.gateway.signals import watching
 from klatsch.gateway.signals.watching import REMOVALS_AT_ONCE, Visible
 from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody, added, direct, in_group, records_of, removed
 from tests.support.signal_parts import Device, SignalGateway, Town
@@ -294,3 +296,26 @@ async def test_a_change_that_is_undone_before_it_is_told_needs_no_push() -> None
     await town.settle(3)
 
     assert told(ana) == []
+
+
+async def test_who_is_blocked_between_two_slices_of_changes_is_told_that_the_blocker_is_offline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watching, "CHANGES_AT_ONCE", 1)
+    town = Town(1)
+    [gateway] = town.gateways
+    ana, bob = await shows_bob(gateway, group=False)
+    bob.close()
+    await town.settle(2)
+    town.clock.now_s += 20
+    ticking = asyncio.ensure_future(gateway.signals.tick())
+    [shown] = ana.listener.shown
+    async with asyncio.timeout(10):
+        while shown.online:
+            await asyncio.sleep(0)
+    assert not ana.listener.pending
+    gateway.parts.apply(records_of(change(ANA, 2)))
+    await ticking
+    await town.settle(3)
+
+    assert told(ana) == OFFLINE

@@ -68,6 +68,8 @@ class Watching:
         self._names: dict[str, WatchedPerson] = {}  # by the lower-cased name
         self._viewers: dict[str, set[Listener]] = {}
         self._changed: set[str] = set()
+        self._flipped: set[WatchedPerson] = set()
+        """Those whose change is being noted for all connections that show them."""
         self._removed: dict[tuple[bytes, str], None] = {}
         self._due: dict[Listener, None] = {}
         self.shown = 0
@@ -152,14 +154,14 @@ class Watching:
             for listener, person in watches:
                 self._look_again(listener, person)
         changed, self._changed = self._changed, set()
-        flipped: list[WatchedPerson] = []
         async for user_ids in gently(changed, CHANGES_AT_ONCE):
-            flipped += self._flip(user_ids)
-        async for shown in gently(_watches(flipped), CHANGES_AT_ONCE):
+            self._flipped.update(self._flip(user_ids))
+        async for shown in gently(_watches(self._flipped), CHANGES_AT_ONCE):
             for person, listener in shown:
                 if person in listener.shown:
                     listener.pending.setdefault(person, not person.online)
                     self._due[listener] = None
+        self._flipped.clear()
         due = list(islice(self._due, LOOKED_AT_MOST))
         frames: dict[Changes, bytes] = {}
         async for listeners in gently(due, PUSHES_AT_ONCE):
@@ -190,7 +192,7 @@ class Watching:
         """Ends a watch for good. A connection that was told online is told offline with its next push, then nothing."""
         del listener.shown[person]
         self.shown -= 1
-        if listener.pending.pop(person, person.online):
+        if listener.pending.pop(person, person.online or person in self._flipped):
             listener.lost.add(person.username)
             self._due[listener] = None
         self._drop(person, listener)
