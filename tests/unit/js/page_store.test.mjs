@@ -390,6 +390,14 @@ test('a marker that is told again does not bring back "unread from here", and it
   assert.equal(await hear(marker(25, { read: '1:1:4' })), '1:1:6');
   assert.equal(await hear(marker(31, { read: '1:1:9' })), null);
   assert.equal(await hear(marker(30, { unread_from: '1:1:6' })), null);
+
+  assert.equal(await hear(marker(40, { unread_from: '1:1:7' })), '1:1:7');
+  store.markRead(CONVERSATION, '1:1:9');
+  assert.equal(flag(), null);
+  await pass(2_000);
+  const { id } = socket.written.findLast(({ op }) => op === 'mark');
+  assert.equal(await hear({ re: id, ok: { delivered: '1:1:9', read: '1:1:9', unread_from: null } }), null);
+  assert.equal(await hear(marker(40, { unread_from: '1:1:7' })), null);
   store.close();
 });
 

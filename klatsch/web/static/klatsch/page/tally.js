@@ -131,13 +131,13 @@ export class Tally {
   /**
    * Takes a marker. One that is told again, after what came later, says nothing about "unread from here".
    * @param {any} marker
-   * @param {string} at its position
+   * @param {string | undefined} at its position; the answer to one's own mark has none
    */
   mark({ conversation, user, read, unread_from }, at) {
     if (user !== this.store.me.username) return;
-    const isLater = isBefore(this.#flagged.get(conversation), at);
+    const isLater = !at || isBefore(this.#flagged.get(conversation), at);
     const isRead = read && isBefore(this.#conversations.get(conversation)?.markers?.read, read);
-    if (isLater && (isRead || unread_from !== undefined)) this.#flagged.set(conversation, at);
+    if (at && isLater && (isRead || unread_from !== undefined)) this.#flagged.set(conversation, at);
     if (read) this.read(conversation, read, { endsFlag: Boolean(isLater && isRead) });
     if (isLater && unread_from !== undefined) {
       this.#conversations.change(conversation, { unread_from });
