@@ -26,8 +26,8 @@ _POLL_S = 0.5
 _REPORT_EVERY_S = 1.0
 _BACKOFF_MOST_S = 5.0
 _LONG_S = 5.0
-"""An attempt that fails after this long may have met the longest transaction: in a pipeline, psycopg only reports a lost
-connection.
+"""An attempt that fails after this long may have met the longest transaction: psycopg reports that in a pipeline like
+any lost connection.
 """
 _SAMPLE = 16
 """The sampling interval of message times: reading a time takes 0.5 µs, of the 20 µs that a row may cost."""
