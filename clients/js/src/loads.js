@@ -147,13 +147,19 @@ export class Loads {
     this.news();
   }
 
-  /** @param {Load} load */
+  /**
+   * @param {Load} load
+   * @returns {Promise<{messages: any[], next: string | null}>}
+   */
   async #fetchPage(load) {
     try {
       return await this.rest.history(load);
     } catch (error) {
-      if (!(error instanceof ChatError) || !error.isKlatschs || !NOT_ONES_OWN.has(error.code)) throw error;
-      return { messages: [], next: null };
+      if (!(error instanceof ChatError) || !error.isKlatschs) throw error;
+      if (NOT_ONES_OWN.has(error.code)) return { messages: [], next: null };
+      if (error.code !== 'bad_request' || load.next === null) throw error;
+      Object.assign(load, { next: null, pages: 0 }); // a cursor of the server's version before
+      return this.rest.history(load);
     }
   }
 }

@@ -78,6 +78,18 @@ test('a restored chat goes on loading where it was, page and conversation', asyn
   assert.deepEqual(stage.told.toSorted(), expected);
 });
 
+test('a saved place in a history that a later version of the server no longer reads is begun anew, and ends nothing', async () => {
+  const refused = () => new Response('{"code":"bad_request","detail":"Start again without one."}', { status: 400 });
+  const pages = { [HISTORY]: { results: [message(8)], next: null }, [`${HISTORY}?cursor=2`]: refused };
+  const stage = new Stage({}, pages);
+  const loads = [{ conversation: CONVERSATION, at_least: token(9), next: '?cursor=2', pages: 1 }];
+  stage.open({ state: { ...stage.chat.save(), loads } });
+  stage.listen();
+  await settle();
+  assert.deepEqual(stage.told, ['state text 8', `loaded ${CONVERSATION}`]);
+  assert.equal(new URL(stage.requests.at(-1).path, 'https://chat.test').searchParams.get('at_least'), token(9));
+});
+
 test('a page that was taken in part when the state was saved comes again as states, which an upsert does not mind', async () => {
   const stage = new Stage({}, { [HISTORY]: { results: [message(8), message(7)], next: null } });
   const socket = await stage.start();
