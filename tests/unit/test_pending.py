@@ -65,6 +65,19 @@ def test_overdue_are_those_whose_first_waiter_has_waited_since_before_then() -> 
     assert pending.overdue(0.0) == []
 
 
+def test_a_retry_that_waits_on_hides_nobody_who_has_waited_longer() -> None:
+    pending = Pending()
+    retry = waiter(3)
+    for message_id, one in ((b"void", waiter(1)), (b"before", waiter(2)), (b"void", retry), (b"after", waiter(4))):
+        pending.add(message_id, one)
+    pending.take(b"void")
+    pending.put_back(b"void", (retry,))
+
+    assert pending.oldest_s() == 2
+    assert pending.overdue(2.5) == [b"before"]
+    assert pending.overdue(9) == [b"before", b"void", b"after"]
+
+
 steps = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 2)), max_size=40)
 
 

@@ -46,9 +46,11 @@ class Pending:
 
     def put_back(self, message_id: bytes, waiters: tuple[Waiter, ...]) -> None:
         """Lets waiters that were taken wait on, before those that came later."""
+        later = [one for one, others in self._waiters.items() if others[0].since_s > waiters[0].since_s]
         for waiter in waiters:
             self.add(message_id, waiter)
-        self._waiters.move_to_end(message_id, last=False)
+        for one in later:
+            self._waiters.move_to_end(one)
 
     def oldest_s(self) -> float | None:
         """Returns since when the oldest waiter waits: the feed's lag behind this gateway's own records."""
