@@ -38,6 +38,11 @@ def test_prometheus_scrapes_each_process_and_knows_the_rules(watched: Stack) -> 
     assert "SUCCESS" in said
 
 
+def test_the_rules_wake_somebody_in_an_outage_and_nobody_otherwise(watched: Stack) -> None:
+    said = watched.inside("prometheus", "promtool", "test", "rules", "/etc/klatsch/prometheus/alerts.test.yaml")
+    assert "SUCCESS" in said
+
+
 async def test_every_panel_of_the_dashboard_has_something_to_show(watched: Stack) -> None:
     panels = json.loads((ROOT / "deploy" / "grafana" / "klatsch.json").read_text())["panels"]
     queries = {

@@ -13,6 +13,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from klatsch.processes.tables.metrics import gateway_families, persister_families
+from klatsch.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -50,6 +51,18 @@ def test_every_alert_is_about_what_is_exported_and_says_what_to_do() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["annotations"]["description"].endswith(".")
+
+
+def test_an_alert_tells_when_no_gateway_and_when_no_persister_answers() -> None:
+    absent = {name for rule in rules() for name in re.findall(r"^absent\((\w+)\)$", rule["expr"])}
+    for of_process in (gateway_families(), persister_families()):
+        assert absent & {family.name for family in of_process}
+
+
+def test_no_span_of_the_ring_that_a_setting_allows_is_alerted_of() -> None:
+    [least] = [variable.least for variable in VARIABLES if variable.name == "KLATSCH_RING_SECONDS"]
+    [alerted] = [rule["expr"].split(" < ")[1] for rule in rules() if rule["alert"] == "KlatschRingTooShort"]
+    assert int(alerted) == least
 
 
 def rises() -> list[tuple[str, str, str]]:
