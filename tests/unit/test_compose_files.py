@@ -11,6 +11,7 @@ import yaml
 
 from klatsch.core.http_limits import BODY_BYTES_MOST, HEAD_BYTES_MOST, HEAD_S
 from klatsch.embedded import kafka_settings, postgres
+from klatsch.gateway import serving
 from klatsch.processes import api, gateway, persister
 from klatsch.variables import VARIABLES
 
@@ -114,6 +115,12 @@ def test_the_proxy_takes_no_more_of_a_request_than_what_is_behind_it() -> None:
     assert f"large_client_header_buffers 2 {HEAD_BYTES_MOST // 2 // 1024}k;" in NGINX
     assert f"client_header_timeout {HEAD_S:.0f}s;" in NGINX
     assert "underscores_in_headers off;" in NGINX
+
+
+def test_no_more_waits_in_the_proxy_for_a_slow_client_than_in_a_gateway() -> None:
+    kernel = SERVICES["proxy"]["sysctls"]
+    assert kernel["net.ipv4.tcp_notsent_lowat"] <= serving._UNSENT_BYTES
+    assert int(kernel["net.ipv4.tcp_rmem"].split()[-1]) <= serving._UNSENT_BYTES
 
 
 def test_a_log_line_of_the_proxy_has_no_query_and_no_credential() -> None:
