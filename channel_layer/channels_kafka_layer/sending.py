@@ -109,12 +109,8 @@ class Sender:
         """Ends the wait for a record that the own reader has passed."""
         with self._lock:
             pending = self._pending.pop(number, None)
-        if pending is None or pending.waiter is None:
-            return
-        if error is None:
-            pending.waiter.wake()
-        else:
-            pending.waiter.fail(error)
+        if pending is not None:
+            _end(pending, error)
 
     def close(self, deadline_s: float) -> None:
         """Sends what is queued and stops, within the deadline."""
@@ -175,10 +171,12 @@ class Sender:
                 partition=_PARTITION,
                 on_delivery=functools.partial(self._reported, run, number),
             )
-        except (BufferError, KafkaException) as error:
+        except BufferError as error:
             del self._pending[number]
-            if pending.waiter is not None:
-                pending.waiter.fail(KafkaUnavailable(f"the driver took no message: {error}"))
+            _end(pending, KafkaUnavailable(f"the driver took no message: {error}"))
+        except KafkaException as error:
+            del self._pending[number]
+            _end(pending, _translated(error.args[0]))
 
     def _reported(self, run: _Run, number: int, error: KafkaError | None, message: Message) -> None:
         """Takes the driver's report, on the thread that polls."""
@@ -223,7 +221,18 @@ class Sender:
             self.settle(number, error)
 
 
+def _end(pending: _Pending, error: Exception | None) -> None:
+    """Ends the wait for a record. What nobody waits for is repeated in time, but for what is too large every time."""
+    if pending.waiter is None:
+        if isinstance(error, MessageTooLarge):
+            _log.error("A record of %d bytes is too large: %s", len(pending.value), error)
+    elif error is None:
+        pending.waiter.wake()
+    else:
+        pending.waiter.fail(error)
+
+
 def _translated(error: KafkaError) -> Exception:
     if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-        return MessageTooLarge("the message is larger than the topic allows")
+        return MessageTooLarge("it is larger than the topic, or message.max.bytes, allows")
     return KafkaUnavailable(f"Kafka did not take a message: {error.str()}")

@@ -36,9 +36,11 @@ from channels.exceptions import ChannelFull, MessageTooLarge
 from conftest import MakeLayer
 from waits import is_empty, received, until
 
-from channels_kafka_layer import KafkaChannelLayer
+from channels_kafka_layer import KafkaChannelLayer, records
+from channels_kafka_layer.connection import RECORD_BYTES_MOST
 
 HELLO = {"type": "test.message", "text": "Hello"}
+LARGE = {"type": "test.message", "bytes": b"x" * 200_000}
 
 
 async def test_a_message_to_a_normal_channel_is_received(layer: KafkaChannelLayer) -> None:
@@ -191,6 +193,23 @@ async def test_a_message_of_a_megabyte_passes_and_one_larger_than_a_record_is_re
         await layer.send(channel, {"type": "test.message", "bytes": b"x" * 2_100_000})
     with pytest.raises(MessageTooLarge):
         await layer.group_send("group", {"type": "test.message", "bytes": b"x" * 2_100_000})
+
+
+async def test_a_message_larger_than_the_sites_own_limit_is_refused_as_too_large(make_layer: MakeLayer) -> None:
+    layer = make_layer(kafka={"message.max.bytes": 100_000})
+    with pytest.raises(MessageTooLarge):
+        await layer.send("normal", LARGE)
+    with pytest.raises(MessageTooLarge):
+        await layer.group_send("group", LARGE)
+
+
+async def test_a_record_that_nobody_awaits_and_that_is_too_large_is_logged(
+    make_layer: MakeLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A newcomer to the normal channels waits in vain for what they hold, if that is more than a record takes."""
+    sender = make_layer()._node.sender
+    sender.send(records.STATE, b"x" * (RECORD_BYTES_MOST + 1))
+    await until(lambda: any("too large" in message for message in caplog.messages))
 
 
 @pytest.mark.parametrize("message", [None, "text", [1]])
