@@ -34,7 +34,7 @@ export function isMessage(message) {
 /** @param {any} frame */
 const isDelta = ({ pos, d }) => isPosition(pos) && isText(d.id) && isText(d.conversation);
 /** @param {any} d */
-const isMarker = (d) => isText(d.conversation) && isText(d.user) && isPlace(d.delivered) && isPlace(d.read);
+const isMarker = (d) => isText(d.conversation) && isText(d.user) && isPlace(d.delivered) && isPlace(d.read) && isPlace(d.unread_from);
 /** @param {any} d */
 const isMembers = (d) => isText(d.conversation) && Array.isArray(d.members) && d.members.every(isObject);
 

@@ -33,16 +33,6 @@ export function higherPosition(one, other) {
   return one ?? other ?? null;
 }
 
-/**
- * The higher one of each position of two markers.
- * @param {{delivered: string | null, read: string | null} | undefined} one
- * @param {{delivered?: string | null, read?: string | null}} other
- * @returns {{delivered: string | null, read: string | null}}
- */
-export function higherMarker(one, { delivered, read }) {
-  return { delivered: higherPosition(one?.delivered, delivered), read: higherPosition(one?.read, read) };
-}
-
 /** @param {string} token `<epoch>.<user hash>.<partition>:<offset>.…`, offsets being the next ones to read */
 function parseToken(token) {
   const [epoch, user, ...pairs] = token.split('.');

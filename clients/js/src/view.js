@@ -3,8 +3,8 @@
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
 import { Early } from './early.js';
 import { callBack } from './errors.js';
-import { comparePositions, higherMarker } from './known.js';
-import { Markers } from './markers.js';
+import { comparePositions } from './known.js';
+import { joinMarkers, Markers } from './markers.js';
 import { endsFor, isMembers } from './members.js';
 import { People } from './people.js';
 import { followQuotes, previewOf } from './quotes.js';
@@ -86,7 +86,7 @@ export class View {
   }
 
   /**
-   * How far each person has received and read it, by username; of oneself also what is still to be marked.
+   * How far each person has received and read it, by username; of oneself also what is still to be marked, and one's flag.
    * @param {string} conversation
    * @returns {Record<string, Marker>}
    */
@@ -94,7 +94,7 @@ export class View {
     const markers = this.#markers.of(conversation);
     const user = this.#chat.user() ?? '';
     for (const draft of this.#chat.drafts()) {
-      if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = higherMarker(markers[user], draft);
+      if (draft.op === 'mark' && draft.conversation === conversation) markers[user] = joinMarkers(markers[user], draft);
     }
     return markers;
   }
@@ -135,7 +135,7 @@ export class View {
     if (DELTAS.has(t)) conversation = this.#change(/** @type {any} */ (event));
     else if (t === 'sent') conversation = this.#put(this.#messageOf(d));
     else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
-    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#markers.put(d);
+    else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#markers.put(d, event.pos ?? d.changed);
     else if (isMembers(event)) this.#meet(d);
     else if (t === 'typing') this.#people.type(d);
     else if (t === 'presence') this.#people.show(d);

@@ -110,6 +110,30 @@ test('markers only go up', () => {
   assert.deepEqual(view.markers(CONVERSATION), { bob: { delivered: '1:1:10', read: '1:1:4' } });
 });
 
+test("one's own flag is shown until it is taken back or a higher read comes, also where a marker is told again", () => {
+  const told = (...markers) => {
+    const { view, drafts } = shown();
+    for (const [at, more] of markers) {
+      const d = { conversation: CONVERSATION, user: 'ana', delivered: null, read: null, ...more };
+      view.apply(at === null ? { t: 'state', d: { kind: 'marker', changed: '1:1:30', ...d } } : { t: 'marker', pos: at && `1:1:${at}`, d });
+    }
+    return { flag: () => view.markers(CONVERSATION).ana.unread_from, drafts };
+  };
+  const flag = (place) => ({ unread_from: place && `1:1:${place}` });
+  const read = (place) => ({ read: `1:1:${place}` });
+  assert.equal(told([10, flag(2)]).flag(), '1:1:2');
+  assert.equal(told([10, flag(2)], [11, flag(null)]).flag(), null);
+  assert.equal(told([10, flag(2)], [11, read(9)]).flag(), null);
+  assert.equal(told([10, flag(2)], [undefined, read(9)]).flag(), null, 'the answer to a mark has no position');
+  assert.equal(told([8, read(9)], [10, flag(2)], [11, read(9)]).flag(), '1:1:2', 'that is no higher read');
+  assert.equal(told([10, flag(2)], [11, read(9)], [10, flag(2)]).flag(), null);
+  assert.equal(told([10, flag(2)], [12, flag(3)], [10, flag(2)], [11, read(9)]).flag(), '1:1:3');
+  assert.equal(told([null, flag(2)], [29, flag(null)]).flag(), '1:1:2');
+  const pending = told([10, flag(2)]);
+  pending.drafts.push({ op: 'mark', conversation: CONVERSATION, read: '1:1:9' });
+  assert.equal(pending.flag(), null);
+});
+
 test('the messages that came first are forgotten, and so is a conversation that is loaded anew or that one has left', () => {
   const { view } = shown({ most: 3 });
   const ids = () => view.messages(CONVERSATION).map(({ id }) => id);
