@@ -15,9 +15,11 @@ _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.Undefi
 
 @contextmanager
 def told_of_port(port: int) -> Iterator[None]:
-    """Raises CommandError for an OSError: nothing can listen on the port."""
+    """Raises CommandError for an OSError or OverflowError: nothing can listen on the port."""
     try:
         yield
+    except OverflowError as error:
+        raise CommandError(f"port {port} cannot be used: ports are 0 to 65535") from error
     except OSError as error:
         raise CommandError(f"port {port} cannot be used: {error.strerror}") from error
 

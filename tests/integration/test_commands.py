@@ -54,7 +54,9 @@ NOWHERE = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
 SET = {"KLATSCH_SECRET_KEY": "k" * 50, "DATABASE_URL": NOWHERE, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
 
 
-@pytest.mark.parametrize("command", ["demo", "deadletters list", "deadletters retry", "people 1"])
+@pytest.mark.parametrize(
+    "command", ["createsuperuser --no-input", "demo", "deadletters list", "deadletters retry", "people 1"]
+)
 def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence(command: str) -> None:
     said = manage(*command.split(), **SET)
     assert said.returncode == 1
@@ -68,6 +70,21 @@ def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
         said = manage("api", "--port", str(taken.getsockname()[1]), **SET)
     assert said.returncode == 1
     assert "cannot be used: Address already in use" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("api --port 65536", "port 65536 cannot be used: ports are 0 to 65535"),
+        ("persister --metrics-port 65536", "port 65536 cannot be used: ports are 0 to 65535"),
+        ("api --workers 0", "--workers must be at least 1"),
+    ],
+)
+def test_a_number_with_which_nothing_can_be_served_is_told_in_one_sentence(command: str, sentence: str) -> None:
+    said = manage(*command.split(), **SET)
+    assert said.returncode == 1
+    assert sentence in said.stderr
     assert "Traceback" not in said.stderr
 
 

@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from klatsch.processes.api import check_port, run
 from klatsch.processes.sentences import told_of_port
@@ -17,6 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1, help="worker processes (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["workers"] < 1:
+            raise CommandError("--workers must be at least 1")
         with told_of_port(options["port"]):
             check_port(host=options["host"], port=options["port"])
         run(host=options["host"], port=options["port"], workers=options["workers"])
