@@ -10,6 +10,11 @@ def current_epoch() -> Epoch | None:
     return Epoch.objects.order_by("-epoch").first()
 
 
+def last_epoch_of(found: Topic) -> Epoch | None:
+    """Returns the newest epoch in which that topic was the log, or None for a topic that never was."""
+    return Epoch.objects.filter(topic_id=found.topic_id).order_by("-epoch").first()
+
+
 def open_epoch(found: Topic) -> Epoch:
     """Makes that topic the log from now on, under the next number: its positions order after all earlier ones."""
     known = current_epoch()

@@ -6,18 +6,15 @@ from klatsch.core.ids import FRESH_WINDOW_MS
 
 
 class Epoch(models.Model):
-    """A Kafka topic that is or was the log, with its number of used partitions (D2).
+    """A time in which a Kafka topic is or was the log, with its number of used partitions (D2).
 
-    Its positions begin with the epoch's number.
+    Its positions begin with the epoch's number. A topic that becomes the log again has several epochs.
     """
 
     epoch = models.SmallIntegerField(primary_key=True)
     topic_id = models.CharField(max_length=64)
     partitions = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["topic_id", "partitions"], name="topic_once"),)
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}"

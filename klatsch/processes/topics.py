@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from klatsch.archive.offsets import archived_offsets, begin_archive
-from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, open_epoch
+from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, last_epoch_of, open_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, Topic, TopicPlan
@@ -133,11 +133,22 @@ def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
     known = current_epoch()
     if known is not None and known.topic_id == found.topic_id:
         return None if known.partitions == found.partitions else _adopt_other_number(found, known, tail)
-    starts = tail.offsets_at(0)
+    starts = _starts_in(found, tail)
     records = _count(starts, tail.ends())
     former = "" if known is None else f" Records of epoch {known.epoch} that are not archived are lost."
     meaning = f"Another topic becomes the log: {found.partitions} partitions, with {records} records to read.{former}"
     return Adoption(found, starts, meaning)
+
+
+def _starts_in(found: Topic, tail: LogTail) -> dict[int, int]:
+    """Returns where another topic is to be read from: its beginning, or what the archive lacks of its last epoch.
+
+    What was judged in that epoch is not judged again: the new one does not know its removals and edits.
+    """
+    starts = dict(tail.offsets_at(0))
+    last = last_epoch_of(found)
+    archived = {} if last is None else archived_offsets(last.epoch)
+    return {p: max(start, archived.get(p, 0)) for p, start in starts.items()}
 
 
 def _adopt_other_number(found: Topic, known: Epoch, tail: LogTail) -> Adoption:

@@ -1,8 +1,12 @@
 """The topic's life on the real Kafka: made once, checked at each start, and exchanged only on purpose (D2)."""
 
+from collections.abc import Iterator
+from uuid import uuid4
+
 import pytest
 
 from klatsch.archive.models import LogOffset
+from klatsch.embedded.kafka import EmbeddedKafka
 from klatsch.eventlog.epochs import check_topic, current_epoch
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_reader import KafkaTail
@@ -11,10 +15,18 @@ from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, TopicPlan
 from klatsch.processes.topics import adopt_topic, create_signals_topic, verify_signals_topic
 from tests.integration.topic_desk import PLAN, Desk
-from tests.support.logs import Delivered
+from tests.support.logs import Delivered, broker
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def other_desk(kafka: EmbeddedKafka | None) -> Iterator[Desk]:
+    """Changes another topic, as if it were on other brokers."""
+    desk = Desk(broker(), f"topics-{uuid4().hex}")
+    yield desk
+    desk.delete()
 
 
 def offsets(epoch: int) -> dict[int, int]:
@@ -135,6 +147,25 @@ def test_what_is_adopted_already_stays_as_it_is(desk: Desk) -> None:
 
     assert desk.plan_adoption() is None
     assert Epoch.objects.count() == 1
+
+
+def test_a_topic_that_becomes_the_log_again_is_read_from_what_the_archive_lacks_of_it(
+    desk: Desk, other_desk: Desk
+) -> None:
+    desk.create()
+    desk.write(4)
+    desk.archive_all()
+    archived = offsets(1)
+    desk.write(2)
+    other_desk.make_anew()
+    other_desk.adopt()
+
+    adoption = desk.plan_adoption()
+    assert adoption is not None
+    assert "with 2 records to read" in adoption.meaning
+    assert adopt_topic(adoption).startswith("Epoch 3 is open.")
+    assert offsets(3) == archived
+    assert desk.verify() == "The topic is the known one: epoch 3, 3 partitions."
 
 
 def test_an_added_partition_is_told_and_changes_nothing(desk: Desk) -> None:
