@@ -69,6 +69,16 @@ class Installation:
         if not self._is_ready():
             raise EmbeddedError(f"Klatsch was not ready after {_READY_DEADLINE_S} s. The lines above say why.")
 
+    def remark(self) -> str:
+        """Returns a sentence on settings for another address, such as those of `make compose-env`; else nothing."""
+        address = f"http://localhost:{self._port}"
+        if address in [origin.strip() for origin in self._env["KLATSCH_ORIGINS"].split(",")]:
+            return ""
+        return (
+            f"Browsers cannot chat at this address: KLATSCH_ORIGINS lacks {address}. Set KLATSCH_ORIGINS and "
+            "KLATSCH_PUBLIC_URL to this address, or remove both from the environment and .env."
+        )
+
     def _set_defaults(self) -> None:
         """Sets defaults for plain HTTP on this machine, where the environment has no value."""
         origins = f"http://localhost:{self._port},http://127.0.0.1:{self._port}"
@@ -174,11 +184,14 @@ def up(folder: DataFolder) -> None:
     try:
         folder.open()
         port = _chosen_port()
-        Installation(folder, port, supervisor).start()
+        installation = Installation(folder, port, supervisor)
+        installation.start()
         print_line(
             f"Klatsch is ready after {time.monotonic() - began:.1f} s: http://localhost:{port}/ "
             f"(Swagger UI http://localhost:{port}/api/docs, admin http://localhost:{port}/admin/; Ctrl-C stops it)."
         )
+        if remark := installation.remark():
+            print_line(remark)
         supervisor.run()
     except Stopped:
         print_line("Stopping ...")

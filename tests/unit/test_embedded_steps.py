@@ -57,6 +57,21 @@ def test_a_step_that_ends_with_another_status_has_failed(tmp_path: Path, monkeyp
         take_step(tmp_path, 3, monkeypatch)
 
 
+def remark(folder: Path, port: int) -> str:
+    installation = Installation(DataFolder(folder), port, Supervisor(print))
+    installation._set_defaults()
+    return installation.remark()
+
+
+def test_settings_for_another_address_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KLATSCH_ORIGINS", "")
+    assert remark(tmp_path, 8001) == ""
+    monkeypatch.setenv("KLATSCH_ORIGINS", "http://localhost:8000, http://127.0.0.1:8000")  # those of `make compose-env`
+    assert remark(tmp_path, 8000) == ""
+    assert "KLATSCH_ORIGINS lacks http://localhost:8001" in remark(tmp_path, 8001)
+    assert "KLATSCH_ORIGINS lacks http://localhost:800." in remark(tmp_path, 800)
+
+
 def test_a_step_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     process = child.spawn(["sleep", "300"], output=subprocess.DEVNULL)
     try:
