@@ -81,6 +81,7 @@ export class Chat {
   #error = null;
 
   #news = () => {};
+  #isAwaited = false;
   #known;
   #sends;
   #rest;
@@ -257,7 +258,7 @@ export class Chat {
   }
 
   /**
-   * What is new, once; throws when the server says to stop, and ends with `close`.
+   * What is new, once; throws when the server says to stop, and where another loop waits; ends with `close`.
    * @returns {AsyncGenerator<ChatEvent, void, void>}
    */
   async *events() {
@@ -267,8 +268,15 @@ export class Chat {
       if (event) yield event;
       else if (this.#error?.code === 'closed') return;
       else if (this.#error) throw this.#error;
-      else await new Promise((resolve) => (this.#news = () => resolve(undefined)));
+      else await this.#nextNews();
     }
+  }
+
+  async #nextNews() {
+    if (this.#isAwaited) throw new TypeError('There are two loops that take events.');
+    this.#isAwaited = true;
+    await new Promise((resolve) => (this.#news = () => resolve(undefined)));
+    this.#isAwaited = false;
   }
 
   /** @param {ChatEvent} event */

@@ -187,6 +187,15 @@ test('close ends the events and the socket, and no other one is opened', async (
   await assert.rejects(stage.chat.send({ to: 'bob', content: 'late' }), { code: 'closed' });
 });
 
+test('two loops may not wait for events at once: each would miss what the other gets, and one the end', async () => {
+  const stage = new Stage().listen();
+  const socket = await stage.start();
+  await assert.rejects(stage.chat.events().next(), /two loops that take events/);
+  socket.say(push(1));
+  await settle();
+  assert.deepEqual(stage.told, ['message text 1']);
+});
+
 test('the status tells when the connection comes and goes', async () => {
   const stage = new Stage();
   await stage.start();
