@@ -106,7 +106,8 @@ class ReportAdmin(ReadOnlyAdmin):
         """Acts on each report, and tells of each what came of it. Begins nothing after the deadline."""
         deadline_s = time.monotonic() + _DEADLINE_S
         moderator_id: Any = request.user.pk
-        for report in reports.order_by("created_at")[:ACTED_ON_MOST]:
+        chosen = list(reports.order_by("created_at")[: ACTED_ON_MOST + 1])
+        for report in chosen[:ACTED_ON_MOST]:
             if time.monotonic() > deadline_s:
                 self.message_user(request, "This took too long. Try again with the other reports.", messages.ERROR)
                 return
@@ -118,6 +119,9 @@ class ReportAdmin(ReadOnlyAdmin):
             if changed:
                 self.log_change(request, report, done)
             self.message_user(request, f"{report}: {done if changed else 'There was nothing to do.'}")
+        if len(chosen) > ACTED_ON_MOST:
+            left = f"At most {ACTED_ON_MOST} reports at once. Select the others and try again."
+            self.message_user(request, left, messages.ERROR)
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("moderation.moderate_report")

@@ -229,3 +229,16 @@ def test_staff_who_activate_a_suspended_account_by_hand_end_the_suspension(
     bob.refresh_from_db()
     assert bob.is_active
     assert User.objects.filter(username="bob", suspended_at=None).exists()
+
+
+def test_reports_beyond_the_most_of_one_action_stay_open_and_the_page_says_so(
+    chat: Chat, report: Report, moderator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klatsch.moderation.admin.ACTED_ON_MOST", 1)
+    later = Report.objects.create(
+        reporter=moderator, sender=report.sender, message_id=report.reporter_id, conversation_id=report.conversation_id,
+        content="x", sent_at=report.sent_at, reason="spam",
+    )  # fmt: skip
+    page = act(chat, moderator, "dismiss", report, later)
+    assert [row.state for row in Report.objects.order_by("pk")] == ["dismissed", "open"]
+    assert "At most 1 reports at once" in page
