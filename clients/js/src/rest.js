@@ -178,7 +178,7 @@ function inShort({ status, type, headers }) {
  * @returns {string}
  */
 export function inWords(error) {
-  const { cause } = error;
+  const cause = error?.cause; // a function of the application's may reject with nothing
   return cause ? `${error.message}: ${cause.message || cause.code || cause}` : String(error);
 }
 

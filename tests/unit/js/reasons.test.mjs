@@ -85,6 +85,16 @@ test('a ticket that cannot be had for now is in the status too', async () => {
   assert.deepEqual(stage.statuses, [['lost', undefined, 'Error: no network'], ['lost', undefined, 'Error: no network']]);
 });
 
+test('a ticket that is refused without a reason is asked for again', async () => {
+  const tickets = [() => Promise.reject(), () => Promise.reject(null), async () => 'third'];
+  const stage = new Stage({ ticket: () => tickets.shift()() });
+  await settle();
+  await pass(30_000);
+  await pass(30_000);
+  assert.deepEqual(stage.sockets.map(({ protocols }) => protocols), [['klatsch.v1', 'ticket.third']]);
+  assert.deepEqual(stage.statuses, [['lost', undefined, 'undefined'], ['lost', undefined, 'null']]);
+});
+
 test('what answers without a ticket in it is tried again, as a page that stands before the network may go', async () => {
   const pages = { '/api/v1/auth/ticket': () => new Response('<html>') };
   const stage = new Stage({ token: 'secret' }, pages).listen();
