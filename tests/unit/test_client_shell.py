@@ -17,6 +17,7 @@ from klatsch_client import (
     State,
     Status,
     Stopped,
+    View,
     connection,
     keeping,
     retries,
@@ -216,25 +217,35 @@ async def test_closed_it_ends_iterations_and_sends_and_keeps_what_had_no_answer(
     assert [draft.content for draft in chat.state.unfinished if isinstance(draft, Draft)] == ["hi"]
 
 
-async def test_a_status_that_is_told_in_vain_keeps_no_connection_open_behind_a_closed_client() -> None:
+async def test_what_functions_of_the_application_raise_is_logged_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     gone = asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.welcome()
+        if peer.number == 1:
+            await peer.push(1)
+            await peer.socket.close(4301)
+        await peer.accept(5)
         await peer.stay()
         gone.set()
 
     def stands(status: Status) -> None:
-        if status.state == "closed":
-            raise ZeroDivisionError
+        raise ZeroDivisionError(status.state)
 
+    def changed(_conversation: str | None) -> None:
+        raise ZeroDivisionError("changed")
+
+    view = View(on_change=changed)
     async with serving(script) as url:
-        chat = Client(url, token="t", settings=QUICK, on_status=stands)
-        await chat.__aenter__()
-        await chat.wait_connected()
-        with pytest.raises(ZeroDivisionError):
-            await chat.close()
+        async with Client(url, token="t", settings=QUICK, view=view, on_status=stands) as chat:
+            assert isinstance(await anext(chat.events()), Message)
+            assert (await chat.send("hi", to="bob")).id == "m5"
+            assert not chat.state.unfinished
         await gone.wait()
+    said = {str(record.exc_info[1]) for record in caplog.records if record.exc_info is not None}
+    assert said == {"open", "lost", "closed", "changed"}
 
 
 async def test_closed_while_histories_are_loaded_the_iteration_ends_and_the_next_run_loads_them() -> None:

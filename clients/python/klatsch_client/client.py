@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Literal, Self, cast
 
 from klatsch_client.archive import Archive
+from klatsch_client.callbacks import call_back
 from klatsch_client.clock import ServerClock
 from klatsch_client.drafts import Change, Done, Draft, Marked, Marking, Sent
 from klatsch_client.errors import Closed, Stopped
@@ -88,12 +89,10 @@ class Client:
 
     async def close(self) -> None:
         """Closes the connection. What has no answer yet stays in the state; iterations end after what has come."""
-        try:
-            self._end(Closed("the client was closed"))
-        finally:  # whatever the application's `on_status` raises
-            if self._running is not None:
-                self._running.cancel()
-                await asyncio.gather(self._running, return_exceptions=True)
+        self._end(Closed("the client was closed"))
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
     async def wait_connected(self) -> None:
         """Returns when it is connected and all that was missed is here; raises Stopped."""
@@ -230,7 +229,7 @@ class Client:
                 self._view.lose_connection()
             self._posting.lose_connection()
         self.status = status
-        self._on_status(status)
+        call_back(self._on_status, status)
 
     def _ended(self, running: "asyncio.Task[None]") -> None:
         if not running.cancelled() and (error := running.exception()) is not None:

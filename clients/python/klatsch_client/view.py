@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from klatsch_client import deltas
+from klatsch_client.callbacks import call_back
 from klatsch_client.deltas import Deleted, Delta, Edited, Pinned, Reacted
 from klatsch_client.drafts import Change, Draft, Marked, Marking, Sent, Unsent, highest
 from klatsch_client.early import Early
@@ -120,13 +121,13 @@ class View:
                 conversation = self._leave(members)
             case Typing() | Presence() as signal:
                 self._signal(signal)
-        self._on_change(conversation)
+        call_back(self._on_change, conversation)
 
     def lose_connection(self) -> None:
         """Nobody is known to type or to be online."""
         self._typing.clear()
         self._online.clear()
-        self._on_change(None)
+        call_back(self._on_change, None)
 
     def _get(self, message_id: str) -> Message | None:
         return self._conversations.get(self._where.get(message_id, ""), {}).get(message_id)
