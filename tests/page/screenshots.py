@@ -92,6 +92,7 @@ def test_pictures_are_taken_of_the_views_of_a_person(
         ("new-group", "/#/new-group", "Create group"),
         ("invitations", "/#/invitations", "Book club"),
         ("people", "/#/people", "New group"),
+        ("search", "/#/search/coffee%20or%20cake%20or%20caf%C3%A9", "messages found"),
         ("settings", "/#/settings/profile", "Show others what I have read"),
         ("sessions", "/#/settings/sessions", "This browser"),
     ):

@@ -1,6 +1,6 @@
 /** Keys that work everywhere on the page, and the list of all keys. */
 
-import { openDialog } from './dialog.js';
+import { closeAll, openDialog } from './dialog.js';
 import { el } from './element.js';
 import { hrefOf } from './logic/routes.js';
 import { session } from './session.js';
@@ -13,6 +13,7 @@ const ALT = isMac ? '⌥' : 'Alt';
 /** @type {[string[], string][]} */
 const KEYS = [
   [[CONTROL, 'K'], 'keys.switch'],
+  [[CONTROL, 'Shift', 'F'], 'keys.search'],
   [[ALT, '↑ ↓'], 'keys.walk'],
   [['Enter'], 'keys.send'],
   [['Shift', 'Enter'], 'keys.line'],
@@ -36,11 +37,14 @@ export function isComposing({ isComposing: isWithin, keyCode }) {
 /** @param {KeyboardEvent} event */
 export async function takeKey(event) {
   if (!session.me || event.defaultPrevented || isComposing(event)) return;
-  const { key, altKey, ctrlKey, metaKey } = event;
+  const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
   const isTyping = /** @type {HTMLElement} */ (event.target)?.matches?.('input, textarea, select, [contenteditable]');
   if (key.toLowerCase() === 'k' && (ctrlKey || metaKey) && !altKey) {
     event.preventDefault();
     dispatchEvent(new CustomEvent('klatsch:switch'));
+  } else if (key.toLowerCase() === 'f' && shiftKey && (ctrlKey || metaKey) && !altKey) {
+    event.preventDefault();
+    openSearch();
   } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
     event.preventDefault();
     await walk(key === 'ArrowDown' ? 1 : -1);
@@ -48,6 +52,19 @@ export async function takeKey(event) {
     event.preventDefault();
     showKeys();
   }
+}
+
+/** Goes to where words are searched for. What is typed before that is there goes nowhere, and into no conversation. */
+function openSearch() {
+  const field = /** @type {HTMLInputElement | null} */ (document.querySelector('#search-words'));
+  closeAll();
+  if (!field) {
+    /** @type {HTMLElement | null} */ (document.activeElement)?.blur();
+    location.hash = '#/search';
+    return;
+  }
+  field.focus();
+  field.select();
 }
 
 const openId = () => location.hash.match(/^#\/c\/([^/]+)/)?.[1];

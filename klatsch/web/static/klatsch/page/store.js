@@ -58,6 +58,8 @@ export class Store extends EventTarget {
     this.#loading = null;
     this.#nextPage = '';
     this.#token = null;
+    /** @type {import('./search.js').Search | null} The last search of messages: one comes back to it. */
+    this.search = null;
     this.view = new View({ onchange: (conversation) => this.tell('messages', conversation) });
     const chat = (this.chat = new Chat({ url: document.baseURI, view: this.view, window: 1, pages: 1, fetch: reach }));
     chat.onstatus = (status, close, reason) => this.#hear(status, close, reason);
@@ -154,6 +156,7 @@ export class Store extends EventTarget {
   /** @param {any} event */
   #take(event) {
     const { t, d } = event;
+    this.search?.take(event);
     if (t === 'mark') this.#noteMark(event.resume);
     else if (t === 'message' || t === 'sent' || (t === 'state' && d.kind === 'message')) this.#arrive(d, t);
     else if (DELTAS.has(t)) this.tally.change(event);

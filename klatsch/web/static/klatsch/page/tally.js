@@ -57,6 +57,11 @@ export class Tally {
     this.#conversations.remove(id);
   }
 
+  /** Whether one has left it, as far as is known. @param {string} id */
+  hasLeft(id) {
+    return this.#left.has(id) && !this.#conversations.get(id);
+  }
+
   /** Takes a conversation as the server answers it, unless a push has told more of its last message. @param {any} conversation */
   take(conversation) {
     const known = this.#conversations.get(conversation.id)?.last_message;

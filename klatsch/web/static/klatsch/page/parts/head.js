@@ -27,7 +27,8 @@ export function showHead(view, conversation) {
   const isOnline = other ? session.store.view.isOnline(other) : undefined;
   const muted = conversation && isMuted(conversation, new Date());
   const pins = conversation?.pinned?.length ?? 0;
-  const key = JSON.stringify([name, other, isOnline, muted, pins, conversation?.member_count, conversation?.description]);
+  const { words } = view.params; // of the search that led here
+  const key = JSON.stringify([words, name, other, isOnline, muted, pins, conversation?.member_count, conversation?.description]);
   if (made.get(view.head) === key) return;
   made.set(view.head, key);
   const isGroup = conversation?.kind === 'group';
@@ -36,7 +37,9 @@ export function showHead(view, conversation) {
     el('h1', { tabindex: -1, dir: 'auto', title: name }, name),
     el('p', { class: 'sub' }, muted && el('span', { class: 'muted-sign', title: t('conversation.muted') }, icon('muted')), below, isGroup && conversation.description && ` · ${plainLine(conversation.description)}`));
   fill(view.head,
-    el('a', { class: 'icon-button only-narrow', href: '#/', 'aria-label': t('conversation.back'), title: t('conversation.back') }, icon('back')),
+    words
+      ? el('a', { class: 'icon-button', href: hrefOf('search', words), 'aria-label': t('search.back'), title: t('search.back') }, icon('back'))
+      : el('a', { class: 'icon-button only-narrow', href: '#/', 'aria-label': t('conversation.back'), title: t('conversation.back') }, icon('back')),
     avatar(name, { isGroup, isOnline }), label,
     pins > 0 && el('button', { type: 'button', class: 'button quiet pins', 'aria-haspopup': 'dialog', onclick: () => showPins(view) }, icon('pin'), String(pins), el('span', { class: 'visually-hidden' }, t('pins.label', { count: pins }))),
     conversation && iconButton('more', t('conversation.actions'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => showMenu(conversation, other, event.currentTarget) }));

@@ -36,7 +36,8 @@ export function openSwitcher() {
   });
   const list = el('ul', { id: 'switcher-list', role: 'listbox', 'aria-label': t('switcher.label'), class: 'switcher-list' });
   const note = el('p', { class: 'sub switcher-note', role: 'status' });
-  const dialog = el('dialog', { class: 'dialog switcher', 'aria-label': t('switcher.label') }, field, list, note);
+  const messages = el('a', { class: 'button quiet', onclick: () => dialog.close() });
+  const dialog = el('dialog', { class: 'dialog switcher', 'aria-label': t('switcher.label') }, field, list, note, messages);
 
   /** Shows what is found. A chosen target stays chosen while more is found, wherever it stands then: Enter may be under way. */
   function show() {
@@ -49,6 +50,9 @@ export function openSwitcher() {
       id: `switcher-${i}`, role: 'option', class: 'completion', 'aria-selected': String(i === at), onclick: () => choose(i),
     }, avatar(name, { isGroup, isSmall: true }), el('span', { class: 'grow', dir: 'auto' }, name), hint && el('span', { class: 'sub' }, hint))));
     fill(note, targets.length === 0 && ifNone);
+    const text = field.value.trim();
+    fill(messages, text ? t('switcher.messages_with', { text }) : t('switcher.messages'));
+    messages.href = text ? hrefOf('search', text) : '#/search';
     if (targets.length > 0) field.setAttribute('aria-activedescendant', `switcher-${at}`);
     else field.removeAttribute('aria-activedescendant');
     list.children[at]?.scrollIntoView({ block: 'nearest' });

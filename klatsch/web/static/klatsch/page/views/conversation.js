@@ -85,7 +85,8 @@ class ConversationView extends Part {
     const isSame = params.conversation === this.id && this.id !== null;
     this.params = params;
     if (isSame && params.message && this.history) this.jumps.to(params.message); // what is still entered goes there by itself
-    else if (!isSame) this.#enter({ isAgain: params.conversation === this.#next });
+    else if (isSame) this.#soon(); // its head leads back elsewhere
+    else this.#enter({ isAgain: params.conversation === this.#next });
   }
 
   /** Shows what the address says. @param {{isAgain?: boolean}} [options] `isAgain`: as before, so that the focus stays */

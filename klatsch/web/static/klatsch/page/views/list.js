@@ -30,7 +30,8 @@ class List extends Part {
         el('h2', {}, t('list.heading')),
         iconButton('search', t('list.search'), { onclick: () => dispatchEvent(new CustomEvent('klatsch:switch')) }),
         el('a', { class: 'icon-button', href: '#/people', 'aria-label': t('list.new'), title: t('list.new') }, icon('compose')),
-        iconButton('more', t('list.more'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => this.#menu(event.currentTarget) })),
+        iconButton('more', t('list.more'), { 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => this.#menu(event.currentTarget) }),
+        el('a', { class: 'list-search', href: '#/search' }, icon('search'), t('search.title'))),
       this.unsent, this.scroller, this.note);
     for (const type of ['list', 'presence', 'outbox', 'restarted']) this.listen(store, type, () => this.#soon());
     this.listen(store, 'messages', () => this.#soon());
