@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChatError } from '../../../clients/js/src/client.js';
+import { ChatError, View } from '../../../clients/js/src/client.js';
 import { CONVERSATION, message } from './fake.mjs';
 import { load } from './page.mjs';
 
@@ -37,22 +37,27 @@ function open({ find, refuse = () => {} }) {
   const shown = { revealed: [], renders: 0 };
   const offset = (place) => Number(place.split(':')[2]);
   const archive = {
-    message: async (id) => find(id),
+    message: async (id) => {
+      const found = await find(id);
+      view.add([found]);
+      return found;
+    },
     history: async (_id, { limit, older_than, newer_than }) => {
       refuse();
       const fits = rows.filter(({ position }) => (older_than ? offset(position) < offset(older_than) : !newer_than || offset(position) > offset(newer_than)));
       const page = newer_than ? fits.slice(-limit) : fits.slice(0, limit);
+      view.add(page);
       return { rows: page, next: page.at(-1) === rows.at(-1) ? null : 'n', previous: page[0] === rows[0] ? null : 'p' };
     },
   };
   const chat = { archive };
   Object.defineProperty(session, 'chat', { get: () => chat, configurable: true });
-  const view = { onchange() {}, keep() {}, messages: () => rows.toReversed() };
+  const view = new View();
   const history = new History(CONVERSATION, { chat, view, lastPosition: () => null, token: () => null });
   const place = { position: '1:1:40', isIncluded: true };
   const log = { isFollowing: true, newLine: null, reveal: (id) => shown.revealed.push(id), revealNew() {}, toEnd() {} };
   const conversation = { history, reading: { place }, log, render: () => (shown.renders += 1) };
-  return { history, shown, conversation, jumps: new Jumps(conversation) };
+  return { history, shown, conversation, rows, jumps: new Jumps(conversation) };
 }
 
 const last = (history) => history.messages.at(-1)?.id;
@@ -144,4 +149,12 @@ test('a request without an answer is told from a fault of the page', async () =>
   globalThis.fetch = () => Promise.reject(new TypeError('Failed to fetch'));
   await assert.rejects(reach('https://chat.test/'), (error) => error instanceof ApiError && error.isTemporary && /Failed to fetch/.test(error.message));
   globalThis.fetch = fetch;
+});
+
+test('a message beyond what was pushed is shown with all before it: without a socket nothing is pushed', async () => {
+  const { history, jumps, rows } = open({ find: () => message(105) });
+  await history.loadNewest();
+  rows.unshift(...[105, 104, 103, 102, 101].map((offset) => message(offset)));
+  await jumps.load('m105');
+  assert.deepEqual(history.messages.slice(-7).map(({ id }) => id), [99, 100, 101, 102, 103, 104, 105].map((offset) => `m${offset}`));
 });

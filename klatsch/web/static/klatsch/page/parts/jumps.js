@@ -1,5 +1,6 @@
 /** The ways to what is not on the screen: the end, the first unread message, a message elsewhere, and back. */
 
+import { comparePositions } from '../../client.js';
 import { isOfRequest } from '../api.js';
 import { el, fill } from '../element.js';
 import { toast } from '../notes.js';
@@ -132,10 +133,12 @@ export class Jumps {
    */
   async load(id, isWanted = this.#ask()) {
     const { history } = this.view;
-    if (history.messages.some((/** @type {any} */ message) => message.id === id)) return;
+    const { messages } = history;
+    if (messages.some((/** @type {any} */ message) => message.id === id)) return;
     try {
       const { position } = await session.chat.archive.message(id);
-      if (isWanted() && (!history.isLoaded || !history.has(position))) await history.loadAround(position);
+      const isBeyond = messages.length > 0 && comparePositions(position, messages.at(-1).position) > 0; // what is between may not have come
+      if (isWanted() && (!history.isLoaded || !history.has(position) || isBeyond)) await history.loadAround(position);
     } catch (error) {
       if (!isFinal(error)) throw error;
       if (!isWanted()) return;
