@@ -181,11 +181,16 @@ def _settle(relayed: list[int], refused: list[int]) -> None:
 
 
 def _append_all(log: LogWriter, entries: Mapping[int, Entry], reports: _Reports) -> None:
+    """Appends the entries. After one that the log does not take, the others wait too: none may overtake it."""
+    refused: str | None = None
     for pk, entry in entries.items():
         try:
-            log.append(entry, functools.partial(reports.take, pk))
+            if refused is None:
+                log.append(entry, functools.partial(reports.take, pk))
         except LogError as error:
-            reports.take(pk, Report(entry, -1, -1, str(error)))
+            refused = str(error)
+        if refused is not None:
+            reports.take(pk, Report(entry, -1, -1, refused))
 
 
 def _unavailable() -> Unavailable:

@@ -168,6 +168,21 @@ def test_a_log_that_fails_half_way_leaves_the_rest_waiting(log: MemoryLog) -> No
     assert values(log) == [b"1", b"2", b"3"]
 
 
+def test_a_record_does_not_overtake_one_for_which_the_log_was_full_a_moment_before(log: MemoryLog) -> None:
+    class FullOnce(MemoryWriter):
+        def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
+            self.room = 0 if self.room is None and entry.value == b"1" else 9
+            super().append(entry, report)
+
+    promise(b"1", b"2")
+    writer = FullOnce(log)
+    with pytest.raises(Unavailable):
+        relay_records(writer)
+    relay_records(writer)
+
+    assert values(log) == [b"1", b"2"]
+
+
 def test_a_log_that_does_not_report_in_time_leaves_them_waiting(log: MemoryLog) -> None:
     promise(b"1")
     with pytest.raises(Unavailable) as caught:
