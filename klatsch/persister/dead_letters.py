@@ -13,7 +13,7 @@ from klatsch.core.errors import Blocked, Conflict, InvalidContent, NotAMember, N
 from klatsch.eventlog.log import Record
 from klatsch.eventlog.outbox import promise_record
 from klatsch.eventlog.places import Position
-from klatsch.persister import statements
+from klatsch.persister import state_statements, statements
 from klatsch.persister.batch import MessageRow
 from klatsch.persister.folding import insert_mentions
 from klatsch.persister.marker_statements import keep_active
@@ -99,13 +99,13 @@ def _store(letter: DeadLetter, row: MessageRow) -> None:
     event, judge = row.event, row.record.judge
     connection.ensure_connection()
     archive = connection.connection  # psycopg's own connection, for which the archive's SQL is written
-    if not statements.last_seqs(archive, [event.conversation]) or not statements.known_people(
+    if not state_statements.last_seqs(archive, [event.conversation]) or not statements.known_people(
         archive, [event.sender_id]
     ):
         raise InvalidContent("Its conversation or its sender does not exist.")
     try:
         with transaction.atomic():
-            seq = statements.count_late_message(archive, letter.epoch, row)
+            seq = state_statements.count_late_message(archive, letter.epoch, row)
             if statements.insert_messages(archive, letter.epoch, [row], [seq]).rowcount != 1:
                 raise Conflict("Another message with this id is in the archive already.")
             insert_mentions(archive, [row])

@@ -4,14 +4,14 @@ It uses plain psycopg, as a row may cost only a few microseconds: arrays through
 pipeline. Everything here runs inside the caller's transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import psycopg
 
 from klatsch.archive.progress import ARCHIVED_CHANNEL
-from klatsch.persister.batch import ChangeRow, DeadRow, IntervalRow, MessageRow, Move
+from klatsch.persister.batch import ChangeRow, DeadRow, IntervalRow, MessageRow
 from klatsch.records.header import judged_digest
 
 Connection = psycopg.Connection[Any]
@@ -170,75 +170,6 @@ def find_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-_INSERT_STATES = """
-INSERT INTO messaging_conversationstate
-    (conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset)
-SELECT id, last_seq, last_message, last_sent_at, %s, partition, last_offset
-FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::timestamptz[], %s::smallint[], %s::bigint[])
-    AS new(id, last_seq, last_message, last_sent_at, partition, last_offset)
-ON CONFLICT DO NOTHING
-"""
-
-_UPDATE_STATES = """
-UPDATE messaging_conversationstate AS stored
-SET last_seq = new.last_seq, last_message = new.last_message, last_sent_at = new.last_sent_at,
-    epoch = %s, partition = new.partition, last_offset = new.last_offset
-FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::timestamptz[], %s::smallint[], %s::bigint[], %s::bigint[])
-    AS new(id, last_seq, last_message, last_sent_at, partition, last_offset, expected)
-WHERE stored.conversation_id = new.id AND stored.last_seq = new.expected
-"""
-
-
-def move_conversations(
-    connection: Connection, epoch: int, moves: Iterable[Move]
-) -> list[tuple["psycopg.Cursor[Any]", int]]:
-    """Sets each conversation's last message; returns cursors and counts for `check_moved`."""
-    fresh: list[Move] = []
-    going: list[Move] = []
-    for move in sorted(moves, key=lambda m: m.last.event.conversation):
-        (going if move.before else fresh).append(move)
-    cursors: list[tuple[psycopg.Cursor[Any], int]] = []
-    if fresh:
-        cursors.append((connection.execute(_INSERT_STATES, _columns(epoch, fresh)), len(fresh)))
-    if going:
-        values = (*_columns(epoch, going), [move.before for move in going])
-        cursors.append((connection.execute(_UPDATE_STATES, values), len(going)))
-    return cursors
-
-
-def count_late_message(connection: Connection, epoch: int, row: MessageRow) -> int:
-    """Gives a message that is stored long after its record the next seq of its conversation; returns the seq.
-
-    It becomes the conversation's last message only if its position is after the present one's.
-    """
-    counted = connection.execute(
-        "INSERT INTO messaging_conversationstate AS stored "
-        "(conversation_id, last_seq, last_message, last_sent_at, epoch, partition, last_offset) "
-        "VALUES (%s::uuid, 1, %s::uuid, %s::timestamptz, %s, %s, %s) "
-        "ON CONFLICT (conversation_id) DO UPDATE SET last_seq = stored.last_seq + 1, "
-        "(last_message, last_sent_at, epoch, last_offset, partition) = (SELECT * FROM (VALUES "
-        "(stored.last_message, stored.last_sent_at, stored.epoch, stored.last_offset, stored.partition), "
-        "(excluded.last_message, excluded.last_sent_at, excluded.epoch, excluded.last_offset, excluded.partition)) "
-        "AS either(message, sent_at, epoch, last_offset, partition) ORDER BY epoch DESC, last_offset DESC LIMIT 1) "
-        "RETURNING last_seq",
-        (row.event.conversation, row.event.id, row.event.sent_at, epoch, row.record.partition, row.record.offset),
-    ).fetchone()
-    assert counted is not None
-    return int(counted[0])
-
-
-def _columns(epoch: int, moves: Sequence[Move]) -> tuple[Any, ...]:
-    return (
-        epoch,
-        [move.last.event.conversation for move in moves],
-        [move.seq for move in moves],
-        [move.last.event.id for move in moves],
-        [move.last.event.sent_at for move in moves],
-        [move.last.record.partition for move in moves],
-        [move.last.record.offset for move in moves],
-    )
-
-
 def insert_intervals(connection: Connection, epoch: int, intervals: Sequence[IntervalRow]) -> None:
     """Inserts membership intervals. Keeps versions that exist: their records are repeats."""
     connection.execute(
@@ -286,16 +217,6 @@ def notify_archived(connection: Connection, offsets: Mapping[int, int]) -> None:
     pairs = [f"{partition}:{offset}" for partition, offset in sorted(offsets.items())]
     for first in range(0, len(pairs), _PAIRS_MOST):
         connection.execute("SELECT pg_notify(%s, %s)", (ARCHIVED_CHANNEL, ",".join(pairs[first : first + _PAIRS_MOST])))
-
-
-def last_seqs(connection: Connection, conversations: Sequence[str]) -> dict[str, int]:
-    """Returns the last seq of those conversations that exist, 0 before the first message."""
-    rows = connection.execute(
-        "SELECT c.id::text, coalesce(s.last_seq, 0) FROM conversations_conversation c "
-        "LEFT JOIN messaging_conversationstate s ON s.conversation_id = c.id WHERE c.id = ANY(%s::uuid[])",
-        (conversations,),
-    ).fetchall()
-    return dict(rows)
 
 
 def known_people(connection: Connection, users: Sequence[str]) -> set[str]:

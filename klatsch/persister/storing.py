@@ -8,7 +8,7 @@ from typing import TypeVar
 import psycopg
 
 from klatsch.eventlog.log import Record
-from klatsch.persister import marker_statements, statements
+from klatsch.persister import marker_statements, state_statements, statements
 from klatsch.persister.batch import Batch, ChangeRow, DeadRow, DeltaRow, MessageRow, Move, number_messages
 from klatsch.persister.folding import fold_changes, insert_mentions
 from klatsch.persister.past import Past
@@ -94,7 +94,7 @@ class Archive:
             known = self._known = _Known()
         conversations = {row.event.conversation for row in rows} - known.seqs.keys()
         if conversations:
-            known.seqs |= statements.last_seqs(self._connection, sorted(conversations))
+            known.seqs |= state_statements.last_seqs(self._connection, sorted(conversations))
         people = {row.event.sender_id for row in rows} - known.people
         if people:
             known.people |= statements.known_people(self._connection, sorted(people))
@@ -129,7 +129,7 @@ class Archive:
                 ]
                 inserted = statements.insert_messages(connection, epoch, rows, seqs) if rows else None
                 insert_mentions(connection, rows)
-                moved += statements.move_conversations(connection, epoch, moves)
+                moved += state_statements.move_conversations(connection, epoch, moves)
                 if changes:
                     self._update(changes)
                 if deltas:

@@ -10,7 +10,7 @@ from klatsch.archive.progress import ARCHIVED_CHANNEL
 from klatsch.conversations.access import Access
 from klatsch.conversations.models import Conversation
 from klatsch.eventlog.log import Entry, Record
-from klatsch.persister import statements
+from klatsch.persister import state_statements, statements
 from klatsch.persister.batch import Batch, MessageRow, sort_records
 from klatsch.persister.statements import Connection, Fenced
 from klatsch.persister.storing import Archive, Stored
@@ -197,7 +197,7 @@ def test_a_last_seq_that_somebody_else_moved_fences_the_batch_and_the_next_attem
     late = ORIGINAL
     with connect_archive("retry") as other:
         row = MessageRow(standing_at(late, 2, 7), late)
-        statements.insert_messages(other, EPOCH, [row], [statements.count_late_message(other, EPOCH, row)])
+        statements.insert_messages(other, EPOCH, [row], [state_statements.count_late_message(other, EPOCH, row)])
     records = shelf.records(said("3"))
     with pytest.raises(Fenced):
         shelf.store(records)
@@ -233,11 +233,11 @@ def test_a_late_message_becomes_the_last_one_only_where_it_stands_after_the_pres
     shelf.put(said("0"), said("1"))
     last = ConversationState.objects.get(pk=TEA).last_message
     earlier, later = (MessageRow(standing_at(ORIGINAL, 0, offset), ORIGINAL) for offset in (0, 9))
-    assert statements.count_late_message(connection, EPOCH, earlier) == 3
+    assert state_statements.count_late_message(connection, EPOCH, earlier) == 3
     connection.commit()
     assert ConversationState.objects.get(pk=TEA).last_message == last
 
-    assert statements.count_late_message(connection, EPOCH, later) == 4
+    assert state_statements.count_late_message(connection, EPOCH, later) == 4
     connection.commit()
     state = ConversationState.objects.get(pk=TEA)
     assert (str(state.last_message), state.last_offset, state.last_seq) == (ORIGINAL.id, 9, 4)
