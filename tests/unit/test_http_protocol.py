@@ -193,10 +193,12 @@ async def test_an_offer_of_another_protocol_changes_nothing(length: int, *, chun
     await until(lambda: peer.scopes[-1]["type"] == "websocket")
 
 
-async def test_a_tunnel_is_refused() -> None:
+@pytest.mark.parametrize("offer", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"], ids=["alone", "with an offer"])
+@pytest.mark.parametrize(("target", "status"), [(b"k:80", 400), (b"http://k/hello", 200)])
+async def test_a_tunnel_is_no_such_offer(target: bytes, status: int, offer: bytes) -> None:
     peer = Peer()
-    peer.send(b"CONNECT k:80 HTTP/1.1\r\nHost: k\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
-    assert (await peer.refusal())[0] == 400
+    peer.send(b"CONNECT %b HTTP/1.1\r\nHost: k\r\n%b\r\n" % (target, offer))
+    await until(lambda: peer.wire.raw.startswith(b"HTTP/1.1 %d " % status))
 
 
 async def test_the_bounds_hold_for_a_request_that_offers_another_protocol() -> None:

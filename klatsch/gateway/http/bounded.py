@@ -117,7 +117,7 @@ class BoundedHttp(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
-            else:
+            elif self.parser.get_method() != b"CONNECT":
                 self._ignore_upgrade(data[upgrade.args[0] :])
 
     def _is_other_upgrade(self) -> bool:
