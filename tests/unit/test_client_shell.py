@@ -175,6 +175,24 @@ async def test_a_wait_for_an_event_may_be_cancelled_and_loses_nothing() -> None:
         assert isinstance(await anext(events), Message)
 
 
+async def test_resume_marks_that_nobody_takes_wait_as_one_so_that_who_only_sends_stays_connected() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for token in range(1, 20):
+            await peer.mark(token)
+        await peer.accept(5)
+        await peer.push(30)
+        await peer.mark(31)
+        await peer.stay()
+
+    settings = Settings(events_most=3, reload=False)
+    async with serving(script) as url, Client(url, token="t", settings=settings) as chat:
+        await chat.wait_connected()
+        assert (await chat.send("hi", to="bob")).id == "m5"
+        assert isinstance(await anext(chat.events()), Message)
+        assert chat.state.token == token_of(19)
+
+
 async def test_an_application_that_takes_nothing_makes_the_server_wait_and_gets_all_when_it_does() -> None:
     async def script(peer: Peer) -> None:
         await peer.welcome()

@@ -45,7 +45,9 @@ class Inbox:
         return len(self._items) >= self._most
 
     def put(self, push: Push, *, in_order: bool) -> bool:
-        """Adds a push, if there is room."""
+        """Adds a push, if there is room: resume marks that nobody takes wait as one."""
+        if isinstance(push.what, ResumeMark) and self._ends_with_mark():
+            self._items.pop()
         if self.is_full:
             return False
         if isinstance(push.what, ResumeMark):
@@ -70,6 +72,10 @@ class Inbox:
         """Raises the error because of which nothing comes any more."""
         if self._error is not None:
             raise self._error
+
+    def _ends_with_mark(self) -> bool:
+        last = self._items[-1] if self._items else None
+        return isinstance(last, tuple) and isinstance(last[0].what, ResumeMark)
 
     async def take(self) -> Item | None:
         """The next one; when all were taken and nothing comes any more, None or the error. Safe to cancel."""
