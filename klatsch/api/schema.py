@@ -22,7 +22,7 @@ REFUSALS = {
     403: "You are not allowed to do this. With a session, also: the CSRF token is missing or wrong.",
     404: "There is no such resource, or you may not see it.",
     409: "The request conflicts with the current state.",
-    410: "The message was deleted, for good.",
+    410: "The message, or the one that a reply names, was deleted for good; or the invitation has ended.",
     411: "The request has no Content-Length.",
     413: "The body is too large.",
     415: "The body is not JSON.",

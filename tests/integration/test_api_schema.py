@@ -8,7 +8,10 @@ from django.core.management import call_command
 from django.test import Client
 from jsonschema import Draft202012Validator
 
+from klatsch.archive.models import Message
 from klatsch.records.kinds import KINDS
+from tests.integration.archive_rows import open_epoch
+from tests.integration.chat import Chat
 from tests.integration.people import (
     CREDENTIALS,
     V1,
@@ -96,6 +99,25 @@ def test_every_operation_that_changes_something_says_that_it_needs_the_csrf_toke
     for name, operation in operations(document):
         if not name.startswith("get "):
             assert "403" in operation["responses"], name
+
+
+def test_a_reply_to_a_deleted_message_is_refused_as_every_way_to_send_says(
+    document: dict[str, Any], chat: Chat
+) -> None:
+    open_epoch()
+    original = chat.ask("ana", "POST", "users/bob/messages", {"content": "hi"}).json()
+    Message.objects.update(deleted=True)
+    conversation = original["conversation"]
+    ways = {
+        "post /api/v1/users/{username}/messages": "users/bob/messages",
+        "post /api/v1/conversations/{conversation_id}/messages": f"conversations/{conversation}/messages",
+        "put /api/v1/conversations/{conversation_id}/messages/{client_id}": f"conversations/{conversation}/messages/x",
+    }
+    for name, path in ways.items():
+        method = name.partition(" ")[0].upper()
+        answer = chat.ask("ana", method, path, {"content": "ho", "reply_to": original["id"]})
+        assert problem(answer) == (410, "gone")
+        assert "410" in dict(operations(document))[name]["responses"], name
 
 
 def test_sync_names_every_push_that_it_may_bring(document: dict[str, Any]) -> None:
