@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from klatsch.archive.change_places import change_place, change_place_sql
 from klatsch.core.ids import uuid_bytes, uuid_text
 from klatsch.eventlog.outbox import waiting_sql
-from klatsch.eventlog.partitions import partition_of
 from klatsch.records.header import WHOLE_MESSAGE
 
 
@@ -25,12 +25,10 @@ class Wanted(NamedTuple):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """A message as it was at one moment, for a member of its conversation who wants to change it.
 
-    `epoch`, `partition` and `offset` are its position. `edited_…` is the position of its last edit, None without edits;
-    `edited_partitions` is the number of partitions of the edit's epoch, None if that is the message's own.
-    `role` is the person's own; a `blocked` person may only read. `pins` is the number of pinned messages of the
-    conversation, and `member_count` that of its members. `emojis` are the kinds of reactions to the message, and
-    `own_emojis` the person's own ones. A message that was stored late is `unannounced` until the log has the record
-    that announces it.
+    `edited` is the position of its last edit, None without edits. `role` is the person's own; a `blocked` person may
+    only read. `pins` is the number of pinned messages of the conversation, and `member_count` that of its members.
+    `emojis` are the kinds of reactions to the message, and `own_emojis` the person's own ones. A message that was
+    stored late is `unannounced` until the log has the record that announces it.
     """
 
     message_id: str
@@ -43,32 +41,18 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     sender_id: str
     sent_at_ms: int
     deleted: bool
-    epoch: int
-    partition: int
-    offset: int
-    edited_epoch: int | None
-    edited_offset: int | None
+    edited: str | None
     pinned: bool
     pins: int
     emojis: list[str]
     own_emojis: list[str]
     unannounced: bool
     member_count: int
-    edited_partitions: int | None = None
 
     @property
     def key(self) -> bytes:
         """Returns the key of the conversation's records."""
         return self.conversation.encode("ascii")
-
-    @property
-    def edited(self) -> str | None:
-        """Returns the position of the last edit; None without edits."""
-        if self.edited_epoch is None:
-            return None
-        partitions = self.edited_partitions
-        partition = self.partition if partitions is None else partition_of(self.key, partitions)
-        return f"{self.edited_epoch}:{partition}:{self.edited_offset}"
 
 
 _UNANNOUNCED: Final = waiting_sql(
@@ -78,14 +62,13 @@ _UNANNOUNCED: Final = waiting_sql(
 _FACTS: Final = f"""
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
         m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
-        m.epoch, m.partition, m."offset", edit.epoch, edit."offset",
+        CASE WHEN edit.epoch IS NOT NULL THEN {change_place_sql("edit.epoch", 'edit."offset"')} END,
         m.pinned_at IS NOT NULL,
         (SELECT count(*) FROM messaging_message p
          WHERE p.conversation_id = m.conversation_id AND p.pinned_at IS NOT NULL),
         ARRAY(SELECT jsonb_object_keys(m.reaction_counts)),
         ARRAY(SELECT r.emoji::text FROM messaging_reaction r WHERE r.message_id = m.id AND r.user_id = u.id),
-        {_UNANNOUNCED}, c.member_count,
-        (SELECT e.partitions FROM eventlog_epoch e WHERE e.epoch = edit.epoch AND e.epoch <> m.epoch)
+        {_UNANNOUNCED}, c.member_count
     FROM unnest(%s::uuid[], %s::uuid[]) AS wanted(message_id, user_id)
     JOIN messaging_message m ON m.id = wanted.message_id
     JOIN conversations_member mine
@@ -109,8 +92,8 @@ MODERATION: Final = UUID(int=0)
 """The actor of moderators' deletions: never a member, so never removed, demoted or blocked. It names no moderator."""
 _FACTS_OF_ANY: Final = f"""
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
-        (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted, m.epoch, m.partition, m."offset",
-        NULL, NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}, c.member_count
+        (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
+        NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}, c.member_count
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""
 
@@ -123,8 +106,15 @@ def read_facts_of_any(wanted: Collection[Wanted]) -> dict[Wanted, Facts]:
 def _read_facts(statement: str, arguments: list[Any]) -> dict[Wanted, Facts]:
     with connection.cursor() as cursor:
         cursor.execute(statement, arguments)
-        rows = [Facts(*row) for row in cursor.fetchall()]
+        rows = [_facts_of(row) for row in cursor.fetchall()]
     return {Wanted(uuid_bytes(facts.message_id), uuid_bytes(facts.user_id)): facts for facts in rows}
+
+
+def _facts_of(row: tuple[Any, ...]) -> Facts:
+    facts = Facts(*row)
+    if facts.edited is None:
+        return facts
+    return msgspec.structs.replace(facts, edited=change_place(facts.edited, facts.conversation))
 
 
 class Own(NamedTuple):

@@ -16,6 +16,7 @@ from klatsch.core.ids import message_id, uuid_bytes, uuid_text
 from klatsch.core.text import EMOJI_BYTES_MOST, is_emoji
 from klatsch.eventlog.log import Entry, LogError, LogWriter, Report
 from klatsch.eventlog.places import Position
+from klatsch.messaging.marks import is_after
 from klatsch.messaging.mentions import Mention, Naming, naming_of
 from klatsch.messaging.outcomes import name_in_use, refusal_of
 from klatsch.messaging.sending import SentMessage, check_client_id, check_content, tell
@@ -223,10 +224,9 @@ def _check_edit(wish: Edit, facts: Facts, now_ms: int, edit_window_s: int) -> No
 
 def is_overtaken(wish: Edit, facts: Facts) -> bool:
     """Returns whether the message has an edit that the editor had not seen."""
-    if wish.base is None or facts.edited_epoch is None or facts.edited_offset is None:
+    if wish.base is None or facts.edited is None:
         return False
-    base = _parse_base(wish.base)
-    return (facts.edited_epoch, facts.edited_offset) > (base.epoch, base.offset)
+    return is_after(Position.parse(facts.edited), _parse_base(wish.base))
 
 
 def _check_reaction(wish: React, facts: Facts) -> None:

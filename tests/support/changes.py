@@ -15,13 +15,12 @@ def facts_of(
     by: Somebody,
     *,
     role: str = "member",
-    place: int = 0,
     pinned: bool = False,
     own_emojis: tuple[str, ...] = (),
     kind: str = "group",
     member_count: int = 2,
 ) -> Facts:
-    """The archive's facts of a message at that offset, for a person who wants to change it."""
+    """The archive's facts of a message, for a person who wants to change it."""
     return Facts(
         message_id=original.id,
         user_id=by.user_id,
@@ -33,11 +32,7 @@ def facts_of(
         sender_id=original.sender_id,
         sent_at_ms=NOW_MS,
         deleted=False,
-        epoch=1,
-        partition=0,
-        offset=place,
-        edited_epoch=None,
-        edited_offset=None,
+        edited=None,
         pinned=pinned,
         pins=0,
         emojis=[],

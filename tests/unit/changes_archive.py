@@ -138,10 +138,9 @@ class Archive:
         return Facts(
             message_id=message_id, user_id=by.user_id, username=by.name, role=place.role,
             blocked=place.blocked, conversation=event.conversation, kind=kind, sender_id=event.sender_id,
-            sent_at_ms=NOW_MS, deleted=message.deleted, epoch=1,
-            partition=record.partition, offset=record.offset,
-            edited_epoch=None if message.edited is None else 1,
-            edited_offset=message.edited, pinned=message.pinned, pins=0, emojis=[],
+            sent_at_ms=NOW_MS, deleted=message.deleted,
+            edited=None if message.edited is None else f"1:{record.partition}:{message.edited}",
+            pinned=message.pinned, pins=0, emojis=[],
             own_emojis=[emoji for emoji, who in message.reactions if who == by.name], unannounced=unannounced,
             member_count=2,
         )  # fmt: skip

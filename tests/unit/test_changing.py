@@ -118,8 +118,8 @@ MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
         (delete(), THEIRS, Forbidden),
         (pin(), MINE, Forbidden),
         (delete(), changed(facts_of(OTHER, ANA, kind="direct"), role="owner"), Forbidden),
-        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4), Conflict),
-        (edit(base="1:0:3"), changed(MINE, edited_epoch=2, edited_offset=0), Conflict),
+        (edit(base="1:0:3"), changed(MINE, edited="1:0:4"), Conflict),
+        (edit(base="1:0:3"), changed(MINE, edited="2:0:0"), Conflict),
         (pin(), changed(AS_ADMIN, pins=PINS_MOST), LimitReached),
         (react("🫖"), changed(MINE, emojis=MANY), LimitReached),
         (react("🫖"), changed(MINE, own_emojis=MANY[:OWN_EMOJIS_MOST], emojis=MANY[:OWN_EMOJIS_MOST]), LimitReached),
@@ -145,7 +145,7 @@ async def test_what_may_not_be_is_refused_before_anything_is_appended(
     ("frame", "facts", "wish"),
     [
         (delete(), changed(MINE, deleted=True), Delete()),
-        (edit(base="1:0:3"), changed(MINE, edited_epoch=1, edited_offset=4), Edit("hi!")),
+        (edit(base="1:0:3"), changed(MINE, edited="1:0:4"), Edit("hi!")),
         (edit(base="1:0:3"), changed(MINE, blocked=True), Edit("hi!")),
     ],
 )
@@ -179,7 +179,7 @@ async def test_a_retry_that_only_the_archive_knows_yet_is_answered_when_the_feed
 
 
 async def test_a_conflict_names_the_edit_that_the_editor_had_not_seen() -> None:
-    desk = Desk(changed(MINE, edited_epoch=1, edited_offset=4))
+    desk = Desk(changed(MINE, edited="1:0:4"))
     with pytest.raises(Conflict) as refused:
         await desk.change(edit(base="1:0:3"), None)
     assert refused.value.changed == "1:0:4"
@@ -226,8 +226,8 @@ async def test_a_version_of_a_later_epoch_is_refused() -> None:
         (pin(), changed(AS_ADMIN, pins=PINS_MOST, pinned=True)),
         (react(MANY[0]), changed(THEIRS, emojis=MANY)),
         (react(MANY[0], on=False), changed(THEIRS, emojis=MANY, own_emojis=MANY[:OWN_EMOJIS_MOST])),
-        (edit(base="1:0:4"), changed(MINE, edited_epoch=1, edited_offset=4)),
-        (edit(base=None), changed(MINE, edited_epoch=1, edited_offset=4)),
+        (edit(base="1:0:4"), changed(MINE, edited="1:0:4")),
+        (edit(base=None), changed(MINE, edited="1:0:4")),
     ],
 )
 async def test_what_may_be_is_appended(frame: ChangeFrame, facts: Facts) -> None:
