@@ -218,6 +218,18 @@ def test_what_one_sends_is_in_its_conversation_as_soon_as_that_is_known() -> Non
     assert [message.receiver for message in shown.view.messages("two")] == [None]
 
 
+def test_the_first_push_of_a_direct_conversation_says_with_whom_it_is_and_takes_what_was_sent_before() -> None:
+    shown = Shown()
+    shown.view.apply(Sent(Draft("c", "hi", to="bob"), "m1", _at(1), duplicate=False))
+    assert shown.view.direct("bob") is None
+    members = tuple(Member(user, active=True, role=None, version=1) for user in ("ana", "bob"))
+    shown.view.apply(Members("group", "group", "Tea", members))
+    assert shown.view.direct("bob") is None
+    shown.view.apply(Members("one", "direct", None, members))
+    assert shown.view.direct("bob") == "one"
+    assert [message.content for message in shown.view.messages("one")] == ["hi"]
+
+
 def test_markers_only_go_up_and_show_what_is_still_to_be_marked(shown: Shown) -> None:
     for marker in (
         Marker("one", "bob", _at(9), _at(3)),

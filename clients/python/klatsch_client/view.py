@@ -72,7 +72,7 @@ class View:
         return [self._shown(message, changes.get(message.id, [])) for message in messages]
 
     def direct(self, username: str) -> str | None:
-        """The conversation with a person, once a message of it has come."""
+        """The conversation with a person, once a push of it has come."""
         return self._directs.get(username)
 
     def markers(self, conversation: str) -> dict[str, Marker]:
@@ -118,7 +118,7 @@ class View:
                 place = marked.draft.conversation
                 conversation = self._raise_marker(Marker(place, self._user(), marked.delivered, marked.read))
             case Members() as members:
-                conversation = self._leave(members)
+                conversation = self._meet(members)
             case Typing() | Presence() as signal:
                 self._signal(signal)
         call_back(self._on_change, conversation)
@@ -143,7 +143,9 @@ class View:
                 message = delta.apply(message)
         if known is not None and known.conversation != message.conversation:
             self._forget(known.id)
-        self._learn_direct(message)
+        if message.receiver is not None:
+            other = message.receiver if message.sender == self._user() else message.sender
+            self._learn_direct(other, message.conversation)
         self._where[message.id] = message.conversation
         self._conversations.setdefault(message.conversation, {})[message.id] = message
         if message.deleted or message.edited_at is not None:
@@ -182,17 +184,14 @@ class View:
         if not messages:
             del self._conversations[conversation]
 
-    def _learn_direct(self, message: Message) -> None:
+    def _learn_direct(self, other: str, conversation: str) -> None:
         """Notes whose conversation it is, and puts into it what one has sent to that person before it was known."""
-        if message.receiver is None or not message.conversation:
+        if not conversation or self._directs.get(other) == conversation:
             return
-        other = message.receiver if message.sender == self._user() else message.sender
-        if self._directs.get(other) == message.conversation:
-            return
-        self._directs[other] = message.conversation
+        self._directs[other] = conversation
         for sent in [one for one in self._conversations.get("", {}).values() if one.receiver == other]:
             self._forget(sent.id)
-            self._put(replace(sent, conversation=message.conversation))
+            self._put(replace(sent, conversation=conversation))
 
     def _message_of(self, sent: Sent) -> Message:
         draft: Draft = sent.draft
@@ -230,8 +229,11 @@ class View:
         markers[marker.user] = _joined(markers.get(marker.user), marker)
         return marker.conversation
 
-    def _leave(self, members: Members) -> str:
-        """Forgets a conversation to which one does not belong any more."""
+    def _meet(self, members: Members) -> str:
+        """Learns with whom a direct conversation is; forgets one to which one does not belong any more."""
+        others = [member.user for member in members.members if member.user != self._user()]
+        if members.kind == "direct" and others:
+            self._learn_direct(others[0], members.conversation)
         if members.ends_for(self._user()):
             for message in list(self._conversations.get(members.conversation, {})):
                 self._forget(message)
