@@ -148,12 +148,11 @@ export class Rest {
     if (answer.ok && body === null) throw notKlatsch(this.base); // or its answer has broken off
     if (answer.ok) return body;
     const temporary = answer.status >= 500 || LATER.has(answer.status);
-    if (typeof body?.code === 'string') {
-      const retry_after = Number.isFinite(body.retry_after) ? body.retry_after : undefined;
-      throw new ChatError(body.code, body.detail, { temporary, retry_after, isKlatschs: true });
-    }
+    const seconds = body?.retry_after ?? Number(answer.headers.get('Retry-After') ?? NaN); // it may be a date
+    const retry_after = Number.isFinite(seconds) ? seconds : undefined;
+    if (typeof body?.code === 'string') throw new ChatError(body.code, body.detail, { temporary, retry_after, isKlatschs: true });
     const code = temporary ? 'unavailable' : answer.status === 404 ? 'not_found' : 'stopped';
-    throw new ChatError(code, `${url} answers ${inShort(answer)}.`, { temporary });
+    throw new ChatError(code, `${url} answers ${inShort(answer)}.`, { temporary, retry_after });
   }
 }
 

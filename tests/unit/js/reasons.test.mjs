@@ -95,6 +95,19 @@ test('a ticket that is refused without a reason is asked for again', async () =>
   assert.deepEqual(stage.statuses, [['lost', undefined, 'undefined'], ['lost', undefined, 'null']]);
 });
 
+test('a proxy that says when to come again is believed', async () => {
+  mock.method(Math, 'random', () => 0);
+  const away = () => new Response('<html>', { status: 503, headers: { 'Retry-After': '7' } });
+  const pages = { '/api/v1/auth/ticket': away };
+  const stage = new Stage({ token: 'secret' }, pages);
+  await settle();
+  pages['/api/v1/auth/ticket'] = { ticket: 'abc' };
+  await pass(6_999);
+  assert.equal(stage.sockets.length, 0);
+  await pass(1);
+  assert.equal(stage.sockets.length, 1);
+});
+
 test('what answers without a ticket in it is tried again, as a page that stands before the network may go', async () => {
   const pages = { '/api/v1/auth/ticket': () => new Response('<html>') };
   const stage = new Stage({ token: 'secret' }, pages).listen();
