@@ -1,5 +1,7 @@
 """Error messages of commands that lack PostgreSQL or the log: one sentence, and exit status 1."""
 
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -10,17 +12,21 @@ from django.core.management.base import CommandError
 from klatsch.eventlog.log import LogError
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage, sqlstate_of
 
+_OF_PORT: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_FORBIDDEN: Final = psycopg.errors.InsufficientPrivilege.sqlstate
 _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.UndefinedColumn.sqlstate}
 
 
 @contextmanager
 def told_of_port(port: int) -> Iterator[None]:
-    """Raises CommandError for an OSError or OverflowError: nothing can listen on the port."""
+    """Raises CommandError for errors that say that nothing can listen on the port; other errors propagate."""
     try:
         yield
     except OverflowError as error:
         raise CommandError(f"port {port} cannot be used: ports are 0 to 65535") from error
     except OSError as error:
+        if error.errno not in _OF_PORT and not isinstance(error, socket.gaierror):
+            raise
         raise CommandError(f"port {port} cannot be used: {error.strerror}") from error
 
 
@@ -34,6 +40,8 @@ def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
     except DATABASE_ERRORS as error:
         if is_outage(error):
             raise CommandError(f"{beginning}PostgreSQL does not answer. Check DATABASE_URL") from error
+        if sqlstate_of(error) == _FORBIDDEN:
+            raise CommandError(f"{beginning}PostgreSQL does not allow this to the role in DATABASE_URL") from error
         if sqlstate_of(error) not in _LACKING:
             raise
         raise CommandError(f"{beginning}PostgreSQL lacks tables of this version. Run manage.py migrate") from error
