@@ -1,6 +1,7 @@
-"""Checks I1 and I3 of answers: an acknowledged message is there, at one position and with one text."""
+"""Checks I1 and I3 of answers: an acknowledged message is there, at one position, with one text and of one sender."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from faults.contradiction import Contradiction
 from faults.evidence import About, Evidence
@@ -24,7 +25,11 @@ def lost(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
 
 
 def in_answers(client: str, events: Sequence[Event], truth: Truth, about: About) -> Iterator[Contradiction]:
-    """Checks I3: an answer is about the sent message and the people it names, and a refused one is not in force."""
+    """Checks I3: an answer is about the sent message and the people it names, and a refused one is not in force.
+
+    Who may write all the time is never refused but for now: an outage is no revocation.
+    """
+    user_id = about.people[client.partition("#")[0]]
     sent: dict[str, Invoked] = {}
     uncertain: set[str] = set()
     refused: dict[str, Refused] = {}
@@ -35,6 +40,8 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth, about: About)
             uncertain.add(event.client_id)
         elif isinstance(event, Refused) and not event.temporary and event.client_id in sent:
             refused[event.client_id] = event
+            if truth.may_always_write(sent[event.client_id].conversation, user_id):
+                yield Contradiction("I3", "mixed up", f"{client}: refused, and may write all the time: {event}")
         elif isinstance(event, Answered):
             uncertain.add(event.client_id)
             message, asked = truth.messages.get(event.id), sent.get(event.client_id)
@@ -67,20 +74,37 @@ def _without_lookup(asked: Invoked, answered: Answered, about: About) -> bool:
     )
 
 
-def misplaced(client: str, events: Sequence[Event], truth: Truth) -> Iterator[Contradiction]:
-    """Checks I3: answers, pushes, states and histories agree on the position and the text of an id."""
-    for where, message_id, position, text in _claims(events):
-        message = truth.messages.get(message_id) or truth.changes.get(message_id)
+class _Claim(NamedTuple):
+    """An id as a client was told of it. What it was not told is empty."""
+
+    how: str
+    id: str
+    position: str
+    hash: str = ""
+    sender: str = ""
+    conversation: str = ""
+
+
+def misplaced(client: str, events: Sequence[Event], truth: Truth, about: About) -> Iterator[Contradiction]:
+    """Checks I3: answers, pushes, states and histories agree on an id's position, conversation, sender and text."""
+    for claim in _claims(events):
+        message = truth.messages.get(claim.id) or truth.changes.get(claim.id)
         if message is None:
-            if where != "answered" and message_id not in truth.voided:
-                yield Contradiction(
-                    "I3", "mixed up", f"{client}: {where}, and not in the log: {message_id} at {position}"
-                )
-        elif truth.position(message) != position:
-            said = f"{client}: {where} {message_id} at {position}, which is at {truth.position(message)}"
-            yield Contradiction("I3", "mixed up", said)
-        elif isinstance(message, Message) and text not in {"", *_texts(truth, message)}:
-            yield Contradiction("I3", "mixed up", f"{client}: {where} with another text: {message_id} at {position}")
+            if claim.how != "answered" and claim.id not in truth.voided:
+                yield Contradiction("I3", "mixed up", f"{client}: told, and not in the log: {claim}")
+        elif truth.position(message) != claim.position:
+            yield Contradiction("I3", "mixed up", f"{client}: at {truth.position(message)}, and was told: {claim}")
+        elif isinstance(message, Message):
+            if claim.hash not in {"", *_texts(truth, message)}:
+                yield Contradiction("I3", "mixed up", f"{client}: told with another text: {claim}")
+            if not _is_whose(claim, message, about.people):
+                yield Contradiction("I3", "mixed up", f"{client}: told as somebody else's than {message}: {claim}")
+
+
+def _is_whose(claim: _Claim, message: Message, people: Mapping[str, str]) -> bool:
+    return (not claim.sender or people.get(claim.sender) == message.sender_id) and (
+        claim.conversation in {"", message.conversation}
+    )
 
 
 def _texts(truth: Truth, message: Message) -> set[str]:
@@ -88,14 +112,14 @@ def _texts(truth: Truth, message: Message) -> set[str]:
     return {state.hash for state in truth.states[message.id].values()}
 
 
-def _claims(events: Sequence[Event]) -> Iterator[tuple[str, str, str, str]]:
-    """Yields each claim: its kind, id, position and the hash of the text."""
+def _claims(events: Sequence[Event]) -> Iterator[_Claim]:
     for event in events:
         if isinstance(event, Answered):
-            yield "answered", event.id, event.position, ""
+            yield _Claim("answered", event.id, event.position)
         elif isinstance(event, Pushed) and event.id:
-            yield "pushed", event.id, event.position, event.hash
+            yield _Claim("pushed", event.id, event.position, event.hash, event.sender, event.conversation)
         elif isinstance(event, Stated):
-            yield "stated", event.id, event.position, event.hash
+            yield _Claim("stated", event.id, event.position, event.hash, event.sender, event.conversation)
         elif isinstance(event, Loaded):
-            yield from (("loaded", entry.id, entry.position, entry.hash) for entry in event.entries)
+            for entry in event.entries:
+                yield _Claim("loaded", entry.id, entry.position, entry.hash, entry.sender, event.conversation)

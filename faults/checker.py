@@ -62,7 +62,7 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():
         yield from in_answers(client, events, truth, evidence.about)
-        yield from misplaced(client, events, truth)
+        yield from misplaced(client, events, truth, evidence.about)
         yield from _in_histories(client, events)
         yield from in_changes(client, evidence.about.people[client.partition("#")[0]], events, truth)
         user_id = evidence.about.people[client.partition("#")[0]]

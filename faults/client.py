@@ -227,6 +227,7 @@ class Client:
                     hash_of(body["content"]),
                     body["changed"],
                     state_of(body).text(),
+                    body["sender"],
                 )
             )
             self.view.take(body)

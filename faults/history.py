@@ -118,6 +118,7 @@ class Stated(msgspec.Struct, frozen=True, tag_field="e", tag="state"):
     hash: str
     changed: str = ""
     state: str = ""
+    sender: str = ""
 
 
 class Marked(msgspec.Struct, frozen=True, tag_field="e", tag="mark"):
@@ -147,6 +148,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seq: int
     changed: str = ""
     state: str = ""
+    sender: str = ""
 
 
 class Loaded(msgspec.Struct, frozen=True, tag_field="e", tag="loaded"):

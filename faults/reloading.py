@@ -74,9 +74,12 @@ class Reloading:
             page = await self._rest.ask("GET", f"{path}?{query}", token=self._person.token)
             messages += page["results"]
             found = [
-                Entry(m["position"], m["id"], hash_of(m["content"]), m["seq"], m["changed"], state_of(m).text())
+                Entry(
+                    m["position"], m["id"], hash_of(m["content"]), m["seq"], m["changed"], state_of(m).text(),
+                    m["sender"],
+                )
                 for m in page["results"]
-            ]
+            ]  # fmt: skip
             entries += [entry for entry in found if place(entry.position)[2] >= since]
             query = page["next"] and urlsplit(page["next"]).query  # of whichever gateway answers the next one
             if not found or place(found[-1].position)[2] < since:

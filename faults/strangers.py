@@ -1,4 +1,4 @@
-"""Checks I6: no message of a conversation is shown to a stranger, and no void message to anybody."""
+"""Checks I6: no message, marker or change of a conversation is shown to a stranger, and no void message to anybody."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -35,9 +35,9 @@ class _Look(NamedTuple):
 
 
 def _shown(event: Event) -> Iterator[tuple[str, str, int]]:
-    """Yields id, conversation and offset of each message."""
+    """Yields id, conversation and offset of each message, and of each other push of a conversation, without an id."""
     if isinstance(event, Pushed | Stated):
-        if event.id:
+        if event.position and event.conversation and not _is_invitation(event):
             yield event.id, event.conversation, place(event.position)[2]
     elif isinstance(event, Delta):
         yield event.target, event.conversation, place(event.position)[2]
@@ -45,9 +45,19 @@ def _shown(event: Event) -> Iterator[tuple[str, str, int]]:
         yield from ((entry.id, event.conversation, place(entry.position)[2]) for entry in event.entries)
 
 
+def _is_invitation(event: Pushed | Stated) -> bool:
+    """Returns whether a push is for a stranger."""
+    return isinstance(event, Pushed) and event.kind == "invitation"
+
+
 def _may_see(look: _Look, truth: Truth, changes: Changes) -> bool:
-    """Returns whether the message may be shown: a removal holds from its record, an addition from its commit."""
+    """Returns whether the message may be shown: a removal holds from its record, an addition from its commit.
+
+    The record that removes a person is shown to them, last.
+    """
     standings = truth.standings.get((look.conversation, look.user_id), ())
+    if any(look.offset == standing.offset for standing in standings):
+        return True
     if not any(standing.active for standing in standings):
         return False
     for standing in reversed(standings):

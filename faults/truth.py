@@ -115,6 +115,15 @@ class Truth:
         standings = self.standings.get((conversation, user_id), ())
         return bool(standings) and all(standing.active for standing in standings)
 
+    def may_always_write(self, conversation: str, user_id: str) -> bool:
+        """Returns whether the person was a member all the time, and nobody there was blocked: a blocker is refused too."""
+        blocked = (
+            standing.blocked
+            for (where, _), standings in self.standings.items() if where == conversation
+            for standing in standings
+        )  # fmt: skip
+        return self.is_always_in(conversation, user_id) and not any(blocked)
+
     def conversations_of(self, user_id: str) -> list[str]:
         return [conversation for conversation, person in self.standings if person == user_id]
 

@@ -1,21 +1,29 @@
 """Bugs on the way into the log and of its answers, each a function with the name of `catalogue`."""
 
+import itertools
 import os
 from typing import Any
+
+import msgspec
 
 from faults.bugs.replacing import is_gateway, keep_writing_after_removal, nobody_is, replace
 from klatsch.conversations import queries
 from klatsch.conversations import services as services_of_talks
+from klatsch.conversations.access import Access
+from klatsch.core.errors import NotAMember
 from klatsch.core.ids import uuid_text
 from klatsch.eventlog.kafka_connection import KafkaConnection
 from klatsch.eventlog.kafka_writer import KafkaWriter
 from klatsch.eventlog.log import Entry, Report
+from klatsch.gateway import sending
 from klatsch.gateway.language import protocol
 from klatsch.gateway.sending import Sending
 from klatsch.messaging import sending as services
 from klatsch.processes import wiring
 from klatsch.records.header import judged_actor, judged_id
 from klatsch.records.judge import Memberships, Verdict
+
+_ONE_IN = 40
 
 
 def partition_by_sender() -> None:
@@ -48,6 +56,32 @@ def block_is_not_judged() -> None:
         return None if verdict is Verdict.BLOCKED else verdict
 
     replace(Memberships, "find_void", find_removed)
+
+
+def members_are_refused() -> None:
+    if not is_gateway():
+        return
+    send, number = services.send_message, itertools.count(1)
+
+    def refuse(**what: Any) -> Any:
+        if next(number) % _ONE_IN == 0:
+            raise NotAMember("You are not a member of this conversation.")
+        return send(**what)
+
+    replace(sending, "send_message", refuse)
+
+
+def senders_are_mixed_up() -> None:
+    """Names the sender before, in what is shown alone: the header, by which the archive goes, has the true one."""
+    if not is_gateway():
+        return
+    send, before = services.send_message, [""]
+
+    def send_as_the_last_one(*, access: Access, **what: Any) -> Any:
+        last, before[0] = before[0], access.sender
+        return send(access=msgspec.structs.replace(access, sender=last or access.sender), **what)
+
+    replace(sending, "send_message", send_as_the_last_one)
 
 
 def retries_are_new() -> None:

@@ -34,6 +34,10 @@ def an_id(name: str) -> str:
     return str(uuid5(_SPACE, name))
 
 
+def sender_of(message: Message) -> str:
+    return next(name for name, user_id in PEOPLE.items() if user_id == message.sender_id)
+
+
 PEOPLE = {name: an_id(name) for name in ("ana", "bob", "carol", "dora")}
 TALK, GROUP, OTHER = an_id("talk"), an_id("group"), an_id("other")
 MEMBERS = {TALK: ("ana", "bob"), GROUP: ("ana", "bob", "carol"), OTHER: ("carol", "dora")}
@@ -138,14 +142,14 @@ class Model:
             for message in truth.between(conversation, begin[p], device.cursor[p]):
                 if how == "state":
                     position = truth.position(message)
-                    event = Stated(self.tick(), device.connection, position, conversation, message.id, message.hash)
+                    told = (position, conversation, message.id, message.hash)
+                    event = Stated(self.tick(), device.connection, *told, sender=sender_of(message))
                     device.events.append(event)
                 else:
                     self._push(device, message)
 
     def _push(self, device: Device, message: Message) -> None:
         position = f"1:{message.partition}:{message.offset}"
-        sender = next(name for name, user_id in PEOPLE.items() if user_id == message.sender_id)
         device.events.append(
             Pushed(
                 self.tick(),
@@ -154,7 +158,7 @@ class Model:
                 position,
                 message.conversation,
                 message.id,
-                sender,
+                sender_of(message),
                 message.hash,
             )
         )
@@ -238,7 +242,7 @@ class Model:
             if standing is not None and standing.active:
                 del device.unloaded[conversation]
                 messages = truth.between(conversation, since, 1 << 40)
-                entries = [Entry(truth.position(m), m.id, m.hash, 1) for m in messages]
+                entries = [Entry(truth.position(m), m.id, m.hash, 1, sender=sender_of(m)) for m in messages]
                 device.events.append(Loaded(self.tick(), conversation, at_least, since, entries))
 
     def evidence(self) -> Evidence:

@@ -188,9 +188,34 @@ def refuse_what_is_in_force(evidence: Evidence, rng: random.Random) -> Evidence 
     client, number, answer = found
     events = events_of(evidence, client)
     message = judge_log(1, evidence.log).messages[answer.id]
-    where = (answer.position, message.conversation, message.id, client, message.hash)
+    where = (answer.position, message.conversation, message.id, client.partition("#")[0], message.hash)
     events[number : number + 1] = [
         Refused(answer.at, answer.connection, answer.client_id, "forbidden", temporary=False),
         Pushed(answer.at, answer.connection, "message", *where),
     ]
     return with_events(evidence, client, events)
+
+
+def refuse_a_member(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    """What was lost on its way is refused for good, as if its sender did not belong there."""
+    truth = judge_log(1, evidence.log)
+    there = {record.client_id for record in evidence.log}
+    lost = [
+        (client, number, event) for client, number, event in all_of(evidence, Unanswered)
+        if event.client_id not in there
+        and truth.is_always_in(_conversation_of(evidence, client, event), PEOPLE[client.partition("#")[0]])
+    ]  # fmt: skip
+    found = pick(lost, rng)
+    if found is None:
+        return None
+    client, number, event = found
+    events = events_of(evidence, client)
+    events[number] = Refused(event.at, event.connection, event.client_id, "not_a_member", temporary=False)
+    return with_events(evidence, client, events)
+
+
+def _conversation_of(evidence: Evidence, client: str, event: Unanswered) -> str:
+    return next(
+        asked.conversation for asked in evidence.histories[client]
+        if isinstance(asked, Invoked) and asked.client_id == event.client_id
+    )  # fmt: skip

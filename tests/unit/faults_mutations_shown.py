@@ -16,6 +16,7 @@ from faults.history import (
     Loaded,
     Marked,
     Pushed,
+    Stated,
     Token,
     WasReset,
     place,
@@ -104,6 +105,58 @@ def push_another_text(evidence: Evidence, rng: random.Random) -> Evidence | None
     events = events_of(evidence, client)
     events[number] = structs.replace(push, hash="0" * 16)
     return with_events(evidence, client, events)
+
+
+def push_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    found = pick(pushes_of(evidence), rng)
+    if found is None:
+        return None
+    client, number, push = found
+    events = events_of(evidence, client)
+    events[number] = structs.replace(push, sender=next(name for name in PEOPLE if name != push.sender))
+    return with_events(evidence, client, events)
+
+
+def load_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    found = pick([f for f in all_of(evidence, Loaded) if f[2].entries], rng)
+    if found is None:
+        return None
+    client, number, loaded = found
+    events = events_of(evidence, client)
+    *rest, last = loaded.entries
+    other = structs.replace(last, sender=next(name for name in PEOPLE if name != last.sender))
+    events[number] = structs.replace(loaded, entries=[*rest, other])
+    return with_events(evidence, client, events)
+
+
+def state_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    found = pick(all_of(evidence, Stated), rng)
+    if found is None:
+        return None
+    client, number, stated = found
+    events = events_of(evidence, client)
+    events[number] = structs.replace(stated, sender=next(name for name in PEOPLE if name != stated.sender))
+    return with_events(evidence, client, events)
+
+
+def show_a_stranger_who_has_read(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    """Dora is pushed a marker in the group, to which she never belonged."""
+    found = pick([found for found in pushes_of(evidence) if found[2].conversation == GROUP], rng)
+    if found is None:
+        return None
+    marker = structs.replace(found[2], kind="marker", id="", sender="", hash="")
+    return _shown_on_a_new_connection(evidence, "dora#0", marker)
+
+
+def show_a_removed_member_who_has_read(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    """Carol is pushed a marker that stands after her removal, and nobody has let her in again."""
+    standing = judge_log(1, evidence.log).standings[GROUP, PEOPLE["carol"]][-1]
+    later = [found for found in pushes_of(evidence) if found[2].conversation == GROUP]
+    found = pick([found for found in later if place(found[2].position)[2] > standing.offset], rng)
+    if standing.active or found is None:
+        return None
+    marker = structs.replace(found[2], kind="marker", id="", sender="", hash="")
+    return _shown_on_a_new_connection(evidence, "carol#0", marker)
 
 
 def show_to_a_stranger(evidence: Evidence, rng: random.Random) -> Evidence | None:

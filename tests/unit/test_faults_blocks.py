@@ -169,6 +169,14 @@ def test_an_answer_after_the_block_was_lifted_says_nothing() -> None:
     assert found(evidence) == set()
 
 
+def test_who_blocks_is_refused_too() -> None:
+    lost = fresh_client_id()
+    asked_in_block = Invoked(6, 1, lost, TALK, hash_of("lost"))
+    refused = Refused(7, 1, lost, "forbidden", temporary=False)
+    blocks = ANAS[7]
+    assert found(saw("ana#0", blocks, blocks, asked_in_block, refused)()) == set()
+
+
 def test_a_member_who_comes_back_begins_with_nothing_unread() -> None:
     out, back = (
         json.dumps({"conversation": TALK, "members": [{"user_id": BOB.user_id, "version": v, "active": v == 5}]})

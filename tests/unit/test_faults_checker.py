@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from faults.checker import check
 from faults.evidence import Evidence, history_file, load_evidence, save_dumps
-from faults.history import History
+from faults.history import Connected, History, Pushed
+from faults.truth import Standing, judge_log
 from tests.unit import faults_mutations as spoil
 from tests.unit import faults_mutations_shown as spoil_shown
-from tests.unit.faults_model import Model
+from tests.unit.faults_model import GROUP, PARTITION, PEOPLE, TALK, Model
 
 SPOILS: dict[spoil.Spoil, set[str]] = {
     spoil.drop_an_acknowledged_row: {"I1", "I2"},
@@ -24,7 +26,11 @@ SPOILS: dict[spoil.Spoil, set[str]] = {
     spoil.store_a_retry_as_a_message: {"I3"},
     spoil.acknowledge_at_two_positions: {"I3"},
     spoil.refuse_what_is_in_force: {"I3"},
+    spoil.refuse_a_member: {"I3"},
     spoil_shown.push_another_text: {"I3"},
+    spoil_shown.push_another_sender: {"I3"},
+    spoil_shown.load_another_sender: {"I3"},
+    spoil_shown.state_another_sender: {"I3"},
     spoil.acknowledge_out_of_real_time: {"I4"},
     spoil_shown.swap_two_pushes: {"I4"},
     spoil_shown.skip_a_push: {"I5"},
@@ -34,6 +40,8 @@ SPOILS: dict[spoil.Spoil, set[str]] = {
     spoil_shown.never_load_what_was_reset: {"I5"},
     spoil_shown.leave_one_out_of_a_history: {"I5"},
     spoil_shown.show_to_a_stranger: {"I6"},
+    spoil_shown.show_a_stranger_who_has_read: {"I6"},
+    spoil_shown.show_a_removed_member_who_has_read: {"I6"},
     spoil_shown.show_a_void_one: {"I6"},
     spoil_shown.show_the_removed_what_was_said_before: {"I6"},
 }
@@ -76,3 +84,31 @@ def test_what_is_kept_in_a_folder_is_judged_alike(tmp_path: Path) -> None:
         history.close()
     save_dumps(tmp_path, run)
     assert load_evidence(tmp_path) == run
+
+
+def test_a_push_of_another_conversation_is_mixed_up() -> None:
+    run = a_run(0)
+    [(client, number, push), *_] = [found for found in spoil.pushes_of(run) if found[2].conversation == TALK]
+    events = spoil.events_of(run, client)
+    events[number] = structs.replace(push, conversation=GROUP)
+    found = check(spoil.with_events(run, client, events)).contradictions
+    assert any(one.invariant == "I3" and push.id in one.sentence for one in found)
+
+
+def test_strangers_are_shown_invitations_and_their_own_removal() -> None:
+    """And nobody else's, nor later ones: those are of the members."""
+    run = next(run for run in map(a_run, range(_RUNS)) if not carols(run).active)
+    position = f"1:{PARTITION[GROUP]}:{carols(run).offset}"
+    for client, kind in (("dora#0", "invitation"), ("carol#0", "members")):
+        shown = shown_last(run, client, Pushed(1e9, 1_000, kind, position, GROUP))
+        assert check(shown).contradictions == []
+    shown = shown_last(run, "dora#0", Pushed(1e9, 1_000, "members", position, GROUP))
+    assert [found.invariant for found in check(shown).contradictions] == ["I6"]
+
+
+def carols(run: Evidence) -> Standing:
+    return judge_log(1, run.log).standings[GROUP, PEOPLE["carol"]][-1]
+
+
+def shown_last(run: Evidence, client: str, push: Pushed) -> Evidence:
+    return spoil.with_events(run, client, [*spoil.events_of(run, client), Connected(1e9, 1_000, "g", None), push])
