@@ -116,7 +116,7 @@ class Truth:
         return bool(standings) and all(standing.active for standing in standings)
 
     def may_always_write(self, conversation: str, user_id: str) -> bool:
-        """Returns whether the person was a member all the time, and nobody there was blocked: a blocker is refused too."""
+        """Returns whether the person was always a member, where nobody was blocked: who blocks is refused too."""
         blocked = (
             standing.blocked
             for (where, _), standings in self.standings.items() if where == conversation
