@@ -238,3 +238,14 @@ async def test_a_websocket_that_its_parser_refuses_is_answered_and_closed(more: 
     assert peer.wire.closing
     peer.wire.protocol.shutdown()  # of a server that ends while the peer has not taken the answer
     assert peer.wire.raw.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0\0\0\r\n\r\n"], ids=["nothing", "no request"])
+@pytest.mark.parametrize("request_of", [HELLO, UPGRADE], ids=["a request", "an upgrade"])
+async def test_a_long_head_is_refused_once_whatever_it_asks_for_and_comes_behind(
+    request_of: bytes, behind: bytes
+) -> None:
+    peer = Peer()
+    peer.send(request_of.removesuffix(b"\r\n") + b"X-Long: " + b"a" * HEAD_BYTES_MOST + b"\r\n\r\n" + behind)
+    assert await peer.refusal() == (431, "head_too_large")
+    assert (peer.wire.raw.count(b"HTTP/1.1 "), peer.scopes, peer.wire.protocol) == (1, [], None)

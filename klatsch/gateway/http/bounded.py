@@ -115,6 +115,8 @@ class BoundedHttp(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
         except httptools.HttpParserUpgrade as upgrade:
+            if self._over:
+                return
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
             elif self.parser.get_method() != b"CONNECT":
@@ -240,7 +242,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._refuse(Problem(400, "bad_request", msg))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answers instead of the incoming request, accepts nothing more, and closes."""
+        """Answers instead of the incoming request, accepts nothing more, and closes; once."""
+        if self._over:
+            return
         self._over = True
         self._await(None)
         REFUSED.labels(problem.code).inc()
