@@ -30,7 +30,7 @@ export const CHAT = {
   'search.title': 'Search messages',
   'search.of': 'Search: {words}',
   'search.words': 'Words in the message',
-  'search.hint': 'A message must have all words, in any case. Write "a phrase" in quotes, or between alternatives, and - before a word to leave out.',
+  'search.hint': 'All words must be there, in any case. Put a phrase in "quotes", OR between alternatives, and - before a word to leave out.',
   'search.submit': 'Search',
   'search.results': 'Messages found',
   'search.found': { one: '{count} message found', other: '{count} messages found' },
