@@ -13,8 +13,8 @@ const LATE_MOST = 1_000;
 const NOT_ONES_OWN = new Set(['not_found', 'forbidden', 'not_a_member']);
 
 /**
- * @typedef {{conversation: string, at_least: string, next: string | null, pages: number}} Load `next` is the next page's query,
- *   `pages` are taken already
+ * @typedef {{conversation: string, at_least: string, next: string | null, pages: number, isAnew?: boolean}} Load `next` is the next
+ *   page's query, `pages` are taken already; `isAnew` is one that was begun again, as the server did not read its cursor
  */
 /** @typedef {{load: Load, events: any[], next: string | null}} Page */
 
@@ -157,8 +157,8 @@ export class Loads {
     } catch (error) {
       if (!(error instanceof ChatError) || !error.isKlatschs) throw error;
       if (NOT_ONES_OWN.has(error.code)) return { messages: [], next: null };
-      if (error.code !== 'bad_request' || load.next === null) throw error;
-      Object.assign(load, { next: null, pages: 0 }); // a cursor of the server's version before
+      if (error.code !== 'bad_request' || load.next === null || load.isAnew) throw error;
+      Object.assign(load, { next: null, pages: 0, isAnew: true }); // a cursor of the server's version before
       return this.rest.history(load);
     }
   }

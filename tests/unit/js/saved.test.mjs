@@ -90,6 +90,17 @@ test('a saved place in a history that a later version of the server no longer re
   assert.equal(new URL(stage.requests.at(-1).path, 'https://chat.test').searchParams.get('at_least'), token(9));
 });
 
+test('a history whose second page is always refused is not begun anew for ever', async () => {
+  const refused = () => new Response('{"code":"bad_request","detail":"No."}', { status: 400 });
+  const pages = { [HISTORY]: { results: [message(8)], next: `https://chat.test${HISTORY}?cursor=2` }, [`${HISTORY}?cursor=2`]: refused };
+  const stage = new Stage({}, pages).listen();
+  (await stage.start()).say(reset(9), mark(9));
+  await settle();
+  await settle();
+  assert.equal(stage.failed.code, 'bad_request');
+  assert.equal(stage.requests.length, 4);
+});
+
 test('a page that was taken in part when the state was saved comes again as states, which an upsert does not mind', async () => {
   const stage = new Stage({}, { [HISTORY]: { results: [message(8), message(7)], next: null } });
   const socket = await stage.start();
