@@ -51,7 +51,8 @@ class Invitations(APIView):
     @operation(
         "list_invitations",
         "List your invitations",
-        "Returns the open invitations to groups that you have received, newest first.",
+        "Returns the open invitations to groups that you have received, newest first. Those from people whom you have "
+        "blocked are left out.",
         parameters=(PageQuery, NEIGHBOURS),
         answers={200: _PAGE},
         refusals=(400, 401),

@@ -30,6 +30,11 @@ IS_OPEN: Final = f"i.state = 'open' AND i.created_at > now() - interval '{INVITA
 """The condition on a row `i` for an invitation that can still be answered, whether old ones have been swept or not."""
 
 
+_IS_WELCOME: Final = """NOT EXISTS (SELECT FROM conversations_member blocked
+    WHERE blocked.blocked_by_id = i.user_id AND blocked.user_id = i.inviter_id)"""
+"""An invitation shows the group's present title, in which somebody who is blocked could go on writing."""
+
+
 def _page(which: str) -> Keyset:
     def statement(way: Way) -> str:
         return f"""SELECT {_COLUMNS} FROM {_TABLES} WHERE {which} AND {IS_OPEN} AND {way.beyond("i.")}
@@ -38,9 +43,11 @@ def _page(which: str) -> Keyset:
     return Keyset(("created_at", "id"), statement, newest_first=True)
 
 
-_RECEIVED: Final = _page("i.user_id = %(whose)s")
+_RECEIVED: Final = _page(f"i.user_id = %(whose)s AND {_IS_WELCOME}")
 _OF_GROUP: Final = _page("i.conversation_id = %(whose)s")
-_STATES: Final = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE i.user_id = %s ORDER BY i.changed_at DESC LIMIT {STATES_MOST}"
+_STATES: Final = f"""
+    SELECT {_COLUMNS} FROM {_TABLES}
+    WHERE i.user_id = %s AND (i.state <> 'open' OR {_IS_WELCOME}) ORDER BY i.changed_at DESC LIMIT {STATES_MOST}"""
 _COUNT: Final = f"SELECT c.member_count FROM {_TABLES} WHERE i.id = %s AND i.user_id = %s AND {IS_OPEN}"
 
 Key = tuple[datetime, UUID]
@@ -49,7 +56,10 @@ Key = tuple[datetime, UUID]
 def list_received(
     *, user_id: UUID, limit: int, after: Key | None = None, before: Key | None = None
 ) -> list[records.Invitation]:
-    """Returns a person's open invitations, newest first: at most `limit` after or before a place."""
+    """Returns a person's open invitations, newest first: at most `limit` after or before a place.
+
+    Those from people whom the person has blocked are left out.
+    """
     with connection.cursor() as cursor:
         rows = _RECEIVED.read(cursor, {"whose": user_id}, limit=limit, after=after, before=before)
     return [_view(row) for row in rows]
@@ -75,7 +85,7 @@ def list_invited(conversation_id: UUID) -> list[str]:
 
 
 def list_states(user_id: UUID) -> list[records.Invitation]:
-    """Returns a person's invitations for a replay: open ones, and those that ended in the last 30 days."""
+    """Returns a person's invitations for a replay: those of `list_received`, and those that ended lately."""
     with connection.cursor() as cursor:
         cursor.execute(_STATES, [user_id])
         return [_view(row) for row in cursor.fetchall()]

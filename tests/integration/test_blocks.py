@@ -8,6 +8,7 @@ from django.conf import settings
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import Person
 from klatsch.conversations.blocks import check_not_blocked, find_blockers
+from klatsch.conversations.invitation_queries import list_states
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import load_people
 from klatsch.core.bucket import Buckets
@@ -285,3 +286,20 @@ def test_a_blocked_person_changes_nothing_there_and_nothing_is_appended(chat: Ch
     ):
         assert problem(chat.ask("bob", method, path, body)) == (403, "blocked")
     assert sum(map(len, chat.log.records)) == size
+
+
+def test_an_invitation_from_a_blocked_person_is_shown_no_more_and_again_when_the_block_ends(chat: Chat) -> None:
+    """A group's present title is in its invitations: its owner could go on writing by renaming it."""
+    tea = chat.make_group("bob")
+    chat.ask("bob", "POST", "invitations", {"conversation": tea, "username": "ana"})
+    block(chat, "ana", "bob")
+    chat.ask("bob", "PATCH", f"conversations/{tea}", {"title": "Read this, Ana"})
+    assert chat.ask("ana", "GET", "invitations").json()["results"] == []
+    assert list_states(chat.id_of("ana")) == []
+    unblock(chat, "ana", "bob")
+    assert [one["title"] for one in chat.ask("ana", "GET", "invitations").json()["results"]] == ["Read this, Ana"]
+    [opened] = list_states(chat.id_of("ana"))
+    block(chat, "ana", "bob")
+    chat.ask("bob", "DELETE", f"invitations/{opened.id}")
+    [ended] = list_states(chat.id_of("ana"))
+    assert (ended.state, ended.title) == ("withdrawn", "")
