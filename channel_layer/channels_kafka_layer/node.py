@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _LOG_EVERY_S = 1.0
 _SENDERS_KEPT_S = 600.0
 _CLOSE_S = 5.0
+_LEAST_S = 0.1
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AssertionError, msgpack.UnpackException)
 _GROUP = records.GROUP[0]
 
@@ -279,16 +280,19 @@ class Node:
         self._concerns.difference_update(key_of(records.GROUP, group) for group in groups)
 
     def _prepare(self) -> None:
-        """Creates the topic where that is allowed, else sees to it that there is one."""
+        """Creates the topic where that is allowed, else sees to it that there is one.
+
+        The sender and the reader may begin together: the one that waits for the other's attempt has as much less time.
+        """
+        until_s = time.monotonic() + self._settings.timeout_s
         with self._preparing:
             if self._is_prepared:
                 return
+            left_s = max(until_s - time.monotonic(), _LEAST_S)
             if self._settings.create_topic:
-                topic.create_topic(
-                    self._settings.connection, int(self._settings.create_topic), self._settings.timeout_s
-                )
+                topic.create_topic(self._settings.connection, int(self._settings.create_topic), left_s)
             else:
-                topic.check_topic(self._settings.connection, self._settings.timeout_s)
+                topic.check_topic(self._settings.connection, left_s)
             self._is_prepared = True
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -197,6 +198,17 @@ async def test_a_record_that_is_not_of_this_layer_is_skipped(hosts: str, topic: 
     sender.send(b"n\xff", b"")
     await layer.group_send("group", {"type": "after"})
     assert await received(layer, channel) == {"type": "after"}
+    await layer.close()
+
+
+async def test_calls_that_begin_together_give_up_together() -> None:
+    layer = KafkaChannelLayer(hosts="127.0.0.1:1", send_timeout=2)
+    began_s = time.monotonic()
+    ended = await asyncio.gather(
+        layer.group_send("group", {"type": "test.message"}), layer.new_channel(), return_exceptions=True
+    )
+    assert [type(error) for error in ended] == [KafkaUnavailable, KafkaUnavailable]
+    assert time.monotonic() - began_s < 3.5  # not one after the other
     await layer.close()
 
 
