@@ -1,5 +1,6 @@
 """The folder of a trial installation (KLATSCH_DATA): its lock, its secret, and the settings of the running services."""
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -51,12 +52,21 @@ class DataFolder:
         self._lock = lock
 
     def remove(self) -> None:
-        """Removes the folder with all its data; raises EmbeddedError while Klatsch runs on it."""
+        """Removes all data, and the folder too where it is neither a link nor another disk's.
+
+        Raises EmbeddedError while Klatsch runs on it.
+        """
         lock = self._take_lock()
         if lock is None:
             raise EmbeddedError(f"Klatsch is running on {self.path}. Stop it first.")
         try:
-            shutil.rmtree(self.path)
+            for entry in self.path.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
         finally:
             os.close(lock)
 

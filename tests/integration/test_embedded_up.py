@@ -165,6 +165,15 @@ def test_make_reset_removes_the_folder_that_make_up_uses_whatever_it_is_called_a
     assert list(data.iterdir()) == []
 
 
+def test_make_reset_empties_a_folder_on_another_disk_whose_link_or_mount_point_stays(data: Path) -> None:
+    (data / "disk" / "postgres").mkdir(parents=True)
+    (data / "disk" / "env").touch()
+    (data / "link").symlink_to(data / "disk")
+    assert "Traceback" not in make_reset(data / "link", "y\n")
+    assert list((data / "disk").iterdir()) == []
+    assert "Traceback" not in make_reset(data / "link", "y\n")
+
+
 def test_make_reset_removes_nothing_that_is_in_use(data: Path) -> None:
     DataFolder(data / _STRANGE).open()
     assert "is running on" in make_reset(data / _STRANGE, "y\n")
