@@ -42,12 +42,7 @@ class OutboxEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "outbox entries"
-        indexes = (
-            models.Index(fields=["place", "id"], condition=models.Q(relayed_at=None), name="outbox_waiting"),
-            # Without it, a relay reads a week of relayed entries in the order of the primary key, where the planner's
-            # statistics are of a time when many waited.
-            models.Index(fields=["id"], condition=models.Q(relayed_at=None), name="outbox_in_order"),
-        )
+        indexes = (models.Index(fields=["place", "id"], condition=models.Q(relayed_at=None), name="outbox_waiting"),)
 
     def __str__(self) -> str:
         return f"outbox entry {self.pk}"

@@ -33,14 +33,17 @@ _LOOK_S: Final = 0.05
 _CLAIMING: Final = 0x6B6C6174736368
 """The advisory lock of claims, held for two statements."""
 
+# The planner may believe that none waits, or many, at a time when it is otherwise. Neither may cost a claim seconds:
+# `id + 0` keeps it from reading all relayed entries in the order of the primary key, and `coalesce` from looking for
+# each id through the whole index of waiting entries.
 _CLAIM: Final = """
     UPDATE eventlog_outboxentry SET claimed_until = clock_timestamp() + %s * interval '1 second'
-    WHERE relayed_at IS NULL AND id IN (
+    WHERE coalesce(relayed_at, 'infinity') = 'infinity' AND id IN (
         SELECT id FROM eventlog_outboxentry waiting
         WHERE relayed_at IS NULL AND (place = %s OR %s::bytea IS NULL) AND NOT EXISTS (
             SELECT FROM eventlog_outboxentry claimed WHERE claimed.place = waiting.place
             AND claimed.relayed_at IS NULL AND claimed.claimed_until > clock_timestamp())
-        ORDER BY id LIMIT %s)
+        ORDER BY id + 0 LIMIT %s)
     RETURNING id, key, value, judge, place"""
 _SETTLE: Final = """
     UPDATE eventlog_outboxentry

@@ -3,7 +3,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("eventlog", "0004_outbox_in_order"),
+        ("eventlog", "0003_outbox_claims"),
     ]
 
     operations = [
