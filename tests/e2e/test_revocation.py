@@ -184,7 +184,8 @@ async def test_staff_who_deactivate_somebody_close_their_sockets(
     writer, socket = await dora.open(gateway_b, connect_silent), await connect(gateway_b, ana)
     first = await writer.send("hi", to=ana.username)
     assert first.ok
-    await staff.form(f"admin/accounts/user/{user_id}/change/", email=f"{ana.username}@bench.invalid")
+    shown = {"initial-is_active": "True"}
+    await staff.form(f"admin/accounts/user/{user_id}/change/", email=f"{ana.username}@bench.invalid", **shown)
     await closes(socket)
     await lives(writer)
     refused = [await writer.send("hi", to=ana.username)]

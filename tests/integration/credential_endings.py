@@ -12,7 +12,16 @@ from klatsch.accounts import passwords
 from klatsch.accounts.models import Session, User
 from klatsch.records.people import credential_digest
 from tests.integration.credentials import session_of
-from tests.integration.people import CREDENTIALS, PASSWORD, V1, bearer, make_person, make_person_with_password, post
+from tests.integration.people import (
+    CREDENTIALS,
+    PASSWORD,
+    V1,
+    admin_form,
+    bearer,
+    make_person,
+    make_person_with_password,
+    post,
+)
 
 NEW = "another horse battery"
 
@@ -47,7 +56,8 @@ def change_by_staff(ana: User) -> None:
 
 def deactivate_by_staff(ana: User) -> None:
     staff, _ = session_of(User.objects.get(username="root"))
-    assert staff.post(f"/admin/accounts/user/{ana.pk}/change/", {"email": ana.email}).status_code == 302
+    form = admin_form(ana, is_active="")
+    assert staff.post(f"/admin/accounts/user/{ana.pk}/change/", form).status_code == 302
 
 
 ACTS: dict[str, Callable[[User], None]] = {

@@ -13,6 +13,7 @@ V1 = "/api/v1"
 PASSWORD = "correct horse battery"
 CREDENTIALS = {"username": "ana", "password": PASSWORD}
 LEAST_ROUNDS = 4
+_FLAGS = ("is_active", "awaits_email", "is_staff", "is_superuser")
 
 
 def make_person(username: str = "ana", **fields: Any) -> User:
@@ -28,6 +29,13 @@ def make_person_with_password(username: str = "ana", **fields: Any) -> User:
 def bearer(person: User) -> dict[str, str]:
     """The header that makes a request theirs."""
     return {"Authorization": f"Bearer {create_token(person=person).token}"}
+
+
+def admin_form(person: User, **changes: Any) -> dict[str, Any]:
+    """What a browser sends from a person's page of the admin that was opened when the person was as given."""
+    shown = {f"initial-{flag}": str(getattr(person, flag)) for flag in _FLAGS}
+    ticked = {flag: "on" for flag in _FLAGS if getattr(person, flag)}
+    return {"username": person.username, "email": person.email} | ticked | shown | changes
 
 
 def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:

@@ -26,6 +26,7 @@ from tests.integration.credentials import ended, live, promised, session_of, tok
 from tests.integration.people import (
     PASSWORD,
     V1,
+    admin_form,
     log_in,
     make_person,
     make_person_with_password,
@@ -123,7 +124,7 @@ class TestWhatEndsThem:
         _, token = token_of(ana)
         create_ticket(person_id=ana.pk, credential=token)
         staff, _ = session_of(make_person("root", is_staff=True, is_superuser=True))
-        form = {"username": "ana", "email": "ana@example.org"}
+        form = admin_form(ana, is_active="")
         assert staff.post(f"/admin/accounts/user/{ana.pk}/change/", form).status_code == 302
         assert [(event.user, event.what, event.credentials) for event in promised()] == [("ana", "deactivated", "all")]
         assert live(ana, session, token) == set()
@@ -133,7 +134,7 @@ class TestWhatEndsThem:
         ana = make_person()
         _, session = session_of(ana)
         staff, _ = session_of(make_person("root", is_staff=True, is_superuser=True))
-        form = {"username": "ana", "email": "new@example.org", "is_active": "on"}
+        form = admin_form(ana, email="new@example.org")
         assert staff.post(f"/admin/accounts/user/{ana.pk}/change/", form).status_code == 302
         assert promised() == []
         assert live(ana, session) == {session}

@@ -16,7 +16,7 @@ from klatsch.core.errors import Conflict, NotAuthenticated
 from tests.integration.credential_endings import ACTS, NEW, change, held, take_token
 from tests.integration.credential_endings import ana as ana  # noqa: PLC0414 - the fixture
 from tests.integration.credentials import session_of, token_of
-from tests.integration.people import CREDENTIALS, PASSWORD, V1, log_in, make_person
+from tests.integration.people import CREDENTIALS, PASSWORD, V1, admin_form, log_in, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
 
@@ -104,7 +104,7 @@ class TestBetweenCheckAndCreation:
             form_valid(self, *args, **options)
 
         monkeypatch.setattr(User, "full_clean", change_first)
-        words = {"email": "new@example.org", "is_active": "on", "is_staff": "on"}
+        words = admin_form(ana, email="new@example.org")
         assert staff.post(f"/admin/accounts/user/{ana.pk}/change/", words).status_code == 302
         ana.refresh_from_db()
         assert (ana.email, ana.password) == ("new@example.org", "!changed")

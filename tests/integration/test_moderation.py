@@ -18,6 +18,7 @@ from tests.integration.chat import Chat
 from tests.integration.people import (
     CREDENTIALS,
     V1,
+    admin_form,
     make_person,
     make_person_with_password,
     post,
@@ -225,7 +226,7 @@ def test_staff_who_activate_a_suspended_account_by_hand_end_the_suspension(
     client.force_login(make_person("root", is_staff=True, is_superuser=True))
     bob = User.objects.get(username="bob")
     assert bob.suspended_at is not None
-    client.post(f"/admin/accounts/user/{bob.pk}/change/", {"email": bob.email, "is_active": "on"})
+    client.post(f"/admin/accounts/user/{bob.pk}/change/", admin_form(bob, is_active="on"))
     bob.refresh_from_db()
     assert bob.is_active
     assert User.objects.filter(username="bob", suspended_at=None).exists()
