@@ -135,7 +135,8 @@ class Worker:
         batch = sort_records(records, self._memberships, past=past)
         expected = {partition: self._next[partition] for partition in batch.next_offsets}
         try:
-            stored = self._insist(lambda archive: _store_in_time(archive, batch, expected))
+            store = _store_in_time if len(records) > 1 else Archive.store  # one record cannot be divided
+            stored = self._insist(lambda archive: store(archive, batch, expected))
         except Fenced:
             FENCED.inc()
             _log.warning("fenced", expected=expected, **trace_fields(records[0].trace))
