@@ -62,7 +62,7 @@ class Register(Entrance):
         "Creates your account but does not sign you in. If you get an e-mail, follow its link first.",
         request=RegistrationSerializer,
         answers={201: ProfileSerializer},
-        refusals=(400, 403, 429),
+        refusals=(400, 429),
     )
     def post(self, request: Request) -> Response:
         confirm = settings.ENV["KLATSCH_CONFIRM_EMAIL"]
@@ -80,7 +80,7 @@ class LogIn(Entrance):
         "Opens a session under a new key and sets its cookie and the CSRF cookie.",
         request=CredentialsSerializer,
         answers={200: ProfileSerializer},
-        refusals=(400, 401, 403, 429),
+        refusals=(400, 401, 429),
     )
     def post(self, request: Request) -> Response:
         profile = services.sign_in(http=request, **read_body(request, CredentialsSerializer))
@@ -95,7 +95,7 @@ class LogInByLink(Entrance):
         "once, within minutes.",
         request=SignInLinkSerializer,
         answers={200: ProfileSerializer},
-        refusals=(400, 401, 403),
+        refusals=(400, 401),
     )
     def post(self, request: Request) -> Response:
         profile = links.sign_in_by_link(http=request, **read_body(request, SignInLinkSerializer))
@@ -109,7 +109,7 @@ class LogOut(APIView):
         "Ends the session or bearer token of this request, and no other credential. "
         "WebSockets that it opened close within seconds.",
         answers={204: None},
-        refusals=(401, 403),
+        refusals=(401,),
     )
     def post(self, request: Request) -> Response:
         person = person_of(request)

@@ -64,7 +64,7 @@ class BlockByName(APIView):
         "From then on this person can neither write to you nor add or invite you to groups, and you cannot write to "
         "them. Both of you keep the history, and groups that you share stay as they are. Repeating this is harmless.",
         answers={204: None},
-        refusals=(400, 401, 403, 404, 409, 429),
+        refusals=(400, 401, 404, 409, 429),
     )
     def put(self, request: Request, username: str) -> Response:
         person = person_of(request)
@@ -77,7 +77,7 @@ class BlockByName(APIView):
         "Unblock a person",
         "This person can write to you again. What they wrote meanwhile was refused and does not come back.",
         answers={204: None},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def delete(self, request: Request, username: str) -> Response:
         with changing_groups(request, _PEOPLE):

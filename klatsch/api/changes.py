@@ -68,7 +68,7 @@ class MessageById(APIView):
         request=EditBody,
         parameters=(_NAME,),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def patch(self, request: Request, message_id: UUID) -> HttpResponse:
         return _change(request, message_id, lambda: _read_edit(request))
@@ -80,7 +80,7 @@ class MessageById(APIView):
         f"reactions and pin are removed for good. {_ANSWER}",
         parameters=(_NAME,),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID) -> HttpResponse:
         return _change(request, message_id, Delete)
@@ -95,7 +95,7 @@ class Reaction(APIView):
         f"Adds your reaction to a message. Repeating it changes nothing. {_ANSWER}",
         parameters=(_EMOJI, _NAME),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def put(self, request: Request, message_id: UUID, emoji: str) -> HttpResponse:
         return _change(request, message_id, lambda: React(emoji, on=True))
@@ -106,7 +106,7 @@ class Reaction(APIView):
         f"Takes your reaction back. {_ANSWER}",
         parameters=(_EMOJI, _NAME),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID, emoji: str) -> HttpResponse:
         return _change(request, message_id, lambda: React(emoji, on=False))
@@ -121,7 +121,7 @@ class MessagePin(APIView):
         f"Pins a message in its conversation: in a group, owners and admins may. {_ANSWER}",
         parameters=(_NAME,),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def put(self, request: Request, message_id: UUID) -> HttpResponse:
         return _change(request, message_id, lambda: Pin(on=True))
@@ -132,7 +132,7 @@ class MessagePin(APIView):
         f"Takes a message's pin off. {_ANSWER}",
         parameters=(_NAME,),
         answers=_ANSWERS,
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def delete(self, request: Request, message_id: UUID) -> HttpResponse:
         return _change(request, message_id, lambda: Pin(on=False))

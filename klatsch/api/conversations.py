@@ -142,7 +142,7 @@ class Conversations(APIView):
         "`invited` names them. A direct conversation begins with its first message instead.",
         request=GroupBody,
         answers={201: NewGroupSerializer},
-        refusals=(400, 401, 403, 404, 409, 429),
+        refusals=(400, 401, 404, 409, 429),
     )
     def post(self, request: Request) -> HttpResponse:
         body = read_body(request, GroupBody)
@@ -179,7 +179,7 @@ class ConversationById(APIView):
         "not name stays as it is.",
         request=GroupChangeSerializer,
         answers={200: ConversationSerializer},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def patch(self, request: Request, conversation_id: UUID) -> HttpResponse:
         with changing_own_group(request, conversation_id):
@@ -199,7 +199,7 @@ class ConversationById(APIView):
         "Removes all members and withdraws all invitations. Only owners may. To leave the group, remove yourself "
         "from its members instead.",
         answers={204: None},
-        refusals=(401, 403, 404, 429),
+        refusals=(401, 404, 429),
     )
     def delete(self, request: Request, conversation_id: UUID) -> Response:
         with changing_own_group(request, conversation_id):
@@ -216,7 +216,7 @@ class GroupTransfer(APIView):
         "Makes a member an owner and yourself an admin, in one step. Only owners may.",
         request=MemberBody,
         answers={200: ConversationSerializer},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         person_id = person_of(request).id

@@ -71,7 +71,7 @@ class Invitations(APIView):
         "invitation to the group already, the answer is that one.",
         request=InvitationBody,
         answers={201: InvitationSerializer},
-        refusals=(400, 401, 403, 404, 409, 429),
+        refusals=(400, 401, 404, 409, 429),
     )
     def post(self, request: Request) -> HttpResponse:
         with changing_groups(request, _ONE):
@@ -89,7 +89,7 @@ class InvitationById(APIView):
         "Withdraws an invitation that you have sent. Owners and admins may withdraw any invitation to their group. "
         "Repeating this is harmless.",
         answers={204: None},
-        refusals=(401, 403, 404, 409, 429),
+        refusals=(401, 404, 409, 429),
     )
     def delete(self, request: Request, invitation_id: UUID) -> Response:
         with changing_groups(request, _ONE):
@@ -103,7 +103,7 @@ class InvitationAcceptance(APIView):
         "Accept an invitation",
         "Makes you a member of the group. Repeating this is harmless.",
         answers={200: InvitationSerializer},
-        refusals=(401, 403, 404, 409, 410, 429),
+        refusals=(401, 404, 409, 410, 429),
     )
     def post(self, request: Request, invitation_id: UUID) -> HttpResponse:
         person = person_of(request)
@@ -120,7 +120,7 @@ class InvitationRefusal(APIView):
         "Decline an invitation",
         "For 30 days nobody can invite you to this group again. Repeating this is harmless.",
         answers={200: InvitationSerializer},
-        refusals=(401, 403, 404, 409, 410, 429),
+        refusals=(401, 404, 409, 410, 429),
     )
     def post(self, request: Request, invitation_id: UUID) -> HttpResponse:
         with changing_groups(request, _ONE):

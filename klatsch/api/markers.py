@@ -98,7 +98,7 @@ class Markers(APIView):
         "follow within a second. Give `delivered`, `read` or both.",
         request=MarkBody,
         answers={200: OwnMarkerSerializer},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def put(self, request: Request, conversation_id: UUID) -> HttpResponse:
         body = read_body(request, MarkBody)
@@ -122,7 +122,7 @@ class UnreadFrom(APIView):
         "next mark something as read, or until you take it back.",
         request=UnreadFromBody,
         answers={200: OwnMarkerSerializer},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def put(self, request: Request, conversation_id: UUID) -> HttpResponse:
         position = read_body(request, UnreadFromBody)["position"]
@@ -133,7 +133,7 @@ class UnreadFrom(APIView):
         "Take back that a conversation is unread",
         "Removes the mark. Repeating this is harmless.",
         answers={204: None},
-        refusals=(401, 403, 404, 429),
+        refusals=(401, 404, 429),
     )
     def delete(self, request: Request, conversation_id: UUID) -> Response:
         self._flag(request, conversation_id, None)

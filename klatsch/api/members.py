@@ -114,7 +114,7 @@ class Members(APIView):
         "the invitation.",
         request=MemberBody,
         answers={201: FullMemberSerializer, 202: InvitationSerializer},
-        refusals=(400, 401, 403, 404, 409, 429),
+        refusals=(400, 401, 404, 409, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         with changing_own_group(request, conversation_id):
@@ -135,7 +135,7 @@ class MemberByName(APIView):
         "Changes the role of a group's member. Only owners may, and one owner must remain.",
         request=RoleBody,
         answers={200: FullMemberSerializer},
-        refusals=(400, 401, 403, 404, 409, 429),
+        refusals=(400, 401, 404, 409, 429),
     )
     def patch(self, request: Request, conversation_id: UUID, username: str) -> HttpResponse:
         with changing_own_group(request, conversation_id):
@@ -154,7 +154,7 @@ class MemberByName(APIView):
         "Owners may remove anybody, admins plain members, everybody themselves. The last owner cannot leave before the "
         "other members.",
         answers={204: None},
-        refusals=(401, 403, 404, 409, 429),
+        refusals=(401, 404, 409, 429),
     )
     def delete(self, request: Request, conversation_id: UUID, username: str) -> Response:
         with changing_own_group(request, conversation_id):

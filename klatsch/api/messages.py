@@ -50,7 +50,7 @@ class DirectMessages(APIView):
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def post(self, request: Request, username: str) -> HttpResponse:
         person = person_of(request)
@@ -84,7 +84,7 @@ class ConversationMessages(APIView):
         request=MessageBody,
         parameters=(IDEMPOTENCY_KEY,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def post(self, request: Request, conversation_id: UUID) -> HttpResponse:
         return _send(request, lambda: _access(request, conversation_id))
@@ -115,7 +115,7 @@ class NamedMessage(APIView):
         request=MessageBody,
         parameters=(CLIENT_ID_IN_PATH,),
         answers={201: MessageSerializer, 202: MessageSerializer},
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def put(self, request: Request, conversation_id: UUID, client_id: str) -> HttpResponse:
         return _send(request, lambda: _access(request, conversation_id), client_id)

@@ -42,7 +42,7 @@ class Mute(APIView):
         "Mutes the conversation for you alone. Messages still arrive: clients decide what to notify of.",
         request=MuteBody,
         answers={200: MuteSerializer},
-        refusals=(400, 401, 403, 404, 429),
+        refusals=(400, 401, 404, 429),
     )
     def put(self, request: Request, conversation_id: UUID) -> HttpResponse:
         ports, person_id = ports_of(request), person_of(request).id
@@ -60,7 +60,7 @@ class Mute(APIView):
         "Unmute a conversation",
         "Ends the mute. Repeating this is harmless.",
         answers={204: None},
-        refusals=(401, 403, 404, 429),
+        refusals=(401, 404, 429),
     )
     def delete(self, request: Request, conversation_id: UUID) -> Response:
         person_id = person_of(request).id

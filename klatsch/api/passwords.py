@@ -44,7 +44,7 @@ class Password(APIView):
         "close within seconds: reconnect them.",
         request=PasswordChangeSerializer,
         answers={204: None},
-        refusals=(400, 401, 403, 409, 429),
+        refusals=(400, 401, 409, 429),
     )
     def post(self, request: Request) -> Response:
         keep_session = not isinstance(request.auth, TokenView)
@@ -60,7 +60,7 @@ class Reset(Entrance):
         "Sends a reset link to the account with this e-mail address. The answer does not reveal whether one exists.",
         request=ResetSerializer,
         answers={202: None},
-        refusals=(400, 403, 429),
+        refusals=(400, 429),
     )
     def post(self, request: Request) -> Response:
         passwords.request_reset(http=request, **read_body(request, ResetSerializer))
@@ -74,7 +74,7 @@ class ConfirmReset(Entrance):
         "Sets a new password by a link that works once. Ends all sessions and tokens, and does not sign you in.",
         request=NewPasswordSerializer,
         answers={204: None},
-        refusals=(400, 403),
+        refusals=(400,),
     )
     def post(self, request: Request) -> Response:
         passwords.confirm_reset(**read_body(request, NewPasswordSerializer))
@@ -88,7 +88,7 @@ class ConfirmEmail(Entrance):
         "Activates your account by the link in the e-mail. With `KLATSCH_CONFIRM_EMAIL`, you cannot sign in before.",
         request=ProofSerializer,
         answers={204: None},
-        refusals=(400, 403),
+        refusals=(400,),
     )
     def post(self, request: Request) -> Response:
         passwords.confirm_email(**read_body(request, ProofSerializer))

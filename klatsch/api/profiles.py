@@ -94,7 +94,7 @@ class Me(APIView):
         "Changes the given fields and leaves the others as they are.",
         request=ProfileChangeSerializer,
         answers={200: ProfileSerializer},
-        refusals=(400, 401, 403),
+        refusals=(400, 401),
     )
     def patch(self, request: Request) -> Response:
         fields = read_body(request, ProfileChangeSerializer)
@@ -110,7 +110,7 @@ class Deactivate(APIView):
         "more. Your messages stay. Only staff can reactivate the account.",
         request=OwnPasswordSerializer,
         answers={204: None},
-        refusals=(400, 401, 403, 409, 429),
+        refusals=(400, 401, 409, 429),
     )
     def post(self, request: Request) -> Response:
         fields = read_body(request, OwnPasswordSerializer)
@@ -147,7 +147,7 @@ class SessionById(APIView):
         "End a session",
         "Ends the session at once. WebSockets that it opened close within seconds.",
         answers={204: None},
-        refusals=(401, 403, 404),
+        refusals=(401, 404),
     )
     def delete(self, request: Request, session_id: str) -> Response:
         person = person_of(request)

@@ -73,23 +73,30 @@ def operation(
 ) -> Callable[[F], F]:
     """Declares a view's method: `answers` are serializers by status, `refusals` the statuses of its problems.
 
-    Every operation may answer 429 and 503, and every operation with a body 411, 413 and 415.
+    Every operation may answer 429 and 503, every one with a body 411, 413 and 415, and every one that changes something
+    403: with a session, it needs the CSRF token.
     """
     of_body = (411, 413, 415) if request is not None else ()
-    refused = sorted({*refusals, *of_body, 429, 503})
-    problems = {
-        (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status]) for status in refused
-    }
     asked = [] if request is None else [request_example(request)]
-    declare: Callable[[F], F] = extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        description=description,
-        request=request,
-        parameters=list(parameters),
-        responses={**answers, **problems},
-        examples=[*asked, *answer_examples(answers), *(problem_example(status) for status in refused)],
-    )
+
+    def declare(method: F) -> F:
+        of_change = () if method.__name__ == "get" else (403,)
+        refused = sorted({*refusals, *of_body, *of_change, 429, 503})
+        problems = {
+            (status, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=REFUSALS[status])
+            for status in refused
+        }
+        declared: F = extend_schema(
+            operation_id=operation_id,
+            summary=summary,
+            description=description,
+            request=request,
+            parameters=list(parameters),
+            responses={**answers, **problems},
+            examples=[*asked, *answer_examples(answers), *(problem_example(status) for status in refused)],
+        )(method)
+        return declared
+
     return declare
 
 

@@ -78,7 +78,7 @@ class Tokens(APIView):
         "Creates a bearer token, for a username and password or, with an empty body, for your session.",
         request=CredentialsSerializer,
         answers={201: NewTokenSerializer},
-        refusals=(400, 401, 403, 409, 429),
+        refusals=(400, 401, 409, 429),
     )
     def post(self, request: Request) -> Response:
         session = credential_of(request) if request.user.is_authenticated and not request.data else None
@@ -96,7 +96,7 @@ class TokenById(APIView):
         "End a token",
         "Ends the token at once. WebSockets that it opened close within seconds.",
         answers={204: None},
-        refusals=(401, 403, 404),
+        refusals=(401, 404),
     )
     def delete(self, request: Request, token_id: str) -> Response:
         person = person_of(request)
@@ -110,7 +110,7 @@ class Tickets(APIView):
         "Create a WebSocket ticket",
         "For clients that can set neither a header nor a cookie at the handshake. A ticket works once, within seconds.",
         answers={201: NewTicketSerializer},
-        refusals=(401, 403, 429),
+        refusals=(401, 429),
     )
     def post(self, request: Request) -> Response:
         ticket = services.create_ticket(person_id=person_of(request).id, credential=credential_of(request))

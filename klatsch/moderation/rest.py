@@ -44,7 +44,7 @@ class MessageReport(APIView):
         "detail of your report while it is open. 201 is a new report, 200 a repeated one.",
         request=ReportBody,
         answers={200: ReportSerializer, 201: ReportSerializer},
-        refusals=(400, 401, 403, 404, 409, 410, 429),
+        refusals=(400, 401, 404, 409, 410, 429),
     )
     def post(self, request: Request, message_id: UUID) -> HttpResponse:
         body = read_body(request, ReportBody)
