@@ -29,7 +29,7 @@ def in_answers(client: str, events: Sequence[Event], truth: Truth, about: About)
 
     Who may write all the time is never refused but for now: an outage is no revocation.
     """
-    user_id = about.people[client.partition("#")[0]]
+    user_id = about.user_id_of(client)
     sent: dict[str, Invoked] = {}
     uncertain: set[str] = set()
     refused: dict[str, Refused] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from faults.contradiction import Contradiction
+from faults.evidence import About
 from faults.history import Answered, Blocked, Blocking, Event, Invoked, Refused
 
 _NEVER = float("inf")
@@ -22,14 +23,14 @@ class _Block(NamedTuple):
     until: float
 
 
-def while_blocked(histories: Mapping[str, Sequence[Event]], people: Mapping[str, str]) -> Iterator[Contradiction]:
+def while_blocked(histories: Mapping[str, Sequence[Event]], about: About) -> Iterator[Contradiction]:
     """Yields each answer other than `blocked` to a message that was sent and answered while its sender was blocked.
 
     A temporary refusal says nothing. Nor does an answer after the lifting: the message may have come later than that.
     """
     blocks = list(_blocks(event for events in histories.values() for event in events))
     for client, events in histories.items():
-        user_id = people[client.partition("#")[0]]
+        user_id = about.user_id_of(client)
         mine = [block for block in blocks if block.user_id == user_id]
         if mine:
             yield from _answers(client, mine, events)

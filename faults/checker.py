@@ -57,15 +57,15 @@ def contradictions(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     yield from in_archive(evidence.archive, truth)
     yield from changes_in_archive(evidence.changes, truth)
     yield from in_reading(evidence, truth)
-    yield from while_blocked(evidence.histories, evidence.about.people)
+    yield from while_blocked(evidence.histories, evidence.about)
     yield from heard_again(evidence.histories, evidence.about)
     changes = Changes(evidence.histories.values())
     for client, events in evidence.histories.items():
+        user_id = evidence.about.user_id_of(client)
         yield from in_answers(client, events, truth, evidence.about)
         yield from misplaced(client, events, truth, evidence.about)
         yield from _in_histories(client, events)
-        yield from in_changes(client, evidence.about.people[client.partition("#")[0]], events, truth)
-        user_id = evidence.about.people[client.partition("#")[0]]
+        yield from in_changes(client, user_id, events, truth)
         streams, found = follow(client, events, truth)
         yield from found
         yield from left_out(Audience(client, user_id, events, streams), truth, changes)

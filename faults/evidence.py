@@ -80,6 +80,10 @@ class About(msgspec.Struct, frozen=True):
     without_postgres: list[tuple[float, float]] = []
     faults: list[tuple[float, float, float]] = []
 
+    def user_id_of(self, client: str) -> str:
+        """Returns the id of a client's person."""
+        return self.people[client.partition("#")[0]]
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

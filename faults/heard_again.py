@@ -62,7 +62,7 @@ def heard_again(histories: Mapping[str, Sequence[Event]], about: About) -> Itera
     for back in _returns(event for events in histories.values() for event in events):
         deadline = _deadline(back.since, about.faults)
         for client, events in histories.items():
-            if about.people[client.partition("#")[0]] == back.user_id and _stays_refused(back, deadline, events):
+            if about.user_id_of(client) == back.user_id and _stays_refused(back, deadline, events):
                 said = f"{client}: still refused in {back.conversation} {deadline - back.since:.1f} s after the return"
                 yield Contradiction("I7", "mixed up", f"{said}: {back.what.undone} at {back.since:.1f}")
 

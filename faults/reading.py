@@ -76,7 +76,7 @@ def in_reading(evidence: Evidence, truth: Truth) -> Iterator[Contradiction]:
     yield from _mentions(evidence.mentions, truth)
     yield from _markers(evidence.markers, reading)
     for client, events in evidence.histories.items():
-        user_id = evidence.about.people[client.partition("#")[0]]
+        user_id = evidence.about.user_id_of(client)
         for event in events:
             if isinstance(event, ListShown):
                 yield from _listed(client, user_id, event.conversations, reading)
