@@ -184,7 +184,7 @@ class KafkaChannelLayer(BaseChannelLayer):
         return made
 
     def _let_go(self) -> Node | None:
-        """Returns the present node, where there is one, for the caller to close."""
+        """Parts with the present node, and returns it where there is one: nothing here closes it any more."""
         with self._making:
             node, self._made = self._made, None
             if self._closing is not None:
@@ -259,12 +259,9 @@ class KafkaChannelLayer(BaseChannelLayer):
     def _leave_to_parent(self) -> None:
         """Begins anew in a forked child. What the parent's node holds must not be closed, nor freed, in the child."""
         self._making = threading.Lock()
-        if self._made is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._made))
-            self._made = None
-        if self._closing is not None:
-            self._closing.detach()
-            self._closing = None
+        node = self._let_go()
+        if node is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(node))
 
 
 def _capacities(layer: KafkaChannelLayer) -> Callable[[str], int]:
