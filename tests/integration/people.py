@@ -32,7 +32,7 @@ def bearer(person: User) -> dict[str, str]:
 
 
 def admin_form(person: User, **changes: Any) -> dict[str, Any]:
-    """What a browser sends from a person's page of the admin that was opened when the person was as given."""
+    """Returns the fields that a browser sends from a person's page of the admin, opened when they were as given."""
     shown = {f"initial-{flag}": str(getattr(person, flag)) for flag in _FLAGS}
     ticked = {flag: "on" for flag in _FLAGS if getattr(person, flag)}
     return {"username": person.username, "email": person.email} | ticked | shown | changes

@@ -48,6 +48,13 @@ def events_of(evidence: Evidence, client: str) -> list[Event]:
     return list(evidence.histories[client])
 
 
+def with_another(evidence: Evidence, client: str, number: int, event: Event) -> Evidence:
+    """The evidence with this event instead of the one at that place of a client's history."""
+    events = events_of(evidence, client)
+    events[number] = event
+    return with_events(evidence, client, events)
+
+
 def pick(found: list[tuple[str, int, T]], rng: random.Random) -> tuple[str, int, T] | None:
     return rng.choice(found) if found else None
 
@@ -197,7 +204,7 @@ def refuse_what_is_in_force(evidence: Evidence, rng: random.Random) -> Evidence 
 
 
 def refuse_a_member(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """What was lost on its way is refused for good, as if its sender did not belong there."""
+    """Refuses for good what was lost on its way, as if its sender did not belong there."""
     truth = judge_log(1, evidence.log)
     there = {record.client_id for record in evidence.log}
     lost = [
@@ -209,9 +216,8 @@ def refuse_a_member(evidence: Evidence, rng: random.Random) -> Evidence | None:
     if found is None:
         return None
     client, number, event = found
-    events = events_of(evidence, client)
-    events[number] = Refused(event.at, event.connection, event.client_id, "not_a_member", temporary=False)
-    return with_events(evidence, client, events)
+    refused = Refused(event.at, event.connection, event.client_id, "not_a_member", temporary=False)
+    return with_another(evidence, client, number, refused)
 
 
 def _conversation_of(evidence: Evidence, client: str, event: Unanswered) -> str:

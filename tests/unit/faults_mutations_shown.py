@@ -23,10 +23,11 @@ from faults.history import (
 )
 from faults.truth import judge_log
 from tests.unit.faults_model import GROUP, MEMBERS, OTHER, PEOPLE
-from tests.unit.faults_mutations import all_of, events_of, pick, pushes_of, void_record, with_events
+from tests.unit.faults_mutations import all_of, events_of, pick, pushes_of, void_record, with_another, with_events
 
 Spoil = Callable[[Evidence, random.Random], Evidence | None]
 T = TypeVar("T", bound=Event)
+Told = TypeVar("Told", Pushed, Stated)
 
 
 def swap_two_pushes(evidence: Evidence, rng: random.Random) -> Evidence | None:
@@ -102,19 +103,15 @@ def push_another_text(evidence: Evidence, rng: random.Random) -> Evidence | None
     if found is None:
         return None
     client, number, push = found
-    events = events_of(evidence, client)
-    events[number] = structs.replace(push, hash="0" * 16)
-    return with_events(evidence, client, events)
+    return with_another(evidence, client, number, structs.replace(push, hash="0" * 16))
 
 
 def push_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    found = pick(pushes_of(evidence), rng)
-    if found is None:
-        return None
-    client, number, push = found
-    events = events_of(evidence, client)
-    events[number] = structs.replace(push, sender=next(name for name in PEOPLE if name != push.sender))
-    return with_events(evidence, client, events)
+    return _with_another_sender(evidence, pick(pushes_of(evidence), rng))
+
+
+def state_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
+    return _with_another_sender(evidence, pick(all_of(evidence, Stated), rng))
 
 
 def load_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
@@ -122,21 +119,20 @@ def load_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | No
     if found is None:
         return None
     client, number, loaded = found
-    events = events_of(evidence, client)
     *rest, last = loaded.entries
-    other = structs.replace(last, sender=next(name for name in PEOPLE if name != last.sender))
-    events[number] = structs.replace(loaded, entries=[*rest, other])
-    return with_events(evidence, client, events)
+    other = structs.replace(last, sender=_other_than(last.sender))
+    return with_another(evidence, client, number, structs.replace(loaded, entries=[*rest, other]))
 
 
-def state_another_sender(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    found = pick(all_of(evidence, Stated), rng)
+def _with_another_sender(evidence: Evidence, found: tuple[str, int, Told] | None) -> Evidence | None:
     if found is None:
         return None
-    client, number, stated = found
-    events = events_of(evidence, client)
-    events[number] = structs.replace(stated, sender=next(name for name in PEOPLE if name != stated.sender))
-    return with_events(evidence, client, events)
+    client, number, shown = found
+    return with_another(evidence, client, number, structs.replace(shown, sender=_other_than(shown.sender)))
+
+
+def _other_than(sender: str) -> str:
+    return next(name for name in PEOPLE if name != sender)
 
 
 def show_a_stranger_who_has_read(evidence: Evidence, rng: random.Random) -> Evidence | None:
@@ -225,6 +221,4 @@ def leave_one_out_of_a_history(evidence: Evidence, rng: random.Random) -> Eviden
     if found is None:
         return None
     client, number, loaded = found
-    events = events_of(evidence, client)
-    events[number] = structs.replace(loaded, entries=loaded.entries[:-1])
-    return with_events(evidence, client, events)
+    return with_another(evidence, client, number, structs.replace(loaded, entries=loaded.entries[:-1]))

