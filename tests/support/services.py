@@ -103,6 +103,7 @@ def _is_of_this_run(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.hookimpl(tryfirst=True)  # before the answer of xdist itself
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Returns how many workers `-n auto` starts: one more than cores where all tests run, none where some are chosen.
 
