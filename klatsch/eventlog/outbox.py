@@ -115,18 +115,29 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
 
     Needs a writer that reports. While it waits for the log, it holds neither a connection nor a lock. With `place`, it
     waits for another process that relays the place, so that on return the place's records are in the log. Without, it
-    leaves records that others have claimed to them.
+    leaves records that others have claimed to them, and appends at most RELAY_MOST.
     """
     if (unrelayed := _unrelayed.get()) is not None:
         unrelayed.difference_update(set(unrelayed) if place is None else {place})
     deadline = time.monotonic() + deadline_s
-    while not (entries := _claim(place)):
-        if place is None or not is_waiting(place):
-            return 0
+    relayed = 0
+    while (entries := _claim_or_wait(place, deadline)) and place is not None and len(entries) == RELAY_MOST:
+        relayed += _relay(log, entries, deadline)
+    return relayed + (_relay(log, entries, deadline) if entries else 0)
+
+
+def _claim_or_wait(place: bytes | None, deadline: float) -> dict[int, Entry]:
+    """Claims entries as `_claim` does. With a place, waits for other processes that relay it; none when it is empty."""
+    while not (entries := _claim(place)) and place is not None and is_waiting(place):
         release_connection()
         if time.monotonic() > deadline:
             raise _unavailable()
         time.sleep(_LOOK_S)
+    return entries
+
+
+def _relay(log: LogWriter, entries: Mapping[int, Entry], deadline: float) -> int:
+    """Appends claimed entries, marks them and returns how many; raises Unavailable unless all are in the log."""
     release_connection()
     reports = _Reports(expected=len(entries))
     try:

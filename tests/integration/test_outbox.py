@@ -1,13 +1,10 @@
 """The outbox: what a transaction promised reaches the log at least once, in the order promised (D9)."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from klatsch.core.errors import Unavailable
@@ -24,11 +21,9 @@ from klatsch.eventlog.outbox import (
     relaying_promises,
 )
 from klatsch.eventlog.partitions import partition_of
-from tests.support.waiting import wait_until
+from tests.integration.promises import HERE, THERE, SilentWriter, promise, values
 
 pytestmark = pytest.mark.django_db
-
-HERE, THERE = b"conversation 1", b"conversation 2"
 
 
 @pytest.fixture
@@ -36,35 +31,8 @@ def log() -> MemoryLog:
     return MemoryLog()
 
 
-def promise(*values: bytes, place: bytes = HERE) -> None:
-    for value in values:
-        promise_record(key=b"members:" + place, value=value, place=place)
-
-
-def values(log: MemoryLog, place: bytes = HERE) -> list[bytes]:
-    return [record.value for record in log.records[partition_of(place, log.partitions)]]
-
-
 def waiting() -> list[bytes]:
     return [bytes(row.value) for row in OutboxEntry.objects.filter(relayed_at=None).order_by("id")]
-
-
-class SilentWriter:
-    """Takes what is appended, and reports nothing until it is told to."""
-
-    def __init__(self) -> None:
-        self.reports: list[tuple[Entry, Callable[[Report], None]]] = []
-
-    def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
-        assert report is not None
-        self.reports.append((entry, report))
-
-    def close(self, deadline_s: float) -> int:
-        return len(self.reports)
-
-    def speak(self) -> None:
-        for offset, (entry, report) in enumerate(self.reports):
-            report(Report(entry, 0, offset, None))
 
 
 def test_what_was_promised_is_in_the_log_once_relayed_in_the_order_promised(log: MemoryLog) -> None:
@@ -225,6 +193,20 @@ def test_one_relay_takes_no_more_than_its_bound(log: MemoryLog, monkeypatch: pyt
     assert RELAY_MOST == 500
 
 
+@pytest.mark.parametrize("waits", [1, 2, 4, 5])
+def test_with_a_place_a_relay_goes_on_until_all_its_records_are_in_the_log(
+    log: MemoryLog, monkeypatch: pytest.MonkeyPatch, waits: int
+) -> None:
+    monkeypatch.setattr(outbox, "RELAY_MOST", 2)
+    wanted = [str(number).encode() for number in range(waits)]
+    promise(*wanted)
+    promise(b"elsewhere", place=THERE)
+
+    assert relay_records(MemoryWriter(log), place=HERE) == waits
+    assert values(log) == wanted
+    assert waiting() == [b"elsewhere"]
+
+
 def test_what_was_relayed_more_than_a_week_ago_is_forgotten() -> None:
     promise(b"old", b"new", b"waiting")
     now = timezone.now()
@@ -234,77 +216,3 @@ def test_what_was_relayed_more_than_a_week_ago_is_forgotten() -> None:
     forget_relayed()
 
     assert {bytes(row.value) for row in OutboxEntry.objects.all()} == {b"new", b"waiting"}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_while_the_log_does_not_answer_a_relay_holds_no_lock_and_no_connection() -> None:
-    promise(b"1")
-    writer = SilentWriter()
-    held: list[object] = []
-
-    class Looking(SilentWriter):
-        """Looks, at the moment of the append, what the thread that relays holds."""
-
-        def append(self, entry: Entry, report: Callable[[Report], None] | None = None) -> None:
-            held.append(connections["default"].connection)
-            writer.append(entry, report)
-
-    with ThreadPoolExecutor(1) as pool:
-        relaying = in_thread(pool, lambda: relay_records(Looking()))
-        wait_until(lambda: writer.reports)
-        with transaction.atomic():
-            assert OutboxEntry.objects.select_for_update(nowait=True).get().relayed_at is None
-        writer.speak()
-        assert relaying.result(10) == 1
-    assert held == [None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_a_process_claimed_and_died_with_is_relayed_when_its_claim_is_over(log: MemoryLog) -> None:
-    promise(b"1", b"2")
-    OutboxEntry.objects.filter(value=b"1").update(claimed_until=timezone.now() + timedelta(seconds=60))
-    assert relay_records(MemoryWriter(log)) == 0
-    with pytest.raises(Unavailable):
-        relay_records(MemoryWriter(log), place=HERE, deadline_s=0)
-
-    OutboxEntry.objects.filter(value=b"1").update(claimed_until=timezone.now() - timedelta(minutes=5))
-    assert relay_records(MemoryWriter(log)) == 2
-    assert values(log) == [b"1", b"2"]
-    assert {row.claimed_until for row in OutboxEntry.objects.all()} == {None}
-
-
-def in_thread(pool: ThreadPoolExecutor, function: Callable[[], Any]) -> Any:
-    """Runs it with a database connection of its own."""
-
-    def run() -> Any:
-        try:
-            return function()
-        finally:
-            connections.close_all()
-
-    return pool.submit(run)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_another_is_relaying_is_left_to_it_or_with_a_place_waited_for() -> None:
-    promise(b"1")
-    busy, idle = SilentWriter(), SilentWriter()
-    with ThreadPoolExecutor(2) as pool:
-        relaying = in_thread(pool, lambda: relay_records(busy))
-        wait_until(lambda: busy.reports)
-        assert relay_records(idle) == 0
-
-        began = threading.Event()
-
-        def relay_here() -> int:
-            began.set()
-            return relay_records(idle, place=HERE)
-
-        waits = in_thread(pool, relay_here)
-        assert began.wait(10)
-        assert not waits.done()
-        busy.speak()
-        assert (relaying.result(10), waits.result(10)) == (1, 0)
-
-    assert idle.reports == []
-    assert not is_waiting(HERE)
