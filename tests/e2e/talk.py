@@ -27,6 +27,8 @@ class Talk:
     reader: Client
     api: Rest
     conversation: str
+    token: str
+    """The reader's mark from before the first message."""
 
     async def say(self, content: str) -> Attempt:
         """Says it until it is acknowledged: again under the same name, where the gateway says that this may help."""
@@ -65,10 +67,11 @@ async def start_talk(
     """Two people who have never met, their conversation made."""
     ana, bob = system.take_people(2)
     writer, reader = await connect(gateways[0], ana), await connect(gateways[1], bob)
+    token = str(reader.token)
     await writer.send("first", to=bob.username)
     await reader.received("first")
     conversation = str(reader.history.messages[0]["conversation"])
-    return Talk(system, (ana, bob), writer, reader, rest(gateways[1], bob), conversation)
+    return Talk(system, (ana, bob), writer, reader, rest(gateways[1], bob), conversation, token)
 
 
 @contextlib.asynccontextmanager

@@ -90,12 +90,11 @@ async def _poll_all(client: Http, token: str) -> list[str]:
 async def test_many_polls_of_a_long_replay_cost_little_and_bring_all_of_it(
     talk: Talk, filled: GatewayProcess, http: MakeHttp
 ) -> None:
-    token = str(talk.reader.token)
     client = http(filled, talk.people[1])
-    whole = await _poll_all(client, token)
+    whole = await _poll_all(client, talk.token)
     watched = Watched(filled.pid)
     looking = asyncio.create_task(watched.look())
-    answers = await asyncio.gather(*(client.poll(token, wait=0) for _ in range(_POLLS)))
+    answers = await asyncio.gather(*(client.poll(talk.token, wait=0) for _ in range(_POLLS)))
     looking.cancel()
 
     assert whole == ["first", *map(str, range(_MESSAGES)), "the"]
@@ -118,7 +117,7 @@ async def test_readers_that_are_slow_to_take_a_long_replay_cost_little_and_get_a
             opening = open_socket(url, additional_headers=headers, subprotocols=["klatsch.v1"], max_queue=1, proxy=None)  # type: ignore[list-item]  # a new type of str
             socket = await opening
             stack.callback(socket.transport.abort)  # a close would wait for what nobody reads any more
-            await socket.send(json.dumps({"id": 1, "op": "hello", "d": {"resume": str(talk.reader.token)}}))
+            await socket.send(json.dumps({"id": 1, "op": "hello", "d": {"resume": talk.token}}))
             assert json.loads(await socket.recv())["ok"]["resumed"] is True
             sockets.append(socket)
         found = [await _read_to_the_last(socket) for socket in sockets]
