@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from klatsch.conversations.invitation_queries import IS_OPEN
+from klatsch.conversations.invitation_queries import IS_OPEN, IS_WELCOME
 from klatsch.core.bucket import Buckets, tokens_for
 from klatsch.core.errors import LimitReached
 from klatsch.core.metrics import CAPPED
@@ -41,10 +41,12 @@ _FULL: Final = """
 _BLOCKS: Final = "SELECT count(*) FROM conversations_member WHERE blocked_by_id = %s"
 
 _INVITED_BY: Final = f"SELECT count(*) FROM conversations_invitation i WHERE i.inviter_id = %s AND {IS_OPEN}"
+# An invitation that the person is not shown does not count: they could not answer it to make room.
 _INVITED: Final = f"""
     SELECT u.username FROM accounts_user u
     WHERE u.id = ANY(%s) AND (
-        (SELECT count(*) FROM conversations_invitation i WHERE i.user_id = u.id AND {IS_OPEN}) >= %s
+        (SELECT count(*) FROM conversations_invitation i
+            WHERE i.user_id = u.id AND {IS_OPEN} AND {IS_WELCOME}) >= %s
         OR (SELECT count(*) FROM conversations_invitation i
             WHERE i.inviter_id = %s AND i.user_id = u.id AND {IS_OPEN}) >= %s)
     ORDER BY u.username LIMIT 1"""

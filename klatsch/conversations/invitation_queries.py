@@ -29,10 +29,14 @@ _TABLES: Final = """conversations_invitation i
 IS_OPEN: Final = f"i.state = 'open' AND i.created_at > now() - interval '{INVITATION_DAYS} days'"
 """The condition on a row `i` for an invitation that can still be answered, whether old ones have been swept or not."""
 
+IS_WELCOME: Final = """NOT EXISTS (SELECT FROM conversations_member blocked
+    WHERE blocked.blocked_by_id = i.user_id AND blocked.user_id = i.inviter_id)
+    AND EXISTS (SELECT FROM accounts_user inviter WHERE inviter.id = i.inviter_id AND inviter.is_active)"""
+"""The condition on a row `i` for an invitation that the invited person is shown.
 
-_IS_WELCOME: Final = """NOT EXISTS (SELECT FROM conversations_member blocked
-    WHERE blocked.blocked_by_id = i.user_id AND blocked.user_id = i.inviter_id)"""
-"""An invitation shows the group's present title, in which somebody who is blocked could go on writing."""
+An invitation shows the group's present title, in which an inviter who is blocked could go on writing. What one with a
+suspended account has written there is hidden as well.
+"""
 
 
 def _page(which: str) -> Keyset:
@@ -43,12 +47,13 @@ def _page(which: str) -> Keyset:
     return Keyset(("created_at", "id"), statement, newest_first=True)
 
 
-_RECEIVED: Final = _page(f"i.user_id = %(whose)s AND {_IS_WELCOME}")
+_RECEIVED: Final = _page(f"i.user_id = %(whose)s AND {IS_WELCOME}")
 _OF_GROUP: Final = _page("i.conversation_id = %(whose)s")
 _STATES: Final = f"""
     SELECT {_COLUMNS} FROM {_TABLES}
-    WHERE i.user_id = %s AND (i.state <> 'open' OR {_IS_WELCOME}) ORDER BY i.changed_at DESC LIMIT {STATES_MOST}"""
+    WHERE i.user_id = %s AND (i.state <> 'open' OR {IS_WELCOME}) ORDER BY i.changed_at DESC LIMIT {STATES_MOST}"""
 _COUNT: Final = f"SELECT c.member_count FROM {_TABLES} WHERE i.id = %s AND i.user_id = %s AND {IS_OPEN}"
+_HIDDEN: Final = f"SELECT i.id FROM conversations_invitation i WHERE i.id = ANY(%s) AND NOT ({IS_WELCOME})"
 
 Key = tuple[datetime, UUID]
 
@@ -58,7 +63,7 @@ def list_received(
 ) -> list[records.Invitation]:
     """Returns a person's open invitations, newest first: at most `limit` after or before a place.
 
-    Those from people whom the person has blocked are left out.
+    Those from people whom the person has blocked, or whose account is inactive, are left out.
     """
     with connection.cursor() as cursor:
         rows = _RECEIVED.read(cursor, {"whose": user_id}, limit=limit, after=after, before=before)
@@ -89,6 +94,15 @@ def list_states(user_id: UUID) -> list[records.Invitation]:
     with connection.cursor() as cursor:
         cursor.execute(_STATES, [user_id])
         return [_view(row) for row in cursor.fetchall()]
+
+
+def find_hidden(invitation_ids: Sequence[UUID]) -> set[UUID]:
+    """Returns those of these invitations that their invited people are not shown while they are open."""
+    if not invitation_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_HIDDEN, [list(invitation_ids)])
+        return {invitation_id for (invitation_id,) in cursor.fetchall()}
 
 
 def count_told(*, user_id: UUID, invitation_id: UUID) -> int:

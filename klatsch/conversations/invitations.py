@@ -18,7 +18,7 @@ from klatsch.accounts.queries import Person
 from klatsch.conversations.blocks import check_not_blocked
 from klatsch.conversations.caps import check_invitations, check_room
 from klatsch.conversations.group_rows import admit, check_room_in, find_named, lock_conversation, lock_group
-from klatsch.conversations.invitation_queries import INVITATION_DAYS, invitation_of, no_such_invitation
+from klatsch.conversations.invitation_queries import INVITATION_DAYS, find_hidden, invitation_of, no_such_invitation
 from klatsch.conversations.models import Conversation, Invitation, Member
 from klatsch.conversations.queries import place_of
 from klatsch.conversations.rights import check_may_add
@@ -36,7 +36,9 @@ _State = Invitation.State
 
 
 def invite_person(*, actor_id: UUID, conversation_id: UUID, username: str) -> records.Invitation:
-    """Invites a person to a group, known to the actor or not. Owners and admins may. An open invitation stays as it is.
+    """Invites a person to a group, known to the actor or not. Owners and admins may.
+
+    An open invitation stays as it is, unless it is another inviter's and hidden from the person.
 
     Raises NotFound, Forbidden, Blocked, LimitReached, and Conflict when the person is a member or has declined.
     """
@@ -54,14 +56,16 @@ def invite_person(*, actor_id: UUID, conversation_id: UUID, username: str) -> re
 def accept_invitation(*, person: tuple[UUID, str], invitation_id: UUID, log: LogWriter) -> records.Invitation:
     """Makes an invited person a member of the group. Repeating it is harmless, even when they were added otherwise.
 
-    Raises NotFound, Gone when the invitation has ended, Conflict when they declined it or the group is full, and
-    LimitReached when they are in too many conversations.
+    Raises NotFound, Gone when the invitation has ended or its inviter's account is inactive, Conflict when they
+    declined it or the group is full, and LimitReached when they are in too many conversations.
     """
     with transaction.atomic(durable=True):
         group, invitation = _lock_invitation(invitation_id, person[0])
         member = Member.objects.filter(conversation=group, user_id=person[0]).first()
         if member is None or not member.active:
             _check_open(group, invitation)
+            if not invitation.inviter.is_active:
+                raise Gone("The account that invited you is inactive.")
             check_room_in(group)
             check_room(beginner=person[0])
             admit(group, Person(*person), member)
@@ -104,8 +108,8 @@ def open_invitations(
 ) -> list[records.Invitation]:
     """Invites these people, in the present transaction, to a group whose row is locked or new.
 
-    Returns the invitations in the order of `people`; those that are open stay as they are. Raises LimitReached, and
-    Conflict when somebody has declined.
+    Returns the invitations in the order of `people`. Those that are open stay as they are, unless they are of another
+    inviter and hidden from the invited person. Raises LimitReached, and Conflict when somebody has declined.
     """
     if not people:
         return []
@@ -113,7 +117,8 @@ def open_invitations(
     # Locked, because a sweep would delete between this read and the update a row that ended long ago.
     rows = _with_names().select_for_update(of=("self",)).filter(conversation=group, user_id__in=ids)
     there = {one.user_id: one for one in rows}
-    wanted = [one for one in ids if one not in there or not _is_open(there[one])]
+    hidden = find_hidden([one.pk for one in there.values() if _is_open(one) and one.inviter_id != inviter[0]])
+    wanted = [one for one in ids if one not in there or not _is_open(there[one]) or there[one].pk in hidden]
     for invitation in there.values():
         if invitation.state == _State.DECLINED and not _is_over(invitation):
             raise Conflict(f"{names[invitation.user_id].username} has declined an invitation to this group.")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from klatsch.accounts.suspension import lift_suspension, suspend_person
 from klatsch.conversations.invitation_queries import list_states
 from klatsch.conversations.invitations import sweep_invitations
 from klatsch.conversations.models import Conversation, Invitation, Member
@@ -160,3 +161,34 @@ def test_an_invitation_that_ran_out_but_was_not_swept_yet_can_be_sent_anew(chat:
 
     assert invite(chat, tea, by="bob")["invited_by"] == "bob"
     assert told(chat) == [("open", 1), ("open", 2)]
+
+
+def test_an_invitation_of_a_suspended_person_is_neither_shown_nor_accepted_until_the_suspension_is_lifted(
+    chat: Chat, tea: str
+) -> None:
+    invitation = invite(chat, tea, by="bob")
+    suspend_person(person_id=chat.id_of("bob"))
+    assert received(chat) == []
+    assert list_states(chat.id_of("zoe")) == []
+    assert problem(respond(chat, invitation)) == (410, "gone")
+    assert not is_member(chat, tea)
+
+    lift_suspension(person_id=chat.id_of("bob"))
+    assert [one["id"] for one in received(chat)] == [invitation["id"]]
+    assert respond(chat, invitation).status_code == 200
+
+
+@pytest.mark.parametrize("hidden_by", ["a suspension", "a block"])
+def test_an_invitation_that_is_hidden_from_the_invited_person_is_replaced_by_another_managers(
+    chat: Chat, tea: str, hidden_by: str
+) -> None:
+    invite(chat, tea, by="bob")
+    if hidden_by == "a block":
+        chat.ask("zoe", "PUT", "blocks/bob")
+    else:
+        suspend_person(person_id=chat.id_of("bob"))
+
+    again = invite(chat, tea, by="ana")
+    assert (again["invited_by"], again["version"]) == ("ana", 2)
+    assert received(chat) == [again]
+    assert respond(chat, again).status_code == 200

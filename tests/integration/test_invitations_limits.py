@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from klatsch.accounts.suspension import suspend_person
 from klatsch.conversations import caps, group_rows, invitations
 from klatsch.conversations.models import Conversation, Invitation
 from klatsch.core.bucket import Buckets
@@ -59,6 +60,18 @@ def test_expired_invitations_never_fill_a_cap(chat: Chat, tea: str, cap: str, mo
     assert chat.ask("ana", "POST", "conversations", {"title": "T", "members": ["zoe"]}).status_code == 201
     other = chat.ask("ana", "POST", "conversations", {"title": "T", "members": ["zoe"]})
     assert problem(other) == (409, "limit_reached")
+
+
+def test_invitations_of_a_suspended_person_do_not_fill_the_cap_of_the_invited_person(
+    chat: Chat, tea: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caps, "INVITED_MOST", 1)
+    invite(chat, tea, by="bob")
+    other = chat.make_group("ana")
+    refused = chat.ask("ana", "POST", "invitations", {"conversation": other, "username": "zoe"})
+    assert problem(refused) == (409, "limit_reached")
+    suspend_person(person_id=chat.id_of("bob"))
+    assert invite(chat, other)["invited_by"] == "ana"
 
 
 def test_a_sweep_takes_several_times_as_many_expired_invitations_as_fit_into_a_transaction(
