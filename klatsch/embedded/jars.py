@@ -53,11 +53,18 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
 
 
 def cache_folder() -> Path:
-    """Returns the folder of downloads, which all data folders of this user share."""
+    """Returns the folder of downloads, which all data folders of this user share.
+
+    Raises EmbeddedError for a user without a home folder who names no other.
+    """
     named = os.environ.get("KLATSCH_CACHE")
     if named:
         return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "klatsch"
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # neither HOME nor an entry in the system's list of users
+        raise EmbeddedError("This user has no home folder. Set KLATSCH_CACHE to a folder of your own.") from None
+    return caches.absolute() / "klatsch"
 
 
 def fetch_jars(

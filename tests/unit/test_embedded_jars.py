@@ -1,6 +1,7 @@
 """Fetching Kafka's jars, from a repository that misbehaves."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -168,6 +169,14 @@ def test_the_cache_is_shared_by_all_data_folders_and_can_be_moved(
     assert jars.cache_folder() == tmp_path / "klatsch"
     monkeypatch.setenv("KLATSCH_CACHE", str(tmp_path / "moved"))
     assert jars.cache_folder() == tmp_path / "moved"
+
+
+def test_a_user_without_a_home_folder_is_told_which_setting_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KLATSCH_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # a user whom the system does not list
+    with pytest.raises(EmbeddedError, match="KLATSCH_CACHE"):
+        jars.cache_folder()
 
 
 def test_the_lock_file_names_45_jars_each_once() -> None:
