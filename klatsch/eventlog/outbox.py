@@ -105,9 +105,9 @@ class _Reports:
             else:
                 self.refused.append(outbox_id)
                 self.failed = report.error
-        self.expected -= 1
-        if self.expected == 0:
-            self.settled.set()
+            self.expected -= 1  # under the lock: the writer's thread reports while the relay's refuses what is left
+            if self.expected == 0:
+                self.settled.set()
 
 
 def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: float = RELAY_DEADLINE_S) -> int:
