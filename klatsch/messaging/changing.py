@@ -31,7 +31,7 @@ from klatsch.records.changes import (
     digest_pin,
     digest_reaction,
 )
-from klatsch.records.header import DELETED, EDITED, PINNED, REACTION, Check, judged_body, make_header
+from klatsch.records.header import BEFORE_THE_EPOCH, DELETED, EDITED, PINNED, REACTION, Check, judged_body, make_header
 from klatsch.records.judge import Verdict
 from klatsch.records.values import encode
 
@@ -256,4 +256,4 @@ def _base_offset(base: str | None, epoch: int) -> int | None:
     position = Position.parse(base)
     if position.epoch > epoch:  # it would be judged by what a feed happens to remember
         raise _bad_base()
-    return position.offset if position.epoch == epoch else -1
+    return position.offset if position.epoch == epoch else BEFORE_THE_EPOCH

@@ -25,7 +25,8 @@ CHECK: Final = slice(65, 82)
 
 _CHECK: Final = struct.Struct(">qqB")
 _NO_BASE: Final = -2
-_BEFORE_THE_EPOCH: Final = -1
+BEFORE_THE_EPOCH: Final = -1
+"""A check's `base` of an earlier epoch: any edit of this one is after it."""
 _BY_ROLE: Final = 1
 _WAS_ON: Final = 2
 
@@ -34,8 +35,8 @@ class Check(NamedTuple):
     """The facts that a change was checked against in the archive before it was appended (D18).
 
     `at_ms` is the time of the check. `base` is the offset that an editor had seen, None when the editor does not mind
-    other edits, and -1 for an offset of an earlier epoch. `by_role` says that the actor may do this only as an owner or
-    an admin, and `was_on` that the reaction or the pin was there.
+    other edits, and BEFORE_THE_EPOCH for an offset of an earlier epoch. `by_role` says that the actor may do this only
+    as an owner or an admin, and `was_on` that the reaction or the pin was there.
     """
 
     at_ms: int
