@@ -16,7 +16,7 @@ _AT_ONCE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where and how a system takes WebSockets. `headers` are complete lines."""
+    """The address and the handshake of a system's WebSockets. `headers` are complete lines."""
 
     host: str
     port: int

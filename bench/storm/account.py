@@ -65,7 +65,7 @@ def _settle_sends(account: Account, record: Record, archived: Sequence[Archived]
 
 
 def _settle_owed(account: Account, record: Record, archived: Sequence[Archived]) -> None:
-    """Returns the peer's messages since this client's first mark; after a reset they are lost, as none reloads."""
+    """Counts what a client is owed: the peer's messages since its first mark, also after a reset: no client reloads."""
     marked = next((stream for stream in record.streams if stream.marked_at is not None), None)
     if marked is None:
         account.lost.append(f"{record.username}: never had a mark")

@@ -30,7 +30,6 @@ LAST_LOOK_S: Final = 0.2
 BACKOFF_S: Final = (0.1, 2.0)
 """The first and the longest pause between attempts to connect."""
 
-# A vanished server is noticed within seconds, even on a socket that is never written to.
 _OFFSETS: Final = """
     SELECT newest.epoch, stored.partition, stored.next_offset
     FROM (SELECT max(epoch) AS epoch FROM eventlog_epoch) newest

@@ -1,4 +1,4 @@
-"""The api process: REST, Swagger UI and admin over WSGI, at a sixth of the ASGI handler's CPU time (design.md)."""
+"""The api process: REST, Swagger UI and admin over WSGI, at a sixth of the ASGI handler's CPU time (decisions/0009)."""
 
 import socket
 

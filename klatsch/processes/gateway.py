@@ -1,4 +1,4 @@
-"""The gateway process: WebSockets, fed by the log, and REST on the same port (design.md, Processes)."""
+"""The gateway process: WebSockets, fed by the log, and REST on the same port."""
 
 import asyncio
 import contextlib
