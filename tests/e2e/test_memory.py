@@ -23,8 +23,7 @@ from tests.support.system import System
 _MIB = 2**20
 _MESSAGES = 900
 _TEXT = "€" * 4_000
-_REPLAY_MIB = _MESSAGES * len(_TEXT.encode()) / _MIB
-"""10.3 MiB: what each of them is to be told."""
+"""The text of each of the `_MESSAGES`: a replay of all of them has 10.3 MiB."""
 _POLLS = 30
 _READERS = 10
 _GROWTH_MOST_MIB = 50

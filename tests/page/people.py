@@ -150,9 +150,6 @@ class People:
             person.context.close()
 
 
-OpenPerson = Callable[..., Person]
-
-
 def _cookie(cookie: Any, origin: str) -> dict[str, Any]:
     return {"name": cookie.name, "value": cookie.value, "url": origin, "httpOnly": cookie.name != "csrftoken"}
 
