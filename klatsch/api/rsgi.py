@@ -35,6 +35,7 @@ CHANGING_EACH: Final = 4
 """
 _ASCII: Final = "".join(map(chr, range(128)))
 _REPLACED: Final = frozenset({"content-length", "transfer-encoding"})
+_CUT_OFF: Final = Problem(400, "bad_request", "The body is shorter than its Content-Length.")
 
 Environ = dict[str, Any]
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -73,7 +74,10 @@ class Rsgi:
                 protocol.response_bytes(*_refusal(problem, scope))
 
     async def _read(self, scope: Any, protocol: Any, body: bytearray) -> Problem | None:
-        """Reads the body into `body`; returns a Problem when it is too large or too slow."""
+        """Reads the body into `body`; returns a Problem when it is too large, too slow or cut off.
+
+        granian ends the body of a peer that is gone as if it were whole.
+        """
         declared = declared_length(value.encode() for value in scope.headers.get_all("content-length"))
         if declared is None and "transfer-encoding" not in scope.headers:
             return None
@@ -81,9 +85,10 @@ class Rsgi:
             return BODY_TOO_LARGE
         try:
             async with asyncio.timeout(BODY_S):
-                return await self._bodies.read(body, protocol)
+                problem = await self._bodies.read(body, protocol)
         except TimeoutError:
             return TOO_SLOW
+        return _CUT_OFF if problem is None and len(body) < (declared or 0) else problem
 
 
 class _Threads:

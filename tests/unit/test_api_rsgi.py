@@ -129,6 +129,11 @@ async def test_a_body_that_is_said_to_be_too_long_is_413_before_any_of_it_is_rea
     assert (answer.status, answer.parts) == (413, [b"a"])
 
 
+async def test_a_request_whose_body_is_cut_off_is_not_carried_out() -> None:
+    answer = await ask(Protocol(b'{"content": "hi"}'), ("content-length", "18"))
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_request")
+
+
 async def test_a_browser_is_refused_with_a_page() -> None:
     too_long = ("content-length", str(BODY_BYTES_MOST + 1))
     refused = await ask(Protocol(), too_long, ("accept", "text/html,*/*;q=0.8"))
