@@ -81,7 +81,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
             self._parse(data)  # the request, which uvicorn hands on whole and without what came behind it
             if not self.handshake_initiated:
                 self._refuse_request()
-        elif len(data) <= _PIECE_BYTES and not self._waiting:
+        elif len(data) <= _PIECE_BYTES and not self._waiting and self.handshake_complete:
             self._take_piece(data)
             if self.read_paused:
                 self._hear_on()
@@ -109,9 +109,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
     def _is_heard(self) -> bool:
         """Returns whether the application has taken all messages, or more may be read ahead of it.
 
-        After the server's close it takes none.
+        After the server's close it takes none. Frames before the 101 wait for it: the parser cannot answer them yet.
         """
-        return self.close_sent or self.queue.empty() or self._ahead > 0
+        return self.close_sent or (self.handshake_complete and (self.queue.empty() or self._ahead > 0))
 
     def _stop_reading(self) -> None:
         if not self.read_paused:
@@ -303,7 +303,9 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.resumed()
 
     def start_keepalive(self) -> None:
+        """Begins what begins with the 101."""
         self.keepalive.add(self)
+        self._hear_on()
 
     def stop_keepalive(self) -> None:
         self.keepalive.discard(self)

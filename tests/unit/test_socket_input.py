@@ -263,6 +263,23 @@ async def test_a_close_right_behind_a_bad_message_is_answered(greeted: Chat, mes
     await until(lambda: greeted.events and greeted.events[-1]["type"] == "websocket.disconnect")
 
 
+@pytest.mark.parametrize("early", [PING, b"\x88\x80\0\0\0\0", PING * 200], ids=["ping", "close", "flood"])
+async def test_frames_before_the_101_wait_for_it(early: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    chat = Chat()
+    chat.socket.connection_made(chat.transport)
+    chat.client.send_request(chat.client.connect())
+    chat.from_client()
+    chat.socket.data_received(early)
+    assert (chat.transport.reading, chat.transport.raw) == (False, b"")
+
+    answers = []
+    await until(lambda: bool(answers.extend(chat.frames()) or answers))
+    assert [frame.opcode for frame in answers] == [Opcode.PONG if early == PING else Opcode.CLOSE]
+    chat.lose()
+    await until(lambda: not chat.socket.tasks)
+    assert caplog.messages == []
+
+
 def test_a_persons_allowance_is_kept_until_it_is_full_again() -> None:
     now = [0.0]
     allowances = Allowances(500, clock=lambda: now[0])
