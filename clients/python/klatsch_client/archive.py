@@ -35,9 +35,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation as one sees it. `unread` and `mentions` count what one has not read; from 1,000 on, "1000+".
+    """A conversation as the person sees it. `unread` and `mentions` are counts, or "1000+" from 1,000 on.
 
-    `unread_from` is one's own flag. `pinned` has ids of messages.
+    `unread_from` is the person's own flag. `pinned` has ids of messages.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Conversation:
 
 
 class Archive:
-    """Reads over REST. Each raises Refused, Unavailable when it cannot be had now, and Stopped.
+    """Reads over REST. Every method raises Refused, Unavailable when a later try may succeed, and Stopped.
 
     Messages of `history` and `pins` come into the client's view too.
     """
@@ -67,7 +67,7 @@ class Archive:
     async def history(
         self, conversation: str, *, after: str | None = None, limit: int = 100, at_least: Position | str | None = None
     ) -> Page[Message]:
-        """A conversation's messages, newest first: the newest page, or that `after` another page, by its `next`.
+        """Returns a conversation's messages, newest first: the newest page, or the one `after` a page, by its `next`.
 
         `at_least` waits for the archive to have all up to a position or a resume token.
         """
@@ -76,13 +76,13 @@ class Archive:
         return page
 
     async def pins(self, conversation: str) -> Page[Message]:
-        """The pinned messages of a conversation, the newest pin first, in one page."""
+        """Returns the pinned messages of a conversation, the newest pin first, in one page."""
         page = await self._page(f"conversations/{_part(conversation)}/pins", None, 100, None, Message.read)
         self._show(page)
         return page
 
     async def mentions(self, *, after: str | None = None, limit: int = 100) -> Page[Message]:
-        """The messages that mention one, newest first."""
+        """Returns a page of the messages that mention the person, newest first."""
         return await self._page("mentions", after, limit, None, Message.read)
 
     async def search(self, words: str, *, after: str | None = None, limit: int = 100) -> Page[Message]:
@@ -90,7 +90,7 @@ class Archive:
         return await self._page("search", after or urlencode({"q": words, "limit": limit}), limit, None, Message.read)
 
     async def versions(self, message_id: str, *, after: str | None = None, limit: int = 100) -> Page[Version]:
-        """The texts that a message had and has, the oldest first."""
+        """Returns a page of the texts that a message had and has, the oldest first."""
         return await self._page(f"messages/{_part(message_id)}/versions", after, limit, None, _version)
 
     async def markers(self, conversation: str, *, after: str | None = None, limit: int = 100) -> Page[Marker]:
@@ -103,7 +103,7 @@ class Archive:
     async def conversations(
         self, *, after: str | None = None, limit: int = 100, at_least: Position | str | None = None
     ) -> Page[Conversation]:
-        """One's conversations with what is unread in each, the last active one first."""
+        """Returns a page of the person's conversations with their unread counts, the last active one first."""
         return await self._page("conversations", after, limit, at_least, _conversation)
 
     async def _page(

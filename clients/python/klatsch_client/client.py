@@ -34,11 +34,11 @@ _USUAL = Settings()
 
 
 class Client:
-    """A person's place in the chat: sends and changes, and tells what comes, through lost connections.
+    """A person's client: sends and changes messages, and yields events, through lost connections.
 
-    Each new message is told once; one's own only if it was sent elsewhere, or its answer was late or lost. Take the
-    events beside sending: while an application takes none, the server is made to wait, then closes, and is resumed.
-    `archive` reads what is kept, over REST.
+    Each new message is yielded once; the person's own only if it was sent elsewhere, or its answer was late or lost.
+    Take events while you send: if the application takes none, the server has to wait, then closes the connection, and
+    the client resumes later. `archive` reads histories and lists over REST.
     """
 
     def __init__(
@@ -109,12 +109,11 @@ class Client:
         reply_to: str | None = None,
         client_id: str | None = None,
     ) -> Sent:
-        """Sends to a person or into a conversation, and returns when the message stands in the log, for good.
+        """Sends to a person or into a conversation, and returns when the message is in the log, for good.
 
-        However often that takes a new try, it is one message, named `client_id`; without one it is named when it is
-        first written, or saved with the state. Raises Refused when it can never be
-        sent. Stopped and Closed leave it in the state, to be sent later; so does cancelling. Its outcome is an event
-        then.
+        All tries together make one message, named `client_id`. Without a `client_id`, the message is named when it is
+        first written, or saved with the state. Raises Refused when it can never be sent. Stopped, Closed and
+        cancelling leave it in the state, to be sent later; its outcome is then an event.
         """
         if (to is None) == (conversation is None):
             raise ValueError("a message goes either to a person or into a conversation")
@@ -125,7 +124,7 @@ class Client:
     async def edit(
         self, message: Message | Sent, content: str, *, base: Position | None = None, client_id: str | None = None
     ) -> Done:
-        """Gives one's own message another text, and returns when that stands in the log, for good.
+        """Gives the person's own message another text, and returns when the edit is in the log, for good.
 
         Like `send` it is tried again under one name. With `base`, the `changed` that the editor saw, it raises Conflict
         where another edit has come since. It raises Gone for a deleted message, and Refused for all else.
@@ -133,13 +132,13 @@ class Client:
         return await self._change("edit", message, client_id, content=content, base=base)
 
     async def delete(self, message: Message | Sent, *, client_id: str | None = None) -> Done:
-        """Deletes a message, for good: one's own, or as an owner or admin of a group. Raises as `edit` does."""
+        """Deletes a message for good: the person's own, or others' as an owner or admin. Raises as `edit` does."""
         return await self._change("delete", message, client_id)
 
     async def react(
         self, message: Message | Sent, emoji: str, *, on: bool = True, client_id: str | None = None
     ) -> Done:
-        """Adds one's reaction to a message, or takes it back. Raises as `edit` does."""
+        """Adds the person's reaction to a message, or takes it back. Raises as `edit` does."""
         return await self._change("react", message, client_id, emoji=emoji, on=on)
 
     async def pin(self, message: Message | Sent, *, on: bool = True, client_id: str | None = None) -> Done:
@@ -156,17 +155,17 @@ class Client:
             self._posting.mark(Marking(conversation, delivered, read), self._keeper.write_due)
 
     def open(self, conversations: Iterable[str]) -> None:
-        """Says which conversations one looks at, 3 at most: who types there is told. Holds through lost connections."""
+        """Makes these conversations, 3 at most, tell who types there. Holds through lost connections."""
         self._signals.open(conversations)
         self._keeper.write_due()
 
     def presence(self, users: Iterable[str]) -> None:
-        """Says of whom one wants to know whether they are online, 200 at most. Holds through lost connections."""
+        """Watches whether these people, 200 at most, are online. Holds through lost connections."""
         self._signals.watch(users)
         self._keeper.write_due()
 
     def typing(self, conversation: str, *, on: bool = True) -> None:
-        """Says that one types, or does not any more; call it as often as you like. It is never said later."""
+        """Signals that the person types, or has stopped; may be called with each key. It is never signalled later."""
         if self.status.state == "open":
             self._signals.type(conversation, time.monotonic(), on=on)
             self._keeper.write_due()
@@ -188,11 +187,11 @@ class Client:
         return cast("Done", await self._posting.post(draft, self._new_name, self._keeper.write_due))
 
     def events(self) -> Events:
-        """All that happens; always the same iterator, which may be left and taken up again."""
+        """Returns the iterator over all events: always the same one, which may be left and taken up again."""
         return self._events
 
     async def messages(self) -> AsyncIterator[Message]:
-        """The new messages among the events."""
+        """Yields the new messages among the events."""
         async for event in self._events:
             if isinstance(event, Message):
                 yield event
@@ -236,7 +235,7 @@ class Client:
             self._end(error if isinstance(error, Exception) else Closed(repr(error)))
 
     def _end(self, error: Exception) -> None:
-        """From here on nothing is sent, and nothing comes beyond what is here."""
+        """Stops sending. Iterations end after the events that have come already."""
         if self._error is None:
             self._error = error
             self._inbox.end(None if isinstance(error, Closed) else error)

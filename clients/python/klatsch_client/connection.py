@@ -196,7 +196,7 @@ class Connection:
         return None if due_s == math.inf else due_s
 
     def _reconnect_if_deaf(self) -> None:
-        """The application has taken all that came before the gap."""
+        """Closes a connection that has a gap, once the application has taken all that came before it."""
         if self._is_deaf:
             self._give_up("events were dropped while the application took none")
 

@@ -9,7 +9,7 @@ from klatsch_client.positions import Position
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message of one's own that has no final answer yet, to a person or in a conversation.
+    """A message of the person's own that has no final answer yet, to a person or in a conversation.
 
     `client_id` is empty until the message is first written or saved.
     """
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def target(self) -> str | None:
-        """The message: a change that is tried again must not come after a later one of the same message."""
+        """Returns the message's id: a retried change must not come after a later one of the same message."""
         return self.message
 
 
@@ -59,7 +59,7 @@ class Marking:
 
     @property
     def client_id(self) -> str:
-        """The name of all that is to be marked there; no name of a message, and not written."""
+        """Returns a name that all marks of the conversation share. No message has it, and no frame."""
         return f"mark {self.conversation}"
 
     @property
@@ -67,7 +67,7 @@ class Marking:
         return self.client_id
 
     def joined(self, other: "Marking") -> "Marking":
-        """The higher one of each position."""
+        """Returns a marking with the higher one of each position."""
         return Marking(self.conversation, highest(self.delivered, other.delivered), highest(self.read, other.read))
 
 
@@ -97,7 +97,7 @@ def from_data(data: Mapping[str, Any]) -> Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message of one's own that stands in the log, for good; with `duplicate` it stood there before this try.
+    """The person's own message that is in the log, for good; with `duplicate` it was there before this try.
 
     With `duplicate`, `mentions` is None: only the message tells.
     """
@@ -111,7 +111,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A change of one's own that stands in the log, for good; with `duplicate` it stood there before this try.
+    """The person's own change that is in the log, for good; with `duplicate` it was there before this try.
 
     `mentions` of an edit and the server's time `at` are None with `duplicate`: only the message tells.
     """
@@ -125,7 +125,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """One's marker after `mark`, as the server has it."""
+    """The person's marker after `mark`, as the server has it."""
 
     draft: Marking
     delivered: Position | None
@@ -134,7 +134,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something of one's own that was refused for good, where no caller waits for that any more.
+    """A message, change or mark of the person's own that was refused for good, and for which no caller waits.
 
     `changed` is the position of the edit that a refused edit had not seen.
     """

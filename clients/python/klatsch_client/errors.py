@@ -8,7 +8,7 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """A message, change or request was refused for good: tried again, it would be refused again.
+    """Raised when a message, change or request was refused for good: another try would be refused too.
 
     `code` is the server's word for why: forbidden, blocked, not_found, …
     """
@@ -20,11 +20,11 @@ class Refused(ClientError):
 
 
 class Gone(Refused):
-    """The message was deleted, for good. What one wanted to change is nobody's any more."""
+    """Raised when the message to change was deleted, for good."""
 
 
 class Conflict(Refused):
-    """Something else stands there: under the `client_id`, or, for an edit with a `base`, another edit.
+    """Raised when the `client_id` names another message or change, or another edit has come since an edit's `base`.
 
     `changed` is the position of that edit; None for a `client_id`.
     """
@@ -35,7 +35,7 @@ class Conflict(Refused):
 
 
 class Unavailable(ClientError):
-    """A request over REST could not be answered; it may be after `retry_after_s`. `is_answered`: a server said so."""
+    """Raised when REST cannot answer now, but may after `retry_after_s`. `is_answered`: a server said so."""
 
     def __init__(self, why: str, retry_after_s: float = 0, *, is_answered: bool = False) -> None:
         super().__init__(why)
@@ -44,9 +44,9 @@ class Unavailable(ClientError):
 
 
 class Stopped(ClientError):
-    """The client may not go on before something is mended. `code` is the close code or HTTP status, where there is one.
+    """Raised when reconnecting cannot help until something is corrected. Unanswered messages stay in the state.
 
-    What was sent and not answered stays in the state.
+    `code` is the close code or HTTP status, where there is one.
     """
 
     def __init__(self, detail: str, code: int | None = None) -> None:
@@ -55,11 +55,11 @@ class Stopped(ClientError):
 
 
 class NotAuthenticated(Stopped):
-    """The bearer token does not count, or not any more."""
+    """Raised when the bearer token is not valid, or no longer."""
 
 
 class Closed(ClientError):
-    """The client was closed before there was an answer. The message stays in the state."""
+    """Raised when the client was closed before there was an answer. The message stays in the state."""
 
 
 def refusal(code: str, detail: str, changed: Position | None = None) -> Refused:
@@ -74,7 +74,7 @@ def refusal(code: str, detail: str, changed: Position | None = None) -> Refused:
 
 
 class TooManyUnmarked(ClientError):
-    """Nobody takes the events: what was acknowledged meanwhile can no longer be remembered. Nothing was sent.
+    """Raised when the application takes no events, so that no more acknowledged messages can be remembered.
 
-    Iterate over the client beside sending.
+    Nothing was sent. Iterate over `events()` while you send.
     """

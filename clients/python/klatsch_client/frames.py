@@ -51,7 +51,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class MarkedUpTo:
-    """`ok` to `mark`: one's marker as it is now."""
+    """`ok` to `mark`: the person's marker as it is now."""
 
     re: int | str
     delivered: Position | None
@@ -124,12 +124,12 @@ def request(frame_id: int | str, op: str, body: Mapping[str, Any]) -> str:
 
 
 def typing(conversation: str, *, on: bool) -> str:
-    """The frame that says that one writes; it has no answer."""
+    """Returns the frame that signals typing; it has no answer."""
     return _text({"op": "typing", "d": {"conversation": conversation, "on": on}})
 
 
 def write(frame_id: int, draft: Unsent) -> str:
-    """The frame of a send, a change or a mark."""
+    """Returns the frame of a send, a change or a mark."""
     body = to_data(draft)
     match draft:
         case Draft():
@@ -264,7 +264,7 @@ def _state(body: Mapping[str, Any]) -> Push | None:
 
 
 def _text(frame: Mapping[str, Any]) -> str:
-    """The frame; raises UnicodeEncodeError for a lone surrogate, and TypeError for what JSON has not."""
+    """Returns the frame's text; raises UnicodeEncodeError for a lone surrogate, TypeError for what JSON cannot hold."""
     said = json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
     said.encode()
     return said

@@ -18,7 +18,7 @@ class Histories:
         self._rest = rest
 
     async def load_page(self, request: PageRequest) -> Mapping[str, Any] | None:
-        """The page; None if there is no such history for this person. Raises Unavailable, Stopped."""
+        """Returns the page; None if there is no such history for this person. Raises Unavailable, Stopped."""
         try:
             page: Mapping[str, Any] = await self._rest.get(
                 f"conversations/{quote(request.conversation, safe='')}/messages?{request.query}"

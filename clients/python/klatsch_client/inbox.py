@@ -12,7 +12,7 @@ from klatsch_client.frames import Push, ResumeMark
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The final answer to the draft of a number; `delta` is one's own change, which no push tells."""
+    """The final answer to the draft of a number; `delta` is the person's own change, which no push tells."""
 
     number: int
     outcome: Outcome
@@ -62,7 +62,7 @@ class Inbox:
         self._news.set()
 
     def end(self, error: Exception | None) -> None:
-        """Nothing comes any more, because of an error or because the client was closed."""
+        """Ends the queue, because of an error or because the client was closed: nothing more is put."""
         if not self.ended.is_set():
             self._error = error
             self.ended.set()
@@ -78,7 +78,7 @@ class Inbox:
         return isinstance(last, tuple) and isinstance(last[0].what, ResumeMark)
 
     async def take(self) -> Item | None:
-        """The next one; when all were taken and nothing comes any more, None or the error. Safe to cancel."""
+        """Returns the next item. At the end of an ended queue, returns None or raises its error. Safe to cancel."""
         while not self._items:
             if self.ended.is_set():
                 self.check_error()

@@ -51,7 +51,7 @@ class _Refused(Exception):
 
 
 class Keeper:
-    """`whole` is set while there is a connection on which all that was missed has come."""
+    """Keeps a connection open. `whole` is set while there is one on which all that was missed has come."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Keeper:
             return reasons.lost(error, self._url)
 
     def write_due(self) -> None:
-        """There is something to send."""
+        """Makes the connection write what is due."""
         self._inbox.gate.set()
         if self._connection is not None:
             self._connection.due.set()

@@ -58,7 +58,7 @@ class Known:
         return event
 
     def take_delta(self, delta: Delta, *, in_order: bool) -> Delta | None:
-        """The change of a message, if it is new: what its message was told with may hold it already."""
+        """Returns the change of a message if it is new: the message may have been told with the change applied."""
         told = self.ids.get(delta.id)
         if self.covers(delta.conversation, delta.position) if told is None else delta.position <= told:
             return None
@@ -66,7 +66,7 @@ class Known:
         return delta
 
     def take_latest(self, what: Latest, position: Position | None, *, in_order: bool) -> Latest | None:
-        """A marker or an invitation, if it may be new. It is not remembered by name: told again, it does no harm."""
+        """Returns a marker or an invitation if it may be new. None is remembered by name: a repetition does no harm."""
         if position is None:
             return what
         if not isinstance(what, Marker):  # which may lie in another partition than its conversation
@@ -78,7 +78,7 @@ class Known:
         return what
 
     def take_members(self, members: Members, position: Position | None, *, in_order: bool) -> Members | None:
-        """The change, if it is new. A `state` has no position and is told again: versions make that harmless."""
+        """Returns the change if it is new. A `state` has no position and is told again: versions make that harmless."""
         if position is None:
             return members
         name = f"members:{position}"
@@ -100,12 +100,12 @@ class Known:
         return event
 
     def add_own(self, message_id: str, position: Position) -> None:
-        """A message of one's own that was told by its answer."""
+        """Notes a message of the person's own that was told by its answer."""
         if (self.covered is None or not self.covered.covers(position)) and message_id not in self.ids:
             self.ids[message_id] = position
 
     def take_resume_mark(self, token: Token) -> None:
-        """All before the token was told; forgets what that makes superfluous."""
+        """Notes that everything before the token was told, and forgets what it covers."""
         self.begin_epoch(token)
         covered = self.covered = (
             token if self.covered is None or self.covered.epoch < token.epoch else (self.covered.joined(token))

@@ -102,7 +102,7 @@ class Posting:
         self._told(None)
 
     def finish(self, number: int, outcome: Outcome, is_in_place: bool) -> None:  # noqa: FBT001 - a callback
-        """A draft has its final answer; `is_in_place` says that it came in its place behind all earlier pushes."""
+        """Takes a draft's final answer. `is_in_place` says that it came in its place behind all earlier pushes."""
         self._room.set()
         match outcome:
             case Marked():
@@ -136,7 +136,7 @@ class Posting:
         self._repeats.lose_connection(asyncio.get_running_loop().time())
 
     def end(self, error: Exception) -> None:
-        """Nothing is sent any more; whoever waits gets the error, and the drafts stay in the state."""
+        """Stops sending: waiting callers get the error, and the drafts stay in the state."""
         self._error = error
         self._room.set()
         for future in self._waiting.values():

@@ -8,7 +8,7 @@ from klatsch_client.positions import Position
 
 
 def text(body: Mapping[str, Any], name: str) -> str:
-    """A field that is a text; raises KeyError, TypeError."""
+    """Returns a field that is a text; raises KeyError, TypeError."""
     value = body[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is no text")
@@ -16,12 +16,12 @@ def text(body: Mapping[str, Any], name: str) -> str:
 
 
 def text_or_none(body: Mapping[str, Any], name: str) -> str | None:
-    """A field that is a text, null or absent; raises TypeError."""
+    """Returns a field that is a text, null or absent; raises TypeError."""
     return None if body.get(name) is None else text(body, name)
 
 
 def flag(body: Mapping[str, Any], name: str) -> bool:
-    """A field that is true or false; raises KeyError, TypeError."""
+    """Returns a field that is true or false; raises KeyError, TypeError."""
     value = body[name]
     if not isinstance(value, bool):
         raise TypeError(f"{name} is neither true nor false")
@@ -29,7 +29,7 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
 
 
 def whole(body: Mapping[str, Any], name: str) -> int:
-    """A field that is a whole number; raises KeyError, TypeError."""
+    """Returns a field that is a whole number; raises KeyError, TypeError."""
     value = body[name]
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} is no whole number")
@@ -37,12 +37,12 @@ def whole(body: Mapping[str, Any], name: str) -> int:
 
 
 def whole_or_none(body: Mapping[str, Any], name: str) -> int | None:
-    """A field that is a whole number, null or absent; raises TypeError."""
+    """Returns a field that is a whole number, null or absent; raises TypeError."""
     return None if body.get(name) is None else whole(body, name)
 
 
 def number(body: Mapping[str, Any], name: str) -> float:
-    """A field that is a number; raises KeyError, TypeError, and ValueError for NaN and what is infinite."""
+    """Returns a field that is a number; raises KeyError, TypeError, and ValueError for NaN and infinities."""
     value = body[name]
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} is no number")
@@ -52,18 +52,18 @@ def number(body: Mapping[str, Any], name: str) -> float:
 
 
 def texts(values: Any, name: str) -> tuple[str, ...]:
-    """A list of texts; raises TypeError."""
+    """Returns a list of texts as a tuple; raises TypeError."""
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError(f"{name} is no list of texts")
     return tuple(values)
 
 
 def place_or_none(body: Mapping[str, Any], name: str) -> Position | None:
-    """A field that is a position, null or absent; raises TypeError, ValueError."""
+    """Returns a field that is a position, null or absent; raises TypeError, ValueError."""
     return None if body.get(name) is None else Position.parse(text(body, name))
 
 
 def counts(body: Mapping[str, Any], name: str) -> dict[str, int]:
-    """A field that is an object of whole numbers, null or absent; raises TypeError, AttributeError."""
+    """Returns a field that is an object of whole numbers, null or absent; raises TypeError, AttributeError."""
     values = body.get(name) or {}
     return {key: whole(values, key) for key in dict(values)}

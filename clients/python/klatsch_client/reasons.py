@@ -33,7 +33,7 @@ NOT_KLATSCH: Final = f"the server does not speak {SUBPROTOCOL}: this is no Klats
 
 
 def lost(error: Exception, url: str) -> Status:
-    """The status after a try that failed and may heal; raises Stopped for one that cannot."""
+    """Returns the status after a try whose failure may pass; raises Stopped where another try cannot help."""
     match error:
         case InvalidStatus():
             return _answered(error.response.status_code, error.response.headers.get("Location"), url)

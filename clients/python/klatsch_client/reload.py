@@ -50,7 +50,7 @@ class Reload:
         self._bottom: _Page | None = None
 
     def next_event(self) -> Message | Changed | None:
-        """The next news of the pages that are here."""
+        """Returns the next event of the loaded pages, None when they have no more."""
         while self._rows:
             event = self._known.take_row(self._rows.pop(), self._at_least)
             if event is not None:
@@ -58,7 +58,7 @@ class Reload:
         return None
 
     def next_request(self) -> PageRequest | None:
-        """The page to load next, when there is no event left; None at the end of all."""
+        """Returns the page to load next, when there is no event left; None at the end of all."""
         if self._down is None and self._up is None:
             if not self._left:
                 return None
@@ -67,7 +67,7 @@ class Reload:
         return PageRequest(self._left[0], self._down or self._up or "")
 
     def take_page(self, body: Mapping[str, Any] | None) -> int:
-        """The page of `next_request`; None if there is no such history, or not for this person any more.
+        """Takes the page of `next_request`; None if there is no such history, or not for this person any more.
 
         Returns how many of its rows cannot be read, and are left out. Raises KeyError, TypeError for no page at all.
         """
@@ -93,7 +93,7 @@ class Reload:
             self._begin(bottom)
 
     def _begin(self, page: _Page) -> None:
-        """From this page on upwards."""
+        """Begins with this page, and continues upwards."""
         self._rows, self._up = page.rows, page.previous
         if self._up is None:
             self._finish()
@@ -118,5 +118,5 @@ def _row(row: Any) -> Message | None:
 
 
 def _query(address: str | None) -> str | None:
-    """The query of a neighbour's address: all else in it is known, and may be another behind a proxy."""
+    """Returns the query of a neighbour's address: all else in it is known, and may differ behind a proxy."""
     return None if address is None else urlsplit(address).query

@@ -56,7 +56,7 @@ def _read(answer: IO[bytes]) -> Any:
 
 
 def _meaning(error: urllib.error.HTTPError) -> Refused | Unavailable | Stopped:
-    """The error that an HTTP error means. A refusal that is none of Klatsch's says that the address is wrong."""
+    """Returns the meaning of an HTTP error. A refusal that is no problem of Klatsch's means a wrong address."""
     if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _LATER:
         after = error.headers.get("Retry-After", "")
         return Unavailable(f"HTTP {error.code}", float(after) if after.isdecimal() else 0, is_answered=True)
@@ -69,7 +69,7 @@ def _meaning(error: urllib.error.HTTPError) -> Refused | Unavailable | Stopped:
 
 
 def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:
-    """A problem of Klatsch's; empty for another's answer."""
+    """Returns the body of a problem; empty where the answer is none."""
     try:
         problem = json.loads(error.read(_PROBLEM_BYTES_MOST))
     except (OSError, HTTPException, ValueError, RecursionError):

@@ -7,7 +7,7 @@ _DOUBLINGS_MOST = 30
 
 
 def jitter_s(tries: int, *, first_s: float, most_s: float, uniform: Callable[[float, float], float]) -> float:
-    """Anything from 0 to `first_s`, doubled with every try before this one, up to `most_s`."""
+    """Returns a random pause from 0 to `first_s`, which doubles with every earlier try, up to `most_s`."""
     return uniform(0, min(most_s, first_s * 2 ** min(tries, _DOUBLINGS_MOST)))
 
 
@@ -23,10 +23,10 @@ class Backoff:
         self._tries = 0
 
     def next_s(self) -> float:
-        """The pause before the next try."""
+        """Returns the pause before the next try."""
         self._tries += 1
         return jitter_s(self._tries - 1, first_s=self._first_s, most_s=self._most_s, uniform=self._uniform)
 
     def succeeded(self) -> None:
-        """The next pause is a short one again."""
+        """Makes the next pause a short one again."""
         self._tries = 0

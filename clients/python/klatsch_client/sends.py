@@ -97,7 +97,7 @@ class Sends:
         self._frame_bytes_most = frame_bytes_most
 
     def take_due(self, now_s: float) -> list[str]:
-        """The frames to write now, in order; they are in flight from here on."""
+        """Returns the frames to write now, in order; they are in flight from then on."""
         taken: list[str] = []
         for one in self._tried(now_s):
             if one.frame is None and one.due_s <= now_s:
@@ -117,7 +117,7 @@ class Sends:
         return any(one.due_s <= now_s for one in self._by_frame.values())
 
     def take_answer(self, answer: Accepted | MarkedUpTo | Rejected, now_s: float) -> tuple[int, Outcome] | None:
-        """The number and the outcome of what is answered, if that is final; else it is tried again, under its name."""
+        """Returns the number and the outcome of an answered draft, if final; else tries it again under its name."""
         one = self._by_frame.get(answer.re) if isinstance(answer.re, int) else None
         if one is None or (outcome := _outcome(one.draft, answer)) is None:
             return None
@@ -141,13 +141,16 @@ class Sends:
                 one.due_s = now_s + MARK_EVERY_S
 
     def lose_connection(self) -> None:
-        """Nobody knows what became of those in flight: they are due again."""
+        """Makes the drafts in flight due again: nobody knows what became of them."""
         for one in self._by_frame.values():
             one.frame, one.due_s = None, 0.0
         self._by_frame.clear()
 
     def _tried(self, now_s: float) -> Iterator[_Try]:
-        """The oldest ones, but those that wait for an older one of their target. A mark that rests takes no place."""
+        """Yields the oldest drafts, without those that wait for an older one of their target.
+
+        A mark that rests takes no place in the window.
+        """
         targets: set[str] = set()
         places = self._window
         for one in self._open.values():

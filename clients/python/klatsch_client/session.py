@@ -19,7 +19,7 @@ class Session:
 
     @property
     def silence_most_s(self) -> float:
-        """A connection on which nothing comes for so long is dead: a resume mark is due at every heartbeat."""
+        """Returns the longest silence of a live connection: a resume mark is due at every heartbeat."""
         return HELLO_S if self.welcome is None else _SILENCE_MARKS * self.welcome.heartbeat_s + _GRACE_S
 
     def take(self, push: Push) -> bool:

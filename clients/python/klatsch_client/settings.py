@@ -29,7 +29,7 @@ class Settings:
 
 
 def api_beside(url: str) -> str:
-    """The REST interface beside a WebSocket's address; raises ValueError for no such address."""
+    """Returns the address of the REST interface beside a WebSocket's; raises ValueError for no such address."""
     address = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(address.scheme)
     if scheme is None or not address.hostname or address.port == 0:  # asking for a port that is none raises, too

@@ -53,7 +53,7 @@ class Signals:
         self._typing[conversation] = frame
 
     def take_due(self, now_s: float) -> list[str]:
-        """The frames to write now."""
+        """Returns the frames to write now."""
         due = [op for op, due_s in self._due_s.items() if due_s <= now_s]
         for op in due:
             self._due_s[op] = _NEVER
@@ -66,7 +66,7 @@ class Signals:
         return min(self._due_s.values(), default=_NEVER)
 
     def take_answer(self, answer: Shown | Rejected, now_s: float) -> Rejected | None:
-        """The answer, if it is a refusal for good; what may succeed later is asked for again."""
+        """Returns the answer if it is a refusal for good. What may succeed later is asked for again."""
         if not isinstance(answer, Rejected):
             return None
         if answer.temporary:

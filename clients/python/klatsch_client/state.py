@@ -36,7 +36,7 @@ class State:
         self.unfinished = Unfinished()
 
     def to_json(self) -> str:
-        """All of it, for `from_json`; as short as what happened since the last resume mark.
+        """Returns the state for `from_json`. Its length grows with what happened since the last resume mark.
 
         What was never written gets its name now at the latest, and keeps it.
         """
@@ -66,7 +66,7 @@ class State:
         return state
 
     def belongs_to(self, user: str) -> None:
-        """Notes whose it is; raises Stopped when it is somebody else's."""
+        """Notes the person of the state; raises Stopped when it is another person's."""
         if self.user not in {None, user}:
             raise Stopped(f"this state is {self.user}'s, and the token is {user}'s")
         self.user = user
@@ -97,7 +97,7 @@ class State:
         return what
 
     def finish(self, number: int, outcome: Outcome) -> bool:
-        """A draft has its final answer, and the application has it; False when that was known."""
+        """Notes that the application has a draft's final answer; returns False when that was known."""
         if not self.unfinished.finish(number):
             return False
         if isinstance(outcome, Sent):

@@ -56,7 +56,7 @@ class Events:
             self._is_asked = False
 
     async def _next_arrived(self) -> Event | None:
-        """The next one of the inbox, None if it is no news; raises StopAsyncIteration at the end."""
+        """Returns the inbox's next event, None if it is not new; raises StopAsyncIteration at the end."""
         item = await self._inbox.take()
         if item is None:
             raise StopAsyncIteration
@@ -78,7 +78,7 @@ class Events:
         return ended.outcome if is_news and isinstance(ended.outcome, Sent | Failed) else None
 
     async def _next_reloaded(self) -> Event | None:
-        """The next news of the histories that are being loaded; None when there is none.
+        """Returns the next event of the histories that are being loaded; None when there is none.
 
         Raises StopAsyncIteration once the client is closed: resumed from before the reset, they are loaded again.
         """

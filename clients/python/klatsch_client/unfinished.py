@@ -26,7 +26,7 @@ class Unfinished:
         return iter(self._drafts.values())
 
     def items(self) -> Iterable[tuple[int, Unsent]]:
-        """Each draft with its number, oldest first."""
+        """Returns each draft with its number, oldest first."""
         return self._drafts.items()
 
     def add(self, draft: Unsent, new_name: Callable[[], str]) -> int:
@@ -41,15 +41,15 @@ class Unfinished:
         return number
 
     def number(self, client_id: str) -> int | None:
-        """The number of the draft of that name."""
+        """Returns the number of the draft of that name, None without one."""
         return self._numbers.get(client_id)
 
     def get(self, number: int) -> Unsent:
-        """The draft as it is."""
+        """Returns the draft of that number."""
         return self._drafts[number]
 
     def named(self, number: int) -> Unsent:
-        """The draft with its name, which it keeps from here on."""
+        """Returns the draft with its name, which it keeps from then on."""
         new_name = self._unnamed.pop(number, None)
         if new_name is not None:
             draft = self._drafts[number]
@@ -59,11 +59,11 @@ class Unfinished:
         return self._drafts[number]
 
     def all_named(self) -> list[Unsent]:
-        """All of them, to be saved."""
+        """Returns all drafts, named, to be saved."""
         return [self.named(number) for number in self._drafts]
 
     def put(self, number: int, draft: Unsent) -> None:
-        """Puts one in the place of another of its name."""
+        """Replaces a draft by another one of its name."""
         self._drafts[number] = draft
 
     def finish(self, number: int) -> bool:

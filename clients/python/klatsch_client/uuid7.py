@@ -24,7 +24,7 @@ class Uuid7s:
         self._last_random = 0
 
     def make(self, now_ms: int) -> str:
-        """A new one of that time, or of a moment after the last one's where the clock stands or goes back a little."""
+        """Returns a new one of that time, or just after the last one where the clock stands or goes back a little."""
         if now_ms > self._last_ms or self._last_ms - now_ms > FRESH_MS:
             self._last_ms = now_ms
             self._last_random = self._random_bits(_RANDOM_BITS)

@@ -57,13 +57,13 @@ class View:
         self._monotonic_s, self._user, self._now, self._drafts = monotonic_s, user, now, drafts
 
     def message(self, message_id: str) -> Message | None:
-        """A message as it is to be shown; None for one that is not here."""
+        """Returns a message as it is to be shown; None if the view does not have it."""
         message = self._get(message_id)
         changes = [one for one in self._drafts if isinstance(one, Change) and one.message == message_id]
         return None if message is None else self._shown(message, changes)
 
     def messages(self, conversation: str) -> list[Message]:
-        """All of a conversation that are here, in its order."""
+        """Returns the messages of a conversation that the view has, in the conversation's order."""
         changes: dict[str, list[Change]] = {}
         for one in self._drafts:
             if isinstance(one, Change):
@@ -72,7 +72,7 @@ class View:
         return [self._shown(message, changes.get(message.id, [])) for message in messages]
 
     def direct(self, username: str) -> str | None:
-        """The conversation with a person, once a push of it has come."""
+        """Returns the id of the direct conversation with a person, once a push of it has come."""
         return self._directs.get(username)
 
     def markers(self, conversation: str) -> dict[str, Marker]:
@@ -85,7 +85,7 @@ class View:
         return markers
 
     def typing(self, conversation: str) -> list[str]:
-        """Those who type there now, by what came in the last 8 s."""
+        """Returns the people who type there now, by the signals of the last 8 s."""
         now_s = self._monotonic_s()
         return [user for (where, user), until_s in self._typing.items() if where == conversation and until_s > now_s]
 
@@ -124,7 +124,7 @@ class View:
         call_back(self._on_change, conversation)
 
     def lose_connection(self) -> None:
-        """Nobody is known to type or to be online."""
+        """Forgets who types and who is online."""
         self._typing.clear()
         self._online.clear()
         call_back(self._on_change, None)
@@ -254,7 +254,7 @@ class View:
 
 
 def _joined(one: Marker | None, other: Marker) -> Marker:
-    """The higher one of each position, and the later flag, unless a higher `read` has taken it away.
+    """Returns the higher one of each position, and the later flag, unless a higher `read` has taken it away.
 
     `position` becomes that of the last record that told the flag or took it away: replays may tell earlier ones again.
     """
