@@ -94,8 +94,13 @@ def wait_for_place(*, ends: LogEnds, progress: Progress, at_least: str, wait_s: 
 
 
 def _check_within(ends: LogEnds, epoch: int, at_least: str, deadline_s: float) -> None:
-    """Raises BadRequest for a place beyond the log's end; accepts any place while the log does not answer."""
+    """Raises BadRequest for a place beyond the log's end; accepts any place while the log does not answer.
+
+    Places of an earlier epoch lie before everything, whatever their offsets: the newest topic began at 0 again.
+    """
     wanted_epoch, wanted = parse_at_least(at_least)
+    if wanted_epoch < epoch:
+        return
     try:
         all_ends = ends.ends(deadline_s)
     except LogError:
