@@ -73,18 +73,16 @@ class Lookups:
     async def find_access(
         self, person: ConnectedPerson, conversation: str | None, to: str | None
     ) -> tuple[Access, int]:
-        """Returns the right to write and its version; raises NotFound, Forbidden, Blocked, BadRequest,
-        Unavailable.
+        """Returns the right to write and its version.
+
+        Raises NotFound, Forbidden, Blocked, BadRequest and Unavailable.
         """
         with self._at_once.enter(person.user_id):
             return await self._threads.run(lambda: self._ask_access(person, conversation, to))
 
     async def find_marker(self, person: ConnectedPerson, conversation: str) -> StoredMarker:
         """Returns the person's marker in a conversation; raises NotFound, Unavailable."""
-        try:
-            whose = (UUID(person.user_id), UUID(conversation))
-        except ValueError as error:
-            raise no_such_conversation() from error
+        whose = (UUID(person.user_id), _conversation_id(conversation))
         with self._at_once.enter(person.user_id):
             found = await self._threads.run_together(find_markers, whose)
         if found is None or str(whose[1]) != conversation:
@@ -95,21 +93,13 @@ class Lookups:
         user_id = UUID(person.user_id)
         if to is not None:
             return open_direct(sender=(user_id, person.username), receiver_username=to, log=self._log)
-        try:
-            conversation_id = UUID(conversation or "")
-        except ValueError as error:
-            raise no_such_conversation() from error
-        standing = get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
+        standing = get_standing(user_id=user_id, conversation_id=_conversation_id(conversation or ""), log=self._log)
         standing.check_may_write()
         return standing.access(user_id, person.username), standing.version
 
     async def find_standing(self, person: ConnectedPerson, conversation: str) -> Standing:
         """Returns the membership of a person who may read the conversation; raises NotFound, Unavailable."""
-        try:
-            conversation_id = UUID(conversation)
-        except ValueError as error:
-            raise no_such_conversation() from error
-        user_id = UUID(person.user_id)
+        user_id, conversation_id = UUID(person.user_id), _conversation_id(conversation)
         with self._at_once.enter(person.user_id):
             return await self._threads.run(
                 lambda: get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
@@ -139,3 +129,11 @@ class Lookups:
 
     def close(self) -> None:
         self._threads.close()
+
+
+def _conversation_id(text: str) -> UUID:
+    """Returns the id that a client has given; raises NotFound for a text that is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise no_such_conversation() from error
