@@ -25,9 +25,7 @@ def fold_address(address: str) -> str:
 
 
 def address_key(address: str) -> str:
-    """Returns the key that all spellings of an address share: `lower(email)` in ASCII case, as the database compares
-    it.
-    """
+    """Returns the key that all spellings of an address share: `lower(email)` of ASCII letters, as in the database."""
     return fold_address(address).translate(_LOWER)
 
 

@@ -1,5 +1,6 @@
-"""Caps on the credentials that a person has, by kind. The person's row is locked while they are counted: no race
-exceeds them.
+"""Caps on the credentials that a person has, by kind.
+
+The person's row is locked while they are counted, so that no race exceeds them.
 """
 
 from django.conf import settings

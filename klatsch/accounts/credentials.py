@@ -1,6 +1,4 @@
-"""Finds the person of a session or bearer token, and tells which credentials are still live. The database's clock
-counts.
-"""
+"""Finds the person of a session or bearer token, and tells which credentials are live by the database's clock."""
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 
 import re
@@ -196,8 +194,9 @@ def list_sessions(
     after: tuple[datetime, str] | None = None,
     before: tuple[datetime, str] | None = None,
 ) -> list[SessionView]:
-    """Returns a person's live sessions, newest first, paged like `list_tokens`. `current` is the asking session's
-    digest.
+    """Returns a person's live sessions, newest first, paged like `list_tokens`.
+
+    `current` is the digest of the session that asks.
     """
     with connection.cursor() as cursor:
         rows = _SESSIONS.read(

@@ -97,9 +97,7 @@ def _too_many() -> Unavailable:
 
 
 class BCryptAsTyped(hashers.BCryptSHA256PasswordHasher):
-    """Django's hasher, in a slot. `verify` and `harden_runtime` hash by `encode`, so bounding `encode` bounds all
-    three.
-    """
+    """Django's hasher, in a slot: `verify` and `harden_runtime` hash by `encode`, so its bound holds for all three."""
 
     def encode(self, password: str, salt: str | bytes) -> str:
         with hashing_slots().take():

@@ -76,10 +76,10 @@ def sign_in_tries(http: HttpRequest, login: str) -> list[Try]:
 
 
 def own_password_tries(person_id: UUID, credential: str) -> list[Try]:
-    """Returns a signed-in person's password check as tries, by credential and by person. Strangers' failures count for
-    neither.
+    """Returns a signed-in person's password check as tries, by credential and by person.
 
-    A stolen credential is closed to guesses long before the owner's other credentials are.
+    Strangers' failures count for neither. A stolen credential is closed to guesses long before the owner's other
+    credentials are.
     """
     most = settings.ENV["KLATSCH_SIGN_IN_FAILURES"]
     return [
@@ -119,9 +119,7 @@ def count_report(person_id: UUID) -> None:
 
 
 def client_network(http: HttpRequest) -> str:
-    """Returns the request's client network: of the socket's peer, or as our own proxies (KLATSCH_TRUSTED_PROXIES) name
-    it.
-    """
+    """Returns the client network of a request: of the socket's peer, or as KLATSCH_TRUSTED_PROXIES proxies name it."""
     return network_of(http.META.get("REMOTE_ADDR", ""), http.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 

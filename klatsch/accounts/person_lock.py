@@ -1,5 +1,4 @@
-"""Locks a person's row until the commit, for every transaction that makes or ends their credentials or sets their
-password.
+"""Locks a person's row until the commit, for transactions that change the person's credentials or password.
 
 No credential is then made on a password that has changed meanwhile, and ending all credentials misses none. A
 transaction that needs two people locks both at once, by id, before anything else of theirs: so none deadlock.

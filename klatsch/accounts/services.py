@@ -155,8 +155,9 @@ def create_ticket(*, person_id: UUID, credential: str) -> NewTicket:
 
 
 def redeem_ticket(*, ticket: str) -> SignedIn:
-    """Returns the ticket's person, once. Raises NotAuthenticated the second time, when expired, and when its
-    credential has ended.
+    """Returns the ticket's person, once.
+
+    Raises NotAuthenticated the second time, for an expired ticket, and when its credential has ended.
     """
     # One statement, so that of two concurrent redemptions only one finds the row.
     with connection.cursor() as cursor:

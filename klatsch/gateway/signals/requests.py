@@ -79,8 +79,9 @@ class SignalRequests:
         return visible, unknown
 
     def _find_known(self, viewer: ConnectedPerson, name: str) -> Visible | None:
-        """Returns the person if memory tells of a shared conversation: they write to each other, others in it show the
-        person already, or the person is connected here.
+        """Returns the person if memory tells of a conversation that the two share.
+
+        They write to each other, others in it show the person already, or the person is connected here.
         """
         access = viewer.direct.get(name)
         if access is not None and access.receiver_id is not None and access.receiver is not None:
