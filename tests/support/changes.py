@@ -20,7 +20,7 @@ def facts_of(
     kind: str = "group",
     member_count: int = 2,
 ) -> Facts:
-    """The archive's facts of a message, for a person who wants to change it."""
+    """Returns the archive's facts of a message, for a person who wants to change it."""
     return Facts(
         message_id=original.id,
         user_id=by.user_id,
@@ -43,7 +43,7 @@ def facts_of(
 
 
 def change(wish: Wish, facts: Facts, *, client_id: str | None = None, at_ms: int = NOW_MS) -> Entry:
-    """The entry of a change, checked at that time."""
+    """Returns the entry of a change, checked at that time."""
     _, entry = make_change(
         facts=facts, wish=wish, client_id=client_id or fresh_client_id(), epoch=1, checked_at_ms=at_ms, now_ms=at_ms
     )
@@ -60,14 +60,14 @@ def edited(
     at_ms: int = NOW_MS,
     mentions: tuple[Somebody, ...] = (),
 ) -> Entry:
-    """The entry of an edit, by the author or by somebody who may not."""
+    """Returns the entry of an edit, by the author or by another person, who may not."""
     named = tuple(Mention(one.name, one.user_id) for one in mentions)
     facts = facts_of(original, by or author_of(original))
     return change(Edit(content, base, named), facts, client_id=client_id, at_ms=at_ms)
 
 
 def deleted(original: MessagePosted, by: Somebody | None = None, *, client_id: str | None = None) -> Entry:
-    """The entry of a deletion: by an admin, if not by the author."""
+    """Returns the entry of a deletion: by an admin, if not by the author."""
     return change(Delete(), facts_of(original, by or author_of(original), role="admin"), client_id=client_id)
 
 
@@ -80,7 +80,7 @@ def reacted(
     was_on: bool | None = None,
     client_id: str | None = None,
 ) -> Entry:
-    """The entry of a reaction, which by default was the other way before."""
+    """Returns the entry of a reaction, which by default was the other way before."""
     there = (not on) if was_on is None else was_on
     facts = facts_of(original, by, own_emojis=(emoji,) if there else ())
     return change(React(emoji, on), facts, client_id=client_id)
@@ -94,7 +94,7 @@ def pinned(
     was_on: bool | None = None,
     client_id: str | None = None,
 ) -> Entry:
-    """The entry of a pin by an admin."""
+    """Returns the entry of a pin by an admin."""
     there = (not on) if was_on is None else was_on
     return change(Pin(on), facts_of(original, by, role="admin", pinned=there), client_id=client_id)
 

@@ -63,7 +63,7 @@ END = Position(1, 0, 9)
 
 
 def earlier(position: str, digest: bytes) -> Earlier:
-    """What the archive has under a client_id already."""
+    """Returns the archive's answer for a client_id that it has already."""
     return Earlier(types.SimpleNamespace(position=position), digest)  # type: ignore[arg-type]  # all that is read of it
 
 
@@ -126,7 +126,7 @@ class CannedProgress:
 
 
 def signed_in(somebody: Somebody, credential: str = "laptop") -> SignedIn:
-    """Whom a credential was found to be of."""
+    """Returns the person that a credential was found to be of."""
     return SignedIn(somebody.id, somebody.name, credential_digest(credential))
 
 
@@ -139,7 +139,7 @@ def standing_of(
     peer_active: bool = True,
     blocked: bool = False,
 ) -> Standing:
-    """What PostgreSQL says of somebody's place in a conversation; in a direct one with a peer."""
+    """Returns PostgreSQL's answer on a person's place in a conversation; in a direct one with a peer."""
     return Standing(
         conversation_id=access.conversation,
         kind=access.kind,
@@ -233,7 +233,7 @@ class Parts:
         self._joined = contextlib.AsyncExitStack()
 
     def connection(self) -> Any:
-        """The application of a WebSocket."""
+        """Returns the application of a WebSocket."""
         return ChatConnection.as_asgi(
             arrivals=self.arrivals,
             sockets=self.sockets,
@@ -247,7 +247,7 @@ class Parts:
         )
 
     def sync(self, *, stall_s: float, cors_origins: list[str]) -> Sync:
-        """The application of polls and event streams."""
+        """Returns the application of polls and event streams."""
         return Sync(
             arrivals=self.arrivals,
             resuming=self.resuming,
@@ -260,21 +260,21 @@ class Parts:
         )
 
     async def join(self, somebody: Somebody, outbox: Outbox) -> ConnectedPerson:
-        """A connection joins, for as long as the test runs."""
+        """Joins a connection, for as long as the test runs."""
         return await self._joined.enter_async_context(self.arrivals.joined(Arrival(signed_in(somebody), 0), outbox))
 
     def apply(self, records: Sequence[Record]) -> None:
-        """The feed takes some records, as from the log."""
+        """Makes the feed take some records, as from the log."""
         self.feed.apply(records)
         self.feed.tally.measure(time.monotonic(), NOW_MS)
 
     def read_log(self) -> None:
-        """The feed takes what was appended since."""
+        """Makes the feed take what was appended since."""
         [offset] = self.feed.offsets
         self.apply(self.log.records[0][offset:])
 
     def run_on_loop(self) -> None:
-        """What other threads asked the event loop to do is done."""
+        """Runs what other threads have asked the event loop to do."""
         waiting = self.on_loop[:]
         self.on_loop.clear()
         for act in waiting:

@@ -36,7 +36,7 @@ def header_of(event: Rewritten, own_id: bytes, actor: UUID) -> bytes:
 
 
 def rewrite(original: MessagePosted, content: str, by: Somebody, client_id: str) -> Entry:
-    """The entry of a rewriting, named by its author."""
+    """Returns the entry of a rewriting, named by its author."""
     event = Rewritten(
         id=original.id, conversation=original.conversation, by=by.name, content=content, edited_at=original.sent_at
     )

@@ -32,7 +32,7 @@ def clock_ms() -> int:
 
 
 def key_in(partition: int, number: int = 0) -> bytes:
-    """A key that lives in that partition; another one for each number."""
+    """Returns a key that lives in that partition; another one for each number."""
     keys = (f"key-{n}".encode() for n in itertools.count())
     return next(itertools.islice((key for key in keys if partition_of(key, PARTITIONS) == partition), number, None))
 
@@ -98,7 +98,7 @@ class LogUnderTest(Protocol):
 
     def writer(self, *, reports: str = "all") -> LogWriter: ...
     def full_writer(self) -> LogWriter:
-        """A writer whose queue is full; it need not reach anything."""
+        """Returns a writer whose queue is full; it need not reach anything."""
 
     def tail(self) -> LogTail: ...
     def group(
@@ -112,7 +112,7 @@ class LogUnderTest(Protocol):
         """Does what retention does."""
 
     def make_deaf(self, tail: LogTail, partition: int) -> None:
-        """The tail's present reader is given nothing more of that partition, and nobody is told."""
+        """Makes the tail's present reader get nothing more of that partition, and tells nobody."""
 
     def append_slowly(self, key: bytes, slow_ms: int) -> None:
         """Appends a record as a producer whose clock is so slow."""
@@ -169,7 +169,7 @@ class MemoryUnderTest:
 
 
 def broker() -> KafkaConnection:
-    """The run's own Kafka; to be used after the fixture `kafka`."""
+    """Returns a connection to the run's own Kafka; to be used after the fixture `kafka`."""
     return KafkaConnection(os.environ["KAFKA_BOOTSTRAP_SERVERS"])
 
 

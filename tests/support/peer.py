@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 
 def parse_frames(raw: bytes) -> list[Frame]:
-    """The frames of a server's bytes, by the `websockets` library's own parser; the last one must be whole."""
+    """Returns the frames of a server's bytes, by the `websockets` library's own parser; the last one must be whole."""
     reader = StreamReader()
     reader.feed_data(raw)
     reader.feed_eof()

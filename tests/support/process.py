@@ -33,7 +33,7 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = _
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end, if it was not killed; in between not one of its threads runs."""
+    """Stops a process (SIGSTOP) while the block runs, and then continues it (SIGCONT), unless it was killed."""
     process = psutil.Process(pid)
     process.suspend()
     try:
@@ -45,7 +45,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def unread_bytes(port: int, pid: int) -> int:
-    """What a process has sent to a port of this machine and its owner has not read: the kernel holds it."""
+    """Returns how much a process has sent to a port of this machine that its owner has not read, by the kernel."""
     mine = {c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.raddr and c.raddr.port == port}
     total = 0
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -74,7 +74,7 @@ class Process:
 
     @property
     def log(self) -> Path:
-        """What the present or last run has written."""
+        """Returns what the present or last run has written."""
         return self._folder / f"{self.name}.{self._starts}.log"
 
     @property
@@ -84,7 +84,7 @@ class Process:
 
     @property
     def status(self) -> int | None:
-        """With which it has ended."""
+        """Returns the exit status."""
         return None if self._child is None else self._child.poll()
 
     def start(self, **changed: str) -> None:
@@ -110,30 +110,30 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def is_ready(self) -> bool:
-        """Whether it does its work already."""
+        """Returns whether the process does its work already."""
         raise NotImplementedError
 
     def kill(self) -> None:
-        """As `kill -9`."""
+        """Kills the process, as `kill -9` does."""
         child.end(self._child, signal.SIGKILL, 5)
 
     def stop(self) -> None:
-        """As an operator stops it; fails when it has to be killed."""
+        """Stops the process as an operator does; fails when it has to be killed."""
         child.end(self._child, signal.SIGTERM, 15)
         assert self._child is None or self._child.returncode == 0, f"{self.name} ended {self._child.returncode}"
 
     def wake(self) -> None:
-        """SIGCONT, for what a test may have left stopped."""
+        """Continues the process (SIGCONT), which a test may have left stopped."""
         psutil.Process(self.pid).resume()
 
     def end(self) -> None:
-        """Whatever state it is in."""
+        """Ends the process, whatever state it is in."""
         if self.is_running():
             self.wake()
         child.end(self._child, signal.SIGKILL, 5)
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """The lines of that event in the log of the present run."""
+        """Returns the lines of that event in the log of the present run."""
         lines = (line for line in self.log.read_text(errors="replace").splitlines() if line.startswith("{"))
         found: list[dict[str, Any]] = []
         for line in lines:
@@ -177,7 +177,7 @@ class PersisterProcess(Process):
         return bool(self.partitions())
 
     def partitions(self) -> set[int]:
-        """Those whose records it stores now, as its log says."""
+        """Returns the partitions whose records it stores now, as its log says."""
         held: set[int] = set()
         for event in self._rebalances():
             changed = set(event["partitions"])

@@ -48,7 +48,7 @@ class RawLog:
         self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
     def ends(self) -> dict[int, int]:
-        """The offset after the last record of each partition."""
+        """Returns the offset after the last record of each partition."""
         partitions = self._admin.list_topics(self.topic, timeout=_ASK_S).topics[self.topic].partitions
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # it has no types
         asked = {TopicPartition(self.topic, partition): latest for partition in partitions}
@@ -56,11 +56,11 @@ class RawLog:
         return {place.partition: answer.result().offset for place, answer in answers.items()}
 
     def size(self) -> int:
-        """How many records there are: none is ever deleted during a test."""
+        """Returns the number of records: none is ever deleted during a test."""
         return sum(self.ends().values())
 
     def records(self, since: Mapping[int, int]) -> list[RawRecord]:
-        """What stands from these offsets to the present end."""
+        """Returns the records from these offsets to the present end."""
         left = {p: end - since[p] for p, end in self.ends().items() if end > since[p]}
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap_servers, "group.id": "e2e-raw", "enable.auto.commit": False}
@@ -88,7 +88,7 @@ class RawLog:
         judge: bytes | None = None,
         slow_s: float = 0,
     ) -> tuple[int, int]:
-        """One record, in the log on return; its partition and offset. The producer's clock is so `slow_s`."""
+        """Appends one record by a producer whose clock is `slow_s` slow; returns its partition and offset."""
         reports: list[Message] = []
         producer = Producer(
             {"bootstrap.servers": self.bootstrap_servers, "message.max.bytes": 2_000_000, "acks": "all"}
@@ -108,7 +108,7 @@ class RawLog:
         return partition, reports[0].offset() or 0
 
     def append_all(self, partition: int, entries: Iterable[Entry]) -> None:
-        """Many records of ours, in the log on return."""
+        """Appends many records of ours, which are in the log on return."""
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "acks": "all"})
         for entry in entries:
             headers: Any = [("judge", entry.judge)]
@@ -144,14 +144,14 @@ class RawLog:
         return wanted
 
     def _is_led(self, partitions: int) -> bool:
-        """Whether there are so many, each with a leader that knows it."""
+        """Returns whether there are so many partitions, each with a leader that knows it."""
         try:
             return len(self.ends()) == partitions
         except KafkaException:
             return False
 
     def make_anew(self, partitions: int) -> None:
-        """As a tool that knows nothing of Klatsch."""
+        """Creates the topic again, as a tool does that knows nothing of Klatsch."""
         topic = NewTopic(self.topic, partitions, 1, config={"message.timestamp.type": "LogAppendTime"})
         self._admin.create_topics([topic])[self.topic].result(_ASK_S)
 

@@ -50,12 +50,12 @@ COFFEE = UUID("c0ffee00-0000-4000-8000-000000000002")
 
 
 def in_group(sender: Somebody, conversation: UUID = TEA) -> Access:
-    """The right of `sender` to write into a group."""
+    """Returns the right of `sender` to write into a group."""
     return Access.of(conversation=conversation, kind="group", sender=(sender.id, sender.name), receiver=None)
 
 
 def direct(sender: Somebody, receiver: Somebody) -> Access:
-    """The right of `sender` to write to `receiver`."""
+    """Returns the right of `sender` to write to `receiver`."""
     return Access.of(
         conversation=direct_conversation_id(sender.id, receiver.id),
         kind="direct",
@@ -71,7 +71,7 @@ def fresh_client_id(now_ms: int = NOW_MS) -> str:
 def posted(
     access: Access, content: str, *, client_id: str, reply_to: str | None = None, now_ms: int = NOW_MS
 ) -> MessagePosted:
-    """What a message's record says."""
+    """Returns the decoded value of a message's record."""
     return MessagePosted(
         id=str(UUID(bytes=message_id(access.conversation_bytes, access.sender_bytes, client_id))),
         client_id=client_id,
@@ -87,19 +87,19 @@ def posted(
 
 
 def entry_of(event: MessagePosted) -> Entry:
-    """The entry of any message, also of one that no gateway would have let pass."""
+    """Returns the entry of any message, also of one that no gateway would have let pass."""
     body = digest(event.content, event.reply_to)
     header = make_header(NEW_MESSAGE, UUID(event.id).bytes, UUID(event.sender_id).bytes, body)
     return Entry(event.conversation.encode(), encode(event), header)
 
 
 def message(access: Access, content: str = "hi", *, client_id: str | None = None) -> Entry:
-    """The entry of a message; with the same `client_id`, of the same message again."""
+    """Returns the entry of a message; with an earlier `client_id`, of that message again."""
     return entry_of(posted(access, content, client_id=client_id or fresh_client_id()))
 
 
 def change_of(original: MessagePosted, content: str, *, position: str, actor: Somebody | None = None) -> Entry:
-    """The entry of an edit."""
+    """Returns the entry of an edit."""
     fields = msgspec.structs.asdict(original)
     event = MessageChanged(**fields | {"content": content, "position": position, "edited_at": original.sent_at})
     by = actor.id.bytes if actor else UUID(event.sender_id).bytes
@@ -112,7 +112,7 @@ def standing(person: Somebody, version: int, *, active: bool) -> Membership:
 
 
 def members(*standings: Membership, conversation: UUID = TEA, kind: Literal["direct", "group"] = "group") -> Entry:
-    """The entry that tells of these people's standings."""
+    """Returns the entry that tells of these people's standings."""
     event = MembersChanged(conversation=str(conversation), kind=kind, title="Tea", members=list(standings))
     return Entry(MEMBERS.of(event.conversation), encode(event), place=event.conversation.encode())
 
@@ -126,14 +126,14 @@ def removed(person: Somebody, version: int = 2, *, conversation: UUID = TEA) -> 
 
 
 def marked(person: Somebody, *, conversation: UUID = TEA, own_only: bool = False, **says: str | None) -> Entry:
-    """The entry that tells how far `person` has got: `read`, `delivered`, `unread_from`."""
+    """Returns the entry that tells how far `person` has got: `read`, `delivered`, `unread_from`."""
     fields: dict[str, Any] = says
     event = MarkerMoved(conversation=str(conversation), user=person.name, user_id=person.user_id, **fields)
     return Entry(event.conversation.encode(), encode(event), marker_header(event, own_only=own_only))
 
 
 def invited(person: Somebody, version: int = 1, *, state: InvitationState = "open", inviter: Somebody = BOB) -> Entry:
-    """The entry that tells of an invitation to TEA."""
+    """Returns the entry that tells of an invitation to TEA."""
     event = InvitationChanged(
         id=str(UUID(int=person.id.int ^ TEA.int)),
         conversation=str(TEA),
@@ -152,7 +152,7 @@ def invited(person: Somebody, version: int = 1, *, state: InvitationState = "ope
 
 
 def ended(person: Somebody, *credentials: str) -> Entry:
-    """That these credentials have ended, each by what its digest is made of; with none, that the person has left."""
+    """Returns the entry that tells of ended credentials, by their secrets; with none, that the person has left."""
     event = UserChanged(
         user=person.name,
         user_id=person.user_id,
@@ -163,19 +163,19 @@ def ended(person: Somebody, *credentials: str) -> Entry:
 
 
 def place(entry: Entry, offset: int, *, partitions: int = 1) -> Record:
-    """The record that the entry is at that offset."""
+    """Returns the record of the entry at that offset."""
     partition = partition_of(entry.place if entry.place is not None else entry.key, partitions)
     return Record(partition, offset, entry.key, entry.value, entry.judge)
 
 
 def records_of(*entries: Entry, partitions: int = 1) -> list[Record]:
-    """The records that a new log holds after these entries, in the order appended."""
+    """Returns the records that a new log holds after these entries, in the order appended."""
     log = MemoryLog(partitions)
     return [log.append(entry) for entry in entries]
 
 
 def members_event(record: Record) -> MembersChanged:
-    """What a membership record says."""
+    """Returns the decoded value of a membership record."""
     event = decode(record)
     assert isinstance(event, MembersChanged)
     return event

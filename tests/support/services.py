@@ -57,7 +57,7 @@ _left: list[str] = []
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres | None]:
-    """PostgreSQL, running; None where DATABASE_URL names one that runs elsewhere."""
+    """Runs PostgreSQL; None where DATABASE_URL names one that runs elsewhere."""
     if _POSTGRES is not None:
         _POSTGRES.start()
         _POSTGRES.wait_ready(_START_S)
@@ -68,7 +68,7 @@ def postgres() -> Iterator[EmbeddedPostgres | None]:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[EmbeddedKafka | None]:
-    """Kafka, running; None where KAFKA_BOOTSTRAP_SERVERS names one that runs elsewhere."""
+    """Runs Kafka; None where KAFKA_BOOTSTRAP_SERVERS names one that runs elsewhere."""
     if _KAFKA is not None:
         _KAFKA.start()
         _KAFKA.wait_ready(_START_S)
@@ -79,7 +79,7 @@ def kafka() -> Iterator[EmbeddedKafka | None]:
 
 @pytest.fixture(scope="module")
 def kafka_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A broker that only the tests of one file use, so that they may kill it. It creates topics on demand."""
+    """Runs a broker that only the tests of one file use, so that they may kill it. It creates topics on demand."""
     changed = {"auto.create.topics.enable": "true"}
     kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), port=free_ports(1)[0], changed=changed)
     try:

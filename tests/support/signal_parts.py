@@ -91,7 +91,7 @@ class SignalGateway:
         return not self.is_away
 
     def connect(self, somebody: Somebody, *accesses: Access) -> Device:
-        """A WebSocket of somebody who is a member there, after its hello."""
+        """Returns a WebSocket of a member of a conversation, after its hello."""
         peer, held = Peer(), contextlib.ExitStack()
         hub = self.parts.hub
         outbox = Outbox(peer, hub.dirty, 2**20)
@@ -134,5 +134,5 @@ class Town:
 
 
 def watcher(gateway: SignalGateway, *others: Somebody) -> Device:
-    """Ana, who may see these people."""
+    """Returns a connection of Ana, who may see these people."""
     return gateway.connect(ANA, *(direct(ANA, other) for other in others))

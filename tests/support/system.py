@@ -87,7 +87,7 @@ class System:
         RawLog(self.log.bootstrap_servers, topic).delete()
 
     def take_people(self, count: int) -> list[Person]:
-        """People who have never met anybody."""
+        """Returns people who have never met anybody."""
         while len(self._people) < count:
             self._make_people()
         taken, self._people = self._people[:count], self._people[count:]
@@ -98,19 +98,19 @@ class System:
         self._people += [Person(**json.loads(line)) for line in lines]
 
     def new_gateway(self, name: str, kind: type[GatewayProcess] = GatewayProcess) -> GatewayProcess:
-        """One more, not started yet, that ends with the test."""
+        """Returns one more gateway, not started yet, that ends with the test."""
         gateway = kind(name, self.env, self.folder)
         self.others.append(gateway)
         return gateway
 
     def new_persister(self, name: str) -> PersisterProcess:
-        """One more, not started yet, that ends with the test."""
+        """Returns one more persister, not started yet, that ends with the test."""
         persister = PersisterProcess(name, self.env, self.folder)
         self.others.append(persister)
         return persister
 
     def logs(self) -> Iterator[Process]:
-        """The processes that have a log of this moment."""
+        """Returns the processes that have a log of this moment."""
         return (process for process in [*self.shared, *self.others] if process.log.exists())
 
     def log_sections(self) -> list[tuple[str, str]]:
@@ -138,7 +138,7 @@ class System:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What the database says, over a connection of its own: one that was kept would not survive a restart."""
+        """Returns a query's rows, over a connection of its own: one that was kept would not survive a restart."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(query.encode(), values or None).fetchall()
 
@@ -164,14 +164,14 @@ class System:
         return int(pid)
 
     def has_written(self, pid: int, table: str) -> bool:
-        """Whether the backend's transaction has written rows of that table, not committed yet."""
+        """Returns whether the backend's transaction has written rows of that table, not committed yet."""
         query = (
             "SELECT FROM pg_locks WHERE pid = %s AND relation = %s::regclass AND mode = 'RowExclusiveLock' AND granted"
         )
         return bool(self.rows(query, pid, table))
 
     def archived_ends(self) -> dict[int, int]:
-        """How far the archive has come."""
+        """Returns how far the archive has come."""
         return dict(self.rows("SELECT partition, next_offset FROM messaging_logoffset"))
 
     def wait_archived(self, deadline_s: float = 60) -> None:
