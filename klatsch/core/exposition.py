@@ -8,7 +8,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def exposition() -> bytes:
-    """Returns all metrics of this process; takes under a millisecond."""
+    """Returns all metrics of this process; takes 4 to 8 ms."""
     return generate_latest(REGISTRY)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,14 +24,14 @@ async def ready() -> dict[str, str]:
     return {"log": "does not answer"}
 
 
-def served_by(wsgi: Any) -> Any:
+def served_by(wsgi: Any, fold: Callable[[], None] = busy) -> Any:
     """With one thread of each kind."""
     return GatewayHttp(
         wsgi=wsgi,
         threads=1,
         slots=HashingSlots(1, 2, 5),
         ready=ready,
-        fold=busy,
+        fold=fold,
         metrics_token="",
         sync=None,  # type: ignore[arg-type]  # not asked here
     )
@@ -112,6 +113,17 @@ async def test_many_who_want_to_know_whether_it_is_ready_ask_once() -> None:
     await asyncio.sleep(0)
     asked[1].set()
     assert await later == {"log": "2"}
+
+
+async def test_a_flood_of_requests_for_metrics_makes_their_text_ten_times_a_second_at_most() -> None:
+    made_s: list[float] = []
+    application = served_by(busy, fold=lambda: made_s.append(time.monotonic()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://k") as http:
+        for asked in range(3):
+            answers = await asyncio.gather(*(http.get("/metrics") for _ in range(20)))
+            assert {answer.status_code for answer in answers} == {200}
+            assert len(made_s) == asked + 1
+    assert made_s[-1] - made_s[0] > 0.19
 
 
 async def test_while_all_that_may_hash_are_busy_others_are_answered_and_one_place_is_refused_at_once() -> None:
