@@ -92,8 +92,9 @@ def _run(checks: Checks) -> dict[str, str]:
 
 
 def check_database(deadline_s: float = DEADLINE_S) -> None:
-    """Raises NotReady unless PostgreSQL answers."""
-    _ask("SELECT 1", deadline_s)
+    """Raises NotReady unless PostgreSQL answers, and accepts writes: each request notes the use of its credential."""
+    if _ask("SHOW transaction_read_only", deadline_s) != [("off",)]:
+        raise NotReady(Why.READ_ONLY)
 
 
 def check_migrations(deadline_s: float = DEADLINE_S) -> None:

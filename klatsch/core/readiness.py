@@ -9,6 +9,7 @@ class Why(StrEnum):
 
     DOES_NOT_ANSWER = "does not answer"
     NOT_MIGRATED = "is not migrated"
+    READ_ONLY = "is read-only"
     CANNOT_BE_REACHED = "cannot be reached"
     ANOTHER_TOPIC = "is not the known topic: see `manage.py topics verify`"
     CANNOT_BE_COMPARED = "cannot be compared with the known topic"
@@ -18,6 +19,8 @@ class Why(StrEnum):
 
 REMEDIES: Final[dict[tuple[str, Why], str]] = {
     ("database", Why.DOES_NOT_ANSWER): "see [PostgreSQL does not answer](#postgresql-does-not-answer)",
+    ("database", Why.READ_ONLY): "connect to the primary, or end `default_transaction_read_only`: requests get 503 "
+    "until then, and the persisters wait",
     ("migrations", Why.NOT_MIGRATED): "run `manage.py migrate`",
     ("migrations", Why.DOES_NOT_ANSWER): "see `database`",
     ("log", Why.DOES_NOT_ANSWER): "see [Kafka does not answer](#kafka-does-not-answer)",

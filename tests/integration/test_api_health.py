@@ -97,6 +97,12 @@ def test_a_database_that_takes_too_long_does_not_answer() -> None:
         health._ask("SELECT pg_sleep(5)", deadline_s=0.1)
 
 
+def test_a_database_that_takes_no_writes_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "options", "-c default_transaction_read_only=on")
+    with pytest.raises(health.NotReady, match="is read-only"):
+        health.check_database()
+
+
 def test_a_migration_that_is_not_applied_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     health.check_migrations()
     monkeypatch.setattr(health, "_last_migrations", lambda: frozenset({("accounts", "9999_next")}))
