@@ -1,7 +1,7 @@
 """Keyset pages: a page holds the rows after or before a key, in the order of the key's columns. No I/O.
 
 A list declares its columns, its direction and its statement once. The statement is a function of the way through the
-list. The way gives it the order and the condition, so that the list reads in both directions:
+list. The way gives it the order and the condition, so that the list reads in both directions.
 """
 
 from collections.abc import Callable, Mapping, Sequence

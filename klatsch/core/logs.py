@@ -8,7 +8,7 @@ import structlog
 
 from klatsch.core.failures import describe_failure
 
-_SILENT = ("django.request", "uvicorn.access", "axes")
+_SILENT = ("django.request", "uvicorn.access")
 _SECURITY = "django.security"
 
 
@@ -32,39 +32,17 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
     config: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.ExceptionRenderer(describe_failure),
-                    last,
-                ],
-                "foreign_pre_chain": shared,
-            }
-        },
+        "formatters": {"line": _line(shared, style)},
         "filters": {"suspicious": {"()": _Suspicious}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
             "suspicious": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["suspicious"]},
         },
         "root": {"handlers": ["stderr"], "level": level},
-        # A refused request is an answer, not an event, and the proxy writes the access lines. django-axes logs
-        # addresses and names. uvicorn logs addresses at INFO, and at DEBUG every header and frame: tokens, cookies and
-        # messages.
-        "loggers": {name: {"level": "ERROR"} for name in _SILENT}
-        | {_SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False}}
-        | {
-            name: {"level": max(level, "WARNING", key=logging.getLevelName)} for name in ("uvicorn.error", "websockets")
-        },
+        "loggers": _loggers(level),
     }
     structlog.configure(
         processors=[
@@ -77,3 +55,35 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
     )
     logging.config.dictConfig(config)
     return config
+
+
+def _line(shared: list[Any], style: str) -> dict[str, Any]:
+    """Returns the formatter of a line, in the style `json` or else for people, also of events of other libraries."""
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.ExceptionRenderer(describe_failure),
+            last,
+        ],
+        "foreign_pre_chain": shared,
+    }
+
+
+def _loggers(level: str) -> dict[str, Any]:
+    """Returns the levels of other libraries' loggers.
+
+    A refused request is an answer, not an event, and the proxy writes the access lines. uvicorn logs addresses at INFO,
+    and at DEBUG every header and frame: tokens, cookies and messages.
+    """
+    at_least_warning = max(level, "WARNING", key=logging.getLevelName)
+    return {
+        **{name: {"level": "ERROR"} for name in _SILENT},
+        _SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False},
+        **{name: {"level": at_least_warning} for name in ("uvicorn.error", "websockets")},
+    }

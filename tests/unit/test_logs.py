@@ -123,7 +123,7 @@ def test_a_thread_that_cannot_be_helped_takes_the_process_with_it() -> None:
 
 def test_whoever_tells_addresses_is_silent_at_every_level() -> None:
     assert not lines("""
-        for name in ("uvicorn.access", "uvicorn.error", "websockets.server", "axes", "axes.attempts"):
+        for name in ("uvicorn.access", "uvicorn.error", "websockets.server"):
             logging.getLogger(name).info("connection from 192.0.2.7")
     """)
 
