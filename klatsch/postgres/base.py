@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend, in which no thread waits long for a connection, or for ever for an answer."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,9 +21,22 @@ _PROBE_TIMEOUT_S: Final = 2
 """The minimum of libpq."""
 ANSWER_S: Final = 20.0
 """The time that a server process waits for the answer to a statement. Statements take milliseconds."""
+CLEAN_UP_ANSWER_S: Final = 300.0
+"""The same of a persister, whose clean-ups read whole tables."""
+IDLE_S: Final = 10.0
+"""The time after which PostgreSQL ends a server process's transaction that runs no statement."""
 
 _PREPARE_THRESHOLD: Final = 2**31
 """The repetitions after which psycopg prepares a statement unasked: only what `prepared_cursor` runs is prepared."""
+
+_BOUND: Final = """
+    SELECT set_config(name, most, false)
+    FROM (
+        SELECT name, most, (SELECT setting::bigint FROM pg_settings WHERE pg_settings.name = bounds.name) AS present
+        FROM (VALUES ('statement_timeout', %s), ('idle_in_transaction_session_timeout', %s)) AS bounds (name, most)
+    ) AS found
+    WHERE present = 0 OR present > most::bigint"""
+"""Leaves alone what an operator has set lower, such as for the role."""
 
 Connect = Callable[..., psycopg.Connection[Any]]
 
@@ -35,10 +49,26 @@ class _PreparedCursor(psycopg.Cursor[Any]):
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that is given up once a statement has no answer for `answer_s`; None, for commands, waits for ever.
 
-    A frozen server, or one behind a broken network, closes no connection.
+    A frozen server, or one behind a broken network, closes no connection. PostgreSQL is told the same bounds: it does
+    not notice that the client of a waiting statement is gone, nor that the client of an open transaction is frozen.
+    Statements that were given up would take one connection after the other, and the transaction would keep its locks.
     """
 
     answer_s: ClassVar[float | None] = None
+    idle_s: ClassVar[float] = IDLE_S
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> "BoundedConnection":
+        """Connects as psycopg does, and bounds the statements and transactions of the new session."""
+        made = super().connect(*args, **kwargs)
+        if cls.answer_s is not None:
+            try:
+                made.execute(_BOUND, [str(math.ceil(bound_s * 1_000)) for bound_s in (cls.answer_s, cls.idle_s)])
+                made.commit()
+            except BaseException:
+                made.close()
+                raise
+        return made
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Runs psycopg's own steps of a statement; raises OperationalError, and closes, after `answer_s`."""

@@ -69,6 +69,7 @@ _CLOSE_S = 2.0
 def run(*, host: str, port: int, times: SignalTimes | None = None) -> None:
     """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
     end_on_uncaught()
+    BoundedConnection.answer_s = ANSWER_S
     epoch = wiring.known_log()
     listening = listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -169,7 +170,6 @@ def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -
     env = settings.ENV
     ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
     ChatSocket.keepalive = Keepalive(env["KLATSCH_PING_SECONDS"])
-    BoundedConnection.answer_s = ANSWER_S
     requests = wiring.request_rates()
     api = WithPorts(Handler(), lambda _: ports, requests)
 

@@ -18,6 +18,7 @@ from klatsch.persister.gauges import PersisterGauges
 from klatsch.persister.http import serve_metrics
 from klatsch.persister.relay import run_relay
 from klatsch.persister.worker import Worker
+from klatsch.postgres.base import CLEAN_UP_ANSWER_S, BoundedConnection
 from klatsch.processes import wiring
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ def run(*, metrics_host: str, metrics_port: int) -> None:
     With `metrics_port` 0 it answers no HTTP. Raises OSError when that port cannot be used.
     """
     end_on_uncaught()
+    BoundedConnection.answer_s = CLEAN_UP_ANSWER_S
     stopping = _stopping_on_signals()
     if metrics_port:
         serve_metrics(metrics_host, metrics_port, settings.ENV["KLATSCH_METRICS_TOKEN"])

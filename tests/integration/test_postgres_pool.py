@@ -10,15 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
 from klatsch.embedded.child import free_ports
 from klatsch.postgres.base import WAIT_S, BoundedConnection
+from klatsch.postgres.connections import connect
+from klatsch.postgres.outages import is_outage
+from tests.support.waiting import wait_until
 
 THREADS = 32
 SOON_S = 1.0
 """The promise, in an outage that is known."""
 _BACK_S = 30
+_WAITERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
 
 
 class Way:
@@ -116,6 +120,12 @@ class Pool:
     """A pool of its own, as REST has it, asked from any thread."""
 
     ALIAS = "elsewhere"
+    LOCK = 20261201
+
+    def take_lock(self) -> None:
+        """Takes a lock until the end of the transaction."""
+        with connections[self.ALIAS].cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [self.LOCK])
 
     def ask(self, _: object = None) -> tuple[float, bool]:
         """Returns the seconds of a statement, with taking and returning its connection, and whether it was answered."""
@@ -179,6 +189,55 @@ def test_a_server_that_does_not_answer_holds_a_thread_only_for_a_while_and_then_
         assert took < 2 * WAIT_S
     way.thaw()
     wait_until_back(pool)
+
+
+def test_a_transaction_of_a_process_that_froze_is_ended_and_its_locks_are_free(
+    way: Way, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedConnection, "answer_s", 5.0)
+    monkeypatch.setattr(BoundedConnection, "idle_s", 0.3)
+    way.open()
+
+    @transaction.atomic(using=Pool.ALIAS)
+    def freeze_holding_the_lock() -> None:
+        pool.take_lock()
+        way.freeze()
+        with connect("tests", options="-c lock_timeout=10s") as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", [Pool.LOCK])
+        way.thaw()
+        pool.take_lock()
+
+    with pytest.raises(DatabaseError) as raised:
+        freeze_holding_the_lock()
+    assert is_outage(raised.value)
+    connections[Pool.ALIAS].close()
+
+
+def test_a_statement_that_was_given_up_does_not_go_on_waiting_in_postgresql(
+    way: Way, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedConnection, "answer_s", 0.3)
+    way.open()
+    with connect("tests") as holder, connect("watcher", autocommit=True) as watcher:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [Pool.LOCK])
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                pool.take_lock()
+            connections[Pool.ALIAS].close()
+        wait_until(lambda: not watcher.execute(_WAITERS, [Pool.LOCK]).fetchall())
+
+
+@pytest.mark.parametrize(("operators", "found"), [("0", "5s"), ("1min", "5s"), ("2s", "2s")])
+def test_an_operators_own_time_out_of_statements_counts_where_it_is_shorter(
+    way: Way, pool: Pool, monkeypatch: pytest.MonkeyPatch, operators: str, found: str
+) -> None:
+    monkeypatch.setattr(BoundedConnection, "answer_s", 5.0)
+    monkeypatch.setitem(connections.settings[Pool.ALIAS]["OPTIONS"], "options", f"-c statement_timeout={operators}")
+    way.open()
+    with connections[Pool.ALIAS].cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == (found,)
+    connections[Pool.ALIAS].close()
 
 
 def test_a_slow_statement_of_a_command_is_not_given_up(way: Way, pool: Pool) -> None:
