@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from klatsch.gateway.allowance import BEFORE_HELLO, LAST_WORDS, Allowance, Allowances, Most
 from klatsch.gateway.language.protocol import Close, wire
@@ -272,8 +272,13 @@ async def test_frames_before_the_101_wait_for_it(early: bytes, caplog: pytest.Lo
     chat.socket.data_received(early)
     assert (chat.transport.reading, chat.transport.raw) == (False, b"")
 
-    answers = []
-    await until(lambda: bool(answers.extend(chat.frames()) or answers))
+    answers: list[Frame] = []
+
+    def is_answered() -> bool:
+        answers.extend(chat.frames())
+        return bool(answers)
+
+    await until(is_answered)
     assert [frame.opcode for frame in answers] == [Opcode.PONG if early == PING else Opcode.CLOSE]
     chat.lose()
     await until(lambda: not chat.socket.tasks)
