@@ -57,7 +57,7 @@ _SETTINGS = {
 class EmbeddedPostgres:
     """PostgreSQL 18 whose cluster lives in `data`. It ends when this process does, and only its owner can connect.
 
-    `changed` settings replace the usual ones.
+    `changed` settings replace the usual ones. Raises EmbeddedError for a user as whom no cluster can be created.
     """
 
     def __init__(self, data: Path, *, changed: Mapping[str, str] | None = None) -> None:
@@ -68,6 +68,8 @@ class EmbeddedPostgres:
         self._bin = _binaries()
         self._cluster = self.data / "cluster"
         self._user = _server_user() if os.geteuid() == 0 else None
+        if self._user is None and not self._cluster.exists():
+            _check_listed(os.geteuid())
         self.socket_folder = _socket_folder(self.data)
 
     @property
@@ -193,6 +195,17 @@ def _server_user() -> int:
     except KeyError:
         subprocess.run(["useradd", "--system", "--user-group", _USER_FOR_ROOT], check=True, capture_output=True)
         return pwd.getpwnam(_USER_FOR_ROOT).pw_uid
+
+
+def _check_listed(user: int) -> None:
+    """Raises EmbeddedError for a user without an entry in the system's list, for whom initdb does not work."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        raise EmbeddedError(
+            f"PostgreSQL needs a user that the system knows, and {user} has no entry in /etc/passwd. Add one, run as "
+            "another user, or set DATABASE_URL to a server that runs elsewhere."
+        ) from None
 
 
 def _let_reach(path: Path, *, files: bool) -> None:

@@ -140,6 +140,12 @@ def test_a_socket_folder_that_others_may_enter_is_refused(data: Path) -> None:
         server.start()
 
 
+def test_a_user_whom_the_system_does_not_list_is_told_what_to_do(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
+    with pytest.raises(EmbeddedError, match=r"4000000000 has no entry in /etc/passwd.*DATABASE_URL"):
+        EmbeddedPostgres(data)
+
+
 def test_a_path_with_blanks_and_percent_signs_works(data: Path) -> None:
     server = EmbeddedPostgres(data / "100 % Ünsinn?&")
     server.start()
