@@ -101,8 +101,13 @@ def pack_group(life_ms: int, body: bytes) -> bytes:
 
 
 def pack_message(message: dict[str, Any]) -> bytes:
-    """Encodes a message; raises TypeError or OverflowError for what Channels does not allow in one."""
-    return msgpack.packb(message)  # type: ignore[no-any-return]  # msgpack has no precise types
+    """Encodes a message; raises TypeError or OverflowError for what Channels does not allow in one.
+
+    It is decoded once here: a key such as a tuple can be encoded and not decoded, and would end each of its receivers.
+    """
+    body: bytes = msgpack.packb(message)
+    unpack_message(body)
+    return body
 
 
 def unpack_message(body: bytes) -> dict[str, Any]:

@@ -53,6 +53,12 @@ def test_a_message_comes_back_with_all_types_that_channels_allows() -> None:
     assert records.unpack_message(records.pack_message(message)) == message
 
 
+def test_a_message_that_no_receiver_could_decode_is_refused() -> None:
+    """It would end all consumers of a group."""
+    with pytest.raises(TypeError):
+        records.pack_message({"type": "test.message", "seats": {(1, 2): "taken"}})
+
+
 def test_a_tuple_comes_back_as_a_list() -> None:
     assert records.unpack_message(records.pack_message({"a": (1, 2)})) == {"a": [1, 2]}
 
