@@ -176,7 +176,7 @@ class Reader:
                 if error is not None and error.code() in _GONE:
                     self._jump(consumer, watch)
                     return
-                if error is not None:
+                if error is not None and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:  # no group is joined
                     _log.warning("The reader: %s", error.str())
         if not good:
             return

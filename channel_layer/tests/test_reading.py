@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from waits import DEADLINE_S
 
 from channels_kafka_layer import Gap
@@ -31,6 +31,16 @@ class Fetched:
 
     def error(self) -> None:
         return None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An error, as the driver hands it over in a record's place."""
+
+    code: int
+
+    def error(self) -> KafkaError:
+        return KafkaError(self.code)
 
 
 @dataclass
@@ -215,3 +225,16 @@ def test_a_reader_closed_while_it_begins_leaves_no_watch(hosts: str, topic: str)
     watching = reader._watch._thread
     watching.join(DEADLINE_S)
     assert not watching.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"), [(KafkaError.GROUP_AUTHORIZATION_FAILED, 0), (KafkaError.TOPIC_AUTHORIZATION_FAILED, 1)]
+)
+def test_a_right_to_a_consumer_group_is_not_missed(
+    readers: Readers, caplog: pytest.LogCaptureFixture, code: int, lines: int
+) -> None:
+    """The driver looks for its group's coordinator, although no group is joined."""
+    nothing: Any = None
+    failed: Any = Failed(code)
+    readers.reader._take(nothing, [failed], readers.watch)
+    assert len(caplog.messages) == lines
