@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import msgpack
 from channels.exceptions import ChannelFull
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 
-from channels_kafka_layer import records, topic
+from channels_kafka_layer import records
 from channels_kafka_layer.connection import Connection
 from channels_kafka_layer.errors import KafkaUnavailable
 from channels_kafka_layer.following import Following
@@ -21,13 +21,16 @@ from channels_kafka_layer.names import new_node
 from channels_kafka_layer.reading import Gap, Reader
 from channels_kafka_layer.records import NODE_BYTES, Record, key_of
 from channels_kafka_layer.sending import Sender
+from channels_kafka_layer.topic import Topic
 from channels_kafka_layer.waiting import Waiter
 
 _log = logging.getLogger(__name__)
 _LOG_EVERY_S = 1.0
 _SENDERS_KEPT_S = 600.0
 _CLOSE_S = 5.0
-_LEAST_S = 0.1
+_CLOCKS = (
+    "The topic %r has its senders' times: messages may expire wrongly. Set message.timestamp.type to LogAppendTime."
+)
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AssertionError, msgpack.UnpackException)
 _GROUP = records.GROUP[0]
 
@@ -54,17 +57,17 @@ class Node:
         self.mailboxes = Mailboxes(settings.capacity_of, settings.expiry_s)
         self.groups = Groups()
         self.clock = LogClock()
-        self.sender = Sender(settings.connection, self.id, settings.timeout_s, self._prepare)
-        self.reader = Reader(settings.connection, self, settings.timeout_s, self._prepare)
+        topic = Topic(settings.connection, settings.timeout_s, int(settings.create_topic))
+        self.sender = Sender(settings.connection, self.id, settings.timeout_s, topic.ensure, topic.doubt)
+        self.reader = Reader(settings.connection, self, settings.timeout_s, topic.ensure)
         self.following = Following(self.id, self.sender, settings.expiry_s, self.reader.read_back)
         self._settings = settings
         self._is_reading = False
         self._waiting: list[Waiter[None]] = []
-        self._is_prepared = False
-        self._preparing = threading.Lock()
         self._highest: dict[bytes, tuple[int, float]] = {}
         self._replayed: dict[bytes, int] = {}
         self._told: tuple[int, str, float] = (0, "", 0.0)
+        self._is_told_of_clocks = False
         self._own_keys = {kind + self.id for kind in (records.MESSAGE, records.ADD, records.DISCARD)}
         self._concerns = {*self._own_keys, records.FLUSH}
         """The keys of the records that are looked into; all others cost no more than the look."""
@@ -122,7 +125,11 @@ class Node:
     def take(self, messages: Sequence[Message]) -> None:
         """Goes through what was read. A record of others costs a look at its key, and at its sender."""
         now_s = time.monotonic()
-        self.clock.observe(messages[-1].timestamp()[1], now_s)
+        stamped_by, time_ms = messages[-1].timestamp()
+        self.clock.observe(time_ms, now_s)
+        if stamped_by != TIMESTAMP_LOG_APPEND_TIME and not self._is_told_of_clocks:
+            self._is_told_of_clocks = True
+            _log.warning(_CLOCKS, self._settings.connection.topic)
         concerns, followed, mine = self._concerns, self._followed, self.id
         for message in messages:
             key = message.key()
@@ -175,7 +182,10 @@ class Node:
             if self.following.kinds:
                 self.following.restart(time.monotonic())
         if self._settings.on_gap is not None:
-            self._settings.on_gap(gap)
+            # It may wait for the layer, which waits for the reader.
+            threading.Thread(
+                target=self._settings.on_gap, args=(gap,), name="channels-kafka-on-gap", daemon=True
+            ).start()
 
     def tick(self) -> None:
         now_s = time.monotonic()
@@ -278,22 +288,6 @@ class Node:
     def _forget_groups(self, groups: Iterable[str]) -> None:
         """Ends the look into groups that have no own channels as members any more."""
         self._concerns.difference_update(key_of(records.GROUP, group) for group in groups)
-
-    def _prepare(self) -> None:
-        """Creates the topic where that is allowed, else sees to it that there is one.
-
-        The sender and the reader may begin together: the one that waits for the other's attempt has as much less time.
-        """
-        until_s = time.monotonic() + self._settings.timeout_s
-        with self._preparing:
-            if self._is_prepared:
-                return
-            left_s = max(until_s - time.monotonic(), _LEAST_S)
-            if self._settings.create_topic:
-                topic.create_topic(self._settings.connection, int(self._settings.create_topic), left_s)
-            else:
-                topic.check_topic(self._settings.connection, left_s)
-            self._is_prepared = True
 
 
 def _record(message: Message, key: bytes, value: bytes) -> Record:

@@ -6,6 +6,7 @@ with their numbers: readers drop a number that they have had from this sender al
 
 import functools
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -16,7 +17,7 @@ from channels.exceptions import MessageTooLarge
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from channels_kafka_layer.connection import Connection
-from channels_kafka_layer.errors import KafkaUnavailable
+from channels_kafka_layer.errors import KafkaUnavailable, TopicMissing
 from channels_kafka_layer.records import head
 from channels_kafka_layer.waiting import Waiter
 
@@ -26,6 +27,7 @@ _STALLED_S = 10.0
 """A producer that has finished nothing for this long, although records wait, is replaced."""
 _GRACE_S = 5.0
 """The driver's own time-out comes first; a record that is still not settled this much later has failed."""
+_LOOK_EVERY_S = 1.0
 _PENDING_MOST = 50_000
 _PARTITION = 0
 
@@ -47,22 +49,31 @@ class _Run:
         self.producer: Producer | None = None
         self.thread: threading.Thread | None = None
         self.progress_s = time.monotonic()
+        self.has_sent = False
+        self.looked_s = -math.inf
+        """When it was last looked why a record failed; infinite while that goes on."""
 
 
 class Sender:
     """Sends records and says when they count: at the acknowledgement, or when the own reader has passed them.
 
-    `prepare` runs on the sender's thread before the first producer, and may raise KafkaUnavailable. Make a sender after
-    any fork.
+    `prepare` runs before each producer, and may raise KafkaUnavailable. `doubt` is called before it where a record has
+    failed: what was prepared may be gone. Make a sender after any fork.
     """
 
     def __init__(
-        self, connection: Connection, node: bytes, timeout_s: float, prepare: Callable[[], None] = lambda: None
+        self,
+        connection: Connection,
+        node: bytes,
+        timeout_s: float,
+        prepare: Callable[[], None] = lambda: None,
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._node = node
         self._timeout_s = timeout_s
         self._prepare = prepare
+        self._doubt = doubt
         self._lock = threading.Lock()
         self._pending: OrderedDict[int, _Pending] = OrderedDict()
         self._number = 0
@@ -140,17 +151,51 @@ class Sender:
             self._prepare()
             producer = Producer(self._connection.producer(self._timeout_s))
         except (KafkaUnavailable, KafkaException) as error:
-            with self._lock:
-                if self._run is run:
-                    self._run = None
-            self._fail_all(KafkaUnavailable.of(error))
+            self._give_up(run, KafkaUnavailable.of(error))
             return
         self._take_over(run, producer)
         while self._run is run:
-            producer.poll(_POLL_S)
+            try:
+                producer.poll(_POLL_S)
+            except KafkaException as error:  # a fatal one: this producer sends nothing any more
+                self._lose(run, error.args[0])
+                break
             self._look(run)
         producer.purge()
         producer.flush(_POLL_S)
+
+    def _lose(self, run: _Run, error: KafkaError) -> None:
+        """Replaces a producer that failed for good. The successor of one that never sent anything would fail alike."""
+        _log.warning("The producer has failed: %s", error.str())
+        self._doubt()
+        if not run.has_sent:
+            self._give_up(run, _translated(error))
+            return
+        with self._lock:
+            if self._run is run and not self._is_closed:
+                self.replaced += 1
+                self._begin()
+
+    def _prepare_again(self, run: _Run) -> None:
+        """Looks why a record failed. A topic that was deleted is made again, or named to all who wait for it."""
+        self._doubt()
+        try:
+            self._prepare()
+        except TopicMissing as error:
+            self._give_up(run, error)
+        except KafkaUnavailable as error:
+            _log.warning("The producer: %s", error)
+        run.looked_s = time.monotonic()
+
+    def _give_up(self, run: _Run, error: Exception) -> None:
+        """Fails what waits for a producer that cannot send; the next record begins another."""
+        with self._lock:
+            if self._run is not run:
+                return
+            self._run = None
+            numbers = list(self._pending)
+        for number in numbers:
+            self.settle(number, error)
 
     def _take_over(self, run: _Run, producer: Producer) -> None:
         """Sends all that is not known to be in the log, in order, before anything new."""
@@ -184,8 +229,15 @@ class Sender:
             return  # a new producer has the record
         run.progress_s = time.monotonic()
         if error is not None:
-            self.settle(number, _translated(error))
+            failure = _translated(error)
+            self.settle(number, failure)
+            if time.monotonic() - run.looked_s > _LOOK_EVERY_S and not isinstance(failure, MessageTooLarge):
+                run.looked_s = math.inf
+                threading.Thread(
+                    target=self._prepare_again, args=(run,), name="channels-kafka-look", daemon=True
+                ).start()
             return
+        run.has_sent = True
         offset = message.offset() or 0
         with self._lock:
             pending = self._pending.get(number)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
+from asgiref.sync import async_to_sync
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from conftest import MakeLayer
@@ -161,6 +162,26 @@ async def test_a_reader_that_must_jump_says_so_and_goes_on(make_layer: MakeLayer
     assert await received(layer, channel) == {"type": "after"}
     await layer.send("normal", {"type": "after"})
     assert await received(layer, "normal") == {"type": "after"}
+
+
+async def test_on_gap_may_send_through_the_layer(make_layer: MakeLayer) -> None:
+    sent: list[Gap] = []
+
+    def tell_all(gap: Gap) -> None:
+        async_to_sync(layer.group_send)("everybody", {"type": "reload"})
+        sent.append(gap)
+
+    layer = make_layer(on_gap=tell_all, send_timeout=2)
+    channel = await layer.new_channel()
+    await layer.group_add("everybody", channel)
+    await layer.group_send("everybody", {"type": "before"})
+    await received(layer, channel)
+    reader = layer._node.reader
+    with reader._lock:
+        reader.position -= 1  # what is read next does not follow what was read last
+    await layer.group_send("everybody", {"type": "after"})
+    assert {(await received(layer, channel))["type"] for _ in range(2)} == {"reload", "after"}
+    await until(lambda: sent)
 
 
 async def test_a_reader_whose_topic_is_made_anew_says_so_and_goes_on(
