@@ -25,8 +25,9 @@ class Wanted(NamedTuple):
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """A message as it was at one moment, for a member of its conversation who wants to change it.
 
-    `edited` is the position of its last edit, None without edits. `role` is the person's own; a `blocked` person may
-    only read. `pins` is the number of pinned messages of the conversation, and `member_count` that of its members.
+    `position` is its own, and `edited` that of its last edit, None without edits. `role` is the person's own; a
+    `blocked` person may only read. `pins` is the number of pinned messages of the conversation, and `member_count` that
+    of its members.
     `emojis` are the kinds of reactions to the message, and `own_emojis` the person's own ones. A message that was
     stored late is `unannounced` until the log has the record that announces it.
     """
@@ -40,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     kind: str
     sender_id: str
     sent_at_ms: int
+    position: str
     deleted: bool
     edited: str | None
     pinned: bool
@@ -59,9 +61,11 @@ _UNANNOUNCED: Final = waiting_sql(
     "convert_to(m.conversation_id::text, 'UTF8')",
     f"substr(o.judge, 1, 17) = '\\x{WHOLE_MESSAGE:02x}'::bytea || uuid_send(m.id)",
 )
+_POSITION: Final = """concat_ws(':', m.epoch, m.partition, m."offset")"""
 _FACTS: Final = f"""
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
-        m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
+        m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint,
+        {_POSITION}, m.deleted,
         CASE WHEN edit.epoch IS NOT NULL THEN {change_place_sql("edit.epoch", 'edit."offset"')} END,
         m.pinned_at IS NOT NULL,
         (SELECT count(*) FROM messaging_message p
@@ -92,7 +96,7 @@ MODERATION: Final = UUID(int=0)
 """The actor of moderators' deletions: never a member, so never removed, demoted or blocked. It names no moderator."""
 _FACTS_OF_ANY: Final = f"""
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
-        (extract(epoch FROM m.sent_at) * 1000)::bigint, m.deleted,
+        (extract(epoch FROM m.sent_at) * 1000)::bigint, {_POSITION}, m.deleted,
         NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}, c.member_count
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""

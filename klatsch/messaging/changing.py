@@ -218,6 +218,8 @@ def _check_edit(wish: Edit, facts: Facts, now_ms: int, edit_window_s: int) -> No
         raise Forbidden("You can edit only your own messages.")
     if edit_window_s and now_ms - facts.sent_at_ms > edit_window_s * 1_000:
         raise Forbidden(f"Messages can be edited for {edit_window_s} seconds after they were sent.")
+    if wish.base is not None:
+        _check_base(_parse_base(wish.base), Position.parse(facts.position))
     if is_overtaken(wish, facts):
         raise Conflict("The message was edited meanwhile.", changed=facts.edited)
 
@@ -243,6 +245,12 @@ def _parse_base(base: str) -> Position:
         return Position.parse(base)
     except ValueError as error:
         raise _bad_base() from error
+
+
+def _check_base(base: Position, own: Position) -> None:
+    """Raises BadRequest for a place that no change of the message has: offsets of two partitions have no order."""
+    if base.epoch == own.epoch and base.partition != own.partition:
+        raise _bad_base()
 
 
 def _bad_base() -> BadRequest:

@@ -31,6 +31,7 @@ def facts_of(
         kind=kind,
         sender_id=original.sender_id,
         sent_at_ms=NOW_MS,
+        position="1:0:0",
         deleted=False,
         edited=None,
         pinned=pinned,

@@ -138,7 +138,7 @@ class Archive:
         return Facts(
             message_id=message_id, user_id=by.user_id, username=by.name, role=place.role,
             blocked=place.blocked, conversation=event.conversation, kind=kind, sender_id=event.sender_id,
-            sent_at_ms=NOW_MS, deleted=message.deleted,
+            sent_at_ms=NOW_MS, position=f"1:{record.partition}:{record.offset}", deleted=message.deleted,
             edited=None if message.edited is None else f"1:{record.partition}:{message.edited}",
             pinned=message.pinned, pins=0, emojis=[],
             own_emojis=[emoji for emoji, who in message.reactions if who == by.name], unannounced=unannounced,

@@ -127,6 +127,8 @@ MANY = [chr(0x1F600 + number) for number in range(EMOJIS_MOST)]
         (react("no emoji"), MINE, BadRequest),
         (react("👍" * 9), MINE, BadRequest),
         (edit(base="x"), MINE, BadRequest),
+        (edit(base="1:1:3"), MINE, BadRequest),
+        (edit(base="1:1:9"), changed(MINE, edited="1:0:4"), BadRequest),
         (edit(message="x"), MINE, BadRequest),
         (edit(position="x"), MINE, BadRequest),
         (edit(client_id="a b"), MINE, BadRequest),
