@@ -40,6 +40,13 @@ async def test_a_stream_begins_with_hello_and_a_mark_and_goes_on_with_pushes() -
     assert last[1] == token
 
 
+async def test_a_stream_is_asked_for_in_upper_or_lower_case() -> None:
+    async with asked(Parts(), accept="Text/Event-Stream;charset=utf-8") as request:
+        await until(lambda: len(request.events) == 2)
+
+    assert request.headers["content-type"] == "text/event-stream"
+
+
 async def test_a_stream_resumes_from_the_last_event_id() -> None:
     parts = Parts()
     token = parts.tokens.now(ANA.user_id)

@@ -78,7 +78,7 @@ class Sync:
             arrival = await self._arrivals.authenticate(_credentials(headers))
             user_id = str(arrival.user.id)
             check_requests(self._requests, user_id, time.monotonic())
-            if headers.get("accept", "").strip().startswith(_EVENTS):  # like browsers' EventSource
+            if headers.get("accept", "").strip().lower().startswith(_EVENTS):  # like browsers' EventSource
                 with self._sockets.enter(user_id):
                     await self._stream(arrival, since, answer)
             else:
@@ -186,7 +186,8 @@ def _read_query(query: str, last_event_id: str | None) -> tuple[str | None, floa
     wait = values.get("wait", [str(_WAIT_S)])[0]
     if not (wait.isascii() and wait.isdigit() and len(wait) <= 2 and int(wait) <= WAIT_MOST_S):  # noqa: PLR2004 - digits
         raise BadRequest(
-            "wait must be a number of seconds.", fields=(FieldError("wait", "invalid", f"Use 0 to {WAIT_MOST_S}."),)
+            "wait must be a whole number of seconds.",
+            fields=(FieldError("wait", "invalid", f"Use 0 to {WAIT_MOST_S}."),),
         )
     return since, int(wait)
 
