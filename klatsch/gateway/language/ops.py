@@ -236,7 +236,7 @@ def _refusal_of_unreadable(text: str) -> BadFrame:
     try:
         envelope = _decode_envelope(_SURROGATE.sub(r"\\ufffd", text))
     except _UNREADABLE:
-        return BadFrame(None, BadRequest("A frame is a JSON object with an id and an op."))
+        return BadFrame(None, BadRequest("A frame is a JSON object with an op, and an integer or a string as id."))
     if isinstance(envelope.id, str) and "\ufffd" in envelope.id:
         envelope.id = None
     if envelope.op in _WITH_TEXT:
