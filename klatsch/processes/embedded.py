@@ -247,10 +247,10 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             up(folder)
     except (EmbeddedError, OSError) as error:
-        sys.exit(_sentence(error))
+        sys.exit(sentence_of(error))
 
 
-def _sentence(error: EmbeddedError | OSError) -> str:
+def sentence_of(error: EmbeddedError | OSError) -> str:
     """Returns a sentence that says what went wrong and what to do; re-raises an unexpected OSError."""
     if os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error):
         return "The disk is full. Free some space, or set KLATSCH_DATA (and KLATSCH_CACHE) to a folder on another disk."

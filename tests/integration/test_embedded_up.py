@@ -17,7 +17,7 @@ import pytest
 
 from klatsch.embedded.child import EmbeddedError, free_ports, spawn
 from klatsch.embedded.data_folder import DataFolder, default_folder
-from klatsch.processes.embedded import _sentence
+from klatsch.processes.embedded import sentence_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -112,10 +112,10 @@ def test_a_full_disk_is_told_in_one_sentence(data: Path, monkeypatch: pytest.Mon
 
 
 def test_a_disk_that_fills_up_while_starting_is_told_in_one_sentence() -> None:
-    assert _sentence(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))).startswith("The disk is full")
+    assert sentence_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))).startswith("The disk is full")
     said = f"PostgreSQL's initdb failed (status 1):\nFATAL: could not write file: {os.strerror(errno.ENOSPC)}\n"
-    assert _sentence(EmbeddedError(said)).startswith("The disk is full")
-    assert "\n" not in _sentence(EmbeddedError(said))
+    assert sentence_of(EmbeddedError(said)).startswith("The disk is full")
+    assert "\n" not in sentence_of(EmbeddedError(said))
 
 
 def test_data_where_nothing_can_be_written_is_told_in_one_sentence(data: Path) -> None:
