@@ -31,9 +31,9 @@ _layers: "weakref.WeakSet[KafkaChannelLayer]" = weakref.WeakSet()
 class KafkaChannelLayer(BaseChannelLayer):
     """A channel layer over one Kafka topic. The constructor does no I/O, and nothing belongs to an event loop.
 
-    `kafka` are settings of librdkafka (TLS, SASL). `create_topic` lets the first use create the topic, with that many
-    copies. `on_gap`, a function or its dotted path, is called with a Gap where messages were lost. `send_timeout` is
-    the time, in seconds, until a call gives up on Kafka.
+    `kafka` are settings of librdkafka (TLS, SASL). `create_topic` lets a process create the topic where it is missing,
+    with that many copies. `on_gap`, a function or its dotted path, is called with a Gap on a thread of its own where
+    messages were lost. `send_timeout` is the time, in seconds, until a call gives up on Kafka.
     """
 
     extensions = ["groups", "flush"]  # noqa: RUF012 - a list, as Channels has it
