@@ -14,8 +14,10 @@ HEAD_S: Final = 10.0
 """The longest time for a head to arrive, equal to nginx's client_header_timeout."""
 BODY_S: Final = 30.0
 """The longest time for a body to arrive: 9 KB/s for the longest body."""
-BODIES_BYTES_MOST: Final = 64 * 1024 * 1024
-"""The most memory for incoming bodies: 256 of the longest."""
+BODIES_BYTES_MOST: Final = 16 * 1024 * 1024
+"""The most memory for incoming bodies: 64 of the longest. A gateway that nobody uses has about 90 MiB."""
+SMALL_BODY_BYTES: Final = 4 * 1024
+"""A body up to this size is also read beyond the bound: long ones that come slowly stop no sign-in and no send."""
 REQUESTS_A_THREAD: Final = 32
 """The requests per thread, running and waiting: about a second's worth, by what a request costs (D12)."""
 READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -51,7 +53,7 @@ class Bodies:
             self._bytes += len(part)
             if len(body) > BODY_BYTES_MOST:
                 return BODY_TOO_LARGE
-            if self._bytes > BODIES_BYTES_MOST:
+            if self._bytes > BODIES_BYTES_MOST and len(body) > SMALL_BODY_BYTES:
                 return TOO_MANY
         return None
 

@@ -150,6 +150,7 @@ async def test_a_body_that_does_not_come_in_time_is_408(monkeypatch: pytest.Monk
 
 async def test_more_bodies_at_once_than_fit_are_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_limits, "BODIES_BYTES_MOST", 10)
+    monkeypatch.setattr(http_limits, "SMALL_BODY_BYTES", 5)
     application = Rsgi(echo, 1)
     held = asyncio.create_task(ask(Protocol(b"123456", endless=True), ("content-length", "7"), application=application))
     await asyncio.sleep(0)

@@ -147,6 +147,7 @@ async def test_more_bodies_at_once_than_fit_are_503_and_room_is_made_as_they_end
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http_limits, "BODIES_BYTES_MOST", 10)
+    monkeypatch.setattr(http_limits, "SMALL_BODY_BYTES", 5)
     first, second, third = Asked(b"123456"), Asked(b"123456"), Asked(b"123456")
     release = asyncio.Event()
 
@@ -164,6 +165,30 @@ async def test_more_bodies_at_once_than_fit_are_503_and_room_is_made_as_they_end
     await waiting
     await door(scope, third.receive, third.send)
     assert (first.status, first.body) == (200, b"123456")
+
+
+async def test_small_bodies_are_read_while_long_ones_that_come_slowly_take_all_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_limits, "BODIES_BYTES_MOST", 10)
+    monkeypatch.setattr(http_limits, "SMALL_BODY_BYTES", 5)
+    slow, small = Asked(b"1234567890"), Asked(b"12345")
+    door = Door(small.application, Checks())
+    has_come = asyncio.Event()
+
+    async def receive_slowly() -> Any:
+        if slow.parts[0]["body"]:
+            return await slow.receive()
+        has_come.set()
+        return await asyncio.Event().wait()
+
+    scope = scope_of("/any/page", "POST", content_length="20")
+    holding = asyncio.create_task(door(scope, receive_slowly, slow.send))
+    await has_come.wait()
+    await door(scope_of("/any/page", "POST", content_length="5"), small.receive, small.send)
+    assert (small.status, small.body, slow.status) == (200, b"12345", 0)
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
 
 
 async def test_a_peer_that_goes_before_its_body_has_come_is_answered_by_nobody() -> None:
