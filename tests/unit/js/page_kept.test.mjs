@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { load } from './page.mjs';
 
 const { Drafts, keysOf, Outbox, placesOf } = await load('logic/kept.js');
+const { Lasting, openStorage } = await load('storage.js');
 
 /** A Storage that may be full. */
 class Memory {
@@ -68,14 +69,37 @@ test('what was refused for good says why, and stays', () => {
   assert.equal(next.get('a').failed.code, 'blocked');
 });
 
-test('a storage that is full, or holds something else, stops nothing', () => {
+test('a storage that is full, or holds something else, stops nothing, and the page keeps what it has no room for', () => {
   const storage = new Memory();
   storage.setItem(`${PREFIX}x`, 'not JSON');
+  storage.setItem('theme', 'light');
   storage.isFull = true;
-  const outbox = new Outbox(storage, PREFIX, 't1');
+  const lasting = new Lasting(storage);
+  const outbox = new Outbox(lasting, PREFIX, 't1');
   outbox.adopt([]);
   outbox.add(entry('a'));
   assert.equal(outbox.entries.length, 1);
+  const drafts = new Drafts(lasting, placesOf('ana').drafts);
+  drafts.set('c', { text: 'half a sen' });
+  assert.equal(drafts.get('c').text, 'half a sen');
+  lasting.setItem('theme', 'dark');
+  assert.equal(lasting.getItem('theme'), 'dark');
+  storage.isFull = false;
+  drafts.set('c', { text: 'half a sentence' });
+  assert.equal(new Drafts(new Lasting(storage), placesOf('ana').drafts).get('c').text, 'half a sentence');
+  drafts.set('c', { text: '' });
+  lasting.removeItem('theme');
+  assert.equal(drafts.get('c').text, '');
+  assert.equal(lasting.getItem('theme'), null);
+});
+
+test('a browser that forbids its storage gives one that lasts as long as the page', () => {
+  const storage = openStorage(() => {
+    throw new DOMException('no', 'SecurityError');
+  });
+  storage.setItem('theme', 'dark');
+  assert.equal(storage.getItem('theme'), 'dark');
+  assert.equal(storage.length, 1);
 });
 
 test('a draft is kept for each conversation, and an empty one is none', () => {

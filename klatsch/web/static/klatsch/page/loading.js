@@ -37,6 +37,13 @@ export async function fillLoaded(element, load, show) {
 }
 
 /**
+ * Tells whether an `import` has rejected for a file that cannot be had (TypeError), or for one of another version of the page, whose
+ * imports are not in the files that are here already (SyntaxError).
+ * @param {unknown} error
+ */
+export const isNotLoaded = (error) => error instanceof TypeError || error instanceof SyntaxError;
+
+/**
  * Uses a part of the page that is loaded when it is wanted, unless one has gone elsewhere meanwhile; says so where it cannot be had now.
  * @template T
  * @param {Promise<T>} loading an `import`
@@ -48,7 +55,7 @@ export async function use(loading, act) {
     const loaded = await loading;
     if (location.hash === hash) act(loaded);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // what an import rejects with that finds no file, or no network
-    toast(t('error.unreachable'));
+    if (!isNotLoaded(error)) throw error;
+    toast(t(error instanceof TypeError ? 'error.unreachable' : 'shell.not_loaded_why'));
   }
 }

@@ -3,6 +3,7 @@
 import { plainLine } from './logic/markdown.js';
 import { isMuted } from './logic/conversations.js';
 import { hrefOf } from './logic/routes.js';
+import { toast } from './notes.js';
 import { session } from './session.js';
 import { openStorage } from './storage.js';
 import { t } from './strings.js';
@@ -75,11 +76,24 @@ export async function notify(message) {
   else show();
 }
 
+/** @param {string} title @param {NotificationOptions} options */
+function make(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    stopNotifications(); // Chrome on Android gives the permission, and lets only service workers notify
+    toast(t('notifications.none'));
+    return null;
+  }
+}
+
 /** @param {any} message @param {any} conversation */
 function open(message, conversation) {
   const isGroup = conversation.kind === 'group';
   const title = isGroup ? t('notify.in', { name: message.sender, title: session.store.nameOf(conversation) }) : message.sender;
-  const notification = new Notification(title, { body: plainLine(message.content), tag: `klatsch.${message.conversation}` });
+  const notification = make(title, { body: plainLine(message.content), tag: `klatsch.${message.conversation}` });
+  if (!notification) return;
   notification.onclick = () => {
     window.focus();
     location.hash = hrefOf('c', message.conversation, 'm', message.id);

@@ -17,7 +17,10 @@ export function startSession() {
   const given = document.querySelector('meta[name="klatsch-me"]');
   if (given) open(JSON.parse(given.getAttribute('content') ?? ''));
   given?.remove(); // who comes after this person must not find their name
-  addEventListener('klatsch:signed-out', ({ detail: askedMs }) => (askedMs ?? openedMs) >= openedMs && leave());
+  addEventListener('klatsch:signed-out', ({ detail: askedMs }) => {
+    if (!session.me || (askedMs ?? openedMs) < openedMs) return;
+    leave({ isTold: true }); // by the server: the session is over, or was ended elsewhere
+  });
 }
 
 /** @param {Me} me what POST /auth/login has answered */
@@ -41,9 +44,10 @@ function open(me) {
   Object.defineProperty(session, 'chat', { get: () => session.store?.chat ?? null, configurable: true });
 }
 
-function leave() {
+/** @param {{isTold?: boolean}} [options] whether the person is to be told of it */
+function leave({ isTold = false } = {}) {
   if (!session.me) return;
   session.store.close();
   session.me = session.store = null;
-  dispatchEvent(new CustomEvent('klatsch:session'));
+  dispatchEvent(new CustomEvent('klatsch:session', { detail: { isTold } }));
 }

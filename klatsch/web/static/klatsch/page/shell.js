@@ -33,14 +33,18 @@
 import { closeAll } from './dialog.js';
 import { Part, el, fill } from './element.js';
 import { showKeys, takeKey } from './keys.js';
+import { isNotLoaded } from './loading.js';
 import { matchRoute } from './logic/routes.js';
+import { toast } from './notes.js';
 import { countsInTitle, notify, withdrawRead } from './notifying.js';
 import { openSwitcher } from './parts/switcher.js'; // at once: what is typed after Ctrl+K goes there
 import { LOGIN, NOT_FOUND, ROUTES } from './routes.js';
 import { session, startSession } from './session.js';
+import { openStorage } from './storage.js';
 import { t } from './strings.js';
-import './notes.js';
 
+const WANTED = 'klatsch.wanted'; // the address that somebody wanted who was not signed in
+const ofTab = openStorage(() => sessionStorage);
 /** As in base.css. */
 const NARROW = matchMedia('(max-width: 47.99rem)');
 
@@ -58,12 +62,13 @@ class Shell extends Part {
       this.side, this.main, el('k-notes'));
     this.listen(window, 'hashchange', () => this.#show());
     this.listen(NARROW, 'change', () => this.#markMain());
-    this.listen(window, 'klatsch:session', () => this.#sessionChanged());
+    this.listen(window, 'klatsch:session', ({ detail }) => [this.#sessionChanged(), detail?.isTold && toast(t('shell.signed_out'))]);
     this.listen(window, 'klatsch:title', ({ detail }) => this.#setTitle(detail));
     this.listen(window, 'klatsch:unread', () => [this.#setTitle(this.#title), withdrawRead()]);
     this.listen(window, 'klatsch:switch', () => openSwitcher());
     this.listen(window, 'klatsch:keys', () => showKeys());
     this.listen(document, 'keydown', (event) => takeKey(event));
+    for (const type of ['dragover', 'drop', 'paste']) this.listen(document, type, (event) => refuseFiles(event));
     for (const type of ['online', 'pageshow']) this.listen(window, type, () => session.store?.wake());
     this.listen(document, 'visibilitychange', () => document.visibilityState === 'visible' && session.store?.wake());
     this.#sessionChanged();
@@ -89,13 +94,13 @@ class Shell extends Part {
     closeAll(); // of another view, or of somebody who is not signed in any more
     const { route, params } = matchRoute(ROUTES, location.hash) ?? { route: NOT_FOUND, params: {} };
     if (!session.me && !route.isPublic) {
-      sessionStorage.setItem('klatsch.wanted', location.hash);
+      ofTab.setItem(WANTED, location.hash);
       location.replace(LOGIN);
       return;
     }
     if (session.me && route.tag === 'k-login') {
-      location.replace(sessionStorage.getItem('klatsch.wanted') || '#/');
-      sessionStorage.removeItem('klatsch.wanted');
+      location.replace(ofTab.getItem(WANTED) || '#/');
+      ofTab.removeItem(WANTED);
       return;
     }
     this.classList.toggle('is-list', route.path === '/');
@@ -120,7 +125,7 @@ class Shell extends Part {
       await route.load();
       return document.createElement(route.tag);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // what an import rejects with that finds no file, or no network
+      if (!isNotLoaded(error)) throw error;
       const again = el('button', { class: 'button primary', onclick: () => location.reload() }, t('shell.reload'));
       return el('div', { class: 'empty' }, el('h1', { tabindex: -1 }, t('shell.not_loaded')), el('p', {}, t('shell.not_loaded_why')), again);
     }
@@ -150,6 +155,15 @@ class Shell extends Part {
     main.setAttribute('tabindex', '-1');
     main.focus();
   }
+}
+
+/** Tells that files cannot be sent. Without that, the browser opens a dropped file in the place of the page. @param {any} event */
+function refuseFiles(event) {
+  const given = event.dataTransfer ?? event.clipboardData;
+  if (!given?.types.includes('Files')) return;
+  if (event.type === 'paste' && given.getData('text/plain')) return; // a table's cells come as text and as a picture
+  event.preventDefault();
+  if (event.type !== 'dragover') toast(t('shell.no_files'));
 }
 
 startSession();

@@ -97,12 +97,17 @@ export class Drafts {
 
   /** @param {string} conversation @returns {Draft} */
   get(conversation) {
-    return read(this.storage, this.prefix + conversation) ?? { text: '' };
+    return read(this.storage, this.keyOf(conversation)) ?? { text: '' };
+  }
+
+  /** The key under which a draft is kept. @param {string} conversation */
+  keyOf(conversation) {
+    return this.prefix + conversation;
   }
 
   /** @param {string} conversation @param {Draft} draft an empty one is forgotten */
   set(conversation, draft) {
-    const key = this.prefix + conversation;
+    const key = this.keyOf(conversation);
     if (draft.text.trim() === '' && !draft.replyTo) this.storage.removeItem(key);
     else write(this.storage, key, draft);
   }
@@ -141,9 +146,5 @@ function read(storage, key) {
 
 /** @param {Store} storage @param {string} key @param {unknown} value */
 function write(storage, key, value) {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error; // full: it lives as long as this tab does
-  }
+  storage.setItem(key, JSON.stringify(value));
 }

@@ -24,6 +24,8 @@ class Composer extends Part {
   #reply = null;
   /** @type {any} The message that is edited, as it was seen. */
   #edited = null;
+  /** The draft as this tab has last read or written it. */
+  #kept = '';
   /** @type {() => {members: string[], recent: string[], me: string}} */
   people = () => ({ members: [], recent: [], me: '' });
 
@@ -47,6 +49,7 @@ class Composer extends Part {
     this.listen(this.field, 'blur', () => this.completion.close());
     this.listen(this.field, 'click', () => this.completion.update());
     this.listen(window, 'resize', () => !this.hidden && this.#measure());
+    this.listen(window, 'storage', ({ key }) => this.#follow(key));
   }
 
   end() {
@@ -63,23 +66,40 @@ class Composer extends Part {
     this.#keep();
     this.#place = place;
     this.#edited = this.#reply = null;
-    const { text, replyTo } = session.store.drafts.get(place.key);
-    if (replyTo) this.#reply = session.store.view.message(replyTo) ?? { id: replyTo };
-    this.#setText(text);
+    this.#showDraft();
+  }
+
+  /** Shows what is kept for this conversation. */
+  #showDraft() {
+    const { text, replyTo } = this.#place ? session.store.drafts.get(this.#place.key) : { text: '' };
+    this.#reply = replyTo ? (session.store.view.message(replyTo) ?? { id: replyTo }) : null;
+    this.#setText(text); // where it is the same, the caret stays
+    this.#kept = JSON.stringify(this.#draft);
     this.#showContext();
+  }
+
+  /** Another tab has written the draft. @param {string | null} key of the browser's storage */
+  #follow(key) {
+    if (this.#place && !this.#edited && key && key === session.store?.drafts.keyOf(this.#place.key)) this.#showDraft();
+  }
+
+  /** @returns {import('../logic/kept.js').Draft} */
+  get #draft() {
+    return { text: this.field.value, replyTo: this.#reply?.id };
   }
 
   /** Belongs to no conversation any more. @returns {import('../logic/kept.js').Draft} what was written */
   leave() {
-    const draft = { text: this.field.value, replyTo: this.#reply?.id };
     this.#place = null;
-    return draft;
+    return this.#draft;
   }
 
-  /** Keeps the draft, unless the text belongs to an edit. */
+  /** Keeps the draft, unless the text belongs to an edit. What was not changed here may be what another tab has changed. */
   #keep() {
-    if (!this.#place || this.#edited) return;
-    session.store?.drafts.set(this.#place.key, { text: this.field.value, replyTo: this.#reply?.id });
+    const draft = JSON.stringify(this.#draft);
+    if (!this.#place || this.#edited || draft === this.#kept) return;
+    this.#kept = draft;
+    session.store?.drafts.set(this.#place.key, this.#draft);
     dispatchEvent(new CustomEvent('klatsch:draft'));
   }
 
@@ -123,10 +143,7 @@ class Composer extends Part {
 
   #leaveEdit() {
     this.#edited = null;
-    const draft = this.#place ? session.store.drafts.get(this.#place.key) : { text: '' };
-    this.#reply = draft.replyTo ? (session.store.view.message(draft.replyTo) ?? { id: draft.replyTo }) : null;
-    this.#setText(draft.text);
-    this.#showContext();
+    this.#showDraft();
   }
 
   #showContext() {

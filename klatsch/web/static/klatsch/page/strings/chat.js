@@ -7,6 +7,8 @@ export const CHAT = {
   'shell.reload': 'Reload',
   'shell.not_loaded': 'This part of the page could not be loaded',
   'shell.not_loaded_why': 'There may be no network, or a new version of Klatsch has come. Reload the page.',
+  'shell.signed_out': 'You have been signed out.',
+  'shell.no_files': 'Files and pictures cannot be sent, only text.',
   'dialog.close': 'Close',
   'error.unreachable': 'The server cannot be reached. Check your network, then try again.',
   'error.unknown': 'This did not work. Try again.',
@@ -94,6 +96,7 @@ export const CHAT = {
   'banner.offline': 'You are offline.',
   'banner.ended': 'The connection has ended.',
   'banner.seconds': '{count} s',
+  'banner.minutes': '{count} min',
   'banner.now': 'Connect now',
 
   'log.label': 'Messages',
