@@ -46,15 +46,33 @@ class _PreparedCursor(psycopg.Cursor[Any]):
         return super().execute(query, params, prepare=True)
 
 
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that is given up once a statement has no answer for `answer_s`; None, for commands, waits for ever.
+class AnsweredConnection(psycopg.Connection[Any]):
+    """A connection that is given up once a statement has no answer for `answer_s`; None waits for ever.
 
-    A frozen server, or one behind a broken network, closes no connection. PostgreSQL is told the same bounds: it does
-    not notice that the client of a waiting statement is gone, nor that the client of an open transaction is frozen.
-    Statements that were given up would take one connection after the other, and the transaction would keep its locks.
+    A frozen server or proxy, or one behind a broken network, closes no connection.
     """
 
-    answer_s: ClassVar[float | None] = None
+    answer_s: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Runs psycopg's own steps of a statement; raises OperationalError, and closes, after `answer_s`."""
+        if timeout is not None or self.answer_s is None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.answer_s)
+        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no public name for it
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"PostgreSQL did not answer within {self.answer_s:g} s") from error
+
+
+class BoundedConnection(AnsweredConnection):
+    """A connection of Django's pool. A process sets `answer_s` for all of them; a command leaves it None.
+
+    PostgreSQL is told the same bounds: it does not notice that the client of a waiting statement is gone, nor that the
+    client of an open transaction is frozen. Statements that were given up would take one connection after the other,
+    and the transaction would keep its locks.
+    """
+
     idle_s: ClassVar[float] = IDLE_S
 
     @classmethod
@@ -69,16 +87,6 @@ class BoundedConnection(psycopg.Connection[Any]):
                 made.close()
                 raise
         return made
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Runs psycopg's own steps of a statement; raises OperationalError, and closes, after `answer_s`."""
-        if timeout is not None or self.answer_s is None:
-            return super().wait(gen, interval, timeout)
-        try:
-            return super().wait(gen, interval, self.answer_s)
-        except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no public name for it
-            self.pgconn.finish()
-            raise psycopg.OperationalError(f"PostgreSQL did not answer within {self.answer_s:g} s") from error
 
 
 class Reachability:

@@ -6,6 +6,8 @@ from typing import Any, Final
 import psycopg
 from django.db import connection
 
+from klatsch.postgres.base import AnsweredConnection
+
 _DJANGOS: Final = ("cursor_factory", "context", "prepare_threshold")
 """Parameters that only Django's cursors use."""
 _KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
@@ -22,8 +24,9 @@ def connect(
 ) -> psycopg.Connection[Any]:
     """Connects to Django's database as `klatsch-<role>`; raises psycopg.OperationalError.
 
-    A server that vanished is noticed after `silent_s` instead of TCP's quarter of an hour. `connect_s` is the longest
-    attempt, in whole seconds for libpq. `options` is added to the server's options.
+    A server that vanished is noticed after `silent_s` instead of TCP's quarter of an hour. An answer may take twice as
+    long, as PostgreSQL's own time-outs come first: a frozen server, backend or proxy keeps TCP content. `connect_s` is
+    the longest attempt, in whole seconds for libpq. `options` is added to the server's options.
     """
     parameters = connection.get_connection_params()
     for name in _DJANGOS:
@@ -33,4 +36,6 @@ def connect(
         parameters["connect_timeout"] = math.ceil(connect_s)
     if options:
         parameters["options"] = f"{parameters.get('options', '')} {options}"
-    return psycopg.connect(**parameters, autocommit=autocommit)
+    made = AnsweredConnection.connect(**parameters, autocommit=autocommit)
+    made.answer_s = 2 * silent_s
+    return made

@@ -1,21 +1,18 @@
 """The pool of connections while PostgreSQL is away: who needs one is told soon, and had again as soon as it is back."""
 
-import contextlib
 import copy
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
-from klatsch.embedded.child import free_ports
 from klatsch.postgres.base import WAIT_S, BoundedConnection
 from klatsch.postgres.connections import connect
 from klatsch.postgres.outages import is_outage
+from tests.integration.way import Way
 from tests.support.waiting import wait_until
 
 THREADS = 32
@@ -23,78 +20,6 @@ SOON_S = 1.0
 """The promise, in an outage that is known."""
 _BACK_S = 30
 _WAITERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
-
-
-class Way:
-    """A port of our own that leads to PostgreSQL while it is open; what has come through goes with it."""
-
-    def __init__(self, target: dict[str, Any]) -> None:
-        [self.port] = free_ports(1)
-        self._target = target
-        self._server: socket.socket | None = None
-        self._ends: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._moving = threading.Event()
-        self._moving.set()
-
-    def open(self) -> None:
-        self._server = socket.create_server(("127.0.0.1", self.port))
-        self._run(self._accept, self._server)
-
-    def close(self) -> None:
-        self.thaw()
-        if self._server is not None:
-            _shut(self._server)
-            self._server.close()
-            self._server = None
-        for end in self._ends:
-            _shut(end)
-        for thread in self._threads:
-            thread.join()
-        for end in self._ends:
-            end.close()
-        self._ends.clear()
-
-    def freeze(self) -> None:
-        """Passes nothing on any more, and closes nothing."""
-        self._moving.clear()
-
-    def thaw(self) -> None:
-        self._moving.set()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65_536):
-                self._moving.wait()
-                target.sendall(piece)
-        _shut(source)
-        _shut(target)
-
-    def _accept(self, server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                there = self._connect()
-                self._ends += (client, there)
-                for ends in ((client, there), (there, client)):
-                    self._run(self._pass_on, *ends)
-
-    def _run(self, function: Callable[..., None], *arguments: socket.socket) -> None:
-        self._threads.append(threading.Thread(target=function, args=arguments, daemon=True))
-        self._threads[-1].start()
-
-    def _connect(self) -> socket.socket:
-        host, port = self._target["host"], self._target.get("port", 5432)
-        if not host.startswith("/"):
-            return socket.create_connection((host, port))
-        there = socket.socket(socket.AF_UNIX)
-        there.connect(f"{host}/.s.PGSQL.{port}")
-        return there
-
-
-def _shut(end: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

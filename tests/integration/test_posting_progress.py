@@ -15,6 +15,7 @@ from klatsch.archive.progress import ArchiveProgress
 from klatsch.core.errors import BadRequest, NotArchivedYet, Unavailable
 from klatsch.eventlog.models import Epoch
 from klatsch.gateway.database import with_fresh_connections
+from klatsch.postgres.base import AnsweredConnection
 from tests.integration.archive_rows import archive_up_to, open_epoch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -115,13 +116,12 @@ def test_without_postgresql_a_wait_ends_at_its_deadline_and_then_goes_on_by_itse
 ) -> None:
     open_epoch()
     archive_up_to(3, 8)
-    connect = psycopg.connect
 
-    def refuse(*args: Any, **parameters: Any) -> Any:
-        return connect("host=127.0.0.1 port=1")
+    def refuse(**_: Any) -> Any:
+        return psycopg.connect("host=127.0.0.1 port=1")
 
     with monkeypatch.context() as no_server:
-        no_server.setattr(psycopg, "connect", refuse)
+        no_server.setattr(AnsweredConnection, "connect", refuse)
         assert not progress.wait_for(3, 7, 0.5)
 
     assert progress.wait_for(3, 7, LONG_S)
