@@ -59,6 +59,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="A sentence for people.")
     errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # DRF takes fields off the class: nothing is hidden
     retry_after = serializers.FloatField(required=False, help_text="Seconds to wait, like in `Retry-After`.")
+    changed = serializers.CharField(
+        required=False, help_text="With `conflict`: the position of the edit that came after the `base` of yours."
+    )
 
 
 def operation(

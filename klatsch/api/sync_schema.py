@@ -45,6 +45,7 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
     refusals = {
         status: answer for status, answer in neighbour["responses"].items() if CONTENT_TYPE in answer.get("content", {})
     }
+    sending = result["paths"]["/api/v1/users/{username}/messages"]["post"]["responses"]
     result["components"]["schemas"]["Sync"] = _BODY
     result["paths"]["/api/v1/sync"] = {
         "get": {
@@ -73,7 +74,8 @@ def add_sync(result: dict[str, Any], generator: Any, request: Any, public: bool)
                     },
                 },
                 **refusals,
-                "429": result["paths"]["/api/v1/users/{username}/messages"]["post"]["responses"]["429"],
+                "403": sending["403"] | {"description": "Pages of this origin may not use the session cookie."},
+                "429": sending["429"],
             },
         }
     }

@@ -9,6 +9,7 @@ from django.test import Client
 from jsonschema import Draft202012Validator
 
 from klatsch.archive.models import Message
+from klatsch.core.problems import Problem
 from klatsch.records.kinds import KINDS
 from tests.integration.archive_rows import open_epoch
 from tests.integration.chat import Chat
@@ -95,6 +96,11 @@ def test_every_operation_says_what_it_is_for_and_how_it_refuses(document: dict[s
             assert answer["content"].keys() == {"application/problem+json"}, name
 
 
+def test_a_problem_declares_every_member_that_an_error_may_have(document: dict[str, Any]) -> None:
+    members = Problem(409, "conflict", "This was edited.", retry_after=1, changed="1:0:4").body()
+    assert document["components"]["schemas"]["Problem"]["properties"].keys() == members.keys()
+
+
 def test_every_operation_that_changes_something_says_that_it_needs_the_csrf_token(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         if not name.startswith("get "):
@@ -124,6 +130,10 @@ def test_sync_names_every_push_that_it_may_bring(document: dict[str, Any]) -> No
     said = document["paths"]["/api/v1/sync"]["get"]["description"]
     for name in (*(kind.name for kind in KINDS if kind.push), "state", "reset"):
         assert f"`{name}`" in said, name
+
+
+def test_sync_says_that_it_refuses_the_cookie_to_pages_elsewhere(document: dict[str, Any]) -> None:
+    assert "origin" in document["paths"]["/api/v1/sync"]["get"]["responses"]["403"]["description"]
 
 
 def test_credentials_are_a_bearer_token_or_a_session_with_its_csrf_header(document: dict[str, Any]) -> None:
