@@ -35,7 +35,7 @@ def lock_group(conversation_id: UUID, actor_id: UUID) -> tuple[Conversation, Mem
     if group is None or actor is None:
         raise no_such_conversation()
     if group.kind != Conversation.Kind.GROUP:
-        raise Forbidden("The members of a direct conversation cannot be changed.")
+        raise Forbidden("This is a direct conversation. Only groups can be changed.")
     return group, actor
 
 
