@@ -29,7 +29,8 @@ class Banner extends Part {
     if (this.hidden) return;
     const text = t(kind === 'ended' ? 'banner.ended' : navigator.onLine ? 'banner.lost' : 'banner.offline');
     if (this.text?.textContent !== text && this.text) fill(this.text, text);
-    if (this.seconds) fill(this.seconds, t('banner.seconds', { count: Math.floor(awayMs / 1000) }));
+    const seconds = Math.floor(awayMs / 1000);
+    if (this.seconds) fill(this.seconds, seconds < 60 ? t('banner.seconds', { count: seconds }) : t('banner.minutes', { count: Math.floor(seconds / 60) }));
   }
 }
 

@@ -3,6 +3,7 @@
 import { Part, el, fill, iconButton } from '../element.js';
 import { icon } from '../icons.js';
 import { otherOf } from '../logic/conversations.js';
+import { untilMidnight } from '../logic/times.js';
 import { toast } from '../notes.js';
 import { openMenu } from '../parts/menu.js';
 import { makeRow, updateRow } from '../parts/row.js';
@@ -41,12 +42,14 @@ class List extends Part {
     this.listen(this.scroller, 'scroll', () => this.#soon(), { passive: true });
     const sizes = new ResizeObserver(() => this.#soon());
     sizes.observe(this.scroller);
+    this.#atMidnight();
     this.gone.addEventListener('abort', () => sizes.disconnect());
     this.#render();
   }
 
   end() {
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.midnight);
     session.store?.presence.want('list', []);
   }
 
@@ -58,6 +61,14 @@ class List extends Part {
       { label: t('list.keys'), icon: 'keyboard', hint: '?', run: () => dispatchEvent(new CustomEvent('klatsch:keys')) },
       { label: t('list.sign_out'), icon: 'logout', run: () => signOut().catch(() => toast(t('error.unreachable'))) },
     ], t('list.more'));
+  }
+
+  /** What came today came yesterday. */
+  #atMidnight() {
+    this.midnight = setTimeout(() => {
+      this.#soon();
+      this.#atMidnight();
+    }, untilMidnight(new Date()));
   }
 
   #soon() {

@@ -1,0 +1,92 @@
+"""How the page looks on paper, in the system's colours, without motion, at 400 %, the next day, after an hour away."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page.people import People, Person
+from tests.page.steps import open_conversation, row
+from tests.page.talks import Talk
+
+_SMALL = (320, 256)
+"""A window of 1280 by 1024 pixels at 400 %."""
+_COUNT_LINES = """(element) => {
+  const text = document.createRange();
+  text.selectNodeContents(element);
+  return text.getClientRects().length;
+}"""
+
+_LIGHT_UP = """(message) => {
+  message.classList.add('lit');
+  return getComputedStyle(message.querySelector('.bubble')).animationDuration;
+}"""
+
+
+@pytest.fixture
+def talk(ana: Person, bob: Person) -> Talk:
+    talk = Talk(ana, bob)
+    talk.say(bob, "hello")
+    talk.say(ana, "my own")
+    return talk
+
+
+def test_all_loaded_messages_are_printed_and_nothing_else(ana: Person, bob: Person) -> None:
+    talk = Talk(ana, bob)
+    talk.fill(bob, 40)
+    page = open_conversation(ana, talk.id)
+    page.emulate_media(media="print")
+    for part in ("k-list", "k-composer", ".message-more"):
+        expect(page.locator(part).first).to_be_hidden()
+    log = page.get_by_role("log")
+    assert log.evaluate("log => log.getBoundingClientRect().height >= log.scrollHeight")
+    assert page.evaluate("document.documentElement.scrollHeight") > page.evaluate(
+        "document.querySelector('k-message:last-of-type').offsetTop"
+    )
+
+
+def test_what_a_background_says_is_said_by_a_line_where_colours_are_the_systems(people: People, talk: Talk) -> None:
+    person = people.person(talk.people[0].member, forced_colors="active")
+    page = open_conversation(person, talk.id)
+    expect(page.locator("k-list [aria-current=page]")).to_have_css("border-inline-start-width", "4px")
+    expect(page.locator(".message.own .bubble")).to_have_css("border-inline-end-width", "4px")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", selected=True).first).to_have_css("outline-style", "solid")
+
+
+def test_a_message_one_is_led_to_is_lit_up_also_without_motion(people: People, talk: Talk) -> None:
+    person = people.person(talk.people[0].member, reduced_motion="reduce")
+    page = open_conversation(person, talk.id)
+    assert page.locator("k-message").first.evaluate(_LIGHT_UP) == "2.4s"
+
+
+def test_at_400_percent_messages_have_half_of_the_screen_and_no_word_is_broken(people: People, talk: Talk) -> None:
+    person = people.person(talk.people[0].member, size=_SMALL)
+    page = person.open("/")
+    heading = page.get_by_role("heading", name="Conversations")
+    expect(heading).to_be_visible()
+    assert heading.evaluate(_COUNT_LINES) == 1
+    row(page, talk.people[1].username).click()
+    log = page.get_by_role("log").bounding_box()
+    assert log is not None
+    assert log["height"] >= _SMALL[1] / 2
+
+
+def test_the_list_turns_at_midnight(ana: Person, bob: Person, talk: Talk) -> None:
+    ana.page.clock.install()
+    page = ana.open("/")
+    time = row(page, bob.username).locator("time")
+    expect(time).to_have_text(re.compile(r"^\d+:\d\d"))
+    page.clock.fast_forward("24:00:00")
+    expect(time).to_have_text(re.compile(r"^\w{3}$"))
+
+
+def test_after_an_hour_without_a_network_the_banner_counts_minutes(ana: Person, talk: Talk) -> None:
+    ana.page.clock.install()
+    page = open_conversation(ana, talk.id)
+    with ana.offline():
+        page.clock.fast_forward("00:30")
+        banner = page.locator("k-banner")
+        expect(banner).to_contain_text(re.compile(r"\d+ s$|\d+ s "))
+        page.clock.fast_forward("01:00:00")
+        expect(banner).to_contain_text(re.compile(r"\d+ min"))
