@@ -11,13 +11,13 @@ from klatsch.conversations.blocks import check_not_blocked, find_blockers
 from klatsch.conversations.invitation_queries import list_states
 from klatsch.conversations.models import Conversation, Member
 from klatsch.conversations.queries import load_people
-from klatsch.core.bucket import Buckets
 from klatsch.core.errors import Blocked
 from klatsch.core.ids import direct_conversation_id
 from klatsch.eventlog.models import OutboxEntry
 from klatsch.records.members import Membership
 from tests.integration.chat import Chat, read_pages
 from tests.integration.people import problem
+from tests.support.rates import StoppedBuckets
 from tests.support.records import members_event
 
 pytestmark = pytest.mark.django_db
@@ -232,7 +232,7 @@ def test_a_person_at_the_cap_on_conversations_can_still_block_strangers(
 
 
 def test_blocks_are_rate_limited(chat: Chat) -> None:
-    chat.changes = Buckets(1)
+    chat.changes = StoppedBuckets(1)
     answers = [chat.ask("ana", "PUT", "blocks/bob").status_code for _ in range(4)]
     assert (answers[0], answers[-1]) == (204, 429)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from klatsch.conversations.models import Member
-from klatsch.core.bucket import Buckets
 from tests.integration.chat import NOW_MS, Chat
 from tests.integration.people import problem, wrong_fields
+from tests.support.rates import StoppedBuckets
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
@@ -82,7 +82,7 @@ def test_messages_go_on_and_neither_log_nor_version_knows_of_a_mute(chat: Chat, 
 
 
 def test_mutes_are_rate_limited(chat: Chat, tea: str) -> None:
-    chat.changes = Buckets(1)
+    chat.changes = StoppedBuckets(1)
     answers = [mute(chat, "ana", tea, {}).status_code for _ in range(4)]
     assert answers[0] == 200
     assert answers[-1] == 429

@@ -37,6 +37,13 @@ def key_in(partition: int, number: int = 0) -> bytes:
     return next(itertools.islice((key for key in keys if partition_of(key, PARTITIONS) == partition), number, None))
 
 
+class _Patient(KafkaConnection):
+    """A connection whose producers keep an entry for longer than it takes to fill their queue on a busy machine."""
+
+    def producer(self, partitions: int) -> dict[str, str | int | float | bool]:
+        return super().producer(partitions) | {"message.timeout.ms": 300_000}
+
+
 @dataclass
 class Appended:
     """Reports of appends, as the writer's thread brings them."""
@@ -211,7 +218,7 @@ class KafkaUnderTest:
         return self._writers[-1]
 
     def full_writer(self) -> KafkaWriter:
-        writer = KafkaWriter(KafkaConnection("127.0.0.1:1"), "nowhere", PARTITIONS)
+        writer = KafkaWriter(_Patient("127.0.0.1:1"), "nowhere", PARTITIONS)
         entry = Entry(b"key", b"value" * 200)
         for _ in range(80_000):
             try:

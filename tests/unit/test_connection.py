@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from channels.consumer import AsyncConsumer
 
-from klatsch.core.bucket import Buckets
 from klatsch.messaging.sending import Draft, identify
 from tests.support.gateway_parts import END, Parts, earlier, signed_in
+from tests.support.rates import StoppedBuckets
 from tests.support.records import ANA, in_group
 from tests.support.waiting import until
 from tests.unit.socket_peer import SocketPeer, connected, hello, send_frame
@@ -42,7 +42,7 @@ def test_channels_is_as_chat_connection_was_written_for(name: str) -> None:
 
 async def test_requests_beyond_a_persons_rate_are_answered_rate_limited_and_the_connection_lives() -> None:
     parts = Parts()
-    parts.requests = Buckets(1)
+    parts.requests = StoppedBuckets(1)
     async with connected(parts) as peer:
         await hello(parts, peer)
         for number in (2, 3, 4):
@@ -57,7 +57,7 @@ async def test_requests_beyond_a_persons_rate_are_answered_rate_limited_and_the_
 @pytest.mark.parametrize("op", ["edit", "delete", "react", "pin"])
 async def test_changes_count_as_messages_and_not_as_requests(op: str) -> None:
     parts = Parts()
-    parts.requests = Buckets(1)
+    parts.requests = StoppedBuckets(1)
     fields = {"message": "x", "position": "x", "client_id": "c", "content": "hi", "emoji": "👍", "on": True}
     async with connected(parts) as peer:
         await hello(parts, peer)
