@@ -1,4 +1,4 @@
-"""The storm of performance.md: everybody loses their gateway at one moment and comes back on another one.
+"""Measures a storm: everybody loses their gateway at one moment and comes back on another one.
 
 First all connections are held idle, for their memory and CPU. Then most of them talk, beside those who stay idle, until
 more has been said than a gateway remembers: what the idle ones come back with is their last mark's token. Everybody
