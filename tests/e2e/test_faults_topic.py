@@ -79,9 +79,9 @@ async def test_partitions_that_are_added_under_load_stay_unused_and_everybody_go
     assert [ends[partition] for partition in range(known, found)] == [0, 1]
     assert system.rows("SELECT count(*) FROM messaging_deadletter") == [(0,)]
     for process in (*gateways, system.persister, another):
-        wait_until(lambda p=process: p.events("records_ignored"), f"{process.name} warns")  # type: ignore[misc]  # bound
+        await asyncio.to_thread(wait_until, lambda p=process: p.events("records_ignored"), f"{process.name} warns")  # type: ignore[misc]  # bound
         assert [event["found"] for event in process.events("partitions_added")] == [found]
-    assert "2 partitions were added" in system.manage("topics", "verify")
+    assert "2 partitions were added" in await asyncio.to_thread(system.manage, "topics", "verify")
 
 
 async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is_adopted_and_no_retry_is_said_twice(
@@ -105,10 +105,10 @@ async def test_once_the_topic_was_made_again_nothing_is_acknowledged_until_it_is
     await _send_until(httpx.codes.SERVICE_UNAVAILABLE, http, place)
     assert (await http.get("me")).status_code == httpx.codes.OK
     with pytest.raises(AssertionError, match="is not the known one"):
-        system.manage("topics", "verify")
+        await asyncio.to_thread(system.manage, "topics", "verify")
 
-    assert "12 partitions" in system.manage("topics", "adopt", "--dry-run")
-    assert "Epoch 2 is open." in system.manage("topics", "adopt")
+    assert "12 partitions" in await asyncio.to_thread(system.manage, "topics", "adopt", "--dry-run")
+    assert "Epoch 2 is open." in await asyncio.to_thread(system.manage, "topics", "adopt")
     await asyncio.to_thread(system.persister.start)
     created = await _send_until(httpx.codes.CREATED, http, place)
     assert Position.parse(created.json()["position"]).epoch == 2

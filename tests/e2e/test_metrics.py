@@ -1,5 +1,7 @@
 """`/metrics` of real processes: what was done is what is counted."""
 
+import asyncio
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -81,10 +83,10 @@ async def test_the_lag_is_seen_while_postgresql_takes_nothing(
     client = await connect(gateway_a, ana)
     await client.send("so that they know each other", to=bob.username)
     system.wait_archived()
-    persister.stop()
+    await asyncio.to_thread(persister.stop)
     [port] = free_ports(1)
     mine = system.new_persister("measured")
-    mine.start(KLATSCH_METRICS_PORT=str(port))
+    await asyncio.to_thread(mine.start, KLATSCH_METRICS_PORT=str(port))
     with system.locked("messaging_message", "ACCESS EXCLUSIVE"):
         for number in range(3):
             await client.send(f"waits {number}", to=bob.username)

@@ -99,7 +99,7 @@ async def test_where_the_archive_lags_behind_memory_a_reset_says_what_to_load_an
     await asyncio.to_thread(small.start, KLATSCH_RING_BYTES=_SMALL_RING)
     away = await connect(small, talk.people[1])
     await away.close()
-    persister.stop()
+    await asyncio.to_thread(persister.stop)
     await _fill(talk.writer, await connect(small, talk.people[0]), talk.people[1].username)
     back = await connect(small, talk.people[1], resume=away.token)
     [reset] = back.history.pushes("reset")
@@ -107,7 +107,7 @@ async def test_where_the_archive_lags_behind_memory_a_reset_says_what_to_load_an
     assert reset["d"]["why"] == "archive_behind"
     assert back.history.contents == []
 
-    persister.start()
+    await asyncio.to_thread(persister.start)
     await asyncio.to_thread(system.wait_archived)
     page = await talk.api.get(f"conversations/{talk.conversation}/messages", limit=100, at_least=reset["d"]["at_least"])
     assert len(page["results"]) == 41

@@ -141,8 +141,8 @@ async def test_the_people_of_a_killed_gateway_go_offline_and_those_who_move_do_n
 ) -> None:
     """With intervals a thirtieth of the usual: three seconds after its last word, not ninety."""
     first, second = (system.new_gateway(f"quick-{name}", QuickGateway) for name in "ab")
-    first.start()
-    second.start()
+    await asyncio.to_thread(first.start)
+    await asyncio.to_thread(second.start)
     watching = await connect(first, ana)
     bobs, carols = await connect(second, bob), await connect(second, carol)
     for client in (bobs, carols):
@@ -164,8 +164,8 @@ async def test_a_drained_gateway_says_so_and_its_people_have_the_grace_alone(
     system: System, connect: Open, ana: Person, bob: Person
 ) -> None:
     first, second = (system.new_gateway(f"draining-{name}", QuickGateway) for name in "ab")
-    first.start()
-    second.start()
+    await asyncio.to_thread(first.start)
+    await asyncio.to_thread(second.start)
     watching, bobs = await connect(first, ana), await connect(second, bob)
     await bobs.send("hello", to=ana.username)
     await watching.received("hello")
@@ -179,7 +179,7 @@ async def test_without_its_topic_everything_else_works_and_signals_come_back_wit
 ) -> None:
     topic = f"{system.signals.topic}_late"
     lonely = system.new_gateway("lonely")
-    lonely.start(KLATSCH_SIGNALS_TOPIC=topic)  # it is ready
+    await asyncio.to_thread(lonely.start, KLATSCH_SIGNALS_TOPIC=topic)  # it is ready
     anas, bobs = await connect(lonely, ana), await connect(lonely, bob)
     assert (await anas.send("hi", to=bob.username)).ok
     await bobs.received("hi")
@@ -188,19 +188,19 @@ async def test_without_its_topic_everything_else_works_and_signals_come_back_wit
     await opened(bobs, conversation)
     await type_in(anas, conversation)
     await asyncio.to_thread(wait_until, lambda: lonely.events("signals_away"), "it is logged", 20)
-    system.manage_with({"KLATSCH_SIGNALS_TOPIC": topic}, "topics", "create")
+    await asyncio.to_thread(system.manage_with, {"KLATSCH_SIGNALS_TOPIC": topic}, "topics", "create")
     await asyncio.to_thread(wait_until, lambda: lonely.events("signals_back"), "the topic is found", 30)
     await type_in(anas, conversation, on=False)
     await type_in(anas, conversation)
     await bobs.until(lambda: bobs.history.pushes("typing"), "a signal")
 
     assert len(lonely.events("signals_away")) == 1
-    system.delete_topic(topic)
+    await asyncio.to_thread(system.delete_topic, topic)
 
 
 async def test_a_server_without_signals_refuses_all_three(system: System, connect: Open, ana: Person) -> None:
     gateway = system.new_gateway("silent")
-    gateway.start(KLATSCH_SIGNALS="0")
+    await asyncio.to_thread(gateway.start, KLATSCH_SIGNALS="0")
     client = await connect(gateway, ana)
     refused = [
         await client.request("open", {"conversations": []}),
