@@ -121,9 +121,11 @@ def relay_records(log: LogWriter, *, place: bytes | None = None, deadline_s: flo
         unrelayed.difference_update(set(unrelayed) if place is None else {place})
     deadline = time.monotonic() + deadline_s
     relayed = 0
-    while (entries := _claim_or_wait(place, deadline)) and place is not None and len(entries) == RELAY_MOST:
+    while entries := _claim_or_wait(place, deadline):
         relayed += _relay(log, entries, deadline)
-    return relayed + (_relay(log, entries, deadline) if entries else 0)
+        if place is None or len(entries) < RELAY_MOST:
+            break
+    return relayed
 
 
 def _claim_or_wait(place: bytes | None, deadline: float) -> dict[int, Entry]:
