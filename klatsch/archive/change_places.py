@@ -4,7 +4,12 @@ The two lie in one partition, unless a later epoch has another number of partiti
 computed as its writer did, from the conversation's key.
 """
 
+from typing import Final
+
 from klatsch.eventlog.partitions import partition_of
+
+MESSAGE_PLACE: Final = """concat_ws(':', m.epoch, m.partition, m."offset")"""
+"""SQL of the position of the message m itself."""
 
 
 def change_place_sql(epoch: str, offset: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from klatsch.archive.change_places import change_place, change_place_sql
+from klatsch.archive.change_places import MESSAGE_PLACE, change_place, change_place_sql
 from klatsch.eventlog.places import PositionText
 from klatsch.records.messages import MessagePosted
 from klatsch.records.values import Time, Uuid
@@ -66,7 +66,7 @@ class MessageView(msgspec.Struct, frozen=True, gc=False):
     receiver: Annotated[str | None, Column("r.username", "A username; null in a group.")]
     content: Annotated[str, Column("CASE WHEN m.deleted THEN '' ELSE m.content END", "Empty once deleted.")]
     sent_at: Annotated[Time, Column(_MOMENT.format("sent_at"))]
-    position: Annotated[PositionText, Column("""concat_ws(':', m.epoch, m.partition, m."offset")""", _PLACE)]
+    position: Annotated[PositionText, Column(MESSAGE_PLACE, _PLACE)]
     changed: Annotated[
         PositionText,
         Column(change_place_sql("m.changed_epoch", "m.changed_offset"), f"That of its last change. {_PLACE}"),

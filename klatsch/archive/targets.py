@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from klatsch.archive.change_places import change_place, change_place_sql
+from klatsch.archive.change_places import MESSAGE_PLACE, change_place, change_place_sql
 from klatsch.core.ids import uuid_bytes, uuid_text
 from klatsch.eventlog.outbox import waiting_sql
 from klatsch.records.header import WHOLE_MESSAGE
@@ -61,11 +61,10 @@ _UNANNOUNCED: Final = waiting_sql(
     "convert_to(m.conversation_id::text, 'UTF8')",
     f"substr(o.judge, 1, 17) = '\\x{WHOLE_MESSAGE:02x}'::bytea || uuid_send(m.id)",
 )
-_POSITION: Final = """concat_ws(':', m.epoch, m.partition, m."offset")"""
 _FACTS: Final = f"""
     SELECT wanted.message_id::text, u.id::text, u.username, mine.role, mine.blocked_by_id IS NOT NULL,
         m.conversation_id::text, c.kind, m.sender_id::text, (extract(epoch FROM m.sent_at) * 1000)::bigint,
-        {_POSITION}, m.deleted,
+        {MESSAGE_PLACE}, m.deleted,
         CASE WHEN edit.epoch IS NOT NULL THEN {change_place_sql("edit.epoch", 'edit."offset"')} END,
         m.pinned_at IS NOT NULL,
         (SELECT count(*) FROM messaging_message p
@@ -96,7 +95,7 @@ MODERATION: Final = UUID(int=0)
 """The actor of moderators' deletions: never a member, so never removed, demoted or blocked. It names no moderator."""
 _FACTS_OF_ANY: Final = f"""
     SELECT m.id::text, %s, '', 'owner', false, m.conversation_id::text, c.kind, m.sender_id::text,
-        (extract(epoch FROM m.sent_at) * 1000)::bigint, {_POSITION}, m.deleted,
+        (extract(epoch FROM m.sent_at) * 1000)::bigint, {MESSAGE_PLACE}, m.deleted,
         NULL, false, 0, ARRAY[]::text[], ARRAY[]::text[], {_UNANNOUNCED}, c.member_count
     FROM messaging_message m JOIN conversations_conversation c ON c.id = m.conversation_id
     WHERE m.id = ANY(%s::uuid[])"""
