@@ -16,7 +16,7 @@ FATAL = KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "the sequence is bro
 
 
 class Delivered:
-    """What the driver reports of a record in the log."""
+    """A report of the driver on a record that is in the log."""
 
     def offset(self) -> int:
         return 0

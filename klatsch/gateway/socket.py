@@ -303,7 +303,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self.resumed()
 
     def start_keepalive(self) -> None:
-        """Begins what begins with the 101."""
+        """Begins the pings, and takes what came before the 101, which uvicorn has just written."""
         self.keepalive.add(self)
         self._hear_on()
 

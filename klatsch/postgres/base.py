@@ -22,7 +22,7 @@ _PROBE_TIMEOUT_S: Final = 2
 ANSWER_S: Final = 20.0
 """The time that a server process waits for the answer to a statement. Statements take milliseconds."""
 CLEAN_UP_ANSWER_S: Final = 300.0
-"""The same of a persister, whose clean-ups read whole tables."""
+"""The time that a persister waits for the answer to a statement: its clean-ups read whole tables."""
 IDLE_S: Final = 10.0
 """The time after which PostgreSQL ends a server process's transaction that runs no statement."""
 
