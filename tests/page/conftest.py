@@ -12,6 +12,7 @@ from klatsch.embedded.postgres import EmbeddedPostgres
 from tests.page.chromium import NoBrowser, find_chromium
 from tests.page.people import DEADLINE_MS, People, Person
 from tests.page.site import Site
+from tests.page.talks import Talk
 from tests.page.watch import Watch
 from tests.support.system import System
 
@@ -126,3 +127,18 @@ def bob(people: People) -> Person:
 def stranger(people: People) -> Person:
     """Somebody who is not signed in."""
     return people.person()
+
+
+@pytest.fixture
+def talk(ana: Person, bob: Person) -> Talk:
+    """Ana's and Bob's conversation, in which Bob has written "hello"."""
+    talk = Talk(ana, bob)
+    talk.say(bob, "hello")
+    return talk
+
+
+@pytest.fixture
+def exchange(ana: Person, talk: Talk) -> Talk:
+    """Ana's and Bob's conversation, in which Ana has answered "my own"."""
+    talk.say(ana, "my own")
+    return talk

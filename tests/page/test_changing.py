@@ -2,19 +2,11 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.page.people import Person
 from tests.page.steps import bubble, bubbles, choose, composer, open_conversation, write
 from tests.page.talks import Talk
-
-
-@pytest.fixture
-def talk(ana: Person, bob: Person) -> Talk:
-    talk = Talk(ana, bob)
-    talk.say(bob, "hello")
-    return talk
 
 
 def test_an_edit_shows_at_both_with_its_history(ana: Person, bob: Person, talk: Talk) -> None:

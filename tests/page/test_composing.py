@@ -2,19 +2,11 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import NARROW, People, Person
 from tests.page.steps import bubble, composer, open_conversation, texts, write
 from tests.page.talks import Talk
-
-
-@pytest.fixture
-def talk(ana: Person, bob: Person) -> Talk:
-    talk = Talk(ana, bob)
-    talk.say(bob, "hello")
-    return talk
 
 
 def press_enter(page: Page, **more: object) -> None:

@@ -5,20 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.page.people import DEADLINE_MS, People, Person
 from tests.page.steps import bubble, choose, composer, open_conversation, row, texts
 from tests.page.talks import Talk
 from tests.page.test_presence_and_tabs import NOTIFICATIONS
-
-
-@pytest.fixture
-def talk(ana: Person, bob: Person) -> Talk:
-    talk = Talk(ana, bob)
-    talk.say(bob, "hello")
-    return talk
 
 
 class Silence:

@@ -16,13 +16,6 @@ NOWHERE = "There is nothing here"
 
 
 @pytest.fixture
-def talk(ana: Person, bob: Person) -> Talk:
-    talk = Talk(ana, bob)
-    talk.say(bob, "hello")
-    return talk
-
-
-@pytest.fixture
 def carol(people: People) -> Person:
     return people.member()
 

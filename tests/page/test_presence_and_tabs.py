@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.page.people import People, Person
@@ -20,13 +19,6 @@ globalThis.Notification = class {
 };
 if (location.protocol.startsWith('http')) localStorage.setItem('klatsch.notify', 'on');
 """
-
-
-@pytest.fixture
-def talk(ana: Person, bob: Person) -> Talk:
-    talk = Talk(ana, bob)
-    talk.say(bob, "hello")
-    return talk
 
 
 def test_one_sees_who_types_and_who_is_online(ana: Person, bob: Person, talk: Talk) -> None:
