@@ -22,6 +22,7 @@ from klatsch.asgi import build_application
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import RateLimited
 from klatsch.core.failures import end_on_uncaught, log_loop_failure
+from klatsch.core.hangup import end_on_hangup
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.log import LogError
 from klatsch.eventlog.models import Epoch
@@ -67,8 +68,9 @@ _CLOSE_S = 2.0
 
 
 def run(*, host: str, port: int, times: SignalTimes | None = None) -> None:
-    """Serves until SIGTERM or SIGINT; raises LogError or OSError when it cannot start."""
+    """Serves until SIGTERM, SIGHUP or SIGINT; raises LogError or OSError when it cannot start."""
     end_on_uncaught()
+    end_on_hangup()
     BoundedConnection.answer_s = ANSWER_S
     epoch = wiring.known_log()
     listening = listen(host, port)

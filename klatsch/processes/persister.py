@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from klatsch.conversations.group_rows import repair_counts
 from klatsch.conversations.invitations import sweep_invitations
 from klatsch.core.failures import end_on_uncaught
+from klatsch.core.hangup import end_on_hangup
 from klatsch.eventlog.kafka_reader import KafkaGroup, KafkaTail
 from klatsch.eventlog.log import LogError
 from klatsch.persister.gauges import PersisterGauges
@@ -29,11 +30,12 @@ _DAILY = (repair_counts,)
 
 
 def run(*, metrics_host: str, metrics_port: int) -> None:
-    """Stores records until SIGTERM or SIGINT; raises LogError when it cannot continue without skipping.
+    """Stores records until SIGTERM, SIGHUP or SIGINT; raises LogError when it cannot continue without skipping.
 
     With `metrics_port` 0 it answers no HTTP. Raises OSError when that port cannot be used.
     """
     end_on_uncaught()
+    end_on_hangup()
     BoundedConnection.answer_s = CLEAN_UP_ANSWER_S
     stopping = _stopping_on_signals()
     if metrics_port:

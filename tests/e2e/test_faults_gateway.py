@@ -1,7 +1,10 @@
 """Gateways that are killed, stopped and drained, and clients that stop reading."""
 
 import asyncio
+import signal
 from collections.abc import Sequence
+
+import pytest
 
 from klatsch.embedded.kafka import EmbeddedKafka
 from tests.e2e.client import Attempt, Client
@@ -84,12 +87,13 @@ async def test_while_one_is_stopped_the_others_go_on_and_it_shows_all_in_order_w
     assert len(rows) == _COUNT + 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_told_to_stop_it_marks_and_closes_its_sockets_with_4301_and_ends(
-    gateway_a: GatewayProcess, persister: PersisterProcess, talk: Talk
+    number: signal.Signals, gateway_a: GatewayProcess, persister: PersisterProcess, talk: Talk
 ) -> None:
     token = talk.writer.token
     await talk.say("before")
-    await asyncio.to_thread(gateway_a.stop)
+    await asyncio.to_thread(gateway_a.stop, number)
     assert await talk.writer.until_closed() == 4301
     assert talk.writer.history.frames[-1] == {"t": "mark", "resume": talk.writer.token}
     assert talk.writer.token != token

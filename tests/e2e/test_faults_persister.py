@@ -1,6 +1,7 @@
 """Persisters that are killed, stopped through a rebalance, and come and go: each message is archived exactly once."""
 
 import asyncio
+import signal
 
 import psutil
 
@@ -42,6 +43,11 @@ async def test_killed_between_its_insert_and_its_commit_it_stores_each_message_o
     await asyncio.to_thread(persister.start)
     rows = await talk.check()
     assert [row.content for row in rows] == ["first", "in flight", "while it is away", "the last one"]
+
+
+async def test_a_hangup_ends_it_like_sigterm(persister: PersisterProcess) -> None:
+    await asyncio.to_thread(persister.stop, signal.SIGHUP)
+    assert persister.events("stopping")
 
 
 async def test_killed_after_its_commit_it_stores_each_message_once_whatever_kafka_knows_of_it(

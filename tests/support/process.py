@@ -117,9 +117,9 @@ class Process:
         """Kills the process, as `kill -9` does."""
         child.end(self._child, signal.SIGKILL, 5)
 
-    def stop(self) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Stops the process as an operator does; fails when it has to be killed."""
-        child.end(self._child, signal.SIGTERM, 15)
+        child.end(self._child, number, 15)
         assert self._child is None or self._child.returncode == 0, f"{self.name} ended {self._child.returncode}"
 
     def wake(self) -> None:
