@@ -69,7 +69,7 @@ class BlockByName(APIView):
     def put(self, request: Request, username: str) -> Response:
         person = person_of(request)
         with changing_groups(request, _PEOPLE):
-            block_person(blocker=(person.id, person.username), username=username, log=ports_of(request).log)
+            block_person(blocker=person, username=username, log=ports_of(request).log)
         return Response(status=204)
 
     @operation(

@@ -149,7 +149,7 @@ class Conversations(APIView):
         person = person_of(request)
         with changing_groups(request, len(body["members"])):
             group_id = groups.create_group(
-                owner=(person.id, person.username),
+                owner=person,
                 title=body["title"],
                 description=body["description"],
                 usernames=body["members"],

@@ -108,9 +108,7 @@ class InvitationAcceptance(APIView):
     def post(self, request: Request, invitation_id: UUID) -> HttpResponse:
         person = person_of(request)
         with changing_groups(request, count_told(user_id=person.id, invitation_id=invitation_id)):
-            invitation = accept_invitation(
-                person=(person.id, person.username), invitation_id=invitation_id, log=ports_of(request).log
-            )
+            invitation = accept_invitation(person=person, invitation_id=invitation_id, log=ports_of(request).log)
         return bytes_response(invitation)
 
 

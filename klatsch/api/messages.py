@@ -56,9 +56,7 @@ class DirectMessages(APIView):
         person = person_of(request)
         return _send(
             request,
-            lambda: ensure_direct_conversation(
-                sender=(person.id, person.username), receiver_username=username, log=ports_of(request).log
-            ),
+            lambda: ensure_direct_conversation(sender=person, receiver_username=username, log=ports_of(request).log),
         )
 
     @operation(

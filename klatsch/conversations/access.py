@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from klatsch.accounts.queries import Person
 from klatsch.core.errors import Blocked, Forbidden
 
 
@@ -30,21 +31,21 @@ class Access(msgspec.Struct, frozen=True, gc=False):
         *,
         conversation: UUID,
         kind: str,
-        sender: tuple[UUID, str],
-        receiver: tuple[UUID, str] | None,
+        sender: Person,
+        receiver: Person | None,
         member_count: int = 2,
     ) -> "Access":
         text = str(conversation)
         return cls(
             conversation=text,
             kind=kind,
-            sender=sender[1],
-            sender_id=str(sender[0]),
-            receiver=receiver[1] if receiver else None,
-            receiver_id=str(receiver[0]) if receiver else None,
+            sender=sender.username,
+            sender_id=str(sender.id),
+            receiver=receiver.username if receiver else None,
+            receiver_id=str(receiver.id) if receiver else None,
             key=text.encode("ascii"),
             conversation_bytes=conversation.bytes,
-            sender_bytes=sender[0].bytes,
+            sender_bytes=sender.id.bytes,
             member_count=member_count,
         )
 

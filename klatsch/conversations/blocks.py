@@ -48,18 +48,18 @@ class BlockView(msgspec.Struct, frozen=True):
     blocked_at: datetime
 
 
-def block_person(*, blocker: tuple[UUID, str], username: str, log: LogWriter) -> None:
+def block_person(*, blocker: Person, username: str, log: LogWriter) -> None:
     """Blocks a person. On return the block holds everywhere. Repeating it is harmless.
 
     Creates their direct conversation if there is none. It has not begun, and takes no room below the cap on
     conversations: a person at the cap can block strangers. Raises BadRequest (oneself), NotFound, LimitReached, and
     Unavailable when the block is committed but not yet in the log.
     """
-    person = get_peer(user_id=blocker[0], username=username)
-    conversation_id = direct_conversation_id(blocker[0], person.id)
+    person = get_peer(user_id=blocker.id, username=username)
+    conversation_id = direct_conversation_id(blocker.id, person.id)
     with transaction.atomic(durable=True):
-        insert_direct(conversation_id, (blocker, (person.id, person.username)), beginner=None)
-        _change_block(conversation_id, blocker[0], person, blocked=True)
+        insert_direct(conversation_id, (blocker, person), beginner=None)
+        _change_block(conversation_id, blocker.id, person, blocked=True)
     outbox.relay_records(log, place=place_of(conversation_id))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations.blocks import check_not_blocked
 from klatsch.conversations.caps import check_room
 from klatsch.conversations.group_rows import (
@@ -54,7 +55,7 @@ def everybody(_adder: UUID, people: Collection[UUID]) -> set[UUID]:
 
 def create_group(
     *,
-    owner: tuple[UUID, str],
+    owner: Person,
     title: str,
     usernames: Sequence[str],
     log: LogWriter,
@@ -67,17 +68,17 @@ def create_group(
     """
     check_title(title)
     check_description(description)
-    people = [person for person in find_named(usernames) if person.id != owner[0]]
-    check_not_blocked(person_id=owner[0], people=people)
-    known = acquaintances(owner[0], [person.id for person in people])
+    people = [person for person in find_named(usernames) if person.id != owner.id]
+    check_not_blocked(person_id=owner.id, people=people)
+    known = acquaintances(owner.id, [person.id for person in people])
     added = [person for person in people if person.id in known]
     invited = [person for person in people if person.id not in known]
     with transaction.atomic(durable=True):
-        check_room(beginner=owner[0], added=[one.id for one in added], invited=[one.id for one in invited])
+        check_room(beginner=owner.id, added=[one.id for one in added], invited=[one.id for one in invited])
         group = Conversation.objects.create(
             kind=Conversation.Kind.GROUP, title=title, description=description, member_count=1 + len(added)
         )
-        members = [(Member(conversation=group, user_id=owner[0], role=_OWNER), owner[1])]
+        members = [(Member(conversation=group, user_id=owner.id, role=_OWNER), owner.username)]
         members += [(Member(conversation=group, user_id=person.id), person.username) for person in added]
         Member.objects.bulk_create([member for member, _ in members], batch_size=_ROWS_AT_ONCE)
         promise_members(group, members)
@@ -122,7 +123,7 @@ def add_member(
         if member is None or not member.active:
             check_not_blocked(person_id=actor_id, people=[person])
             if person.id not in acquaintances(actor_id, [person.id]):
-                [invitation] = open_invitations(group, (actor_id, actor.user.username), [person])
+                [invitation] = open_invitations(group, Person(actor_id, actor.user.username), [person])
                 return invitation
             check_room_in(group)
             check_room(beginner=None, added=[person.id])

@@ -49,26 +49,26 @@ def invite_person(*, actor_id: UUID, conversation_id: UUID, username: str) -> re
         check_not_blocked(person_id=actor_id, people=[person])
         if Member.objects.filter(conversation=group, user_id=person.id, active=True).exists():
             raise Conflict(f"{person.username} is a member of this group already.")
-        [invitation] = open_invitations(group, (actor_id, actor.user.username), [person])
+        [invitation] = open_invitations(group, Person(actor_id, actor.user.username), [person])
     return invitation
 
 
-def accept_invitation(*, person: tuple[UUID, str], invitation_id: UUID, log: LogWriter) -> records.Invitation:
+def accept_invitation(*, person: Person, invitation_id: UUID, log: LogWriter) -> records.Invitation:
     """Makes an invited person a member of the group. Repeating it is harmless, even when they were added otherwise.
 
     Raises NotFound, Gone when the invitation has ended or its inviter's account is inactive, Conflict when they
     declined it or the group is full, and LimitReached when they are in too many conversations.
     """
     with transaction.atomic(durable=True):
-        group, invitation = _lock_invitation(invitation_id, person[0])
-        member = Member.objects.filter(conversation=group, user_id=person[0]).first()
+        group, invitation = _lock_invitation(invitation_id, person.id)
+        member = Member.objects.filter(conversation=group, user_id=person.id).first()
         if member is None or not member.active:
             _check_open(group, invitation)
             if not invitation.inviter.is_active:
                 raise Gone("The account that invited you is inactive.")
             check_room_in(group)
-            check_room(beginner=person[0])
-            admit(group, Person(*person), member)
+            check_room(beginner=person.id)
+            admit(group, person, member)
         if invitation.state == _State.OPEN:
             _close([invitation], group, _State.ACCEPTED)
     outbox.relay_if_possible(lambda: log, place=place_of(group.pk))
@@ -103,9 +103,7 @@ def withdraw_invitation(*, actor_id: UUID, invitation_id: UUID) -> None:
             _close([invitation], group, _State.WITHDRAWN)
 
 
-def open_invitations(
-    group: Conversation, inviter: tuple[UUID, str], people: Sequence[Person]
-) -> list[records.Invitation]:
+def open_invitations(group: Conversation, inviter: Person, people: Sequence[Person]) -> list[records.Invitation]:
     """Invites these people, in the present transaction, to a group whose row is locked or new.
 
     Returns the invitations in the order of `people`. Those that are open stay as they are, unless they are of another
@@ -117,17 +115,17 @@ def open_invitations(
     # Locked, because a sweep would delete between this read and the update a row that ended long ago.
     rows = _with_names().select_for_update(of=("self",)).filter(conversation=group, user_id__in=ids)
     there = {one.user_id: one for one in rows}
-    hidden = find_hidden([one.pk for one in there.values() if _is_open(one) and one.inviter_id != inviter[0]])
+    hidden = find_hidden([one.pk for one in there.values() if _is_open(one) and one.inviter_id != inviter.id])
     wanted = [one for one in ids if one not in there or not _is_open(there[one]) or there[one].pk in hidden]
     for invitation in there.values():
         if invitation.state == _State.DECLINED and not _is_over(invitation):
             raise Conflict(f"{names[invitation.user_id].username} has declined an invitation to this group.")
     if wanted:
-        check_invitations(inviter=inviter[0], invited=wanted)
+        check_invitations(inviter=inviter.id, invited=wanted)
     now = _now()
     for user_id in wanted:
         invitation = there.setdefault(user_id, Invitation(conversation=group, user_id=user_id, version=0))
-        invitation.state, invitation.inviter_id = _State.OPEN, inviter[0]
+        invitation.state, invitation.inviter_id = _State.OPEN, inviter.id
         invitation.version, invitation.created_at, invitation.changed_at = invitation.version + 1, now, now
     changed = [there[user_id] for user_id in wanted]
     Invitation.objects.bulk_create([one for one in changed if one.version == 1])
@@ -136,7 +134,7 @@ def open_invitations(
     )
     views = {
         user_id: invitation_of(
-            one, group, (names[user_id].username, inviter[1] if user_id in wanted else one.inviter.username)
+            one, group, (names[user_id].username, inviter.username if user_id in wanted else one.inviter.username)
         )
         for user_id, one in there.items()
     }

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations.access import Access, check_blocks
 from klatsch.conversations.caps import check_room
 from klatsch.conversations.models import Conversation, Member
@@ -47,7 +48,7 @@ _MAKE = """
 
 
 class _Direct(NamedTuple):
-    receiver: tuple[UUID, str]
+    receiver: Person
     is_begun: bool
     is_waiting: bool
     version: int
@@ -62,7 +63,7 @@ class DirectAccess(NamedTuple):
     version: int
 
 
-def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> Access:
+def ensure_direct_conversation(*, sender: Person, receiver_username: str, log: LogWriter) -> Access:
     """Returns the right to write to a person, creating the conversation on first use. Takes one statement later on.
 
     Two people who first write at the same time get the same conversation. On return its membership record is in the
@@ -72,14 +73,14 @@ def ensure_direct_conversation(*, sender: tuple[UUID, str], receiver_username: s
     return open_direct(sender=sender, receiver_username=receiver_username, log=log).access
 
 
-def open_direct(*, sender: tuple[UUID, str], receiver_username: str, log: LogWriter) -> DirectAccess:
+def open_direct(*, sender: Person, receiver_username: str, log: LogWriter) -> DirectAccess:
     """Returns what `ensure_direct_conversation` returns, with the version that a gateway's cache needs."""
     check_username(receiver_username)
-    if receiver_username.lower() == sender[1].lower():
+    if receiver_username.lower() == sender.username.lower():
         raise BadRequest("You cannot write to yourself.")
-    direct = _find_direct(sender[0], receiver_username)
+    direct = _find_direct(sender.id, receiver_username)
     check_blocks(blocked=direct.blocked, blocking=direct.blocking)
-    conversation_id = direct_conversation_id(sender[0], direct.receiver[0])
+    conversation_id = direct_conversation_id(sender.id, direct.receiver.id)
     version = direct.version
     if not direct.is_begun:
         version = _begin_direct(conversation_id, (sender, direct.receiver))
@@ -107,27 +108,27 @@ def _find_direct(sender_id: UUID, username: str) -> _Direct:
             _known_ids.clear()
         _known_ids[name] = receiver_id
         return _find_direct(sender_id, username)
-    return _Direct((receiver_id, receiver_username), *direct)
+    return _Direct(Person(receiver_id, receiver_username), *direct)
 
 
-def _begin_direct(conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]]) -> int:
+def _begin_direct(conversation_id: UUID, people: tuple[Person, Person]) -> int:
     """Begins the conversation unless it has begun, and returns the version of the first person's membership.
 
     The first of `people` begins it and needs room for it, also where a block made it before. The other does not need
     room: otherwise strangers could use up how many people may write to somebody. A concurrent second caller waits for
     the first transaction, then finds it begun. Raises LimitReached, and Blocked or Forbidden after a concurrent block.
     """
-    beginner = people[0][0]
+    beginner = people[0].id
     with transaction.atomic(durable=True):
         if (version := insert_direct(conversation_id, people, beginner=beginner)) is not None:
             return version
         conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
         members = {one.user_id: one for one in Member.objects.filter(conversation=conversation)}
-        mine, theirs = (members[user_id] for user_id, _ in people)
+        mine, theirs = (members[one.id] for one in people)
         check_blocks(blocked=mine.blocked_by_id is not None, blocking=theirs.blocked_by_id is not None)
         if not conversation.begun:
             check_room(beginner=beginner)
-            _admit_both(conversation, [(mine, people[0][1]), (theirs, people[1][1])])
+            _admit_both(conversation, [(mine, people[0].username), (theirs, people[1].username)])
         return mine.version
 
 
@@ -143,9 +144,7 @@ def _admit_both(conversation: Conversation, members: Sequence[tuple[Member, str]
     promise_members(conversation, members)
 
 
-def insert_direct(
-    conversation_id: UUID, people: tuple[tuple[UUID, str], tuple[UUID, str]], *, beginner: UUID | None
-) -> int | None:
+def insert_direct(conversation_id: UUID, people: tuple[Person, Person], *, beginner: UUID | None) -> int | None:
     """Creates the conversation in the present transaction. Returns its memberships' version; None if it existed.
 
     `beginner` needs room. Without one it has not begun, and the block that makes it queues the first record: at a
@@ -158,7 +157,7 @@ def insert_direct(
     if beginner is not None:
         check_room(beginner=beginner)
     conversation = Conversation(pk=conversation_id, kind=Conversation.Kind.DIRECT, member_count=len(people))
-    members = [(Member(conversation=conversation, user_id=user_id), name) for user_id, name in people]
+    members = [(Member(conversation=conversation, user_id=one.id), one.username) for one in people]
     Member.objects.bulk_create(member for member, _ in members)
     if beginner is not None:
         promise_members(conversation, members)

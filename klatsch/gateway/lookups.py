@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
+from klatsch.accounts.queries import Person
 from klatsch.archive.markers import StoredMarker, find_markers
 from klatsch.archive.progress import ReachableProgress
 from klatsch.conversations.access import Access
@@ -92,7 +93,7 @@ class Lookups:
     def _ask_access(self, person: ConnectedPerson, conversation: str | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)
         if to is not None:
-            return open_direct(sender=(user_id, person.username), receiver_username=to, log=self._log)
+            return open_direct(sender=Person(user_id, person.username), receiver_username=to, log=self._log)
         standing = get_standing(user_id=user_id, conversation_id=_conversation_id(conversation or ""), log=self._log)
         standing.check_may_write()
         return standing.access(user_id, person.username), standing.version

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import httpx
 
+from klatsch.accounts import queries
 from klatsch.conversations.access import Access
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
@@ -96,7 +97,9 @@ async def test_a_record_of_a_blocked_person_is_void_also_for_a_gateway_that_star
     await writer.send("before", to=ana.username)
     await reader.received("before")
     [first] = reader.history.messages
-    people = [(UUID((await one.get("me"))["id"]), name.username) for one, name in ((theirs, bob), (api, ana))]
+    people = [
+        queries.Person(UUID((await one.get("me"))["id"]), name.username) for one, name in ((theirs, bob), (api, ana))
+    ]
     access = Access.of(conversation=UUID(first["conversation"]), kind="direct", sender=people[0], receiver=people[1])
     await change(api, "PUT", bob)
     later = system.new_gateway("later")

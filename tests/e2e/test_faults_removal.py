@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+from klatsch.accounts import queries
 from klatsch.conversations.access import Access
 from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
@@ -83,7 +84,9 @@ async def test_a_record_of_a_removed_member_after_their_removal_is_void_until_th
     member = await connect(gateway_b, bob)
     await member.send("before", conversation=group)
     user_id = UUID((await theirs.get("me"))["id"])
-    access = Access.of(conversation=UUID(group), kind="group", sender=(user_id, bob.username), receiver=None)
+    access = Access.of(
+        conversation=UUID(group), kind="group", sender=queries.Person(user_id, bob.username), receiver=None
+    )
     assert (await api.http.delete(f"conversations/{group}/members/{bob.username}")).status_code == 204
     append_as(system, access, "void")
     await api.post(f"conversations/{group}/members", {"username": bob.username})

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations.access import Access
 from klatsch.core.ids import uuid7
 from tests.e2e.talk import Talk
@@ -62,8 +63,8 @@ async def filled(
     access = Access.of(
         conversation=UUID(talk.conversation),
         kind="direct",
-        sender=(UUID(first["sender_id"]), first["sender"]),
-        receiver=(UUID(first["receiver_id"]), first["receiver"]),
+        sender=Person(UUID(first["sender_id"]), first["sender"]),
+        receiver=Person(UUID(first["receiver_id"]), first["receiver"]),
     )
     gateway = system.new_gateway("filled")
     ring = {"KLATSCH_RING_BYTES": "65536"} if request.param == "archive" else {}

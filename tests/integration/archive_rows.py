@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import connection
 
 from klatsch.accounts.models import User
+from klatsch.accounts.queries import Person
 from klatsch.archive.models import ConversationState, LogOffset, Message
 from klatsch.conversations.access import Access
 from klatsch.core.ids import message_id
@@ -24,8 +25,8 @@ _KEEP_ACTIVE = """
     SET active_at = greatest(messaging_marker.active_at, excluded.active_at)"""
 
 
-def as_sender(person: User) -> tuple[UUID, str]:
-    return person.pk, person.username
+def as_sender(person: User) -> Person:
+    return Person(person.pk, person.username)
 
 
 def open_epoch() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.test import Client
 
 from klatsch.accounts.models import User
+from klatsch.accounts.queries import Person
 from klatsch.api.ports import Ports
 from klatsch.archive.models import Message
 from klatsch.conversations.access import Access
@@ -110,8 +111,8 @@ class Chat:
         access = Access.of(
             conversation=UUID(event.conversation),
             kind="group" if event.receiver is None else "direct",
-            sender=(UUID(event.sender_id), event.sender),
-            receiver=(UUID(event.receiver_id), event.receiver) if event.receiver and event.receiver_id else None,
+            sender=Person(UUID(event.sender_id), event.sender),
+            receiver=Person(UUID(event.receiver_id), event.receiver) if event.receiver and event.receiver_id else None,
         )
         archive(access, event.content, offset=record.offset, client_id=event.client_id)
 

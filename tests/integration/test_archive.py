@@ -5,6 +5,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from klatsch.accounts.queries import Person
 from klatsch.archive.models import ConversationState, DeadLetter, LogOffset, Message
 from klatsch.archive.progress import ARCHIVED_CHANNEL
 from klatsch.conversations.access import Access
@@ -59,7 +60,7 @@ def test_a_message_is_stored_with_all_that_its_record_says(shelf: Shelf) -> None
 
 
 def test_a_receiver_is_stored_with_a_direct_message(shelf: Shelf) -> None:
-    access = Access.of(conversation=TEA, kind="direct", sender=(ANA.id, "ana"), receiver=(BOB.id, "bob"))
+    access = Access.of(conversation=TEA, kind="direct", sender=Person(ANA.id, "ana"), receiver=Person(BOB.id, "bob"))
     shelf.put(message(access))
 
     assert Message.objects.get().receiver_id == BOB.id

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from klatsch.accounts.models import User
+from klatsch.accounts.queries import Person
 from klatsch.archive.overview import get_conversation
 from klatsch.conversations import groups
 from klatsch.conversations.group_rows import MEMBERS_MOST
@@ -58,7 +59,7 @@ class Large:
 
     def accept(self, group: UUID, name: str) -> None:
         invitation = invite_person(actor_id=self.ana.pk, conversation_id=group, username=name)
-        accept_invitation(person=(self.ids[name], name), invitation_id=UUID(invitation.id), log=self.log)
+        accept_invitation(person=Person(self.ids[name], name), invitation_id=UUID(invitation.id), log=self.log)
 
     def promote(self, group: UUID, name: str) -> None:
         groups.change_role(actor_id=self.ana.pk, conversation_id=group, username=name, role="admin", log=self.log)

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations import groups
 from klatsch.conversations.invitation_queries import INVITATION_DAYS
 from klatsch.conversations.invitations import (
@@ -41,7 +42,7 @@ class Invited(Race):
         self.invitation = UUID(invitation.id)
 
     def accept(self) -> None:
-        accept_invitation(person=(self.id_of("zoe"), "zoe"), invitation_id=self.invitation, log=self.log)
+        accept_invitation(person=Person(self.id_of("zoe"), "zoe"), invitation_id=self.invitation, log=self.log)
 
     def decline(self) -> None:
         decline_invitation(person_id=self.id_of("zoe"), invitation_id=self.invitation)

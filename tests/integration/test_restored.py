@@ -80,7 +80,7 @@ def test_a_block_counts_in_a_direct_conversation_that_was_begun_again_after_a_re
     assert direct.version == 1
     for _ in range(3):
         block_person(blocker=ana, username="max", log=group.log)
-        unblock_person(blocker_id=ana[0], username="max", log=group.log)
+        unblock_person(blocker_id=ana.id, username="max", log=group.log)
     Member.objects.filter(conversation_id=direct.access.conversation).delete()
     Conversation.objects.filter(pk=direct.access.conversation).delete()
     restore(backup)

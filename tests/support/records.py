@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations.access import Access
 from klatsch.core.clock import timestamp
 from klatsch.core.ids import direct_conversation_id, message_id, uuid7
@@ -51,7 +52,7 @@ COFFEE = UUID("c0ffee00-0000-4000-8000-000000000002")
 
 def in_group(sender: Somebody, conversation: UUID = TEA) -> Access:
     """Returns the right of `sender` to write into a group."""
-    return Access.of(conversation=conversation, kind="group", sender=(sender.id, sender.name), receiver=None)
+    return Access.of(conversation=conversation, kind="group", sender=Person(sender.id, sender.name), receiver=None)
 
 
 def direct(sender: Somebody, receiver: Somebody) -> Access:
@@ -59,8 +60,8 @@ def direct(sender: Somebody, receiver: Somebody) -> Access:
     return Access.of(
         conversation=direct_conversation_id(sender.id, receiver.id),
         kind="direct",
-        sender=(sender.id, sender.name),
-        receiver=(receiver.id, receiver.name),
+        sender=Person(sender.id, sender.name),
+        receiver=Person(receiver.id, receiver.name),
     )
 
 

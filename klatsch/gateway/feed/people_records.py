@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from klatsch.accounts.queries import Person
 from klatsch.conversations.access import Access
 from klatsch.eventlog.log import Record
 from klatsch.gateway.feed.marker_records import MarkerListener
@@ -111,7 +112,7 @@ def access_from_record(person: ConnectedPerson, event: MembersChanged) -> Access
     return Access.of(
         conversation=UUID(event.conversation),
         kind=event.kind,
-        sender=(UUID(person.user_id), person.username),
-        receiver=(UUID(other.user_id), other.user) if other else None,
+        sender=Person(UUID(person.user_id), person.username),
+        receiver=Person(UUID(other.user_id), other.user) if other else None,
         member_count=event.member_count or 2,
     )
