@@ -1,7 +1,6 @@
 """The way of a message that is posted: the log's twin, an archive that stores on demand, and two people who write."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import pytest
 
@@ -20,7 +19,6 @@ from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to, a
 from tests.integration.people import make_person
 
 NOW_MS = 1_795_000_000_000
-CountsQueries = Callable[[int], AbstractContextManager[object]]
 
 
 class Archive:

@@ -1,9 +1,9 @@
 import uuid
-from typing import Any
 
 import pytest
 from django.test import Client
 from knox.models import AuthToken
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts import admin, person_lock
 from klatsch.accounts.models import User
@@ -41,7 +41,7 @@ def test_staff_log_in_by_username_or_address(client: Client) -> None:
     "path", ["/admin/login/", "/admin/password_change/", f"{PEOPLE}add/", f"{PEOPLE}{uuid.UUID(int=0)}/password/"]
 )
 def test_while_all_hashing_slots_are_taken_staff_are_told_when_to_come_again(
-    client: Client, path: str, django_assert_num_queries: Any
+    client: Client, path: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
         answer = client.post(path, {"username": "root", "password": PASSWORD})

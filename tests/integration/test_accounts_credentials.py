@@ -14,6 +14,7 @@ from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.credentials import find_by_token, list_tokens, no_such_credential
 from klatsch.accounts.hashing import BCryptAsTyped
@@ -227,7 +228,7 @@ def sign_in(bearer: str | None = None, **credential: str) -> SignedIn:
 
 @pytest.mark.parametrize("kind", CREDENTIALS)
 def test_a_connection_is_its_persons_at_the_cost_of_two_statements_at_most(
-    kind: str, django_assert_max_num_queries: Any
+    kind: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     ana = make_person()
     credential = CREDENTIALS[kind](ana)
@@ -254,7 +255,7 @@ def test_a_connection_with_a_forged_credential_is_refused(kind: str, value: str)
 
 
 def test_many_bearers_are_told_apart_in_one_statement_and_each_use_is_noted(
-    django_assert_num_queries: Any,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     ana, bob, cleo = (make_person(name) for name in ("ana", "bob", "cleo"))
     tokens = {person.pk: create_token(person=person).token for person in (ana, bob, cleo)}

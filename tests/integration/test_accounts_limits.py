@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import F
 from django.test import Client, RequestFactory
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.limits import client_network, count_registration
 from klatsch.accounts.models import Attempts, User
@@ -187,7 +188,7 @@ def test_spellings_of_nobodys_address_are_counted_as_those_of_somebodys() -> Non
     assert codes["kim"] == codes["tim"]
 
 
-def test_a_refused_try_is_only_read(django_assert_num_queries: Any) -> None:
+def test_a_refused_try_is_only_read(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
     for _ in range(2):
         count_registration(request)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts import revocation
 from klatsch.accounts.credentials import HeldCredential, find_live
@@ -209,7 +210,7 @@ class TestFindLive:
         User.objects.update(password=make_password(PASSWORD))
         assert live(ana, session, token) == {token}
 
-    def test_many_are_asked_about_in_one_statement(self, django_assert_num_queries: Any) -> None:
+    def test_many_are_asked_about_in_one_statement(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
         people = [make_person(f"person-{number}") for number in range(5)]
         held = [HeldCredential(person.pk, token_of(person)[1]) for person in people]
         held += [HeldCredential(person.pk, session_of(person)[1]) for person in people]
@@ -222,7 +223,7 @@ class TestFindLive:
 
 
 def test_a_session_knows_its_person_and_when_it_was_used_without_a_write_for_each_request(
-    django_assert_num_queries: Any,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     ana = make_person()
     client, digest = session_of(ana)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import Session, User
 from tests.integration.people import (
@@ -209,7 +210,7 @@ class TestMe:
         assert problem(Client().get(f"{V1}/me", headers=token)) == (401, "not_authenticated")
 
     def test_a_token_costs_one_statement_and_a_session_two(
-        self, browser: Client, django_assert_num_queries: Any
+        self, browser: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         ana = make_person()
         token = bearer(ana)

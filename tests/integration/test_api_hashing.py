@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.hashing import hashes_password
 from tests.integration.people import (
@@ -43,7 +44,7 @@ def test_every_operation_that_takes_a_password_is_known_to_hash() -> None:
 @pytest.mark.parametrize("path", [path for _, path in DOORS])
 @pytest.mark.usefixtures("no_hashing_slot")
 def test_while_all_hashing_slots_are_taken_it_says_when_to_come_again(
-    path: str, django_assert_num_queries: Any
+    path: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
         answer = post(Client(), path, {"username": "ana", "password": PASSWORD})

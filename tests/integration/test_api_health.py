@@ -8,6 +8,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.api import health
 from klatsch.api.ports import Ports, WithPorts, ports_of
@@ -62,7 +63,9 @@ def ready(client: Client, **environ: Any) -> tuple[int, dict[str, str]]:
     return answer.status_code, body["not_ready"]
 
 
-def test_a_living_process_says_so_without_asking_anybody(client: Client, django_assert_num_queries: Any) -> None:
+def test_a_living_process_says_so_without_asking_anybody(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert client.get("/livez").json() == {"alive": True}
 

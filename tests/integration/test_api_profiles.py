@@ -8,6 +8,7 @@ import pytest
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from knox.models import AuthToken
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.devices import device_of
 from klatsch.accounts.models import Session, TokenUse, User
@@ -127,7 +128,7 @@ class TestSessions:
 
 class TestTokens:
     def test_tokens_are_listed_with_device_and_last_use_without_a_write_for_each_request(
-        self, django_assert_num_queries: Any
+        self, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         make_person_with_password()
         made = post(Client(headers={"User-Agent": "curl/8.5.0"}), f"{V1}/auth/tokens", CREDENTIALS).json()

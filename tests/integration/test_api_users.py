@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import User
 from tests.integration.people import bearer, make_person, problem, wrong_fields
@@ -104,7 +105,7 @@ def test_people_are_shown_to_people_only(client: Client) -> None:
 
 
 def test_a_search_costs_one_statement_beside_the_credentials(
-    client: Client, headers: dict[str, str], django_assert_num_queries: Any
+    client: Client, headers: dict[str, str], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
         client.get(USERS, {"search": "an"}, headers=headers)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import User
 from klatsch.accounts.queries import Person
@@ -197,7 +198,7 @@ def test_somebody_who_left_can_be_unblocked(chat: Chat) -> None:
 
 
 def test_blocks_are_listed_newest_first_page_by_page_and_only_ones_own(
-    chat: Chat, django_assert_num_queries: Any
+    chat: Chat, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     names = [f"p{number}" for number in range(5)]
     chat.join(*names)
@@ -249,7 +250,7 @@ def test_a_block_whose_record_is_not_in_the_log_holds_and_is_not_confirmed(chat:
 
 
 def test_a_gateway_reads_who_may_not_write_with_the_standings_in_one_statement(
-    chat: Chat, django_assert_num_queries: Any
+    chat: Chat, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     block(chat, "ana", "bob")
     ana, bob = chat.id_of("ana"), chat.id_of("bob")
@@ -261,7 +262,9 @@ def test_a_gateway_reads_who_may_not_write_with_the_standings_in_one_statement(
     assert of_ana.version == of_bob.version == 2
 
 
-def test_who_has_blocked_somebody_is_found_in_one_statement(chat: Chat, django_assert_num_queries: Any) -> None:
+def test_who_has_blocked_somebody_is_found_in_one_statement(
+    chat: Chat, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     block(chat, "ana", "bob")
     ana, bob, zoe = (chat.id_of(name) for name in ("ana", "bob", "zoe"))
     with django_assert_num_queries(1):

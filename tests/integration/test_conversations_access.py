@@ -1,10 +1,9 @@
 """The guarded getters: what is one's own is found by one statement, what is another's is not there."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import User
 from klatsch.conversations import groups, queries
@@ -19,8 +18,6 @@ from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db
-
-CountsQueries = Callable[[int], AbstractContextManager[object]]
 
 
 @pytest.fixture
@@ -49,7 +46,7 @@ def tea(ana: User, bob: User, log: MemoryWriter) -> UUID:
 
 
 def test_access_is_one_statement(
-    ana: User, bob: User, direct: UUID, tea: UUID, log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, bob: User, direct: UUID, tea: UUID, log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
         to_bob = get_access(sender_id=ana.pk, sender_username="ana", conversation_id=direct, log=log)
@@ -104,7 +101,7 @@ def test_no_access_is_given_while_a_membership_record_waits_for_the_log(
 
 
 def test_all_of_a_persons_standings_are_one_statement(
-    ana: User, bob: User, direct: UUID, tea: UUID, log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, bob: User, direct: UUID, tea: UUID, log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     groups.remove_member(actor_id=ana.pk, conversation_id=tea, username="bob", log=log)
 
@@ -126,7 +123,7 @@ def test_what_waits_for_the_log_is_said_to_wait(bob: User, direct: UUID) -> None
 
 
 def test_many_peoples_standings_are_one_statement_and_each_gets_their_own(
-    ana: User, bob: User, direct: UUID, tea: UUID, django_assert_num_queries: CountsQueries
+    ana: User, bob: User, direct: UUID, tea: UUID, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     stranger = uuid4()
     with django_assert_num_queries(1):
@@ -139,7 +136,11 @@ def test_many_peoples_standings_are_one_statement_and_each_gets_their_own(
 
 
 def test_memberships_of_a_person_with_many_come_page_by_page_and_others_share_the_first_statement(
-    ana: User, bob: User, direct: UUID, django_assert_num_queries: CountsQueries, monkeypatch: pytest.MonkeyPatch
+    ana: User,
+    bob: User,
+    direct: UUID,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(queries, "_FIRST", 2)
     monkeypatch.setattr(queries, "_PAGE", 3)
@@ -183,7 +184,7 @@ def test_nobody_has_a_conversation_with_themselves(ana: User) -> None:
 
 
 def test_members_are_listed_by_name_from_where_one_left_off(
-    ana: User, tea: UUID, log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, tea: UUID, log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for name in ("cleo", "dan", "eve"):
         make_person(name)

@@ -1,11 +1,9 @@
 """Whose presence one may see, as PostgreSQL knows it: of people with whom one shares a conversation."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import User
 from klatsch.conversations import blocks, groups
@@ -18,8 +16,6 @@ from tests.integration.people import make_person
 from tests.integration.test_history_plans import nodes
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CountsQueries = Callable[[int], AbstractContextManager[object]]
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ def test_a_blocked_person_does_not_see_who_has_blocked_them(ana: User, others: l
 
 
 def test_many_viewers_are_answered_by_one_statement(
-    ana: User, others: list[User], log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, others: list[User], log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     ensure_direct_conversation(sender=as_sender(ana), receiver_username="bob", log=log)
     asked = [
@@ -87,7 +83,9 @@ def test_many_viewers_are_answered_by_one_statement(
     assert [[one.username for one in found[key]] for key in asked] == [["bob"], ["ana"], []]
 
 
-def test_nothing_is_asked_for_what_cannot_be_a_name(ana: User, django_assert_num_queries: CountsQueries) -> None:
+def test_nothing_is_asked_for_what_cannot_be_a_name(
+    ana: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(0):
         assert names(ana, "", "\x00", "." * 3, "x" * 65) == []
 

@@ -1,13 +1,12 @@
 """Conversations of two: made once, whoever writes first, and in the log before anybody may write into them."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.conversations import services
 from klatsch.conversations.access import Access
@@ -22,8 +21,6 @@ from klatsch.records.members import MembersChanged
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
 from tests.support.records import members_event
-
-CountsQueries = Callable[[int], AbstractContextManager[object]]
 
 
 @pytest.fixture
@@ -74,7 +71,7 @@ def test_two_people_who_write_first_at_once_get_one_conversation_and_one_record(
 
 @pytest.mark.django_db
 def test_a_conversation_that_exists_costs_one_statement(
-    log: MemoryLog, django_assert_num_queries: CountsQueries
+    log: MemoryLog, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     ana = make_person("ana")
     make_person("bob")

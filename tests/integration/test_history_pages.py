@@ -1,13 +1,12 @@
 """Histories: what is read, by whom, and that pages neither repeat nor skip while messages arrive."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
 from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.accounts.models import User
 from klatsch.archive.histories import list_messages, list_own_messages
@@ -24,8 +23,6 @@ from tests.integration.archive_rows import BEGINNING, archive, as_sender
 from tests.integration.people import make_person
 
 pytestmark = pytest.mark.django_db
-
-CountsQueries = Callable[[int], AbstractContextManager[object]]
 
 
 @pytest.fixture
@@ -99,7 +96,7 @@ def test_the_text_of_a_deleted_message_is_shown_to_nobody(to_bob: Access) -> Non
 
 
 def test_pages_of_a_conversation_neither_repeat_nor_skip_while_messages_arrive(
-    to_bob: Access, django_assert_num_queries: CountsQueries
+    to_bob: Access, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     conversation_id = UUID(to_bob.conversation)
     for offset in range(0, 20, 2):
@@ -127,7 +124,7 @@ def test_a_history_is_in_the_order_of_positions_whatever_the_clocks_said(to_bob:
 
 
 def test_ones_own_history_is_all_that_one_may_read_newest_first_by_time(
-    ana: User, to_bob: Access, log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, to_bob: Access, log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     eve = make_person("eve")
     teas = [groups.create_group(owner=as_sender(ana), title="Tea", usernames=["eve"], log=log) for _ in range(3)]
@@ -153,7 +150,7 @@ def test_ones_own_history_is_all_that_one_may_read_newest_first_by_time(
 
 
 def test_conversations_are_listed_by_last_activity_in_one_statement(
-    ana: User, to_bob: Access, log: MemoryWriter, django_assert_num_queries: CountsQueries
+    ana: User, to_bob: Access, log: MemoryWriter, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     tea = groups.create_group(owner=as_sender(ana), title="Tea", usernames=["bob"], log=log)
     quiet = groups.create_group(owner=as_sender(ana), title="Quiet", usernames=[], log=log)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.archive.models import Change, DeadLetter
 from klatsch.conversations.access import Access
@@ -22,7 +23,6 @@ from tests.integration.archive_rows import PARTITIONS, archive, archive_up_to
 from tests.integration.posting_route import (
     NOW_MS,
     Archive,
-    CountsQueries,
     fresh,
     messages_of,
     nothing_new,
@@ -50,7 +50,7 @@ class NoEnds:
 
 
 def test_a_message_that_is_archived_in_time_is_answered_as_it_stands_there_by_one_statement(
-    route: Route, access: Access, progress: Archive, django_assert_num_queries: CountsQueries
+    route: Route, access: Access, progress: Archive, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     draft = fresh()
     posted = post(route, access, draft)

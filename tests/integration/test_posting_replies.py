@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.archive.models import Message
 from klatsch.conversations.access import Access
@@ -16,7 +17,6 @@ from tests.integration.archive_rows import archive
 from tests.integration.posting_route import (
     NOW_MS,
     Archive,
-    CountsQueries,
     fresh,
     messages_of,
     nothing_new,
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_reply_costs_one_statement_more(
-    route: Route, access: Access, django_assert_num_queries: CountsQueries
+    route: Route, access: Access, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     original = archive(access, "original", offset=5)
     with django_assert_num_queries(0):

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from klatsch.archive.activity import page_sql
 from klatsch.archive.models import Marker, Message
@@ -179,7 +180,7 @@ def test_in_a_large_conversation_activity_is_noted_once_an_hour(shelf: Shelf) ->
 
 
 def test_the_first_page_costs_the_same_for_ten_and_for_ten_thousand_conversations(
-    shelf: Shelf, connection: Connection, django_assert_num_queries: Any
+    shelf: Shelf, connection: Connection, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     Member.objects.filter(conversation_id=TEA).delete()
     talk(shelf, 10, every_ms=7_000, user=BOB)
