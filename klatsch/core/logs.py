@@ -38,8 +38,8 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "formatters": {"line": _line(shared, style)},
         "filters": {"suspicious": {"()": _Suspicious}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
-            "suspicious": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["suspicious"]},
+            "stderr": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line"},
+            "suspicious": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line", "filters": ["suspicious"]},
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": _loggers(level),
