@@ -13,6 +13,7 @@ from hypothesis import settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from klatsch.embedded.postgres import EmbeddedPostgres
+from tests.support.process import HOST
 
 # Few enough for ten seconds in all, and no deadline each, as a busy machine breaks nothing. What is new is for
 # HYPOTHESIS_PROFILE=random to find; `make bugs` has a profile of its own.
@@ -44,3 +45,9 @@ def static_files_are_found_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", find_once)
         yield
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has clients reach servers of this machine directly, whatever proxy is in a developer's environment."""
+    monkeypatch.setenv("no_proxy", HOST)

@@ -4,7 +4,6 @@ librdkafka (2.4 to 2.16, issues 5280 and 5431) may leave a partition unread for 
 reader cannot notice it by itself: there seems to be nothing to read.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from channels_kafka_layer.connection import Connection
 from channels_kafka_layer.errors import KafkaUnavailable
 
-_log = logging.getLogger(__name__)
 _EVERY_S = 1.0
 _SOON_S = 0.1
 _ASK_S = 2.0

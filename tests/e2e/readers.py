@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from klatsch_client import Changed, Client, Message, Reset, Sent, Settings, State
+from klatsch_client import Changed, Client, Message, Reset, Sent, Settings, State, View
 from tests.e2e.histories import archived, order
 from tests.e2e.rest import Rest
 from tests.support.process import HOST, GatewayProcess
@@ -19,6 +20,15 @@ Row = tuple[str, str, str]
 
 def url_of(gateway: GatewayProcess) -> str:
     return f"ws://{HOST}:{gateway.port}/ws"
+
+
+class Application(Protocol):
+    """An application of the client library, which saves the client's state and takes its events."""
+
+    saved: str
+
+    async def read(self, chat: Client) -> None:
+        """Takes the events of a client until it is closed."""
 
 
 @dataclass(slots=True)
@@ -48,7 +58,7 @@ class Reader:
             self.news.set()
 
     def add(self, sent: Sent) -> None:
-        """What an answer told."""
+        """Keeps what an answer told."""
         self.rows[sent.id] = (sent.id, sent.draft.content, str(sent.position))
         self.news.set()
 
@@ -58,23 +68,32 @@ class Reader:
         return sorted(self.rows.values(), key=lambda row: order(row[2]))
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(_DEADLINE_S):
-                while not condition():
-                    self.news.clear()
-                    await self.news.wait()
-        except TimeoutError:
-            raise AssertionError(f"not within {_DEADLINE_S} s: {what}; have {len(self.rows)}") from None
+        await wait_for_news(self.news, condition, lambda: f"{what}; have {len(self.rows)}")
+
+
+async def wait_for_news(news: asyncio.Event, condition: Callable[[], object], what: Callable[[], str]) -> None:
+    """Returns when the condition holds, looking at it whenever there is news; fails at the deadline."""
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            while not condition():
+                news.clear()
+                await news.wait()
+    except TimeoutError:
+        raise AssertionError(f"not within {_DEADLINE_S} s: {what()}") from None
 
 
 @contextlib.asynccontextmanager
 async def open_client(
-    gateway: GatewayProcess, person: Person, reader: Reader, settings: Settings = QUICK
+    gateway: GatewayProcess,
+    person: Person,
+    application: Application,
+    settings: Settings = QUICK,
+    view: View | None = None,
 ) -> AsyncIterator[Client]:
-    """A connected client of what the reader saved last, and its loop."""
-    state = State.from_json(reader.saved)
-    async with Client(url_of(gateway), token=person.token, state=state, settings=settings) as chat:
-        reading = asyncio.create_task(reader.read(chat))
+    """Connects a client with what the application saved last, and runs the application's loop."""
+    state = State.from_json(application.saved)
+    async with Client(url_of(gateway), token=person.token, state=state, settings=settings, view=view) as chat:
+        reading = asyncio.create_task(application.read(chat))
         try:
             async with asyncio.timeout(_DEADLINE_S):
                 await chat.wait_connected()
@@ -90,7 +109,7 @@ async def say(chat: Client, reader: Reader, texts: Iterator[str], to: str) -> No
 
 
 def texts_of(name: str, done: asyncio.Event) -> Iterator[str]:
-    """Until it is done."""
+    """Yields numbered texts until it is done."""
     number = 0
     while not done.is_set():
         number += 1

@@ -7,15 +7,12 @@ import httpx
 
 from klatsch.accounts import queries
 from klatsch.conversations.access import Access
-from tests.e2e.client import Attempt, Client
 from tests.e2e.histories import archived
 from tests.e2e.rest import Rest
 from tests.e2e.talk import Open, OpenRest
 from tests.e2e.unaware import append_as
-from tests.support.process import GatewayProcess, PersisterProcess, stopped
+from tests.support.process import GatewayProcess, PersisterProcess
 from tests.support.system import Person, System
-
-_TRIES = 40
 
 
 async def change(api: Rest, method: str, person: Person) -> None:
@@ -69,17 +66,6 @@ async def test_a_blocked_person_is_refused_everywhere_and_neither_log_nor_archiv
     await asyncio.to_thread(system.wait_archived)
     assert [row.content for row in archived(system, direct)] == ["before", "after", "answer"]
     assert reader.history.contents == ["before", "after"]
-
-
-async def _send_while_being_blocked(
-    gateway: GatewayProcess, api: Rest, writer: Client, ana: Person, bob: Person
-) -> Attempt:
-    """The frame lies in the stopped gateway's socket, and the block stands in the log."""
-    with stopped(gateway.pid):
-        attempt = await writer.post("too late", to=ana.username)
-        await change(api, "PUT", bob)
-    await writer.answered([attempt])
-    return attempt
 
 
 async def test_a_record_of_a_blocked_person_is_void_also_for_a_gateway_that_starts_later(

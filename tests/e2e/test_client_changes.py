@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,17 +10,11 @@ import pytest
 
 from klatsch_client import Client, Conflict, Done, Gone, Message, Refused, State, View
 from tests.e2e.conftest import OpenRest
-from tests.e2e.readers import QUICK, cut, url_of
-from tests.support.process import HOST, GatewayProcess, PersisterProcess
+from tests.e2e.readers import cut, open_client, wait_for_news
+from tests.support.process import GatewayProcess, PersisterProcess
 from tests.support.system import Person, System
 
-_DEADLINE_S = 60.0
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the environment of a developer's machine."""
-    monkeypatch.setenv("no_proxy", HOST)
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 @dataclass(slots=True)
@@ -36,22 +29,11 @@ class Someone:
     done: int = 0
     refused: list[str] = field(default_factory=list)
 
-    @contextlib.asynccontextmanager
-    async def on(self, gateway: GatewayProcess) -> AsyncIterator[Client]:
-        """A connected client of what was saved last."""
-        state = State.from_json(self.saved)
-        token = self.person.token
-        async with Client(url_of(gateway), token=token, state=state, settings=QUICK, view=self.view) as chat:
-            reading = asyncio.create_task(self._read(chat))
-            try:
-                async with asyncio.timeout(_DEADLINE_S):
-                    await chat.wait_connected()
-                yield chat
-            finally:
-                await chat.close()
-                await reading
+    def on(self, gateway: GatewayProcess) -> contextlib.AbstractAsyncContextManager[Client]:
+        """Connects a client with what was saved last."""
+        return open_client(gateway, self.person, self, view=self.view)
 
-    async def _read(self, chat: Client) -> None:
+    async def read(self, chat: Client) -> None:
         async for _ in chat.events():
             self.saved = chat.state.to_json()
             self.news.set()
@@ -61,13 +43,7 @@ class Someone:
         return self.view.direct(self.other.username) or ""
 
     async def until(self, condition: Any, what: str) -> None:
-        try:
-            async with asyncio.timeout(_DEADLINE_S):
-                while not condition():
-                    self.news.clear()
-                    await self.news.wait()
-        except TimeoutError:
-            raise AssertionError(f"not within {_DEADLINE_S} s: {what}") from None
+        await wait_for_news(self.news, condition, lambda: what)
 
     async def change(self, chat: Client, chance: random.Random, number: int) -> None:
         """Sends, or changes some message: what is gone meanwhile is no failure."""

@@ -8,14 +8,10 @@ import pytest
 from klatsch_client import Client, NotAuthenticated, Refused, Settings, State, Stopped
 from tests.e2e.conftest import OpenRest
 from tests.e2e.readers import IN_ORDER, Reader, check_equal, cut, more, open_client, say, texts_of, url_of
-from tests.support.process import HOST, GatewayProcess, PersisterProcess
+from tests.support.process import GatewayProcess, PersisterProcess
 from tests.support.system import Person, System
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in the environment of a developer's machine."""
-    monkeypatch.setenv("no_proxy", HOST)
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 async def test_after_faults_the_state_of_every_client_is_the_servers(

@@ -21,10 +21,6 @@ _SMALL_RING = "65536"
 _LARGE = "x" * 3_000
 
 
-def _kinds(client: Client) -> list[str]:
-    return [frame.get("t", "ok") for frame in client.history.frames]
-
-
 def _edit(system: System, message: dict[str, Any], content: str) -> str:
     """Appends the change that makes a message read so; its position."""
     fields = {name: message[name] for name in MessageChanged.__struct_fields__ if name in message}
