@@ -65,6 +65,10 @@ class Device:
         """Returns the bodies of the pushes since the last call."""
         return [frame["d"] for frame in self.peer.read() if "t" in frame]
 
+    def read_presence(self) -> list[Any]:
+        """Returns the bodies of the pushes of presence since the last call."""
+        return [frame["d"] for frame in self.peer.read() if frame.get("t") == "presence"]
+
     def close(self) -> None:
         self.held.close()
 

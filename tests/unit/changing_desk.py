@@ -18,12 +18,15 @@ from klatsch.gateway.language.requests import (
     ReactFrame,
 )
 from klatsch.gateway.outbox import Outbox
+from tests.support.changes import facts_of
 from tests.support.gateway_parts import CannedProgress, Parts
 from tests.support.peer import Peer
 from tests.support.records import ANA, BOB, Somebody, fresh_client_id, in_group, posted
 
 SAID = posted(in_group(ANA), "hi", client_id="one")
 OTHER = posted(in_group(BOB), "yes", client_id="two")
+MINE, THEIRS = facts_of(SAID, ANA), facts_of(OTHER, ANA)
+AS_ADMIN = facts_of(OTHER, ANA, role="admin")
 
 
 class LateProgress(CannedProgress):

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from klatsch_client import Settings
+from klatsch_client import Client, Message, Settings
 
 _DEADLINE_S = 60
 QUICK = Settings(reconnect_first_s=0.01, reconnect_most_s=0.05, reload=False)
@@ -115,6 +115,13 @@ async def serving(
         [socket] = server.sockets
         async with asyncio.timeout(_DEADLINE_S):
             yield f"ws://127.0.0.1:{socket.getsockname()[1]}/ws"
+
+
+async def take_message(chat: Client) -> Message:
+    """Returns the next event, which must be a message."""
+    event = await anext(chat.events())
+    assert isinstance(event, Message)
+    return event
 
 
 def token_of(offset: int) -> str:

@@ -16,7 +16,7 @@ from klatsch.gateway.language.protocol import Close
 from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.turns import SLICE
 from tests.support.waiting import until
-from tests.unit.test_socket import Chat
+from tests.unit.socket_chat import Chat
 
 MASKS = st.binary(min_size=4, max_size=4)
 

@@ -2,14 +2,11 @@
 
 import asyncio
 import itertools
-from typing import Any
 from uuid import UUID
 
 import pytest
 
-from klatsch.conversations.access import Access
 from klatsch.conversations.acquaintances import Acquaintance
-from klatsch.eventlog.log import Entry
 from klatsch.gateway.signals import watching
 from klatsch.gateway.signals.watching import REMOVALS_AT_ONCE, Visible
 from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody, added, direct, in_group, records_of, removed
@@ -19,11 +16,6 @@ from tests.unit.watched_turns import watched
 
 GROUP = [Somebody(UUID(int=number), f"person-{number}") for number in range(1, 300)]
 OFFLINE = [{"online": [], "offline": ["bob"]}]
-
-
-def told(device: Device) -> list[Any]:
-    """The bodies of the pushes of presence since the last call."""
-    return [frame["d"] for frame in device.peer.read() if frame.get("t") == "presence"]
 
 
 async def shows_bob(gateway: SignalGateway, *, group: bool) -> tuple[Device, Device]:
@@ -47,13 +39,13 @@ async def test_who_is_blocked_is_told_at_once_that_the_blocker_is_offline_and_no
     ana, bob = await shows_bob(gateway, group=group)
     gateway.parts.apply(records_of(change(ANA, 2)))
     await town.settle(1.5)
-    assert told(ana) == OFFLINE
+    assert ana.read_presence() == OFFLINE
 
     bob.close()
     await town.settle(20)
     gateway.connect(BOB, direct(BOB, ANA))
     await town.settle(3)
-    assert told(ana) == []
+    assert ana.read_presence() == []
     assert gateway.signals.watching.shown == 0
 
 
@@ -64,14 +56,14 @@ async def test_who_blocks_goes_on_seeing_the_blocked_person(*, group: bool) -> N
     ana, bob = await shows_bob(gateway, group=group)
     gateway.parts.apply(records_of(change(BOB, 2)))
     await town.settle(3)
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
     bob.close()
     await town.settle(20)
-    assert told(ana) == OFFLINE
+    assert ana.read_presence() == OFFLINE
     gateway.connect(BOB, direct(BOB, ANA))
     await town.settle(3)
-    assert told(ana) == [{"online": ["bob"], "offline": []}]
+    assert ana.read_presence() == [{"online": ["bob"], "offline": []}]
 
 
 async def test_every_device_of_who_is_blocked_is_told_also_where_the_blocker_is_elsewhere() -> None:
@@ -85,103 +77,7 @@ async def test_every_device_of_who_is_blocked_is_told_also_where_the_blocker_is_
     first.parts.apply(records_of(change(ANA, 2)))
     await town.settle(1.5)
 
-    assert [told(device) for device in devices] == [OFFLINE, OFFLINE]
-
-
-async def test_a_block_while_postgresql_is_asked_is_not_overlooked() -> None:
-    """PostgreSQL was asked before the block, and answers after its record was read."""
-    town = Town()
-    first, second = town.gateways
-    ana = first.connect(ANA, in_group(ANA))
-    second.connect(BOB, in_group(BOB))
-    await town.settle(2)
-
-    async def answered_late() -> list[Acquaintance]:
-        first.parts.apply(records_of(change(ANA, 2)))
-        ana.peer.read()
-        return [Acquaintance("bob", BOB.user_id, "bob", str(TEA))]
-
-    first.parts.database.answers = [answered_late]
-    assert await ana.show("bob") == {"online": [], "offline": ["bob"]}
-
-
-async def test_a_removal_while_postgresql_is_asked_is_not_overlooked() -> None:
-    town = Town()
-    first, second = town.gateways
-    ana = first.connect(ANA, in_group(ANA))
-    second.connect(BOB, in_group(BOB))
-    await town.settle(2)
-
-    async def answered_late() -> list[Acquaintance]:
-        first.parts.apply(records_of(removed(BOB)))
-        ana.peer.read()
-        return [Acquaintance("bob", BOB.user_id, "bob", str(TEA))]
-
-    first.parts.database.answers = [answered_late]
-    assert await ana.show("bob") == {"online": [], "offline": ["bob"]}
-
-
-async def shows_while_asking(ana: Device, record: Entry, *names: str) -> dict[str, list[str]]:
-    """The answer to ana, who shows these people and nobody. PostgreSQL answers about the latter after the record."""
-    gateway = ana.gateway
-
-    async def answered_late() -> list[Acquaintance]:
-        gateway.parts.apply(records_of(record))
-        ana.peer.read()
-        return []
-
-    gateway.parts.database.answers = [answered_late]
-    return await ana.show(*names, "nobody")
-
-
-@pytest.mark.parametrize(
-    ("record", "accesses"),
-    [
-        (removed(ANA), (in_group(ANA), in_group(BOB))),
-        (removed(BOB), (in_group(ANA), in_group(BOB))),
-        (change(ANA, 2), (direct(ANA, BOB), direct(BOB, ANA))),
-        (change(ANA, 2), (in_group(ANA), in_group(BOB))),
-    ],
-)
-async def test_whoever_is_removed_or_blocked_while_postgresql_is_asked_about_somebody_else_is_not_shown(
-    record: Entry, accesses: tuple[Access, Access]
-) -> None:
-    town = Town(1)
-    [gateway] = town.gateways
-    anas, bobs = accesses
-    ana, bob = gateway.connect(ANA, anas), gateway.connect(BOB, bobs)
-    await town.settle(3)
-    assert await shows_while_asking(ana, record, "bob") == {"online": [], "offline": ["bob", "nobody"]}
-    assert gateway.signals.watching.find("bob") is None
-
-    bob.close()
-    await town.settle(20)
-    gateway.connect(BOB, bobs)
-    await town.settle(3)
-    assert told(ana) == []
-
-
-@pytest.mark.parametrize("gone", [ANA, BOB])
-async def test_who_is_removed_while_postgresql_is_asked_is_still_shown_by_another_conversation(gone: Somebody) -> None:
-    town = Town(1)
-    [gateway] = town.gateways
-    ana = gateway.connect(ANA, in_group(ANA), in_group(ANA, COFFEE))
-    bob = gateway.connect(BOB, in_group(BOB), in_group(BOB, COFFEE))
-    assert await shows_while_asking(ana, removed(gone), "bob") == {"online": ["bob"], "offline": ["nobody"]}
-    assert list(ana.listener.shown.values()) == [str(COFFEE).encode()]
-
-    bob.close()
-    await town.settle(20)
-    assert told(ana) == OFFLINE
-
-
-async def test_a_person_goes_on_seeing_themselves_and_whom_they_block_while_postgresql_is_asked() -> None:
-    town = Town(1)
-    [gateway] = town.gateways
-    ana = gateway.connect(ANA, direct(ANA, BOB))
-    gateway.connect(BOB, direct(BOB, ANA))
-    await town.settle(2)
-    assert (await shows_while_asking(ana, change(BOB, 2), "ana", "bob"))["online"] == ["ana", "bob"]
+    assert [device.read_presence() for device in devices] == [OFFLINE, OFFLINE]
 
 
 @pytest.mark.parametrize("gone", [ANA, BOB])
@@ -194,13 +90,13 @@ async def test_a_removal_from_the_last_shared_conversation_tells_offline_once_an
     assert (await ana.show("bob"))["online"] == ["bob"]
     gateway.parts.apply(records_of(removed(gone)))
     await town.settle(1.5)
-    assert told(ana) == OFFLINE
+    assert ana.read_presence() == OFFLINE
 
     bob.close()
     await town.settle(20)
     gateway.connect(BOB)
     await town.settle(3)
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
 
 async def test_a_removal_of_somebody_who_is_offline_tells_nothing() -> None:
@@ -212,7 +108,7 @@ async def test_a_removal_of_somebody_who_is_offline_tells_nothing() -> None:
     gateway.parts.apply(records_of(removed(BOB)))
     await town.settle(3)
 
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
 
 @pytest.mark.parametrize("gone", [ANA, BOB])
@@ -224,11 +120,11 @@ async def test_a_removal_changes_nothing_where_another_conversation_is_shared(go
     assert (await ana.show("bob"))["online"] == ["bob"]
     gateway.parts.apply(records_of(removed(gone)))
     await town.settle(3)
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
     bob.close()
     await town.settle(20)
-    assert told(ana) == OFFLINE
+    assert ana.read_presence() == OFFLINE
 
 
 async def test_a_removal_from_a_group_changes_nothing_between_people_who_write_to_each_other() -> None:
@@ -241,7 +137,7 @@ async def test_a_removal_from_a_group_changes_nothing_between_people_who_write_t
     first.parts.apply(records_of(removed(BOB)))
     await town.settle(3)
 
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
 
 async def test_who_is_a_member_again_before_the_gateway_tells_it_is_still_seen() -> None:
@@ -252,7 +148,7 @@ async def test_who_is_a_member_again_before_the_gateway_tells_it_is_still_seen()
     gateway.parts.apply(records_of(removed(BOB, 2), added(BOB, 3)))
     await town.settle(3)
 
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
 
 async def test_memberships_of_people_whom_nobody_shows_leave_nothing_behind() -> None:
@@ -279,7 +175,7 @@ async def test_a_removal_that_hundreds_show_is_worked_off_in_slices() -> None:
     assert turns[-1] == len(GROUP)
     assert max(later - earlier for earlier, later in itertools.pairwise(turns)) == REMOVALS_AT_ONCE
     await town.settle(1)
-    assert all(told(device) == OFFLINE for device in devices)
+    assert all(device.read_presence() == OFFLINE for device in devices)
 
 
 async def test_a_change_that_is_undone_before_it_is_told_needs_no_push() -> None:
@@ -295,7 +191,7 @@ async def test_a_change_that_is_undone_before_it_is_told_needs_no_push() -> None
     ana.peer.paused = False
     await town.settle(3)
 
-    assert told(ana) == []
+    assert ana.read_presence() == []
 
 
 async def test_who_is_blocked_between_two_slices_of_changes_is_told_that_the_blocker_is_offline(
@@ -318,4 +214,4 @@ async def test_who_is_blocked_between_two_slices_of_changes_is_told_that_the_blo
     await ticking
     await town.settle(3)
 
-    assert told(ana) == OFFLINE
+    assert ana.read_presence() == OFFLINE

@@ -1,14 +1,13 @@
 """ChatSocket after a close: a peer that does not take the rest is cut off, whoever closed and however (D12)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from websockets.frames import Frame, Opcode
 
 from klatsch.gateway import socket as socket_module
 from klatsch.gateway.language.protocol import Close
 from tests.support.waiting import until
-from tests.unit.test_socket import Chat
+from tests.unit.socket_chat import Chat
+from tests.unit.socket_chat import chat as chat  # noqa: PLC0414 - the fixture
 
 _LAST_FRAMES = {
     "a close": Frame(Opcode.CLOSE, (1000).to_bytes(2, "big")).serialize(mask=True),
@@ -17,12 +16,6 @@ _LAST_FRAMES = {
     + Frame(Opcode.CONT, b"").serialize(mask=True),
     "a frame without a mask": Frame(Opcode.TEXT, b"hi").serialize(mask=False),
 }
-
-
-@pytest.fixture
-async def chat() -> AsyncIterator[Chat]:
-    async with Chat() as chat:
-        yield chat
 
 
 async def test_a_closed_peer_that_takes_nothing_is_cut_off(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
