@@ -5,12 +5,11 @@ import { check, copyOf, frameOf, targetOf } from './drafts.js';
 import { ChatError } from './errors.js';
 import { ClientIds } from './ids.js';
 import { higherPosition } from './known.js';
+import { Pause } from './pause.js';
 import { Repeats } from './repeats.js';
 
 const UNFINISHED_MOST = 10_000;
 const FIRST_FRAME = 2; // 1 is `hello`
-const PAUSE_MS = 500;
-const PAUSE_MOST_MS = 15_000;
 const ANSWER_MS = 30_000; // a gateway answers `unknown` after 10 s: one that says nothing for so long is lost
 const MARK_EVERY_MS = 1_000; // the server keeps the last one of a second anyway
 
@@ -37,7 +36,7 @@ export class Sends {
   /** @type {Map<number, Send>} Those that wait for an answer on this connection, by frame: the oldest first. */
   #asked = new Map();
   #nextFrame = FIRST_FRAME;
-  #refusals = 0;
+  #pause = new Pause();
 
   /** @type {Map<string, Send>} The mark of each conversation that may still be raised. */
   #marks = new Map();
@@ -57,13 +56,16 @@ export class Sends {
     this.window = window;
     this.limits = { unanswered: 1, frame: 65_536 };
     this.ids = new ClientIds();
-    /** Until when nothing goes, in milliseconds of `performance.now()`. */
-    this.pausedUntil = 0;
     /** @type {string | null} Who one is, for what is told of one's own changes. */
     this.user = null;
     /** Grows with all that is begun or raised. */
     this.begun = 0;
     for (const draft of saved) this.add(draft);
+  }
+
+  /** Until when nothing goes, in milliseconds of `performance.now()`. */
+  get pausedUntil() {
+    return this.#pause.until;
   }
 
   get isEmpty() {
@@ -204,7 +206,7 @@ export class Sends {
     if (!send || !this.#unfinished.has(send)) return null; // a push has told it already
     if (ok) return this.#done(send, ok, now);
     if (err.temporary || err.code === 'unknown') {
-      this.#pause(err.retry_after, now);
+      this.#pause.extend(err.retry_after, now);
       return null;
     }
     return this.refuse(send, new ChatError(err.code, err.detail, { changed: err.changed }));
@@ -305,19 +307,7 @@ export class Sends {
     this.#unfinished.delete(send);
     this.#named.delete(send.draft.client_id ?? '');
     if (this.#marks.get(send.draft.conversation) === send) this.#marks.delete(send.draft.conversation);
-    this.#refusals = 0;
+    this.#pause.reset();
     return send;
-  }
-
-  /**
-   * A pause is for all of them: others would only be refused as well, or overtake.
-   * @param {number | undefined} seconds
-   * @param {number} now
-   */
-  #pause(seconds, now) {
-    const most = Math.min(PAUSE_MOST_MS, PAUSE_MS * 2 ** this.#refusals);
-    this.#refusals += 1;
-    const milliseconds = seconds == null ? Math.random() * most : seconds * 1000;
-    this.pausedUntil = Math.max(this.pausedUntil, now + milliseconds);
   }
 }

@@ -1,13 +1,13 @@
 /** What an application shows: messages, markers, who types and who is online, with one's own pending changes. */
 
 import { applyDelta, DELTAS, deltaOf, guessMentions } from './deltas.js';
-import { Early } from './early.js';
 import { callBack } from './errors.js';
 import { comparePositions } from './known.js';
 import { joinMarkers, Markers } from './markers.js';
 import { endsFor, isMembers } from './members.js';
+import { Messages } from './messages.js';
 import { People } from './people.js';
-import { followQuotes, previewOf } from './quotes.js';
+import { previewOf } from './quotes.js';
 
 /** @typedef {import('./markers.js').Marker} Marker */
 /**
@@ -25,16 +25,7 @@ import { followQuotes, previewOf } from './quotes.js';
  * Give it to one Chat as the option `view`: it is kept up to date with the events that are given.
  */
 export class View {
-  /** @type {Map<string, Map<string, any>>} By conversation and id. */
-  #conversations = new Map();
-
-  /** @type {Map<string, string>} The conversation of each message that is here. */
-  #where = new Map();
-
-  #early = new Early();
-
-  /** @type {Map<string, string>} The conversation with each person. */
-  #directs = new Map();
+  #messages;
 
   #markers = new Markers();
 
@@ -45,7 +36,7 @@ export class View {
 
   /** @param {{most?: number, onchange?: (conversation: string | null) => void}} [options] `most` messages are held; those that came first go */
   constructor({ most = 50_000, onchange = () => {} } = {}) {
-    this.most = most;
+    this.#messages = new Messages(most, () => this.#chat.user());
     /** Told in which conversation something is different; null where it may be any. */
     this.onchange = onchange;
   }
@@ -61,7 +52,7 @@ export class View {
    * @returns {any} undefined for one that is not here
    */
   message(id) {
-    const message = this.#get(id);
+    const message = this.#messages.get(id);
     return message && this.#shown(message, this.#changes().get(id));
   }
 
@@ -72,7 +63,7 @@ export class View {
    */
   messages(conversation) {
     const changes = this.#changes();
-    const messages = [...(this.#conversations.get(conversation)?.values() ?? [])];
+    const messages = this.#messages.of(conversation);
     messages.sort((one, other) => comparePositions(one.position, other.position));
     return messages.map((message) => this.#shown(message, changes.get(message.id)));
   }
@@ -82,7 +73,7 @@ export class View {
    * @param {string} username
    */
   direct(username) {
-    return this.#directs.get(username);
+    return this.#messages.direct(username);
   }
 
   /**
@@ -121,7 +112,7 @@ export class View {
    * @param {any[]} messages
    */
   add(messages) {
-    for (const message of messages) this.#put(message);
+    for (const message of messages) this.#messages.put(message);
     this.#tell(null);
   }
 
@@ -132,14 +123,14 @@ export class View {
   apply(event) {
     const { t, d } = event;
     let conversation = d?.conversation ?? null;
-    if (DELTAS.has(t)) conversation = this.#change(/** @type {any} */ (event));
-    else if (t === 'sent') conversation = this.#put(this.#messageOf(d));
-    else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#put(d);
+    if (DELTAS.has(t)) conversation = this.#messages.change(/** @type {any} */ (event));
+    else if (t === 'sent') conversation = this.#messages.put(this.#messageOf(d));
+    else if (t === 'message' || t === 'message_changed' || (t === 'state' && d.kind === 'message')) this.#messages.put(d);
     else if (t === 'marker' || (t === 'state' && d.kind === 'marker')) this.#markers.put(d, event.pos ?? d.changed);
     else if (isMembers(event)) this.#meet(d);
     else if (t === 'typing') this.#people.type(d);
     else if (t === 'presence') this.#people.show(d);
-    else if (t === 'reset') for (const name of d.conversations) this.#forgetAll(name);
+    else if (t === 'reset') for (const name of d.conversations) this.#messages.forgetAll(name);
     else if (t !== 'refused') return;
     if (t === 'message') this.#people.type({ conversation, user: d.sender, on: false });
     this.#tell(conversation);
@@ -151,10 +142,8 @@ export class View {
    * @param {string} conversation
    * @param {{from: string, to?: string | null}} shown positions; without `to`, up to the newest
    */
-  keep(conversation, { from, to }) {
-    for (const { id, position } of [...(this.#conversations.get(conversation)?.values() ?? [])]) {
-      if (comparePositions(position, from) < 0 || (to && comparePositions(position, to) > 0)) this.#forget(id);
-    }
+  keep(conversation, shown) {
+    this.#messages.keep(conversation, shown);
   }
 
   /** Something that is pending is different. */
@@ -173,11 +162,6 @@ export class View {
     callBack(() => this.onchange(conversation));
   }
 
-  /** @param {string} id */
-  #get(id) {
-    return this.#conversations.get(this.#where.get(id) ?? '')?.get(id);
-  }
-
   /** One's own pending changes, by message. */
   #changes() {
     /** @type {Map<string, any[]>} */
@@ -191,82 +175,10 @@ export class View {
     return changes;
   }
 
-  /**
-   * @param {any} given
-   * @returns {string} the conversation in which it is now
-   */
-  #put({ kind: _kind, ...given }) {
-    let message = { ...given, changed: given.changed ?? given.position };
-    const known = this.#get(message.id);
-    if (known) {
-      if (comparePositions(message.changed, known.changed) < 0) return known.conversation;
-      message.seq ??= known.seq;
-    }
-    for (const delta of this.#early.take(message.id)) {
-      if (comparePositions(delta.pos, message.changed) > 0) message = applyDelta(message, delta);
-    }
-    if (known && known.conversation !== message.conversation) this.#forget(known.id);
-    this.#learnDirect(message);
-    this.#where.set(message.id, message.conversation);
-    let messages = this.#conversations.get(message.conversation);
-    if (!messages) this.#conversations.set(message.conversation, (messages = new Map()));
-    messages.set(message.id, message);
-    if (message.deleted || message.edited_at) followQuotes(messages, message);
-    if (this.#where.size > this.most) this.#forget(/** @type {string} */ (this.#where.keys().next().value));
-    return message.conversation;
-  }
-
-  /**
-   * @param {import('./deltas.js').Delta} delta
-   * @returns {string | null} the conversation of its message
-   */
-  #change(delta) {
-    const { id, conversation, content } = delta.d;
-    const isDeleted = delta.t === 'message_deleted';
-    const isOther = isDeleted || delta.t === 'message_edited';
-    if (isOther) followQuotes(this.#conversations.get(conversation) ?? new Map(), { id, content, deleted: isDeleted });
-    const message = this.#get(id);
-    if (!message) {
-      this.#early.put(delta);
-      return null;
-    }
-    if (comparePositions(delta.pos, message.changed) > 0) {
-      this.#conversations.get(message.conversation)?.set(message.id, applyDelta(message, delta));
-    }
-    return message.conversation;
-  }
-
-  /** @param {string} id */
-  #forget(id) {
-    const conversation = this.#where.get(id) ?? '';
-    const messages = this.#conversations.get(conversation);
-    this.#where.delete(id);
-    messages?.delete(id);
-    if (messages?.size === 0) this.#conversations.delete(conversation);
-  }
-
-  /** @param {string} conversation */
-  #forgetAll(conversation) {
-    for (const id of [...(this.#conversations.get(conversation)?.keys() ?? [])]) this.#forget(id);
-  }
-
-  /**
-   * Notes whose conversation it is, and puts into it what one has sent to that person before it was known.
-   * @param {any} message
-   */
-  #learnDirect({ receiver, conversation, sender }) {
-    if (!receiver || !conversation) return;
-    const other = sender === this.#chat.user() ? receiver : sender;
-    if (this.#directs.get(other) === conversation) return;
-    this.#directs.set(other, conversation);
-    const sent = [...(this.#conversations.get('')?.values() ?? [])].filter((message) => message.receiver === other);
-    for (const message of sent) this.#put({ ...message, conversation });
-  }
-
   /** @param {any} sent */
   #messageOf({ id, client_id, to, conversation, content, reply_to, position, duplicate, mentions }) {
-    const known = conversation ?? this.#directs.get(to) ?? '';
-    const receiver = to ?? [...this.#directs].find(([, place]) => place === known)?.[0] ?? null;
+    const known = conversation ?? this.#messages.direct(to) ?? '';
+    const receiver = to ?? this.#messages.receiver(known);
     return {
       id, client_id, conversation: known, sender: this.#chat.user(), receiver, content, sent_at: this.#chat.now(), position,
       changed: position, edited_at: null, deleted: false, reply_to: reply_to ?? null, reactions: {}, reaction_counts: {},
@@ -280,7 +192,7 @@ export class View {
    */
   #shown(message, changes = []) {
     let shown = message;
-    const original = message.reply_to && this.#get(message.reply_to);
+    const original = message.reply_to && this.#messages.get(message.reply_to);
     if (original) shown = { ...shown, reply_preview: previewOf(original) };
     if (message.deleted || changes.length === 0) return shown;
     const by = { user: this.#chat.user(), now: this.#chat.now() };
@@ -295,9 +207,9 @@ export class View {
   #meet({ conversation, kind, members }) {
     const user = this.#chat.user();
     const other = members.find((/** @type {any} */ member) => member.user !== user);
-    if (kind === 'direct' && other) this.#learnDirect({ receiver: other.user, conversation, sender: user });
+    if (kind === 'direct' && other) this.#messages.learnDirect({ receiver: other.user, conversation, sender: user });
     if (!endsFor({ members }, user)) return;
-    this.#forgetAll(conversation);
+    this.#messages.forgetAll(conversation);
     this.#markers.forget(conversation);
   }
 }
