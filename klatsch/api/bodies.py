@@ -71,10 +71,18 @@ class JSONBody(JSONParser):
 
 
 def read_body(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:
-    """Returns the body's fields in `shape`; raises ValidationError naming each wrong field, or LengthRequired."""
+    """Returns the body's fields in `shape`; raises ValidationError naming each wrong field, or LengthRequired.
+
+    Null for a field with `allow_null` is like a missing field, as in the frames of a WebSocket.
+    """
     if "Transfer-Encoding" in request.headers:  # Without a length WSGI has no body: it would seem empty.
         raise LengthRequired
-    return _read(shape(data=request.data))
+    body = shape(data=request.data)
+    given = body.initial_data
+    if isinstance(given, dict) and None in given.values():
+        left_out = {name for name, field in body.fields.items() if field.allow_null}
+        body.initial_data = {name: value for name, value in given.items() if value is not None or name not in left_out}
+    return _read(body)
 
 
 def read_query(request: Request, shape: type[serializers.Serializer[Any]]) -> dict[str, Any]:

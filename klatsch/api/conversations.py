@@ -99,7 +99,7 @@ class NewGroupSerializer(ConversationSerializer):
 
 class GroupBody(serializers.Serializer[Any]):
     title = Title(help_text=_TITLE)
-    description = Description(default="", allow_blank=True, help_text=_DESCRIPTION)
+    description = Description(default="", allow_null=True, allow_blank=True, help_text=_DESCRIPTION)
     members = BoundedList(
         child=TextField(),
         max_length=MEMBERS_MOST - 1,

@@ -35,8 +35,12 @@ class PositionField(TextField):
 
 
 class MarkBody(serializers.Serializer[Any]):
-    delivered = PositionField(required=False, help_text="The position of the last message that you have received.")
-    read = PositionField(required=False, help_text="The position of the last message that you have read.")
+    delivered = PositionField(
+        required=False, allow_null=True, help_text="The position of the last message that you have received."
+    )
+    read = PositionField(
+        required=False, allow_null=True, help_text="The position of the last message that you have read."
+    )
 
 
 class UnreadFromBody(serializers.Serializer[Any]):

@@ -52,6 +52,7 @@ class MessageBody(serializers.Serializer[Any]):
     )
     client_id = ClientId(
         required=False,
+        allow_null=True,
         help_text="Your name for the message, ideally a UUIDv7. Sending it again is a retry, not a second message.",
     )
     reply_to = MessageId(required=False, allow_null=True, help_text="The id of the message that you reply to.")

@@ -122,6 +122,8 @@ class TextFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-un
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         field = self.target
         schema: dict[str, Any] = auto_schema._map_serializer_field(field, direction, bypass_extensions=True)  # noqa: SLF001 - as drf-spectacular's own extensions do
+        if field.allow_null:  # drf-spectacular adds null to the types here, and again to what this returns
+            schema["type"] = "string"
         if any(isinstance(validator, RegexValidator) for validator in field.validators):
             return schema
         return schema | {"pattern": r"^[^\x00]*$"}

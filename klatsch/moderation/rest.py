@@ -24,6 +24,7 @@ class ReportBody(serializers.Serializer[Any]):
     detail = TextField(
         max_length=DETAIL_CHARACTERS_MOST,
         allow_blank=True,
+        allow_null=True,
         default="",
         validators=[TEXT],
         help_text="What moderators should know.",

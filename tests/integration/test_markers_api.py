@@ -105,6 +105,13 @@ def test_what_is_no_position_of_the_conversation_is_refused(chat: Chat, tea: str
     assert markers(chat) == []
 
 
+def test_null_moves_nothing_and_is_no_mark_alone(chat: Chat, tea: str) -> None:
+    _, last = positions(chat)
+    answer = mark(chat, "bob", tea, delivered=last, read=None)
+    assert answer.json() == {"delivered": last, "read": None, "unread_from": None}
+    assert problem(mark(chat, "bob", tea, delivered=None, read=None)) == (400, "bad_request")
+
+
 def test_another_conversations_partition_is_refused(chat: Chat, tea: str) -> None:
     other = (partition_of(tea.encode(), PARTITIONS) + 1) % PARTITIONS
     assert problem(mark(chat, "bob", tea, read=f"1:{other}:0")) == (400, "bad_request")

@@ -62,9 +62,10 @@ def test_the_same_client_id_is_the_same_message_however_it_is_given(chat: Chat, 
         chat.ask("ana", "PUT", f"{path}/{client_id}", body | {"client_id": client_id}, idempotency_key=client_id),
         chat.ask("ana", "POST", path, body | {"client_id": client_id}),
         chat.ask("ana", "POST", path, body, idempotency_key=client_id),
+        chat.ask("ana", "POST", path, body | {"client_id": None, "reply_to": None}, idempotency_key=client_id),
     ]
 
-    assert [answer.status_code for answer in answers] == [201] * 4
+    assert [answer.status_code for answer in answers] == [201] * 5
     assert len({answer.content for answer in answers}) == 1
     assert len(chat.ask("bob", "GET", path).json()["results"]) == 1
     assert problem(chat.ask("ana", "PUT", f"{path}/{client_id}", {"content": "else"})) == (409, "conflict")
