@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from typing import IO, Any
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ParseError, ValidationError
@@ -10,6 +11,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 
 from klatsch.core.http_limits import BODY_BYTES_MOST
+from klatsch.core.ids import is_uuid
 
 
 class TextField(serializers.CharField):
@@ -22,6 +24,15 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class IdField(serializers.UUIDField):
+    """An id as this API writes it. Django REST framework's field takes numbers, braces and upper case as well."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not is_uuid(data):
+            self.fail("invalid", value=data)
+        return UUID(data)
 
 
 class StrictBooleanField(serializers.BooleanField):

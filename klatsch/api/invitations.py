@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from klatsch.api.authentication import person_of
-from klatsch.api.bodies import TextField, read_body, read_query
+from klatsch.api.bodies import IdField, TextField, read_body, read_query
 from klatsch.api.histories import bytes_response, page_of_bytes
 from klatsch.api.members import InvitationSerializer, changing_groups
 from klatsch.api.pages import PageQuery, cut, read_window
@@ -34,7 +34,7 @@ _PAGE = paged(InvitationSerializer, "InvitationPage")
 
 
 class InvitationBody(serializers.Serializer[Any]):
-    conversation = serializers.UUIDField(help_text="The group's id.")
+    conversation = IdField(help_text="The group's id.")
     username = TextField(help_text="The username of the person to invite.")
 
 

@@ -17,6 +17,7 @@ from klatsch.conversations.queries import Standing, get_standing, no_such_conver
 from klatsch.conversations.services import open_direct
 from klatsch.core.caps import AtOnce
 from klatsch.core.errors import Conflict, Unavailable
+from klatsch.core.ids import is_uuid
 from klatsch.eventlog.log import LogWriter
 from klatsch.eventlog.places import Position
 from klatsch.gateway.database import DatabaseThreads
@@ -78,29 +79,30 @@ class Lookups:
 
         Raises NotFound, Forbidden, Blocked, BadRequest and Unavailable.
         """
+        conversation_id = None if conversation is None else parse_conversation_id(conversation)
         with self._at_once.enter(person.user_id):
-            return await self._threads.run(lambda: self._ask_access(person, conversation, to))
+            return await self._threads.run(lambda: self._ask_access(person, conversation_id, to))
 
     async def find_marker(self, person: ConnectedPerson, conversation: str) -> StoredMarker:
         """Returns the person's marker in a conversation; raises NotFound, Unavailable."""
-        whose = (UUID(person.user_id), _conversation_id(conversation))
+        whose = (UUID(person.user_id), parse_conversation_id(conversation))
         with self._at_once.enter(person.user_id):
             found = await self._threads.run_together(find_markers, whose)
-        if found is None or str(whose[1]) != conversation:
+        if found is None:
             raise no_such_conversation()
         return found
 
-    def _ask_access(self, person: ConnectedPerson, conversation: str | None, to: str | None) -> tuple[Access, int]:
+    def _ask_access(self, person: ConnectedPerson, conversation: UUID | None, to: str | None) -> tuple[Access, int]:
         user_id = UUID(person.user_id)
-        if to is not None:
-            return open_direct(sender=Person(user_id, person.username), receiver_username=to, log=self._log)
-        standing = get_standing(user_id=user_id, conversation_id=_conversation_id(conversation or ""), log=self._log)
+        if conversation is None:
+            return open_direct(sender=Person(user_id, person.username), receiver_username=to or "", log=self._log)
+        standing = get_standing(user_id=user_id, conversation_id=conversation, log=self._log)
         standing.check_may_write()
         return standing.access(user_id, person.username), standing.version
 
     async def find_standing(self, person: ConnectedPerson, conversation: str) -> Standing:
         """Returns the membership of a person who may read the conversation; raises NotFound, Unavailable."""
-        user_id, conversation_id = UUID(person.user_id), _conversation_id(conversation)
+        user_id, conversation_id = UUID(person.user_id), parse_conversation_id(conversation)
         with self._at_once.enter(person.user_id):
             return await self._threads.run(
                 lambda: get_standing(user_id=user_id, conversation_id=conversation_id, log=self._log)
@@ -132,9 +134,8 @@ class Lookups:
         self._threads.close()
 
 
-def _conversation_id(text: str) -> UUID:
-    """Returns the id that a client has given; raises NotFound for a text that is none."""
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise no_such_conversation() from error
+def parse_conversation_id(text: str) -> UUID:
+    """Returns the id that a client has given; raises NotFound for any other text, such as an id in upper case."""
+    if not is_uuid(text):
+        raise no_such_conversation()
+    return UUID(text)

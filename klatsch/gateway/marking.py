@@ -7,7 +7,7 @@ from klatsch.gateway.feed.feed import Feed
 from klatsch.gateway.hub import ConnectedPerson, Hub
 from klatsch.gateway.language import protocol
 from klatsch.gateway.language.requests import MarkFrame
-from klatsch.gateway.lookups import Lookups
+from klatsch.gateway.lookups import Lookups, parse_conversation_id
 from klatsch.gateway.outbox import Outbox
 from klatsch.messaging.marking import Marking
 from klatsch.messaging.marks import Whose, check_mark, is_after
@@ -25,6 +25,7 @@ class MarkOp:
     async def mark(self, person: ConnectedPerson, outbox: Outbox, frame: MarkFrame) -> None:
         """Moves the person's marker and answers it as it is then; raises BadRequest, NotFound, Unavailable."""
         body = frame.d
+        parse_conversation_id(body.conversation)
         key = body.conversation.encode()
         mark = check_mark(
             key=key,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -10,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from klatsch.api.bodies import JSONBody, TextField, read_body
+from klatsch.api.bodies import IdField, JSONBody, TextField, read_body
 
 
 class Shape(serializers.Serializer[Any]):
@@ -63,3 +64,15 @@ def test_the_document_says_that_an_optional_field_may_be_null() -> None:
     types = {name: schema.get("type") for name, schema in optional_fields()}
     assert len(types) > 8
     assert {name: kind for name, kind in types.items() if kind != ["string", "null"]} == {}
+
+
+ID = "7ea00000-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    "sent", [7, True, [], "x", ID.upper(), f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), f"{ID}\n"]
+)
+def test_an_id_is_one_text(sent: Any) -> None:
+    assert IdField().run_validation(ID) == UUID(ID)
+    with pytest.raises(ValidationError):
+        IdField().run_validation(sent)

@@ -58,6 +58,15 @@ class Chat:
         self.ana.read()
 
 
+async def test_a_text_that_is_no_id_names_no_conversation() -> None:
+    chat = Chat.of()
+    for text in ("x", str(TEA).upper()):
+        with pytest.raises(NotFound):
+            await chat.mark(conversation=text, read=str(FIRST))
+
+    assert chat.parts.database.asked == 0
+
+
 async def test_it_is_answered_at_once_and_others_are_told_by_the_log() -> None:
     chat = Chat.of()
     chat.say()

@@ -54,6 +54,15 @@ async def test_an_unknown_conversation_is_always_asked_for_and_then_known() -> N
     assert str(TEA).encode() in chat.parts.hub.audiences
 
 
+@pytest.mark.parametrize("text", ["", "x", str(TEA).upper(), f"{{{TEA}}}", f"urn:uuid:{TEA}", TEA.hex, f"{TEA}\n"])
+async def test_an_id_is_one_text_and_any_other_names_no_conversation(text: str) -> None:
+    chat = Chat.of(member=False)
+    with pytest.raises(NotFound):
+        await chat.send(conversation=text)
+
+    assert (chat.appended, chat.parts.database.asked) == (0, 0)
+
+
 def mentioned(chat: Chat) -> list[list[str]]:
     return [msgspec.json.decode(record.value)["mentions"] for record in chat.parts.log.records[0]]
 
