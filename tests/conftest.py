@@ -27,7 +27,7 @@ collect_ignore = [] if find_spec("playwright") else ["page"]
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(postgres: EmbeddedPostgres | None) -> None:
-    """pytest-django makes the test database after this: the server is there by then."""
+    """Has the server there before pytest-django makes the test database, which it does after this."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was not the real thing."""
+    """Prints what was not the real thing."""
     for line in config.stash.get(_SAID, []):
         terminalreporter.write_line(line)
 
@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows what the containers have logged."""
+    """Shows, with a failure, what the containers have logged."""
     report = yield
     if report.failed:
         for stack in item.config.stash.get(_STACKS, []):
@@ -70,7 +70,7 @@ def images(
 def stack(
     request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All of compose.yaml, up and healthy from a fresh copy of the repository."""
+    """Runs all of compose.yaml, up and healthy, from a fresh copy of the repository."""
     stack = Stack(engine, tmp_path_factory.mktemp("klatsch"))
     yield from _brought_up(request, stack, images)
 
@@ -79,7 +79,7 @@ def stack(
 def old_stack(
     request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """All of compose.yaml of the version before, up and healthy."""
+    """Runs all of compose.yaml of the version before, up and healthy."""
     if not has_commit(VERSION_BEFORE):
         pytest.fail(f"Nothing was tested: this clone lacks commit {VERSION_BEFORE}. Fetch it first.", pytrace=False)
     yield from _brought_up(request, Stack(engine, tmp_path_factory.mktemp("old")), images, VERSION_BEFORE)
@@ -89,7 +89,7 @@ def old_stack(
 def cluster(
     request: pytest.FixtureRequest, engine: Engine, images: BaseImages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The same with compose.cluster.yaml; what else runs is stopped, as three brokers need the machine."""
+    """Runs compose.cluster.yaml likewise; what else runs is stopped, as three brokers need the machine."""
     for other in request.config.stash.get(_STACKS, []):
         other.compose("--profile", "*", "stop")
     files = ("compose.yaml", "compose.cluster.yaml")

@@ -53,7 +53,7 @@ class Engine:
     def run(
         self, *argv: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, deadline_s: float = 300
     ) -> str:
-        """What the command prints; fails with all that it said."""
+        """Returns what the command prints; fails with all that it said."""
         done = subprocess.run(
             argv,
             env=self.env | dict(env or {}),
@@ -67,7 +67,7 @@ class Engine:
         return done.stdout
 
     def install(self, package: str) -> None:
-        """With apt-get, as root; raises NotPossible where that is not so."""
+        """Installs packages with apt-get, as root; raises NotPossible where that is not so."""
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise NotPossible(f"{package} is needed: install it, then run `make test-compose` again.")
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -110,7 +110,7 @@ class Engine:
             _SHARES.write_text(str(_WEIGHT))
 
     def _make_plugin(self) -> None:
-        """Compose v2 where only the engine is there, as with Debian 12's docker.io: from its Go module."""
+        """Builds Compose v2 from its Go module where only the engine is there, as with Debian 12's docker.io."""
         config = cache_folder() / f"docker-compose-{_COMPOSE}"
         plugin = config / "cli-plugins" / "docker-compose"
         if not plugin.exists():

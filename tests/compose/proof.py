@@ -69,7 +69,7 @@ class Proof:
 
     @property
     def counts(self) -> Counter[str]:
-        """What all clients have met so far."""
+        """Returns what all clients have met so far."""
         return sum((client.counts for client in self.clients), Counter[str]())
 
     @property
@@ -77,7 +77,7 @@ class Proof:
         return sum(client.acknowledged for client in self.clients)
 
     async def fill(self) -> None:
-        """Everybody belongs to one conversation, so that who is answered tells which of them go on."""
+        """Puts everybody into one conversation each, so that who is answered tells which of them go on."""
         made = await asyncio.to_thread(self._stack.people, 2 * _TALKS + _GROUP)
         people = [Person(one["username"], one["token"]) for one in made]
         rows = (await asyncio.to_thread(self._stack.sql, "SELECT username, id FROM accounts_user")).splitlines()
@@ -114,7 +114,7 @@ class Proof:
             client.history.close()
 
     def judge(self) -> Verdict:
-        """The checker's word on all that was said and seen."""
+        """Returns the checker's word on all that was said and seen."""
         self.close_histories()
         self._folder.chmod(0o777)  # for the number under which containers run
         volumes = ("--volume", f"{ROOT / 'faults'}:/opt/klatsch/faults:ro", "--volume", f"{self._folder}:/evidence")
@@ -125,7 +125,7 @@ class Proof:
 
 @asynccontextmanager
 async def proven(stack: Stack, folder: Path) -> AsyncIterator[Proof]:
-    """People talk all the while; what was said and seen holds to I1 to I6 at the end, and something was said."""
+    """Has people talk all the while; what was said and seen holds to I1 to I6 at the end, and something was said."""
     proof = Proof(stack, folder)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(proof.rest.close)

@@ -102,22 +102,22 @@ class Stack:
         self._use_this_machines_network()
 
     def images(self) -> set[str]:
-        """What it is made from, but for our own image."""
+        """Returns what the stack is made from, but for our own image."""
         services = self._config()["services"].values()
         bases = {one["build"]["args"]["PYTHON_IMAGE"] for one in services if "build" in one}
         return bases | {one["image"] for one in services if one["image"] != IMAGE}
 
     def forget_image(self) -> None:
-        """So that `up` builds it, as at the first start; its layers are kept."""
+        """Forgets our image, so that `up` builds it as at the first start; its layers are kept."""
         if self.engine.run("docker", "images", "--quiet", IMAGE):
             self.engine.run("docker", "image", "rm", "--force", IMAGE)
 
     def note(self, measured: str) -> None:
-        """For the end of the run's output: how large, or how long."""
+        """Notes for the end of the run's output how large something is, or how long it took."""
         self.measured.append(measured)
 
     def up(self, *arguments: str) -> str:
-        """`docker compose up --wait`, to its end."""
+        """Runs `docker compose up --wait` to its end."""
         return self.compose("up", "--wait", "--wait-timeout", str(_UP_S), *arguments, deadline_s=_UP_S + 60)
 
     def down(self, *arguments: str) -> None:
@@ -127,11 +127,11 @@ class Stack:
         return self.run("docker", "compose", *arguments, deadline_s=deadline_s)
 
     def run(self, *argv: str, deadline_s: float = 300) -> str:
-        """Any command, in the folder and for this project."""
+        """Runs any command, in the folder and for this project."""
         return self.engine.run(*argv, env=self.env, cwd=self.folder, deadline_s=deadline_s)
 
     def containers(self, service: str) -> list[dict[str, Any]]:
-        """What the engine knows of each container of a service that runs or ran."""
+        """Returns what the engine knows of each container of a service that runs or ran."""
         ids = self.compose("ps", "--all", "--quiet", service).split()
         found: list[dict[str, Any]] = json.loads(self.engine.run("docker", "inspect", *ids)) if ids else []
         return found
@@ -148,19 +148,19 @@ class Stack:
         return str(container["Id"])
 
     def healthy(self, service: str) -> bool:
-        """Whether all its containers run and answer."""
+        """Returns whether all its containers run and answer."""
         states = [container["State"] for container in self.containers(service)]
         return bool(states) and all(s["Running"] and s["Health"]["Status"] == "healthy" for s in states)
 
     def sql(self, statement: str, *, role: str = "") -> str:
-        """What PostgreSQL answers the superuser, or a role over the network with its own password."""
+        """Returns what PostgreSQL answers the superuser, or a role over the network with its own password."""
         if not role:
             return self.inside("postgres", "psql", "-U", "postgres", "-d", "klatsch", "-qAtc", statement)
         url = (self.folder / "secrets" / f"database_url_{role}").read_text().strip()
         return self.inside("postgres", "psql", url.replace("@postgres:", "@127.0.0.1:"), "-qAtc", statement)
 
     def people(self, count: int) -> list[dict[str, str]]:
-        """New people with tokens."""
+        """Makes new people with tokens."""
         said = self.inside("api", "python", "manage.py", "people", str(count))
         return [json.loads(line) for line in said.splitlines()]
 

@@ -31,13 +31,13 @@ class Inhabited(Place, Protocol):
 
 
 def rest(stack: Place, person: dict[str, str], **more: Any) -> httpx.Client:
-    """Somebody's REST client."""
+    """Opens somebody's REST client."""
     headers = {"Authorization": f"Bearer {person['token']}"}
     return httpx.Client(base_url=f"{stack.url}/api/v1/", headers=headers, timeout=30, trust_env=False, **more)
 
 
 def ask(http: httpx.Client, path: str) -> dict[str, Any]:
-    """A page, asked for again as long as the answer is "come again later"."""
+    """Returns a page, asked for again as long as the answer is "come again later"."""
     until_s = time.monotonic() + _PATIENCE_S
     while (answer := http.get(path)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
         assert time.monotonic() < until_s, answer.text
@@ -48,7 +48,7 @@ def ask(http: httpx.Client, path: str) -> dict[str, Any]:
 
 
 def history(stack: Place, person: dict[str, str], other: dict[str, str]) -> list[tuple[int, str, str]]:
-    """Number, id and text of all that two have said, oldest first."""
+    """Returns number, id and text of all that two have said, oldest first."""
     return [(row["seq"], row["id"], row["content"]) for row in rows_of(stack, person, other)]
 
 
@@ -64,7 +64,7 @@ def rows_of(stack: Place, person: dict[str, str], other: dict[str, str]) -> list
 
 
 def archived(stack: Place, person: dict[str, str], other: dict[str, str]) -> int:
-    """The number of the last message of two in the archive."""
+    """Returns the number of the last message of two in the archive."""
     with rest(stack, person) as http:
         rows = ask(http, f"users/{other['username']}/messages?limit=1")["results"]
     return int(rows[0]["seq"]) if rows else 0
@@ -101,7 +101,7 @@ class Conversation:
             self.told.append(event.content)
 
     async def drain(self) -> None:
-        """One's own events have to be taken too."""
+        """Takes a client's own events too."""
         async for _ in self.writer.events():
             pass
 

@@ -28,14 +28,14 @@ class Migration(migrations.Migration):
 
 
 def documented(heading: str) -> list[str]:
-    """The commands that docs/operations.md gives under a heading."""
+    """Returns the commands that docs/operations.md gives under a heading."""
     text = (ROOT / "docs" / "operations.md").read_text().partition(f"### {heading}\n")[2]
     block = text.partition("```bash\n")[2].partition("```")[0]
     return [line.partition("#")[0].strip() for line in block.splitlines()]
 
 
 def pull_a_new_version(folder: Path) -> None:
-    """What `git pull` would bring: a column more in the longest table, and a table more."""
+    """Makes the change that `git pull` would bring: a column more in the longest table, and a table more."""
     migrations = folder / "klatsch" / "archive" / "migrations"
     last = max(file.stem for file in migrations.glob("[0-9]*.py"))
     (migrations / "9999_upgraded.py").write_text(_MIGRATION.format(last=last))
@@ -61,7 +61,7 @@ async def test_an_upgrade_by_the_documents_changes_tables_while_people_talk(stac
 
 
 def change(stack: Stack, *names: str) -> dict[str, str]:
-    """New secrets in place of these, as the documents say; the old ones."""
+    """Puts new secrets in place of these, as the documents say; returns the old ones."""
     files = {name: stack.folder / "secrets" / name for name in names}
     old = {name: file.read_text().strip() for name, file in files.items()}
     for file in files.values():
@@ -110,7 +110,7 @@ def test_a_new_secret_key_ends_sessions_and_no_token_and_a_new_metrics_token_is_
 
 
 def metrics_status(stack: Stack, token: str) -> str:
-    """What the gateway answers to who shows that token."""
+    """Returns what the gateway answers to who shows that token."""
     ask = (
         "import http.client, sys\n"
         "c = http.client.HTTPConnection('127.0.0.1', 8000)\n"

@@ -14,14 +14,14 @@ _OF_TROUBLE = {"Refusals", "Sockets closed by us", "Dead letters, statements ref
 
 
 def ask(stack: Stack, query: str) -> list[str]:
-    """What Prometheus answers, a line for each series."""
+    """Returns what Prometheus answers, a line for each series."""
     said = stack.inside("prometheus", "promtool", "query", "instant", "http://127.0.0.1:9090", query)
     return said.splitlines()
 
 
 @pytest.fixture(scope="module")
 def watched(stack: Stack) -> Stack:
-    """With Prometheus."""
+    """Runs Prometheus beside the stack."""
     stack.compose("--profile", "monitoring", "up", "--wait", "--no-deps", "prometheus")
     return stack
 

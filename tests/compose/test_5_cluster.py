@@ -48,7 +48,7 @@ def ask(cluster: Stack, user: str, what: str, password: str = "") -> str:
 
 
 def partitions(cluster: Stack) -> list[tuple[str, int]]:
-    """Who leads each partition, and how many brokers have all of it."""
+    """Returns who leads each partition, and how many brokers have all of it."""
     said = ask(cluster, "gateway", "describe")
     if "allowed" not in said:
         return []
@@ -57,7 +57,7 @@ def partitions(cluster: Stack) -> list[tuple[str, int]]:
 
 
 def is_whole(cluster: Stack) -> bool:
-    """Whether every record is on three brokers."""
+    """Returns whether every record is on three brokers."""
     found = partitions(cluster)
     return bool(found) and all(leader and copies == len(_BROKERS) for leader, copies in found)
 
@@ -158,7 +158,7 @@ def test_roles_may_do_their_work_and_nothing_else(cluster: Stack) -> None:
 
 
 def change(cluster: Stack, user: str) -> str:
-    """A new password for a user of Kafka, by the documents; the old one."""
+    """Gives a user of Kafka a new password, by the documents; returns the old one."""
     file = cluster.folder / "secrets" / f"kafka_password_{user}"
     old = file.read_text().strip()
     file.unlink()

@@ -32,7 +32,7 @@ async def go_on(talks: Sequence[OldTalk], by_rest: RestTalk) -> None:
 
 @asynccontextmanager
 async def people_talk(talks: Sequence[OldTalk], by_rest: RestTalk, changer: Changer) -> AsyncIterator[asyncio.Event]:
-    """Everybody talks; the changer begins with the event that is given, and all end with the block."""
+    """Has everybody talk; the changer begins with the event that is given, and all end with the block."""
     begin, stop = asyncio.Event(), asyncio.Event()
 
     async def change() -> None:
@@ -58,7 +58,7 @@ async def people_talk(talks: Sequence[OldTalk], by_rest: RestTalk, changer: Chan
 async def hold_the_mixture(
     stack: Stack, talks: Sequence[OldTalk], by_rest: RestTalk, changer: Changer, begin: asyncio.Event
 ) -> None:
-    """One new gateway beside the old ones, to which everybody else stays connected, while messages are changed."""
+    """Runs one new gateway beside the old ones, to which everybody else stays connected, while messages are changed."""
     old = {container["Id"] for container in stack.containers("gateway")}
     one_more = ["--no-deps", "--no-recreate", "--scale", f"gateway={len(old) + 1}", "gateway"]
     await asyncio.to_thread(stack.up, *one_more)

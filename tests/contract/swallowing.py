@@ -55,7 +55,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 def _receive(source: socket.socket, size: int) -> bytes:
-    """So many bytes, or none where there are no more."""
+    """Reads so many bytes, or none where there are no more."""
     data = b""
     while len(data) < size:
         piece = source.recv(size - len(data))

@@ -29,7 +29,7 @@ def proxy() -> Iterator[SwallowingProxy]:
 
 @pytest.fixture
 def connection(tmp_path: Path, proxy: SwallowingProxy) -> Iterator[KafkaConnection]:
-    """To a topic of a broker of its own, which clients find behind the proxy."""
+    """Returns a connection to a topic of a broker of its own, which clients find behind the proxy."""
     proxy.target_port = free_ports(1)[0]
     advertised = f"PLAINTEXT://127.0.0.1:{proxy.port}"
     kafka = EmbeddedKafka(tmp_path / "kafka", port=proxy.target_port, changed={"advertised.listeners": advertised})

@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 
 def read_all(log: LogUnderTest, count: int) -> Delivered:
-    """What the log holds from its beginning, once that is so much."""
+    """Returns what the log holds from its beginning, once that is so much."""
     read = Delivered()
     tail = log.tail()
     tail.start(dict.fromkeys(range(PARTITIONS), 0), read.deliver, read.failures.append)
@@ -126,7 +126,7 @@ def test_once_a_record_has_timed_out_another_producer_takes_over(own_kafka: Embe
         writer = KafkaWriter(Hasty(log.connection.bootstrap_servers), log.topic, PARTITIONS)
 
         def is_heard() -> bool:
-            """Whether a record is in the log; the first ones may time out while a producer signs in."""
+            """Returns whether a record is in the log; the first ones may time out while a producer signs in."""
             appended = Appended()
             writer.append(Entry(key_in(0), b"value"), appended.reports.append)
             wait_until(lambda: appended.reports)

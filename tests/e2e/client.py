@@ -33,12 +33,12 @@ class Attempt:
 
     @property
     def ok(self) -> dict[str, Any] | None:
-        """What `ok` says, if that is the answer."""
+        """Returns what `ok` says, if that is the answer."""
         return None if self.answer is None else self.answer.get("ok")
 
     @property
     def code(self) -> str | None:
-        """The code of `err`, if that is the answer."""
+        """Returns the code of `err`, if that is the answer."""
         return None if self.answer is None or "err" not in self.answer else str(self.answer["err"]["code"])
 
     @property
@@ -64,7 +64,7 @@ class History:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The bodies of the messages that were pushed."""
+        """Returns the bodies of the messages that were pushed."""
         return [frame["d"] for frame in self.pushes("message")]
 
     @property
@@ -137,7 +137,7 @@ class Client:
         return client
 
     def stop_reading(self) -> None:
-        """From here on not a byte is taken, and the kernel's buffers fill."""
+        """Takes not a byte from now on, so that the kernel's buffers fill."""
         self.socket.transport.pause_reading()
 
     def read_on(self) -> None:
@@ -179,13 +179,13 @@ class Client:
             raise AssertionError(f"not within {deadline_s} s: {what}; closed: {self.closed}; last: {last}") from None
 
     async def until_closed(self, deadline_s: float = _DEADLINE_S) -> int:
-        """The server's close code."""
+        """Returns the server's close code."""
         await self.until(lambda: self.closed is not None, "the server closes", deadline_s)
         assert self.closed is not None
         return self.closed
 
     async def write(self, raw: str | bytes, *, text: bool | None = None) -> None:
-        """One frame of exactly these bytes; `text` says that bytes go as a text frame, whatever they are."""
+        """Writes one frame of exactly these bytes; `text` says that bytes go as a text frame, whatever they are."""
         check_written(raw)
         await self.socket.send(raw, text=text)
 

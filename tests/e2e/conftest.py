@@ -22,7 +22,7 @@ OpenNewcomer = Callable[[GatewayProcess], Awaitable[Person]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests come last: they are the slowest, and they restart servers that others use."""
+    """Puts these tests last: they are the slowest, and they restart servers that others use."""
     items.sort(key=lambda item: "/e2e/" in str(item.path))
 
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows what the processes have logged."""
+    """Shows, with a failure, what the processes have logged."""
     report = yield
     system = item.config.stash.get(_SYSTEM, None)
     if report.failed and system is not None:
@@ -54,7 +54,7 @@ def system(
 
 @pytest.fixture(autouse=True)
 def nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test started for itself ends with it."""
+    """Ends what a test started for itself with the test."""
     yield
     system = request.config.stash.get(_SYSTEM, None)
     if system is not None:
@@ -132,7 +132,7 @@ async def _closing(opening: Open) -> AsyncIterator[Open]:
 async def talk(
     system: System, gateway_a: GatewayProcess, gateway_b: GatewayProcess, connect: Open, rest: OpenRest
 ) -> Talk:
-    """Two people, each on a gateway of their own, who have said something already."""
+    """Returns two people, each on a gateway of their own, who have said something already."""
     return await start_talk(system, (gateway_a, gateway_b), connect, rest)
 
 
@@ -168,7 +168,7 @@ def newcomer() -> OpenNewcomer:
 
 @pytest.fixture
 def own_postgres(system: System) -> Iterator[EmbeddedPostgres]:
-    """PostgreSQL to stop and start; running again after the test, of which nobody keeps a connection."""
+    """Returns PostgreSQL to stop and start. It runs again after the test, and nobody keeps a connection of before."""
     if system.postgres is None:
         pytest.skip("DATABASE_URL names a server that is not ours to stop")
     yield system.postgres
@@ -183,7 +183,7 @@ def own_postgres(system: System) -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def own_kafka(system: System) -> Iterator[EmbeddedKafka]:
-    """Kafka to stop and start; running again after the test."""
+    """Returns Kafka to stop and start. It runs again after the test."""
     if system.kafka is None:
         pytest.skip("KAFKA_BOOTSTRAP_SERVERS names a broker that is not ours to stop")
     yield system.kafka

@@ -96,7 +96,7 @@ def _handshake(port: int, token: str) -> bytes:
 
 
 def masked(payload: bytes) -> bytes:
-    """A client's text frame: a server's, masked with zeros."""
+    """Returns a client's text frame: a server's, masked with zeros."""
     frame = wire(payload)
     head = len(frame) - len(payload)
     return frame[:1] + bytes([frame[1] | 0x80]) + frame[2:head] + bytes(4) + payload

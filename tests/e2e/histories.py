@@ -27,13 +27,13 @@ class Told(NamedTuple):
 
 
 def order(position: str) -> tuple[int, int]:
-    """Positions of one conversation compare by epoch, then offset."""
+    """Returns the key by which positions of one conversation compare: epoch, then offset."""
     epoch, _, offset = position.split(":")
     return int(epoch), int(offset)
 
 
 def archived(system: System, conversation: str) -> list[Row]:
-    """The conversation in its order."""
+    """Returns the conversation in its order."""
     query = (
         "SELECT id::text, client_id, content, concat_ws(':', epoch, partition, \"offset\"), seq "
         'FROM messaging_message WHERE conversation_id = %s ORDER BY epoch, "offset"'
@@ -42,7 +42,7 @@ def archived(system: System, conversation: str) -> list[Row]:
 
 
 def check(system: System, conversation: str, *clients: Client, for_a_while: Sequence[Client] = ()) -> list[Row]:
-    """The archive's rows, once all is archived; fails with every way in which what clients saw contradicts them.
+    """Returns the archive's rows, once all is archived; fails with each way in which what clients saw contradicts them.
 
     The clients send into no other conversation. They were connected all the time, but for those `for_a_while`.
     """
@@ -62,7 +62,7 @@ def _told(client: Client, conversation: str, *, always: bool) -> Told:
 
 
 def contradictions(rows: Sequence[Row], told: Sequence[Told]) -> Iterator[str]:
-    """Each as a sentence; none where the invariants hold."""
+    """Returns each contradiction as a sentence; none where the invariants hold."""
     yield from _in_archive(rows)
     yield from _in_real_time([attempt for one in told for attempt in one.attempts if attempt.ok])
     for one in told:
@@ -73,7 +73,7 @@ def contradictions(rows: Sequence[Row], told: Sequence[Told]) -> Iterator[str]:
 
 
 def _in_archive(rows: Sequence[Row]) -> Iterator[str]:
-    """I2, I3: an id and a position stand once, and numbers are dense."""
+    """Checks I2 and I3: an id and a position stand once, and numbers are dense."""
     for name in ("id", "client_id", "position"):
         values = [getattr(row, name) for row in rows]
         if len(set(values)) < len(values):
@@ -83,7 +83,7 @@ def _in_archive(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _in_answers(rows: Sequence[Row], attempts: Sequence[Attempt]) -> Iterator[str]:
-    """I1, I3: what was acknowledged is there, where it was said to be."""
+    """Checks I1 and I3: what was acknowledged is there, where it was said to be."""
     by_id = {row.id: row for row in rows}
     for attempt in attempts:
         if attempt.ok is None:
@@ -96,7 +96,7 @@ def _in_answers(rows: Sequence[Row], attempts: Sequence[Attempt]) -> Iterator[st
 
 
 def _in_pushes(rows: Sequence[Row], pushed: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """I3, I4, I5: what was shown is there, in the archive's order, and was shown once."""
+    """Checks I3, I4 and I5: what was shown is there, in the archive's order, and was shown once."""
     by_id = {row.id: row for row in rows}
     for message in pushed:
         row = by_id.get(message["id"])
@@ -110,7 +110,7 @@ def _in_pushes(rows: Sequence[Row], pushed: Sequence[dict[str, Any]]) -> Iterato
 
 
 def _in_real_time(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """I4: what was acknowledged before another send began stands before it."""
+    """Checks I4: what was acknowledged before another send began stands before it."""
     answered = iter(sorted(attempts, key=lambda attempt: attempt.answered_s))
     earlier, last = next(answered, None), None
     for later in sorted(attempts, key=lambda attempt: attempt.invoked_s):

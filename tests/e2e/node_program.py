@@ -45,7 +45,7 @@ class NodeProgram:
         await self._process.stdin.drain()
 
     async def end_of_input(self) -> int:
-        """Nothing more is told; returns its exit code when it has ended."""
+        """Tells the program nothing more; returns its exit code when it has ended."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         async with asyncio.timeout(_DEADLINE_S):

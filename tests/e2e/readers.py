@@ -64,7 +64,7 @@ class Reader:
 
     @property
     def view(self) -> list[Row]:
-        """The conversation as this application shows it."""
+        """Returns the conversation as this application shows it."""
         return sorted(self.rows.values(), key=lambda row: order(row[2]))
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
@@ -117,7 +117,7 @@ def texts_of(name: str, done: asyncio.Event) -> Iterator[str]:
 
 
 async def check_equal(system: System, api: Rest, *readers: Reader) -> list[Row]:
-    """The archive's rows, REST's history and every reader's view are the same."""
+    """Checks that the archive's rows, REST's history and every reader's view are the same. Returns the rows."""
     await asyncio.to_thread(system.wait_archived)
     [conversation] = {message.conversation for reader in readers for message in reader.told}
     rows = [(row.id, row.content, row.position) for row in archived(system, conversation)]
@@ -130,7 +130,7 @@ async def check_equal(system: System, api: Rest, *readers: Reader) -> list[Row]:
 
 
 def cut(chat: Client) -> None:
-    """The network is gone, from one moment to the next."""
+    """Takes the network away, from one moment to the next."""
     connection = chat._keeper._connection
     if connection is not None:
         connection._socket.transport.abort()

@@ -57,7 +57,7 @@ class Rest:
         await self.http.aclose()
 
     async def history(self, path: str) -> list[dict[str, Any]]:
-        """All of a history, page after page, oldest first."""
+        """Returns all of a history, page after page, oldest first."""
         page = await self.get(path, limit=100)
         newest_first: list[dict[str, Any]] = page["results"]
         while page["next"]:

@@ -43,7 +43,7 @@ class Talk:
         return sum(attempt.ok is not None for attempt in self.writer.history.attempts)
 
     async def check(self, *, for_a_while: Sequence[Client] = ()) -> list[Row]:
-        """The archive's rows, once all is archived and shown; fails where what anybody saw contradicts them.
+        """Returns the archive's rows, once all is archived and shown; fails where what anybody saw contradicts them.
 
         Where the writer's connection was lost, the first of those `for_a_while` has taken its place.
         """
@@ -64,7 +64,7 @@ class Talk:
 async def start_talk(
     system: System, gateways: tuple[GatewayProcess, GatewayProcess], connect: Open, rest: OpenRest
 ) -> Talk:
-    """Two people who have never met, their conversation made."""
+    """Makes a conversation of two people who have never met."""
     ana, bob = system.take_people(2)
     writer, reader = await connect(gateways[0], ana), await connect(gateways[1], bob)
     token = str(reader.token)
@@ -76,7 +76,7 @@ async def start_talk(
 
 @contextlib.asynccontextmanager
 async def talking(talks: Sequence[Talk]) -> AsyncIterator[None]:
-    """All of them talk without a pause, each waiting for its answer; at the end what was begun is finished."""
+    """Lets all of them talk without a pause, each waiting for its answer; at the end what was begun is finished."""
     done = asyncio.Event()
 
     async def go_on(talk: Talk) -> None:

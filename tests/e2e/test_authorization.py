@@ -49,7 +49,7 @@ async def by_socket(scene: Scene, action: Action) -> str | None:
 
 
 async def unanswered(scene: Scene, op: str, body: dict[str, Any]) -> str:
-    """Frames are answered in their order: what is not answered before the next one never is."""
+    """Returns the code of the answer, or "silence": what is not answered before the next frame never is."""
     await scene.socket.write(json.dumps({"id": op, "op": op, "d": body}))
     await scene.socket.request("presence", {"users": []})
     return next((code_of(frame) for frame in scene.socket.history.frames if frame.get("re") == op), "silence")

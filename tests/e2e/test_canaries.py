@@ -73,12 +73,12 @@ class Run:
         return answer
 
     def logs(self) -> dict[str, str]:
-        """What each of its processes has written, in all of its runs."""
+        """Returns what each of its processes has written, in all of its runs."""
         folder = self.system.folder
         return {p.name: "".join(f.read_text() for f in folder.glob(f"{p.name}.*.log")) for p in self.processes}
 
     def records(self) -> list[tuple[bytes, bytes, bytes]]:
-        """Keys, values and headers since the run began."""
+        """Returns keys, values and headers since the run began."""
         ends, log = self.system.log.ends(), self.system.log
         consumer = Consumer({"bootstrap.servers": log.bootstrap_servers, "group.id": "e2e-canary"})
         consumer.assign([TopicPartition(log.topic, p, at) for p, at in self.since.items()])
@@ -113,7 +113,7 @@ async def browser(run: Run) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def sign_in(run: Run, browser: httpx.AsyncClient) -> None:
-    """Everything that people sign in with, once."""
+    """Signs in once by everything that people sign in with."""
     planted = run.planted
     body = {"username": run.username, "email": planted["e-mail"], "password": planted["password"]}
     assert (await run.request(browser, "POST", "auth/register", json=body)).status_code == 201
@@ -157,7 +157,7 @@ async def talk(run: Run, browser: httpx.AsyncClient, peer: str) -> None:
 
 
 async def fail(run: Run, browser: httpx.AsyncClient, peer: str) -> None:
-    """Secrets where they do not belong, and of the wrong shape."""
+    """Sends secrets where they do not belong, and of the wrong shape."""
     password = run.planted["password"]
     for secret in list(run.planted.values()):
         for path in ("auth/login", "auth/register", "auth/password/reset/confirm", f"users/{peer}/messages"):
@@ -175,7 +175,7 @@ async def fail(run: Run, browser: httpx.AsyncClient, peer: str) -> None:
 
 
 async def lose_postgresql(run: Run, browser: httpx.AsyncClient, postgres: EmbeddedPostgres, peer: str) -> None:
-    """The same while the archive is away: what fails then fails in many places."""
+    """Does the same while the archive is away: what fails then fails in many places."""
     bearer = {"Authorization": f"Bearer {run.planted['bearer token']}"}
     open_before = await Client.connect(run.gateway, headers=bearer)
     assert "ok" in await open_before.request("hello", {})
@@ -206,7 +206,7 @@ async def lose_postgresql(run: Run, browser: httpx.AsyncClient, postgres: Embedd
 
 @contextmanager
 def refusing(system: System, content: str) -> Iterator[None]:
-    """PostgreSQL stores no message of that content meanwhile; what it says of one shows the whole row."""
+    """Has PostgreSQL store no message of that content meanwhile; what it says of one shows the whole row."""
     table, name = sql.Identifier("messaging_message"), sql.Identifier("canary")
     check = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK (content <> {}) NOT VALID")
     with psycopg.connect(system.database_url, autocommit=True) as connection:

@@ -14,7 +14,7 @@ def new_id() -> str:
 
 
 async def change(client: Client, op: str, said: Attempt, **body: Any) -> dict[str, Any]:
-    """The answer to a change of that message."""
+    """Returns the answer to a change of that message."""
     named = {"message": said.message_id, "position": said.position, "client_id": new_id()}
     return await client.request(op, named | body)
 

@@ -79,7 +79,7 @@ class Someone:
 
 
 def shown(messages: list[Message]) -> list[dict[str, Any]]:
-    """What a reader of the archive must have too: without what the client guesses of its own edits."""
+    """Returns what a reader of the archive must have too: without what the client guesses of its own edits."""
     return [
         {
             "id": one.id,

@@ -21,7 +21,7 @@ _EXAMPLE = ROOT / "examples" / "chat.mjs"
 
 
 def _people(ana: Person, bob: Person, gateways: tuple[GatewayProcess, GatewayProcess]) -> str:
-    """Ana keeps her order whatever fails; bob has many on their way at once."""
+    """Returns both people as JSON: Ana keeps her order whatever fails; bob has many on their way at once."""
     pairs = ((ana, bob, gateways[0], 1), (bob, ana, gateways[1], 16))
     return json.dumps(
         [
@@ -52,7 +52,7 @@ async def _views(program: NodeProgram) -> dict[str, dict[str, Any]]:
 async def _check(
     system: System, ana: Person, bob: Person, views: dict[str, dict[str, Any]], rest: OpenRest, gateway: GatewayProcess
 ) -> list[Row]:
-    """What each has in view is the archive's rows and REST's history: ids, names, contents and positions, in order."""
+    """Checks that each view is the archive's rows and REST's history: ids, names, contents and positions, in order."""
     await asyncio.to_thread(system.wait_archived)
     history = await rest(gateway, ana).history(f"users/{bob.username}/messages")
     rows = archived(system, history[0]["conversation"])
@@ -79,7 +79,7 @@ async def _check(
 
 
 def _said(rows: list[Row], person: Person) -> list[int]:
-    """The numbers that somebody has given their messages, in the conversation's order."""
+    """Returns the numbers that somebody has given their messages, in the conversation's order."""
     texts = [re.fullmatch(rf"(\d+) of {person.username}", row.content) for row in rows]
     return [int(text[1]) for text in texts if text]
 

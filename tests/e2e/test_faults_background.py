@@ -28,7 +28,7 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 
 
 def _ends(process: Process) -> None:
-    """With a status that is not 0, and one line that says why."""
+    """Checks that it ends with a status that is not 0, and one line that says why."""
     wait_until(lambda: not process.is_running(), f"{process.name} ends", 30)
     assert process.status == 1
     [line] = process.events("uncaught")

@@ -145,7 +145,7 @@ async def test_a_client_that_does_not_answer_pings_is_closed_with_1011_and_one_t
 
 
 async def _stalled(talk: Talk, gateway: GatewayProcess, connect: Open) -> Client:
-    """Another connection of the reader, that takes nothing any more."""
+    """Opens another connection of the reader, which takes nothing any more."""
     slow = await connect(gateway, talk.people[1], receive_buffer_bytes=4_096)
     slow.stop_reading()
     return slow

@@ -130,7 +130,7 @@ async def test_messages_that_the_archive_cannot_hold_are_put_aside_and_their_nei
 
 
 def _judged(reason: str, message: dict[str, Any], **fields: str) -> Poison:
-    """A record as ours are, header and all, of a new message like that one with other fields."""
+    """Returns a record as ours are, header and all, of a new message like that one with other fields."""
     now_ms = time.time_ns() // 1_000_000
     event = MessagePosted(
         **{name: message.get(name) for name in ("conversation", "sender", "sender_id", "receiver", "content")},  # type: ignore[arg-type]  # texts, as REST gave them
@@ -147,7 +147,7 @@ def _judged(reason: str, message: dict[str, Any], **fields: str) -> Poison:
 
 
 def _dead_letters(system: System, places: dict[tuple[int, int], str]) -> dict[tuple[int, int], str]:
-    """The reasons of the letters of these places."""
+    """Returns the reasons of the letters of these places."""
     query = 'SELECT partition, "offset", reason FROM messaging_deadletter WHERE partition = %s AND "offset" = ANY(%s)'
     [partition] = {partition for partition, _ in places}
     rows = system.rows(query, partition, [offset for _, offset in places])

@@ -59,7 +59,7 @@ async def test_a_send_that_was_under_way_when_its_sender_was_removed_is_rejected
 async def _send_while_being_removed(
     gateway: GatewayProcess, api: Rest, member: Client, group: str, person: Person
 ) -> Attempt:
-    """The frame lies in the stopped gateway's socket, and the removal stands in the log."""
+    """Sends while the gateway is stopped: the frame lies in its socket when the removal stands in the log."""
     with stopped(gateway.pid):
         attempt = await member.post("too late", conversation=group)
         removed = await api.http.delete(f"conversations/{group}/members/{person.username}")

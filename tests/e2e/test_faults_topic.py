@@ -31,7 +31,7 @@ class ApiProcess(GatewayProcess):
 def own_system(
     tmp_path_factory: pytest.TempPathFactory, postgres: EmbeddedPostgres | None, kafka: EmbeddedKafka | None
 ) -> Iterator[System]:
-    """A topic that may be spoilt."""
+    """Starts a system whose topic may be spoilt."""
     system = System(tmp_path_factory.mktemp("topic"), postgres, kafka, "topic")
     system.prepare()
     yield system

@@ -31,7 +31,7 @@ JUNK = masked(
 
 @contextmanager
 def flooding(gateway: GatewayProcess, token: str, frames: bytes, folder: Path) -> Iterator[Path]:
-    """What the flooder has printed, which floods when this begins and until it ends."""
+    """Floods a gateway while the block runs. Yields the file with what the flooder has printed."""
     printed = folder / "flooder"
     first = b"\x01\x80\0\0\0\0" if frames is FRAGMENT else b""
     argv = [sys.executable, "-m", "tests.e2e.flooder", str(gateway.port), token, first.hex(), frames.hex()]
@@ -46,7 +46,7 @@ def flooding(gateway: GatewayProcess, token: str, frames: bytes, folder: Path) -
 
 
 async def slow_send_s(writer: Client, to: str) -> float:
-    """How long the second slowest of 100 sends took, one after the other."""
+    """Returns how long the second slowest of 100 sends took, one after the other."""
     took_s = []
     for number in range(_SENDS):
         started_s = time.monotonic()

@@ -19,7 +19,7 @@ GROWTH_MOST_BYTES = 16 * 1024 * 1024
 
 
 def say(gateway: GatewayProcess, request: bytes) -> bytes:
-    """All that is answered until the gateway closes."""
+    """Returns all that is answered until the gateway closes."""
     with socket.create_connection((HOST, gateway.port), timeout=20) as peer:
         peer.sendall(request)
         answer = b""

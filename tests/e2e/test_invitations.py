@@ -14,7 +14,7 @@ Gateways = tuple[GatewayProcess, GatewayProcess]
 
 @pytest.fixture
 def inviting(system: System, persister: PersisterProcess) -> Gateways:
-    """Two gateways that add only people who have written to the one who adds them, as by default."""
+    """Starts two gateways that add only people who have written to the one who adds them, as by default."""
     first, second = system.new_gateway("inviting-a"), system.new_gateway("inviting-b")
     for gateway in (first, second):
         gateway.start(KLATSCH_INVITE_STRANGERS="1")
@@ -26,7 +26,7 @@ async def begin(api: Rest) -> str:
 
 
 async def heard(client: Client, invitation: str, state: str) -> dict[str, object]:
-    """The invitation in this state, once it has been pushed or replayed."""
+    """Returns the invitation in this state, once it has been pushed or replayed."""
 
     def found() -> list[dict[str, object]]:
         states = [frame for frame in client.history.pushes("state") if frame["d"]["kind"] == "invitation"]

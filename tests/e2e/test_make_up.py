@@ -88,7 +88,7 @@ class Up:
             return 0, ""
 
     def manage(self, *arguments: str) -> str:
-        """What `make admin` and the like do."""
+        """Does what `make admin` and the like do."""
         done = subprocess.run(
             [sys.executable, "-m", "klatsch.processes.embedded", "run", "--", "manage.py", *arguments],
             cwd=ROOT,
@@ -104,7 +104,7 @@ class Up:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, name: str) -> psutil.Process:
-        """The gateway, the persister, postgres or kafka (java)."""
+        """Finds the gateway, the persister, postgres or kafka (java)."""
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if name in [child.name(), *child.cmdline()])
 
@@ -128,7 +128,7 @@ def data() -> Iterator[Path]:
 
 @contextmanager
 def running(data: Path) -> Iterator[Up]:
-    """One run that is ready; it is killed where it was not ended."""
+    """Starts one run, and waits until it is ready; it is killed where it was not ended."""
     started = Up(data, free_ports(1)[0])
     try:
         started.wait_ready()
@@ -140,7 +140,7 @@ def running(data: Path) -> Iterator[Up]:
 
 @pytest.fixture(scope="class")
 def up(data: Path) -> Iterator[Up]:
-    """One run for all tests of a class, which stops in time after them."""
+    """Starts one run for all tests of a class, which stops in time after them."""
     with running(data) as started:
         yield started
         assert started.end() < STOP_S

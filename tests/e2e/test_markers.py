@@ -17,7 +17,7 @@ async def mark(client: Client, talk: Talk, **positions: str) -> dict[str, Any]:
 
 
 async def marked(client: Client, read: str) -> dict[str, Any]:
-    """The push of a marker that has come to that position."""
+    """Returns the push of a marker that has come to that position."""
 
     def found() -> list[dict[str, Any]]:
         return [push for push in client.history.pushes("marker") if push["d"]["read"] == read]

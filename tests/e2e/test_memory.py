@@ -56,7 +56,7 @@ class Watched:
 async def filled(
     request: pytest.FixtureRequest, system: System, talk: Talk, persister: PersisterProcess
 ) -> GatewayProcess:
-    """A gateway that has just read much of a conversation, and holds it, or no longer does."""
+    """Starts a gateway that has just read much of a conversation, and holds it, or no longer does."""
     first = talk.reader.history.messages[0]
     await talk.reader.close()
     await talk.writer.close()  # all that comes would be pushed to these, too
@@ -78,7 +78,7 @@ async def filled(
 
 
 async def _poll_all(client: Http, token: str) -> list[str]:
-    """What polls bring, one after the other, up to the last message."""
+    """Returns what polls bring, one after the other, up to the last message."""
     texts: list[str] = []
     while texts[-1:] != ["the"]:
         answer = await client.poll(token)

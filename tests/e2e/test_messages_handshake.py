@@ -79,7 +79,7 @@ async def test_a_forged_session_cookie_is_closed_with_4401(gateway_a: GatewayPro
 
 
 async def _logged_in(gateway: GatewayProcess) -> tuple[str, str]:
-    """Somebody new who has registered and logged in as people do: their name, and their cookie."""
+    """Registers somebody new and logs them in as people do; returns their name and their cookie."""
     name, password = f"dora-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
     async with httpx.AsyncClient(base_url=f"{gateway.url}/api/v1/", trust_env=False, timeout=20) as http:
         body = {"username": name, "email": f"{name}@e2e.invalid", "password": password}

@@ -87,7 +87,7 @@ def _refusals(client: Client) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def pair(gateway_a: GatewayProcess, connect: Open, ana: Person, bob: Person) -> tuple[Client, Person]:
-    """Ana's connection, whose conversation with bob is made."""
+    """Returns Ana's connection, whose conversation with bob is made."""
     client: Client = await connect(gateway_a, ana)
     await client.send("first", to=bob.username)
     return client, bob

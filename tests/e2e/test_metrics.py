@@ -12,7 +12,7 @@ from tests.support.system import Person, System
 
 
 def scrape(url: str, **labels: str) -> dict[str, float]:
-    """The samples, summed over their labels but for those that are given."""
+    """Returns the samples, summed over their labels but for those that are given."""
     answer = httpx.get(f"{url}/metrics", trust_env=False)
     assert answer.status_code == 200
     found: dict[str, float] = {}

@@ -51,7 +51,7 @@ class Chat:
                 self.shown.append(line.decode().strip())
 
     async def end(self) -> None:
-        """An empty line ends it."""
+        """Ends it with an empty line."""
         await self.type("")
         async with asyncio.timeout(_DEADLINE_S):
             assert await self._process.wait() == 0

@@ -20,7 +20,7 @@ _DEADLINE_S = 60
 
 
 def _blocks(language: str) -> list[str]:
-    """The fenced blocks of a language, in order."""
+    """Returns the fenced blocks of a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", _README, re.MULTILINE | re.DOTALL)
 
 
@@ -79,7 +79,7 @@ def _on_port(text: str, port: int) -> str:
 
 @pytest.fixture
 async def terminal(gateway_a: GatewayProcess, persister: PersisterProcess, tmp_path: Path) -> AsyncIterator[Terminal]:
-    """The REST session and then the WebSocket client, pasted one after the other."""
+    """Pastes the REST session and then the WebSocket client, one after the other."""
     if missing := [tool for tool in ("bash", "curl") if shutil.which(tool) is None]:
         pytest.skip(f"README.md's session needs {' and '.join(missing)}")
     opened = await Terminal.paste(SESSION + RUN_CLIENT, tmp_path, gateway_a.port)

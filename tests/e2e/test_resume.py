@@ -33,7 +33,7 @@ def _edit(system: System, message: dict[str, Any], content: str) -> str:
 
 
 async def _fill(writer: Client, there: Client, to: str) -> None:
-    """So much, elsewhere, that a small ring no longer holds what was before.
+    """Says so much, elsewhere, that a small ring no longer holds what was before.
 
     A ring forgets between batches. `there` listens at its gateway, so that each message is a batch of its own.
     """
@@ -152,7 +152,7 @@ class Wanderer:
         self.past: list[Client] = []
 
     async def run(self) -> None:
-        """Until cancelled: connects, takes what comes, and resumes when that ends."""
+        """Connects, takes what comes, and resumes when that ends, until it is cancelled."""
         token: str | None = None
         number = 0
         while True:

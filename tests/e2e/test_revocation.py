@@ -37,7 +37,7 @@ class Browser:
         return browser
 
     async def again(self, gateway: GatewayProcess) -> "Browser":
-        """The same person with another session."""
+        """Returns the same person with another session."""
         other = Browser(_http(gateway), self.name, self.password)
         await other.log_in()
         return other
@@ -58,7 +58,7 @@ class Browser:
         assert answer.status_code == 302, answer.text
 
     async def open(self, gateway: GatewayProcess, connect_silent: Open) -> Client:
-        """A socket that came with the session's cookie and has said hello."""
+        """Opens a socket that comes with the session's cookie, and says hello."""
         headers = {"Cookie": f"sessionid={self.http.cookies['sessionid']}", "Origin": ORIGIN}
         client = await connect_silent(gateway, headers=headers)
         assert "ok" in await client.request("hello", {})

@@ -39,7 +39,7 @@ class Http:
 
     @asynccontextmanager
     async def stream(self, last: str | None) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
-        """The events, each as its lines."""
+        """Yields the events, each as its lines."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
         async with self.http.stream("GET", "/api/v1/sync", headers=headers) as answer:
             assert answer.status_code == httpx.codes.OK

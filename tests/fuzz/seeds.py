@@ -86,7 +86,7 @@ class Seeds:
             self._kept.pop(operation, None)
 
     def _own(self, parameter: str, make: Callable[[], str]) -> Fill:
-        """A fill with a thing that is made when the one before has been used."""
+        """Returns a fill with a thing that is made when the one before has been used."""
 
         def fill(case: Any) -> None:
             operation = case.operation.definition.raw["operationId"]
@@ -97,7 +97,7 @@ class Seeds:
         return fill
 
     def _new_pair(self) -> str:
-        """A group of Ana and Bob."""
+        """Makes a group of Ana and Bob."""
         return self._things.new_group(self._things.bob.username)
 
     def _fill_registration(self, case: Any) -> None:

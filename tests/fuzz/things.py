@@ -45,7 +45,7 @@ class Things:
         return person
 
     def new_token(self, operation: str = "") -> str:
-        """One of Ana's; of somebody else's for what ends all of a person's."""
+        """Makes a token of Ana's, or somebody else's for what ends all of a person's."""
         person = self.new_person() if operation in {"change_password", "deactivate"} else self.ana
         person.refresh_from_db()  # a sign-in has made the quick hash anew, and who asks has another password since
         return create_token(person=person).token
@@ -62,7 +62,7 @@ class Things:
         return self._post(f"conversations/{self.group}/messages", {"content": "hi"}, sender)
 
     def new_invitation(self, inviter: User, invited: User) -> str:
-        """To a group of the inviter's."""
+        """Makes an invitation to a group of the inviter's."""
         body = {"conversation": self.new_group(owner=inviter), "username": invited.username}
         return str(self._post("invitations", body, inviter)["id"])
 

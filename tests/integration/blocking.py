@@ -25,6 +25,6 @@ def write(chat: Chat, who: str, to: str) -> Any:
 
 
 def told(chat: Chat) -> list[list[Membership]]:
-    """The memberships of each record in the log that tells of a direct conversation's."""
+    """Returns the memberships of each record in the log that tells of a direct conversation's."""
     records = [record for partition in chat.log.records for record in partition if record.key.startswith(b"members:")]
     return [event.members for event in map(members_event, records) if event.kind == "direct"]

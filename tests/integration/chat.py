@@ -57,7 +57,7 @@ class Chat:
 
     @property
     def ports(self) -> Ports:
-        """What a request needs beside the database."""
+        """Returns what a request needs beside the database."""
         return Ports(
             self.writer,
             MemoryTail(self.log),
@@ -71,7 +71,7 @@ class Chat:
         )
 
     def ask(self, username: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Somebody's request under /api/v1/; headers as `idempotency_key`."""
+        """Makes somebody's request under /api/v1/; headers as `idempotency_key`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()} | self.people[username][1]
         return Client().generic(
             method,
@@ -118,7 +118,7 @@ class Chat:
 
 
 def read_pages(ask: Callable[[str], Any], path: str) -> list[list[dict[str, Any]]]:
-    """All pages of a list, by following `next`."""
+    """Returns all pages of a list, by following `next`."""
     pages: list[list[dict[str, Any]]] = []
     address: str | None = path
     while address:

@@ -26,7 +26,7 @@ from tests.support.records import ANA, BOB, COFFEE, PEOPLE, TEA
 
 @pytest.fixture
 def world(transactional_db: None) -> None:
-    """Ana, Bob and Cleo, two groups, and a log of three partitions that nothing was read of."""
+    """Makes Ana, Bob and Cleo, two groups, and a log of three partitions that nothing was read of."""
     for somebody in PEOPLE:
         make_person(somebody.name, id=somebody.id)
     for group in (TEA, COFFEE):
@@ -49,14 +49,14 @@ def picky(world: None) -> Iterator[None]:
 
 @pytest.fixture
 def ana_and_bob_in_tea(world: None) -> None:
-    """Two of them are members of a group."""
+    """Makes Ana and Bob members of a group."""
     for somebody in (ANA, BOB):
         Member.objects.create(conversation_id=TEA, user_id=somebody.id)
 
 
 @pytest.fixture
 def chat() -> Chat:
-    """Ana, Bob and Zoe, who ask over REST."""
+    """Returns a chat of Ana, Bob and Zoe, who ask over REST."""
     chat = Chat()
     chat.join("ana", "bob", "zoe")
     return chat
@@ -64,7 +64,7 @@ def chat() -> Chat:
 
 @pytest.fixture
 def tea(chat: Chat) -> str:
-    """The id of a group of Ana's with Bob."""
+    """Returns the id of a group of Ana's with Bob."""
     return chat.make_group("ana", "bob")
 
 
@@ -105,7 +105,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_hashing_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Another thread has the only slot, and nobody may wait for it."""
+    """Takes the only slot for another thread, and nobody may wait for it."""
     slots, taken, release = hashing.HashingSlots(1, 0, 5), threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -125,5 +125,5 @@ def no_hashing_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def browser() -> Client:
-    """Unlike pytest-django's `client`, one for whom CSRF is enforced, as for every browser."""
+    """Returns a client for whom CSRF is enforced as for every browser, unlike pytest-django's `client`."""
     return Client(enforce_csrf_checks=True)

@@ -27,7 +27,7 @@ NEW = "another horse battery"
 
 
 def insist(ask: Callable[[], Any]) -> Any:
-    """The first answer that is none of a hasher that is busy; another 503 would be a deadlock, and is an answer."""
+    """Returns the first answer that is not of a busy hasher; another 503 would be a deadlock, and is an answer."""
     while (answer := ask()).status_code == 503 and b"Too many sign-ins" in answer.content:
         pass
     return answer

@@ -20,19 +20,19 @@ def promised() -> list[UserChanged]:
 
 
 def ended() -> set[str]:
-    """The digests that the log has been promised as ended."""
+    """Returns the digests that the log has been promised as ended."""
     return {digest for event in promised() if event.credentials != "all" for digest in event.credentials}
 
 
 def session_of(person: User) -> tuple[Client, str]:
-    """Somebody's browser, and the digest of its session."""
+    """Returns somebody's browser, and the digest of its session."""
     client = Client()
     client.force_login(person)
     return client, credential_digest(client.cookies["sessionid"].value)
 
 
 def token_of(person: User) -> tuple[dict[str, str], str]:
-    """Somebody's header, and the digest of its token."""
+    """Returns somebody's header, and the digest of its token."""
     before = set(AuthToken.objects.values_list("pk", flat=True))
     headers = bearer(person)
     [made] = AuthToken.objects.exclude(pk__in=before)
@@ -44,7 +44,7 @@ def live(person: User, *digests: str) -> set[str]:
 
 
 def settled() -> None:
-    """The mailer has done all that it was asked for."""
+    """Waits until the mailer has done all that it was asked for."""
     done: list[bool] = []
     mailer().submit(lambda: done.append(True))
     wait_until(lambda: done)

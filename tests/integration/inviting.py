@@ -20,7 +20,7 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def chat() -> Chat:
-    """Ana owns a group, in which bob is an admin and cid a member; zoe has never written to anybody."""
+    """Makes a group that Ana owns, with bob as an admin and cid as a member; zoe has never written to anybody."""
     chat = Chat()
     chat.join("ana", "bob", "cid", "zoe", "max")
     return chat
@@ -52,7 +52,7 @@ def received(chat: Chat, name: str = "zoe") -> list[Any]:
 
 
 def told(chat: Chat, name: str = "zoe") -> list[tuple[str, int]]:
-    """The states and versions that the records told this person, in their order."""
+    """Returns the states and versions that the records told this person, in their order."""
     records = [record for partition in chat.log.records for record in partition]
     events = [decode(record) for record in records if KINDS.find(record) is INVITATION_CHANGED]
     return [(event.state, event.version) for event in events if event.user == name]

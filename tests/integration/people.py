@@ -17,17 +17,17 @@ _FLAGS = ("is_active", "awaits_email", "is_staff", "is_superuser")
 
 
 def make_person(username: str = "ana", **fields: Any) -> User:
-    """Somebody who cannot log in by password."""
+    """Makes somebody who cannot log in by password."""
     return User.objects.create(**{"username": username, "email": f"{username}@example.org", "password": "!"} | fields)
 
 
 def make_person_with_password(username: str = "ana", **fields: Any) -> User:
-    """Somebody whose password is PASSWORD; with `quick_hashes`."""
+    """Makes somebody whose password is PASSWORD; needs `quick_hashes`."""
     return make_person(username, password=make_password(PASSWORD), **fields)
 
 
 def bearer(person: User) -> dict[str, str]:
-    """The header that makes a request theirs."""
+    """Returns the header that makes a request theirs."""
     return {"Authorization": f"Bearer {create_token(person=person).token}"}
 
 

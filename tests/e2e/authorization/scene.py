@@ -57,7 +57,7 @@ class Scene:
         )
 
     def pushes_of_conversation(self) -> list[dict[str, Any]]:
-        """Those of `pushes` that are about the scene's conversation."""
+        """Returns those of `pushes` that are about the scene's conversation."""
         return [push for push in self.pushes() if push["d"].get("conversation") == self.conversation]
 
     def pushes(self) -> list[dict[str, Any]]:
