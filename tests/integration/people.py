@@ -39,28 +39,28 @@ def admin_form(person: User, **changes: Any) -> dict[str, Any]:
 
 
 def post(client: Client, path: str, body: Any = None, **more: Any) -> Any:
-    """POSTs JSON, as every client of the API does."""
+    """Sends a POST with JSON, as every client of the API does."""
     return client.post(path, json.dumps({} if body is None else body), content_type="application/json", **more)
 
 
 def register(username: str = "ana", email: str | None = None, **more: Any) -> Any:
-    """Somebody's registration over REST, with PASSWORD."""
+    """Registers somebody over REST, with PASSWORD."""
     body = {"username": username, "email": email or f"{username}@example.org", "password": PASSWORD}
     return post(Client(), f"{V1}/auth/register", body, **more)
 
 
 def log_in(client: Client, **more: Any) -> Any:
-    """As `ana`, made by `make_person_with_password`."""
+    """Logs in as `ana`, made by `make_person_with_password`."""
     return post(client, f"{V1}/auth/login", CREDENTIALS, **more)
 
 
 def csrf(client: Client) -> dict[str, str]:
-    """The header that unsafe requests with a session need."""
+    """Returns the header that unsafe requests with a session need."""
     return {"X-CSRFToken": client.cookies["csrftoken"].value}
 
 
 def problem(response: Any) -> tuple[int, str]:
-    """Status and code, of an answer that must be problem+json in full."""
+    """Returns status and code of an answer that must be problem+json in full."""
     assert response["Content-Type"] == "application/problem+json", response.content
     body = response.json()
     assert body["status"] == response.status_code
@@ -72,6 +72,6 @@ def problem(response: Any) -> tuple[int, str]:
 
 
 def wrong_fields(response: Any) -> dict[str, str]:
-    """The code of each field that a 400 names."""
+    """Returns the code of each field that a 400 names."""
     assert problem(response) == (400, "bad_request")
     return {error["field"]: error["code"] for error in response.json()["errors"]}

@@ -85,7 +85,7 @@ def messages_of(log: MemoryLog) -> list[Record]:
 
 
 def nothing_new(partition: int, offset: int) -> None:
-    """A hint that the archive has come further, when it has not."""
+    """Hints that the archive has come further, when it has not."""
 
 
 def stores(access: Access, draft: Draft, *, at: int | None = None) -> Callable[[int, int], None]:

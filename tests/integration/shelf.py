@@ -32,7 +32,7 @@ class Shelf:
         self.next_offset = 0
 
     def records(self, *entries: Entry, at_ms: int = NOW_MS) -> list[Record]:
-        """The records that the log holds next after these entries."""
+        """Returns the records that the log holds next after these entries."""
         first = self.next_offset
         return [msgspec.structs.replace(r, offset=first + r.offset, time_ms=at_ms) for r in records_of(*entries)]
 
@@ -50,12 +50,12 @@ class Shelf:
 
 
 def open_epoch(epoch: int) -> None:
-    """A log of three partitions that nothing was read of."""
+    """Opens an epoch whose log has three partitions that nothing was read of."""
     LogOffset.objects.bulk_create(LogOffset(epoch=epoch, partition=p, next_offset=0) for p in range(3))
 
 
 def put_two_messages(shelf: Shelf) -> Shelf:
-    """Ana and Bob have each said something in the group."""
+    """Stores two messages in the group, one of Ana's and one of Bob's."""
     shelf.put(entry_of(SAID), entry_of(OTHER))
     return shelf
 
@@ -68,7 +68,7 @@ def view(message: MessagePosted = SAID) -> dict[str, Any]:
 
 
 def contents(conversation: UUID = TEA) -> list[tuple[int, str]]:
-    """Number and content of what the archive has of a conversation."""
+    """Returns number and content of what the archive has of a conversation."""
     rows = Message.objects.filter(conversation=conversation).order_by("seq")
     return list(rows.values_list("seq", "content"))
 
@@ -78,11 +78,11 @@ def next_offset(partition: int = 0, epoch: int = EPOCH) -> int:
 
 
 def letters() -> list[tuple[int, str]]:
-    """Offset and reason of every dead letter."""
+    """Returns offset and reason of every dead letter."""
     return list(DeadLetter.objects.order_by("offset").values_list("offset", "reason"))
 
 
 def said(content: str, sender: Somebody = ANA, group: UUID = TEA, **fields: Any) -> Entry:
-    """A message, or one that no gateway would have let pass."""
+    """Returns a message, or one that no gateway would have let pass."""
     event = posted(in_group(sender, group), content, client_id=uuid4().hex)
     return entry_of(msgspec.structs.replace(event, **fields))

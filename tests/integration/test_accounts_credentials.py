@@ -217,7 +217,7 @@ CREDENTIALS: dict[str, Callable[[User], dict[str, Any]]] = {
 
 
 def sign_in(bearer: str | None = None, **credential: str) -> SignedIn:
-    """As a gateway does, which asks for bearer tokens together."""
+    """Signs in as a gateway does, which asks for bearer tokens together."""
     if bearer is None:
         return authenticate_connection(**credential)
     found = authenticate_bearers([bearer]).get(bearer)

@@ -47,7 +47,7 @@ def guess(username: str = "ana", given: str = "wrong", path: str = LOGIN, addres
 
 
 def later(**time: int) -> None:
-    """As if so much time had passed."""
+    """Moves the attempts back, as if so much time had passed."""
     Attempts.objects.update(since=F("since") - timedelta(**time))
 
 

@@ -25,7 +25,7 @@ FORMS = {NFC, NFD, NFC.replace(" ", "\u00a0")}
 
 
 def from_before(password: str) -> str:
-    """The hash as it was made before there was one form."""
+    """Returns the hash as it was made before there was one form."""
     return BCryptAsTyped().encode(password, BCryptAsTyped().salt())
 
 

@@ -66,7 +66,7 @@ class Guest:
         return self.token(insist(lambda: post(self.client, f"{V1}/auth/tokens", headers=headers)))
 
     def ticket(self) -> str | None:
-        """With a token of its own, so that tickets are made with tokens, too."""
+        """Makes a ticket with a token of its own, so that tickets are made with tokens, too."""
         answer = insist(lambda: take_token(Client()))
         if answer.status_code != 201:
             return None
@@ -85,7 +85,7 @@ class TestManyAtOnce:
 
     @pytest.fixture(autouse=True)
     def no_last_login(self) -> Iterator[None]:
-        """A link to reset a password is good until the next sign-in: here there is always a next one."""
+        """Keeps no last sign-in, as the next one ends a link to reset a password: here there is always a next one."""
         user_logged_in.disconnect(dispatch_uid="update_last_login")
         yield
         user_logged_in.connect(update_last_login, dispatch_uid="update_last_login")
@@ -156,7 +156,7 @@ class TestManyAtOnce:
 
 
 def client_of(person: User) -> Client:
-    """A browser with a session, or without one where the password is changed at the same moment."""
+    """Returns a browser with a session, or without one where the password is changed at the same moment."""
     client = Client(raise_request_exception=False)
     with contextlib.suppress(UpdateError):
         client.force_login(User.objects.get(pk=person.pk))

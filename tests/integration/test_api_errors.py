@@ -148,7 +148,7 @@ def test_seconds_to_wait_are_rounded_up_in_the_header_and_exact_in_the_body() ->
 
 
 def is_page(answer: Any, status: int) -> bool:
-    """Whether the answer is the page of that error, with a policy that lets nothing in it run."""
+    """Returns whether the answer is the page of that error, with a policy that lets nothing in it run."""
     policy = answer["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

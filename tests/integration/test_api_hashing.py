@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hashes")]
 
 
 def operations_with_a_password() -> Iterator[tuple[str, str]]:
-    """Method and path of every operation in whose body a password stands."""
+    """Returns method and path of every operation in whose body a password stands."""
     schema: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]  # untyped
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():

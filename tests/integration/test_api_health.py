@@ -54,7 +54,7 @@ def refuse(_: float) -> None:
 
 
 def ready(client: Client, **environ: Any) -> tuple[int, dict[str, str]]:
-    """What is found by a look that nobody has kept."""
+    """Returns what is found by a look that nobody has kept."""
     health._KEPT._found = None
     answer = client.get("/readyz", **environ)
     body = answer.json()
@@ -125,7 +125,7 @@ Lost = Callable[[LogError], None]
 
 class TestWithPorts:
     def requests(self, make: Callable[[Lost], Ports]) -> Callable[[], HttpRequest]:
-        """Each call is a request through one WithPorts."""
+        """Returns a function each call of which is a request through one WithPorts."""
         seen: list[dict[str, Any]] = []
 
         def application(environ: dict[str, Any], _: Any) -> list[bytes]:

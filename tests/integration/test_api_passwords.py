@@ -39,7 +39,7 @@ REAL = pytest.mark.django_db(transaction=True)
 
 
 def link(page: str) -> dict[str, str]:
-    """What stands in the link of the one e-mail that was sent."""
+    """Returns what stands in the link of the one e-mail that was sent."""
     settled()
     [letter] = mail.outbox
     mail.outbox.clear()

@@ -68,7 +68,7 @@ def test_an_address_is_utf_8_whatever_charset_is_said(charset: str) -> None:
 
 
 def ask_as(content_type: str, method: str, path: str, body: str) -> tuple[int, dict[str, str]]:
-    """The status and the headers of the application's answer, as a server's worker gets them."""
+    """Returns the status and the headers of the application's answer, as a server's worker gets them."""
     said: list[tuple[int, dict[str, str]]] = []
     environ = RequestFactory().generic(method, path, body, content_type="text/plain").environ
     environ["CONTENT_TYPE"] = content_type

@@ -187,7 +187,7 @@ def test_a_form_that_the_pages_do_not_have_is_refused_as_json(client: Client, pa
 
 
 def contents(operation: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Each kind of body that goes with an operation, the request's under its own name."""
+    """Returns each kind of body that goes with an operation, the request's under its own name."""
     found = [(status, answer.get("content", {})) for status, answer in operation["responses"].items()]
     found.append(("request", operation.get("requestBody", {}).get("content", {})))
     return [(name, kind) for name, content in found for kind in content.values()]
@@ -255,7 +255,7 @@ def test_swagger_ui_sends_the_csrf_cookie_as_the_header_that_the_document_names(
 
 
 def arrays(schema: Any, document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every array in a schema, and in what it refers to."""
+    """Returns every array in a schema, and in what it refers to."""
     if isinstance(schema, list):
         return [found for part in schema for found in arrays(part, document)]
     if not isinstance(schema, dict):

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def standing_at(event: MessagePosted, partition: int, offset: int) -> Record:
-    """The record of a message at that place."""
+    """Returns the record of a message at that place."""
     [record] = records_of(entry_of(event))
     return msgspec.structs.replace(record, partition=partition, offset=offset)
 

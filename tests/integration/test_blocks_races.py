@@ -34,7 +34,7 @@ class Race:
         ensure_direct_conversation(sender=as_sender(self.people[who]), receiver_username=other, log=self.log)
 
     def told(self, name: str) -> list[tuple[int, bool]]:
-        """The versions of a person's membership as the log tells them, in its order."""
+        """Returns the versions of a person's membership as the log tells them, in its order."""
         records = [record for partition in self.memory.records for record in partition]
         return [(m.version, m.blocked) for record in records for m in members_event(record).members if m.user == name]
 

@@ -27,12 +27,12 @@ SEEDS = range(12)
 
 @pytest.fixture(autouse=True)
 def talk(world: None) -> None:
-    """The direct conversation of the world in memory, beside the group."""
+    """Makes the direct conversation of the world in memory, beside the group."""
     Conversation.objects.create(id=TALK, kind="direct")
 
 
 def log_of(seed: int) -> list[Record]:
-    """A log that gateways and clients have made, without what tells of dead letters: PostgreSQL refuses none here."""
+    """Returns a log that gateways and clients have made, without dead letters: PostgreSQL refuses none here."""
     numbers = random.Random(seed)
     acts = [
         (

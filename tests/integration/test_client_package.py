@@ -31,7 +31,7 @@ def _run(*argv: str, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built of a copy of the folder alone, without a network."""
+    """Builds the wheel of a copy of the folder alone, without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     caches = shutil.ignore_patterns("__pycache__")
     source = shutil.copytree(ROOT / "clients" / "python", folder / "source", ignore=caches)

@@ -34,7 +34,7 @@ def others() -> list[User]:
 
 
 def names(viewer: User, *asked: str) -> list[str]:
-    """Whom of these the viewer is acquainted with."""
+    """Returns whom of these the viewer is acquainted with."""
     one = NamesAsked(viewer.pk, asked)
     return sorted(found.username for found in find_acquaintances([one])[one])
 

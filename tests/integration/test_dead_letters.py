@@ -34,7 +34,7 @@ def people() -> tuple[User, User]:
 def dead_letter(
     people: tuple[User, User], *, offset: int = 7, client_id: str = "one", content: str = "hi"
 ) -> DeadLetter:
-    """A message whose conversation was not known when the persister met it."""
+    """Makes a dead letter of a message whose conversation was not known when the persister met it."""
     ana, bob = people
     conversation = direct_conversation_id(ana.pk, bob.pk)
     name = message_id(conversation.bytes, ana.pk.bytes, client_id)

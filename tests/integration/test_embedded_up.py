@@ -141,7 +141,7 @@ _STRANGE = "it's $HOME, ü"
 
 
 def make_reset(data: Path, answer: str) -> str:
-    """What `make reset` says; nothing is installed for it."""
+    """Returns what `make reset` says; nothing is installed for it."""
     done = subprocess.run(
         ["make", "--no-print-directory", "-o", ".venv/.run-is-installed", "reset"],
         cwd=ROOT,

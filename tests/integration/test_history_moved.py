@@ -45,7 +45,7 @@ class Moved:
 
 @pytest.fixture
 def moved(connection: Connection) -> Moved:
-    """Ana has said something in the old epoch. Nothing was read of the new one, which has more partitions."""
+    """Stores a message of Ana's in the old epoch. Nothing was read of the new one, which has more partitions."""
     LogOffset.objects.all().delete()
     for epoch, partitions in ((1, OLD), (2, NEW)):
         Epoch.objects.create(epoch=epoch, topic_id=f"topic {epoch}", partitions=partitions)
@@ -57,7 +57,7 @@ def moved(connection: Connection) -> Moved:
 
 
 def places(moved: Moved) -> tuple[str, str]:
-    """The positions of the message, and of something in the new epoch, which lies in another partition."""
+    """Returns the positions of the message, and of something in the new epoch, which lies in another partition."""
     before, after = view()["position"], moved.put(2, edited(SAID, "first", client_id="first"))
     assert before.split(":")[1] != after.split(":")[1], "the conversation was moved"
     return before, after

@@ -17,13 +17,13 @@ def chat() -> Chat:
 
 @pytest.fixture
 def places(chat: Chat) -> list[str]:
-    """The positions of ten messages, the oldest first."""
+    """Returns the positions of ten messages, the oldest first."""
     sent = [chat.ask("ana", "POST", "users/bob/messages", {"content": str(number)}) for number in range(10)]
     return [answer.json()["position"] for answer in sent]
 
 
 def read(chat: Chat, path: str) -> tuple[str, str | None, str | None]:
-    """The texts of a page as one word, and the addresses of its neighbours."""
+    """Returns the texts of a page as one word, and the addresses of its neighbours."""
     page = chat.ask("ana", "GET", path)
     assert page.status_code == 200, page.content
     body = page.json()

@@ -24,7 +24,7 @@ Shown = tuple[str | None, str | None]
 
 
 def shown(told: Iterable[ClientMarker]) -> Shown:
-    """Read and flag of Ana's marker, as a client shows them that was told these markers in this order."""
+    """Returns read and flag of Ana's marker, as a client shows them that was told these markers in this order."""
     view = View()
     for one in told:
         view.apply(one)
@@ -125,7 +125,7 @@ def test_a_flag_that_reading_an_older_message_cleared_stays_cleared_in_every_spl
 
 
 def as_people_do(chance: random.Random, last: int) -> Iterator[Entry]:
-    """People flag what they have read, so that a read which rises after a flag is of a newer message."""
+    """Yields what people do: they flag what they have read, so a read that rises after a flag is of a newer message."""
     read, offset = last, last + 1  # the record of that read
     for _ in range(7):
         offset += 1

@@ -27,7 +27,7 @@ def chat() -> Chat:
 
 @pytest.fixture
 def tea(chat: Chat) -> str:
-    """A group of ana, bob and cleo with two messages."""
+    """Returns a group of ana, bob and cleo with two messages."""
     group = chat.make_group("ana", "bob", "cleo")
     for content in ("one", "two"):
         assert chat.ask("ana", "POST", f"conversations/{group}/messages", {"content": content}).status_code == 201
@@ -39,7 +39,7 @@ def positions(chat: Chat) -> list[str]:
 
 
 def markers(chat: Chat) -> list[tuple[MarkerMoved, bool]]:
-    """What the log's markers say, and which are for the person alone."""
+    """Returns what the log's markers say, and which are for the person alone."""
     records = [record for partition in chat.log.records for record in partition]
     events = [(KINDS.decode(record.value), record.judge) for record in records]
     return [(event, is_own_only(judge)) for event, judge in events if isinstance(event, MarkerMoved)]

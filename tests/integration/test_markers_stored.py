@@ -16,7 +16,7 @@ def marker(user_id: UUID = BOB.id) -> Marker:
 
 
 def read(user_id: UUID = BOB.id) -> tuple[int, int]:
-    """Offset and number of the last read message."""
+    """Returns offset and number of the last read message."""
     found = marker(user_id)
     return found.read_offset, found.read_seq
 

@@ -23,7 +23,7 @@ ZOE = Somebody(type(ANA.id)(int=14), "Zoe")
 
 @pytest.fixture
 def groups() -> None:
-    """Ana, Bob and Zoe are in one group, and Ana, Bob and "bob." in another. Cleo has left the first."""
+    """Makes one group of Ana, Bob and Zoe, and another of Ana, Bob and "bob.". Cleo has left the first."""
     for somebody in (ANA, BOB, CLEO, DOT, ZOE):
         make_person(somebody.name, id=somebody.id, email=f"{somebody.id}@example.org")
     for group, members in ((TEA, (ANA, BOB, ZOE)), (COFFEE, (ANA, BOB, DOT))):

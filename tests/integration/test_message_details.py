@@ -24,7 +24,7 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def shelf(shelf: Shelf) -> Shelf:
-    """Ana said one thing and Bob another. Cleo has left the group."""
+    """Stores a message of Ana's and one of Bob's. Cleo has left the group."""
     for somebody in PEOPLE:
         Member.objects.create(conversation_id=TEA, user_id=somebody.id, active=somebody is not CLEO)
     return put_two_messages(shelf)

@@ -32,7 +32,7 @@ ACTIONS = "/admin/moderation/moderationaction/"
 
 @pytest.fixture
 def report(chat: Chat) -> Report:
-    """Ana's report of a message of bob's."""
+    """Returns Ana's report of a message of bob's."""
     spam = chat.ask("bob", "POST", "users/ana/messages", {"content": "Buy now"}).json()["id"]
     assert chat.ask("ana", "POST", f"messages/{spam}/report", {"reason": "spam"}).status_code == 201
     return Report.objects.get()
@@ -50,7 +50,7 @@ def moderator() -> User:
 
 
 def act(chat: Chat, who: User, action: str, *reports: Report) -> str:
-    """The page after an action on reports."""
+    """Returns the page after an action on reports."""
     client = Client()
     client.force_login(who)
     form = {"action": action, "_selected_action": [str(report.pk) for report in reports]}

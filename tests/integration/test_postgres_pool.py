@@ -24,7 +24,7 @@ _WAITERS = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s 
 
 @pytest.fixture
 def way(django_db_setup: None, django_db_blocker: Any) -> Iterator[Way]:
-    """Closed at first. Django would allow no threads to the pool in a test with `django_db`."""
+    """Yields a way that is closed at first. Django would allow no threads to the pool in a test with `django_db`."""
     way = Way(connection.get_connection_params())
     with django_db_blocker.unblock():
         yield way

@@ -106,7 +106,7 @@ def test_another_body_under_the_same_client_id_is_a_conflict(route: Route, acces
 
 
 def names_a_change(access: Access, draft: Draft) -> None:
-    """The archive has a change under the name that the draft has."""
+    """Stores a change under the name that the draft has."""
     own = identify(access, draft)
     Change.objects.create(
         id=UUID(bytes=own.id), message_id=UUID(int=1), kind=4, actor_id=access.sender_id, epoch=1, partition=0,

@@ -33,7 +33,7 @@ def log() -> MemoryLog:
 
 @pytest.fixture
 def writer(log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingWriter]:
-    """What a running relay appends through; it has ended when the test has."""
+    """Yields what a running relay appends through; the relay ends with the test."""
     monkeypatch.setattr(relay, "_EVERY_S", 0.01)
     writer, stopping = CountingWriter(log), threading.Event()
     thread = threading.Thread(target=relay.run_relay, args=(writer, stopping))

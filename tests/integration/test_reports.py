@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def spam(chat: Chat) -> str:
-    """The id of a message of bob's to ana."""
+    """Returns the id of a message of bob's to ana."""
     return str(chat.ask("bob", "POST", "users/ana/messages", {"content": "Buy now"}).json()["id"])
 
 

@@ -28,7 +28,7 @@ _NEVER_RESTORED = "ALTER TABLE conversations_member ALTER COLUMN version SET DEF
 
 @pytest.fixture(autouse=True)
 def first_version() -> Iterator[None]:
-    """The end of a test empties the tables, and leaves their columns' defaults."""
+    """Puts the columns' defaults back, as the end of a test empties the tables and leaves those."""
     yield
     with connection.cursor() as cursor:
         cursor.execute(_NEVER_RESTORED)

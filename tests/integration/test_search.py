@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def chat() -> Chat:
-    """Ana and Bob in two groups, and Cleo in none."""
+    """Makes Ana and Bob members of two groups, and Cleo of none."""
     open_epoch()
     chat = Chat()
     for group in (TEA, COFFEE):
@@ -29,7 +29,7 @@ def chat() -> Chat:
 
 
 def found(chat: Chat, words: str, who: Somebody = ANA) -> list[str]:
-    """The texts of all pages."""
+    """Returns the texts of all pages."""
     pages = read_pages(lambda address: chat.ask(who.name, "GET", address), f"search?q={words}")
     return [one["content"] for page in pages for one in page]
 

@@ -45,7 +45,7 @@ def unread(user_id: UUID = BOB.id) -> int | str:
 
 
 def delete(*offsets: int) -> None:
-    """As the persister leaves deleted messages."""
+    """Marks messages as deleted, as the persister leaves them."""
     Message.objects.filter(conversation=TEA, offset__in=offsets).update(deleted=True, content="")
 
 
@@ -118,7 +118,7 @@ def test_a_stranger_sees_nothing(shelf: Shelf) -> None:
 
 
 def talk(shelf: Shelf, count: int, *, every_ms: int = 1_000, user: Any = ANA) -> list[UUID]:
-    """As many groups of a person, each with one message, one after the other; returns their ids, newest first."""
+    """Makes as many groups of a person, each with one message, one after the other; returns their ids, newest first."""
     ids = [uuid4() for _ in range(count)]
     Conversation.objects.bulk_create(Conversation(id=one, kind="group", title="x", member_count=1) for one in ids)
     Conversation.objects.filter(id__in=ids).update(created_at="2026-11-01T00:00:00Z")
@@ -137,7 +137,7 @@ def say(person: Any, conversation: UUID, now_ms: int) -> Any:
 
 
 def pages(user_id: UUID, limit: int) -> list[str]:
-    """Ids of all pages, by following the last of each."""
+    """Returns the ids of all pages, by following the last of each."""
     seen: list[ConversationView] = []
     while page := list_conversations(user_id=user_id, limit=limit, after=key(seen[-1]) if seen else None):
         seen += page

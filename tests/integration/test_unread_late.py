@@ -35,7 +35,7 @@ def tea(user_id: UUID = BOB.id) -> ConversationView:
 
 
 def counts(user_id: UUID = BOB.id) -> tuple[int | str, int]:
-    """Unread messages and mentions."""
+    """Returns the numbers of unread messages and mentions."""
     view = tea(user_id)
     return view.unread, view.mentions
 
@@ -82,7 +82,7 @@ def retry(*offsets: int) -> None:
 
 
 def late_in_the_middle(shelf: Shelf) -> None:
-    """Bob's group with messages at 2, 3, 4, 7 and 8, and three late ones of which two mention Bob: 5, 6 and 9."""
+    """Fills Bob's group with messages at 2, 3, 4, 7 and 8, and three late ones of which two mention Bob: 5, 6 and 9."""
     everybody = (added(ANA), added(BOB))
     lines = (said(), said(), said(), lost(to_bob=True), lost(to_bob=True), said(), said(), lost(), said())
     put(shelf, *everybody, *lines)

@@ -113,7 +113,7 @@ def test_what_postgresql_has_passed_is_not_read_again(log: MemoryLog, start: Sta
 
 
 def store_as_another(records: Sequence[Record], offset: int) -> None:
-    """Another persister stores these."""
+    """Stores these as another persister."""
     with connect_archive("another") as connection:
         Archive(connection, 1).store(sort_records(records, Memberships()), {tea_partition(): offset})
 

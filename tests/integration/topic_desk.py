@@ -88,7 +88,7 @@ class Desk:
         self.await_stamps(by)
 
     def await_stamps(self, by: str) -> None:
-        """The broker shows a setting some time after the controller has taken it."""
+        """Waits for a setting, which the broker shows some time after the controller has taken it."""
         resource = ConfigResource(ResourceType.TOPIC, self.topic)
 
         def shown() -> str:

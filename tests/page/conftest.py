@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure shows what the processes have logged, and a picture of each tab."""
+    """Shows, with a failure, what the processes have logged, and a picture of each tab."""
     report = yield
     site, people = item.config.stash.get(_SITE, None), item.stash.get(_PEOPLE, None)
     if report.failed and site is not None:
@@ -63,7 +63,7 @@ def site(
     postgres: EmbeddedPostgres | None,
     kafka: EmbeddedKafka | None,
 ) -> Iterator[Site]:
-    """The whole of Klatsch, running, under one origin."""
+    """Runs the whole of Klatsch under one origin."""
     system = System(tmp_path_factory.mktemp("page"), postgres, kafka, name="page")
     site = Site(system, system.gateway_a, system.persister)
     request.config.stash[_SITE] = site
@@ -82,7 +82,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Chromium, without its sandbox as root, which has none."""
+    """Starts Chromium, without its sandbox as root, which has none."""
     try:
         path = find_chromium()
     except NoBrowser as reason:
@@ -113,25 +113,25 @@ def people(request: pytest.FixtureRequest, browser: Browser, site: Site, watch: 
 
 @pytest.fixture
 def ana(people: People) -> Person:
-    """Somebody new, signed in, at a browser of her own."""
+    """Registers somebody new, signed in, at a browser of her own."""
     return people.member()
 
 
 @pytest.fixture
 def bob(people: People) -> Person:
-    """Somebody new, signed in, at a browser of his own."""
+    """Registers somebody new, signed in, at a browser of his own."""
     return people.member()
 
 
 @pytest.fixture
 def stranger(people: People) -> Person:
-    """Somebody who is not signed in."""
+    """Opens a browser of somebody who is not signed in."""
     return people.person()
 
 
 @pytest.fixture
 def talk(ana: Person, bob: Person) -> Talk:
-    """Ana's and Bob's conversation, in which Bob has written "hello"."""
+    """Opens Ana's and Bob's conversation, in which Bob has written "hello"."""
     talk = Talk(ana, bob)
     talk.say(bob, "hello")
     return talk
@@ -139,6 +139,6 @@ def talk(ana: Person, bob: Person) -> Talk:
 
 @pytest.fixture
 def exchange(ana: Person, talk: Talk) -> Talk:
-    """Ana's and Bob's conversation, in which Ana has answered "my own"."""
+    """Opens Ana's and Bob's conversation, in which Ana has answered "my own"."""
     talk.say(ana, "my own")
     return talk

@@ -40,7 +40,7 @@ class Person:
 
     @property
     def signed_in(self) -> Member:
-        """The member who is signed in here."""
+        """Returns the member who is signed in here."""
         assert self.member is not None
         return self.member
 

@@ -27,18 +27,18 @@ def bubbles(page: Page) -> Locator:
 
 
 def bubble(page: Page, text: str) -> Locator:
-    """The messages that show this text."""
+    """Finds the messages that show this text."""
     return page.locator("k-message").filter(has=page.get_by_text(text, exact=True))
 
 
 def texts(page: Page) -> list[str]:
-    """The texts of all bubbles, from above."""
+    """Returns the texts of all bubbles, from above."""
     found: list[str] = page.locator("k-message .bubble-text").all_inner_texts()
     return found
 
 
 def receipt(page: Page, text: str) -> Locator:
-    """The mark of one's own message."""
+    """Finds the mark of one's own message."""
     return bubble(page, text).locator(".receipt")
 
 
@@ -62,5 +62,5 @@ def top_of(page: Page, text: str) -> float:
 
 
 def row(page: Page, name: str) -> Locator:
-    """The row of a conversation in the list."""
+    """Finds the row of a conversation in the list."""
     return page.locator("k-list li").filter(has=page.get_by_text(name, exact=True))

@@ -8,12 +8,12 @@ from tests.page.people import NARROW, People, Person, check_axe
 
 @pytest.fixture
 def carol(people: People) -> Person:
-    """Somebody new who has never written to anybody."""
+    """Registers somebody new who has never written to anybody."""
     return people.member()
 
 
 def acquaint(ana: Person, bob: Person) -> None:
-    """They have written to each other, so that one may add the other to a group."""
+    """Lets two write to each other, so that one may add the other to a group."""
     ana.site.talk(ana.signed_in, bob.signed_in)
 
 

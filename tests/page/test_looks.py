@@ -21,7 +21,7 @@ def no_sideways_scroll(page: Page) -> None:
 
 @pytest.fixture
 def talk(ana: Person, bob: Person) -> Talk:
-    """A conversation with one of everything."""
+    """Opens a conversation with one of everything."""
     talk = Talk(ana, bob)
     talk.say(bob, "**Hello** *Ana*, `code` and https://example.org/a")
     talk.say(bob, f"{_LONG}\n- one\n- two\n> quoted\n```\n{_LONG}\n```")

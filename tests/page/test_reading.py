@@ -24,7 +24,7 @@ _COME_AGAIN = """(id) => new Promise((resolve) => {
 
 @pytest.fixture
 def talk(ana: Person, bob: Person) -> Talk:
-    """Ana and Bob, with 400 messages of Bob's of which Ana has read the first 100."""
+    """Opens a conversation of Ana and Bob, with 400 messages of Bob's of which Ana has read the first 100."""
     talk = Talk(ana, bob)
     talk.fill(bob, 400)
     talk.mark_read(ana, 99)

@@ -19,7 +19,7 @@ _NONE: dict[str, Any] = {"results": [], "next": None, "previous": None}
 
 @pytest.fixture
 def talk(ana: Person, bob: Person) -> Talk:
-    """Sixty messages of Bob's, of which the first tells of tea."""
+    """Opens a conversation with sixty messages of Bob's, of which the first tells of tea."""
     talk = Talk(ana, bob)
     talk.write_all(bob, ["Tea at four?", *(f"line {number}" for number in range(59))])
     talk.mark_read(ana, 59)

@@ -292,5 +292,5 @@ def append_all(writer: LogWriter, entries: Sequence[Entry]) -> list[tuple[int, i
 
 
 def values_in(partition: int, count: int, *, start: int = 0) -> list[Entry]:
-    """Entries of one key of that partition, with numbered values."""
+    """Returns entries of one key of that partition, with numbered values."""
     return [Entry(key_in(partition), f"{partition}/{number}".encode()) for number in range(start, start + count)]

@@ -116,7 +116,7 @@ class RawLog:
         assert producer.flush(_ASK_S) == 0
 
     def hasten_group(self, group: str) -> None:
-        """Members of the group are missed after 2 s, not 6: a test that kills one waits for that."""
+        """Has members of the group missed after 2 s, not 6: a test that kills one waits for that."""
         settings = {"consumer.session.timeout.ms": "2000", "consumer.heartbeat.interval.ms": "500"}
         entries = [ConfigEntry(n, v, incremental_operation=AlterConfigOpType.SET) for n, v in settings.items()]
         resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)

@@ -30,7 +30,7 @@ class Place:
     blocked: bool = False
 
     def told(self, somebody: Somebody) -> Membership:
-        """Their part of a membership record."""
+        """Returns their part of a membership record."""
         return Membership(somebody.name, somebody.user_id, self.active, self.role, self.version, self.blocked)
 
 
@@ -91,7 +91,7 @@ class Archive:
         return [standing for standing in self.intervals if standing.offset < offset]
 
     def _read_past(self, changes: Sequence[Record]) -> Past:
-        """What `persister.past_reading` reads from PostgreSQL."""
+        """Returns what `persister.past_reading` reads from PostgreSQL."""
         past = Past(frozenset(judged_target(change.judge) for change in changes))
         for target_id in past.wanted:
             message = self.messages.get(str(UUID(bytes=target_id)))
@@ -130,7 +130,7 @@ class Archive:
             message.reactions = message.reactions | {one} if event.on else message.reactions - {one}
 
     def facts(self, message_id: str, by: Somebody, place: Place, kind: str, *, unannounced: bool) -> Facts | None:
-        """What `archive.targets.read_facts` reads from PostgreSQL."""
+        """Returns what `archive.targets.read_facts` reads from PostgreSQL."""
         message = self.messages.get(message_id)
         if message is None or message.row is None or not place.active:
             return None

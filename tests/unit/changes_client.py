@@ -47,7 +47,7 @@ class Client:
     number: int = 1
 
     def has_said(self, row: MessageRow | None) -> bool:
-        """Whether that message is this person's own."""
+        """Returns whether that message is this person's own."""
         return row is not None and row.event.sender_id == self.somebody.user_id
 
     def connect(self, hub: Hub, access: list[tuple[Access, int]]) -> None:

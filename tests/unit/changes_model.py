@@ -32,7 +32,7 @@ class Message:
     reactions: set[tuple[str, str]] = field(default_factory=set)
 
     def seen(self) -> dict[str, Any]:
-        """What a client shows of it."""
+        """Returns what a client shows of it."""
         return {
             "content": self.content,
             "deleted": self.deleted,

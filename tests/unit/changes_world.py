@@ -93,7 +93,7 @@ class World:
             self.connect(client)
 
     def read(self, number: int, most: int) -> None:
-        """A gateway reads some records, and its clients take what it pushes."""
+        """Has a gateway read some records, and its clients take what it pushes."""
         gateway = self.gateways[number]
         offset = gateway.feed.offsets[0]
         gateway.apply(self.records[offset : offset + most])
@@ -102,13 +102,13 @@ class World:
                 self.take(client)
 
     def store(self, most: int) -> None:
-        """The persister stores a batch."""
+        """Stores a batch, as the persister."""
         records = self.records[self.archive.offset : self.archive.offset + most]
         if records:
             self.archive.store(records)
 
     def relay(self) -> None:
-        """The log gets what PostgreSQL has promised it."""
+        """Relays to the log what PostgreSQL has promised it."""
         for entry in self.promised:
             self.log.append(entry)
         self.promised.clear()
@@ -150,7 +150,7 @@ class World:
         client.disconnect(self.gateways[client.gateway].hub)
 
     def take(self, client: Client) -> None:
-        """The client takes what has come."""
+        """Has the client take what has come."""
         gateway = self.gateways[client.gateway]
         for request, frame in client.take(gateway.feed.offsets[0]):
             self.answers.append((request, frame))
@@ -164,7 +164,7 @@ class World:
     # Requests.
 
     def name(self) -> str:
-        """A fresh client_id, the same whenever the same steps are taken."""
+        """Returns a fresh client_id, the same whenever the same steps are taken."""
         self.named += 1
         time = self.now_ms.to_bytes(6, "big").hex()
         return f"{time[:8]}-{time[8:]}-7000-8000-{self.named:012x}"
@@ -275,7 +275,7 @@ class World:
         self.promised.append(members(*told, conversation=conversation, kind=kind))
 
     def land(self, number: int) -> None:
-        """A record that flies comes into the log, if it is a change: writers give messages up after a deadline."""
+        """Lands a record that flies, if it is a change: writers give messages up after a deadline."""
         if self.flying:
             since_ms, entry = self.flying.pop(number % len(self.flying))
             if entry.judge[0] > 2 or self.now_ms - since_ms < DEADLINE_MS:

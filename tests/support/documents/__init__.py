@@ -12,12 +12,12 @@ _ASYNCAPI = Path(__file__).parent / "asyncapi-3.0.0.json"
 
 
 def openapi_errors(document: dict[str, Any]) -> list[str]:
-    """What is wrong with an OpenAPI 3.1 document."""
+    """Returns what is wrong with an OpenAPI 3.1 document."""
     return [f"{error.json_path}: {error.message}" for error in OpenAPIV31SpecValidator(document).iter_errors()]
 
 
 def asyncapi_errors(document: dict[str, Any]) -> list[str]:
-    """What is wrong with an AsyncAPI 3.0 document by its JSON Schema, which follows no reference."""
+    """Returns what is wrong with an AsyncAPI 3.0 document by its JSON Schema, which follows no reference."""
     return [f"{error.json_path}: {error.message}" for error in _asyncapi().iter_errors(document)]
 
 
