@@ -35,7 +35,7 @@ def topic(hosts: str) -> str:
 
 @pytest.fixture(scope="session")
 def common_layers(hosts: str, topic: str) -> Iterator[list[KafkaChannelLayer]]:
-    """Two layers for all tests, which each run in a loop of their own: that, too, is a promise."""
+    """Opens two layers for all tests, which each run in a loop of their own: that, too, is a promise."""
     layers = [KafkaChannelLayer(hosts=hosts, topic=topic, capacity=3) for _ in range(2)]
     yield layers
     for layer in layers:
@@ -65,7 +65,7 @@ async def layer(common_layers: list[KafkaChannelLayer]) -> AsyncIterator[KafkaCh
 
 @pytest.fixture
 def other(layer: KafkaChannelLayer, common_layers: list[KafkaChannelLayer]) -> KafkaChannelLayer:
-    """Another process's layer, as far as either can tell."""
+    """Opens another process's layer, as far as either can tell."""
     return common_layers[1]
 
 

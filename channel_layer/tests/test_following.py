@@ -87,7 +87,7 @@ def log() -> Log:
 
 @pytest.fixture
 def worker(log: Log) -> Process:
-    """A newcomer, whose probe is the log's next record."""
+    """Returns a newcomer, whose probe is the log's next record."""
     return Process(log, b"worker-1")
 
 

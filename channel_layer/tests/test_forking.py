@@ -18,7 +18,7 @@ _USABLE, _TOLD, _OTHER = 0, 3, 4
 
 @pytest.fixture
 def lookups() -> Iterator[None]:
-    """A thread that looks up names all the time, as the driver's do while they connect."""
+    """Runs a thread that looks up names all the time, as the driver's do while they connect."""
     is_over = threading.Event()
 
     def look_up() -> None:

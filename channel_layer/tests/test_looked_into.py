@@ -86,13 +86,13 @@ class Process:
 
 @pytest.fixture
 async def newcomer(monkeypatch: pytest.MonkeyPatch) -> Process:
-    """A process that has yet to read back."""
+    """Returns a process that has yet to read back."""
     return Process(monkeypatch)
 
 
 @pytest.fixture
 def process(newcomer: Process) -> Process:
-    """A process that knows the state: the log was silent."""
+    """Returns a process that knows the state: the log was silent."""
     newcomer.node.end_replay()
     assert newcomer.node.following.is_agreed
     return newcomer

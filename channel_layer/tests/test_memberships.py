@@ -17,7 +17,7 @@ def log() -> Log:
 
 @pytest.fixture
 async def other(log: Log) -> Process:
-    """A process that knows the state."""
+    """Returns a process that knows the state."""
     other = Process(log, b"worker-0")
     other.begin()
     other.read()
@@ -28,7 +28,7 @@ async def other(log: Log) -> Process:
 
 @pytest.fixture
 async def worker(log: Log, other: Process) -> Process:
-    """A process that knows the state, and has added a channel to a group."""
+    """Returns a process that knows the state, and has added a channel to a group."""
     worker = Process(log, b"worker-1")
     worker.begin()
     learn(log, worker, other)

@@ -32,7 +32,7 @@ def answers(port: int) -> bool:
 
 @pytest.fixture
 def ports(hosts: str, topic: str) -> Iterator[list[int]]:
-    """The ports of the processes, which serve."""
+    """Returns the ports of the processes, which serve."""
     found = [free_port() for _ in range(PROCESSES)]
     paths = os.pathsep.join([str(EXAMPLE), str(EXAMPLE.parents[1] / "channel_layer")])
     settings = {"PYTHONPATH": paths, "KAFKA_HOSTS": hosts, "KAFKA_TOPIC": topic}

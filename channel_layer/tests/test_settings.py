@@ -26,7 +26,7 @@ def site(**config: Any) -> override_settings:
 
 @pytest.fixture
 def new_topic(hosts: str) -> Iterator[str]:
-    """A name that no topic has."""
+    """Returns a name that no topic has."""
     yield f"channels-{secrets.token_hex(4)}"
     channel_layers.backends.clear()
 

@@ -282,7 +282,7 @@ class World:
                 self.log.append(entry)
 
     def copy(self, number: int) -> None:
-        """A record of any age is appended again; a message only within the time that D3 grants."""
+        """Appends a record of any age again; a message only within the time that D3 grants."""
         first: dict[bytes, int] = {}
         for record in self.records:
             first.setdefault(record.judge[1:17], record.time_ms)
@@ -296,7 +296,7 @@ class World:
             self.log.append(Entry(record.key, record.value, record.judge))
 
     def retry_dead_letter(self) -> None:
-        """An operator stores a dead letter, and a record tells of it."""
+        """Stores a dead letter, as an operator does, and a record tells of it."""
         if self.archive.dead:
             row = self.archive.dead.pop()
             self.archive.add(row)

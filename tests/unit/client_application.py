@@ -52,7 +52,7 @@ class Application:
         self.reconnect(Random(0))
 
     def reconnect(self, random: Random) -> None:
-        """Another connection, perhaps to a gateway that is behind; all it says first is on its way."""
+        """Connects anew, perhaps to a gateway that is behind; all it says first is on its way."""
         end = max(self.server.first_of_epoch, len(self.server.log) - random.randint(0, 3))
         self.session = Session()
         self.coming: list[dict[str, Any] | Welcome] = self.server.connect(self.state.token, end)
@@ -66,7 +66,7 @@ class Application:
         self.own.add(self.server.write()["d"]["id"])
 
     def go(self, step: str, random: Random) -> None:
-        """One step of the world."""
+        """Takes one step of the world."""
         steps: dict[str, Callable[[], object]] = {
             "write": self.server.write,
             "change": self.server.change,
@@ -150,7 +150,7 @@ class Application:
         self.coming.append({"t": "mark", "resume": self.server.token(self.next)})
 
     def crash(self, random: Random) -> None:
-        """All that is left is what was saved."""
+        """Loses all but what was saved."""
         self.state = State.from_json(self.state.to_json())
         self.reconnect(random)
 

@@ -35,7 +35,7 @@ _WIPED: Final[dict[str, Any]] = {
 
 
 def push(frame: dict[str, Any]) -> Push:
-    """A frame of the server's, read."""
+    """Reads a frame of the server's."""
     read = decode(json.dumps(frame))
     assert isinstance(read, Push)
     return read
@@ -60,7 +60,7 @@ class Server:
         self._page_rows = random.choice([1, 2, 5, 100])
 
     def write(self) -> dict[str, Any]:
-        """A new message, as it is pushed."""
+        """Appends a new message, as it is pushed."""
         name, conversation = f"m{len(self.messages)}", self.random.choice(CONVERSATIONS)
         position = self._take_position(conversation)
         body = {"id": name, "client_id": name, "conversation": conversation, "sender": "bob", "content": "as written"}
@@ -69,7 +69,7 @@ class Server:
         return self._append("message", position, body)
 
     def change(self) -> None:
-        """Somebody changes some message, if there is one."""
+        """Has somebody change some message, if there is one."""
         if not self.messages:
             return
         message = self.random.choice(list(self.messages.values()))
@@ -88,7 +88,7 @@ class Server:
         self._fold(kind, message["id"], position, self.random.choice(_PEOPLE), body)
 
     def take(self, change: Change) -> None:
-        """A client of ana's makes a change, or makes it again: the next record answers it."""
+        """Takes a change of a client of ana's, for the first time or again: the next record answers it."""
         known = self._changes.get(change.client_id)
         position = self._take_position(self.messages[change.message]["conversation"])
         if known is not None:
@@ -125,7 +125,7 @@ class Server:
         self._ends = [0] * PARTITIONS
 
     def token(self, end: int) -> str:
-        """That of a gateway that has read so many records."""
+        """Returns the token of a gateway that has read so many records."""
         epoch, offsets = 1, [0] * PARTITIONS
         for record in self.log[:end]:
             position = Position.parse(record["pos"])
@@ -155,7 +155,7 @@ class Server:
         return states + missed[split:]
 
     def read(self, request: PageRequest) -> dict[str, Any]:
-        """A page of a history, as REST gives it; the cursors are places in the list of all, oldest first.
+        """Returns a page of a history, as REST gives it; the cursors are places in the list of all, oldest first.
 
         Between two pages the world goes on.
         """
@@ -188,7 +188,7 @@ class Server:
         self.log.append(record)
 
     def rows(self, conversation: str) -> list[dict[str, Any]]:
-        """Some messages of a conversation, as a history has them."""
+        """Returns some messages of a conversation, as a history has them."""
         rows = [dict(row) for row in self.messages.values() if row["conversation"] == conversation]
         return self.random.sample(rows, self.random.randint(0, len(rows)))
 
@@ -199,7 +199,7 @@ class Server:
 
 
 def _changed(before: dict[str, Any], kind: str, by: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The message with that change; as it was where the change has no effect."""
+    """Returns the message with that change; as it was where the change has no effect."""
     match kind:
         case "message_edited":
             return before | {name: body[name] for name in ("content", "mentions", "edited_at")}

@@ -78,7 +78,7 @@ class Peer:
         await self.write({"t": "reaction", "pos": f"1:0:{offset}", "d": body})
 
     async def stay(self) -> None:
-        """Until the client goes."""
+        """Waits until the client goes."""
         await self.socket.wait_closed()
 
 
@@ -91,7 +91,7 @@ async def serving(
     speaks: str = "klatsch.v1",
     port: int = 0,
 ) -> AsyncIterator[str]:
-    """A server that plays the script with every connection; those of `refuse` are answered before, each once."""
+    """Serves the script with every connection; those of `refuse` are answered before, each once."""
     count = 0
 
     def check(socket: ServerConnection, _request: Request) -> Response | None:

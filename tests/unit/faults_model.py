@@ -106,7 +106,7 @@ class Model:
         self._append(PARTITION[conversation], f"members:{conversation}", value=value)
 
     def change_member(self) -> None:
-        """Carol leaves the group, or comes back."""
+        """Has Carol leave the group, or come back."""
         admin, self.version = self.devices[0], self.version + 1
         active = self.version % 2 == 1
         admin.events.append(Changing(self.tick(), GROUP, PEOPLE["carol"], active))
@@ -114,7 +114,7 @@ class Model:
         admin.events.append(Changed(self.tick(), GROUP, PEOPLE["carol"], active))
 
     def connect(self, device: Device) -> None:
-        """With the token of its last mark, or none; what it missed is replayed, stated, or reset."""
+        """Connects with the token of its last mark, or none; what it missed is replayed, stated, or reset."""
         if device.is_open:
             return
         device.connection, device.is_open = device.connection + 1, True
@@ -164,7 +164,7 @@ class Model:
         )
 
     def send(self, device: Device) -> None:
-        """What has no answer yet is said again; else something new."""
+        """Says again what has no answer yet; else something new."""
         if not device.is_open:
             return
         if device.again:
@@ -180,7 +180,7 @@ class Model:
         self.unsent.append((device.user, asked))
 
     def append(self, _: Device) -> None:
-        """What is on its way reaches the log, once or twice, or never."""
+        """Appends what is on its way to the log, once or twice, or never."""
         if self.unsent:
             user, asked = self.unsent.pop(0)
             message_id = an_id(user + asked.client_id)
@@ -190,7 +190,7 @@ class Model:
                 self._append(where, asked.conversation, judge=judge, client_id=asked.client_id, hash=asked.hash)
 
     def deliver(self, device: Device) -> None:
-        """The gateway passes the next record of a partition, and says what is to be said of it."""
+        """Has the gateway pass the next record of a partition, and say what is to be said of it."""
         p = self.random.randrange(_PARTITIONS)
         record = next((r for r in self.log[p] if r.offset >= device.cursor[p]), None)
         if not device.is_open or record is None:
@@ -225,7 +225,7 @@ class Model:
             device.events.append(Marked(self.tick(), device.connection, _text(device.cursor)))
 
     def drop(self, device: Device) -> None:
-        """The connection is lost, with the answers that were to come."""
+        """Loses the connection, with the answers that were to come."""
         if device.is_open:
             device.is_open = False
             for asked in device.pending.values():
@@ -235,7 +235,7 @@ class Model:
             device.events.append(Closed(self.tick(), device.connection, None))
 
     def load(self, device: Device) -> None:
-        """Histories that a reset asked for."""
+        """Loads the histories that a reset asked for."""
         truth, at_least = self.truth(), _text(self.ends)
         for conversation, since in list(device.unloaded.items()):
             standing = truth.standing_at(conversation, PEOPLE[device.user], 1 << 40)
@@ -246,7 +246,7 @@ class Model:
                 device.events.append(Loaded(self.tick(), conversation, at_least, since, entries))
 
     def evidence(self) -> Evidence:
-        """All that is left when everything has been delivered."""
+        """Returns all that is left when everything has been delivered."""
         while self.unsent:
             self.append(self.devices[0])
         for device in self.devices:

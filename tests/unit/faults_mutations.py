@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Event)
 
 
 def all_of(evidence: Evidence, kind: type[T]) -> list[tuple[str, int, T]]:
-    """Each event of a kind, with whose it is and where it stands in their history."""
+    """Returns each event of a kind, with whose it is and where it stands in their history."""
     return [
         (client, number, event)
         for client, events in evidence.histories.items()
@@ -49,7 +49,7 @@ def events_of(evidence: Evidence, client: str) -> list[Event]:
 
 
 def with_another(evidence: Evidence, client: str, number: int, event: Event) -> Evidence:
-    """The evidence with this event instead of the one at that place of a client's history."""
+    """Returns the evidence with this event instead of the one at that place of a client's history."""
     events = events_of(evidence, client)
     events[number] = event
     return with_events(evidence, client, events)
@@ -73,7 +73,7 @@ def drop_an_acknowledged_row(evidence: Evidence, rng: random.Random) -> Evidence
 
 
 def drop_an_acknowledged_record(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """From log and archive, and nobody was shown it: as acks=1 and a lost leader leave it."""
+    """Drops a record from log and archive, and nobody was shown it: as acks=1 and a lost leader leave it."""
     answers = [a for _, _, a in all_of(evidence, Answered)]
     if not answers:
         return None
@@ -106,7 +106,7 @@ def archive_one_twice(evidence: Evidence, rng: random.Random) -> Evidence | None
 
 
 def store_a_retry_as_a_message(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """Two messages of one sender in a conversation have one `client_id`, in the log and in the archive."""
+    """Gives two messages of one sender in a conversation one `client_id`, in the log and in the archive."""
     messages = judge_log(1, evidence.log).messages.values()
     pairs = [
         (one, other) for one in messages for other in messages
@@ -145,7 +145,7 @@ def archive_a_void_one(evidence: Evidence, _: random.Random) -> Evidence | None:
 
 
 def void_record(evidence: Evidence) -> LogRecord | None:
-    """One of a message of which no record is in force."""
+    """Returns a record of a message of which no record is in force."""
     truth = judge_log(1, evidence.log)
     void = {message_id.replace("-", "") for message_id in truth.voided - truth.messages.keys()}
     return next((record for record in evidence.log if record.judge[2:34] in void), None)
@@ -163,7 +163,7 @@ def acknowledge_at_two_positions(evidence: Evidence, rng: random.Random) -> Evid
 
 
 def acknowledge_out_of_real_time(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """The earlier of two sends seems to have begun after the later one was acknowledged."""
+    """Lets the earlier of two sends seem to have begun after the later one was acknowledged."""
     where = {row.id: row for row in evidence.archive}
     answers = [found for found in all_of(evidence, Answered) if not found[2].duplicate]
     pairs = [
@@ -184,7 +184,7 @@ def acknowledge_out_of_real_time(evidence: Evidence, rng: random.Random) -> Evid
 
 
 def refuse_what_is_in_force(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """And shown to its sender, as if after `unknown`."""
+    """Refuses a message that is shown to its sender all the same, as if after `unknown`."""
     once = [
         (client, number, answer) for client, number, answer in all_of(evidence, Answered)
         if sum(getattr(e, "client_id", "") == answer.client_id for e in evidence.histories[client]) == 2  # asked, ok

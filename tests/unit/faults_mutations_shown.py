@@ -48,7 +48,7 @@ def swap_two_pushes(evidence: Evidence, rng: random.Random) -> Evidence | None:
 
 
 def skip_a_push(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """One that was shown on a connection that went on, and is not in a history either."""
+    """Skips a push that was shown on a connection that went on, and is not in a history either."""
     removable: list[tuple[str, int, Pushed]] = []
     truth = judge_log(1, evidence.log)
     for client, number, push in pushes_of(evidence):
@@ -77,7 +77,7 @@ def push_one_twice(evidence: Evidence, rng: random.Random) -> Evidence | None:
 
 
 def push_below_the_presented_token(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """What an earlier connection was shown, and the token of the next one was past."""
+    """Pushes what an earlier connection was shown, and the token of the next one was past."""
     candidates: list[tuple[str, int, Pushed]] = []
     for client, number, opened in all_of(evidence, Connected):
         events = evidence.histories[client]
@@ -136,7 +136,7 @@ def _other_than(sender: str) -> str:
 
 
 def show_a_stranger_who_has_read(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """Dora is pushed a marker in the group, to which she never belonged."""
+    """Pushes Dora a marker in the group, to which she never belonged."""
     found = pick([found for found in pushes_of(evidence) if found[2].conversation == GROUP], rng)
     if found is None:
         return None
@@ -145,7 +145,7 @@ def show_a_stranger_who_has_read(evidence: Evidence, rng: random.Random) -> Evid
 
 
 def show_a_removed_member_who_has_read(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """Carol is pushed a marker that stands after her removal, and nobody has let her in again."""
+    """Pushes Carol a marker that stands after her removal, and nobody has let her in again."""
     standing = judge_log(1, evidence.log).standings[GROUP, PEOPLE["carol"]][-1]
     later = [found for found in pushes_of(evidence) if found[2].conversation == GROUP]
     found = pick([found for found in later if place(found[2].position)[2] > standing.offset], rng)
@@ -156,7 +156,7 @@ def show_a_removed_member_who_has_read(evidence: Evidence, rng: random.Random) -
 
 
 def show_to_a_stranger(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """Dora is shown what is said in the group, to which she never belonged."""
+    """Shows Dora what is said in the group, to which she never belonged."""
     found = pick([found for found in pushes_of(evidence) if found[2].conversation == GROUP], rng)
     assert "dora" not in MEMBERS[GROUP]
     return None if found is None else _shown_on_a_new_connection(evidence, "dora#0", found[2])
@@ -172,7 +172,7 @@ def show_a_void_one(evidence: Evidence, _: random.Random) -> Evidence | None:
 
 
 def show_the_removed_what_was_said_before(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """On a connection that was opened when the removal held already, and nobody has let her in again."""
+    """Shows it on a connection that was opened when the removal held already, and nobody has let her in again."""
     standing = judge_log(1, evidence.log).standings[GROUP, PEOPLE["carol"]][-1]
     earlier = [found for found in pushes_of(evidence) if found[2].conversation == GROUP]
     earlier = [found for found in earlier if place(found[2].position)[2] < standing.offset]
@@ -190,7 +190,7 @@ def _shown_on_a_new_connection(evidence: Evidence, client: str, push: Pushed) ->
 
 
 def mark_goes_back(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """Only where it has gone forward before."""
+    """Moves a mark back, only where it has gone forward before."""
     found: list[tuple[str, int, Marked]] = []
     for client, number, mark in all_of(evidence, Marked):
         offsets = Token.parse(mark.token).offsets
@@ -206,7 +206,7 @@ def mark_goes_back(evidence: Evidence, rng: random.Random) -> Evidence | None:
 
 
 def never_load_what_was_reset(evidence: Evidence, rng: random.Random) -> Evidence | None:
-    """A reset of a conversation that nothing was said in since is not loaded."""
+    """Leaves a reset of a conversation that nothing was said in since without its history."""
     found = pick([f for f in all_of(evidence, WasReset) if OTHER in f[2].conversations], rng)
     if found is None:
         return None

@@ -94,5 +94,5 @@ def found(archived: int, *, messages: int = 1) -> Found:
 
 
 def view(content: str, position: str) -> MessageView:
-    """A message as the archive has it."""
+    """Returns a message as the archive has it."""
     return view_of_posted(posted(in_group(BOB), content, client_id=fresh_client_id()), position, seq=1)

@@ -66,7 +66,7 @@ class Chat:
         self.client.events_received()
 
     def from_client(self) -> None:
-        """What the client has to send reaches the server."""
+        """Passes the server what the client has to send."""
         for data in self.client.data_to_send():
             if data:
                 self.socket.data_received(data)
@@ -75,7 +75,7 @@ class Chat:
         return [event for event in self.client.events_received() if isinstance(event, Frame)]
 
     def close_code(self) -> int | None:
-        """The code that the client was closed with."""
+        """Returns the code that the client was closed with."""
         return self.client.close_rcvd.code if self.client.close_rcvd else None
 
     def lose(self) -> None:

@@ -22,13 +22,13 @@ FRAGMENT = b"\x00\x80\0\0\0\0"
 
 @pytest.fixture
 async def greeted(chat: Chat) -> Chat:
-    """A socket whose peer has said hello, at the default rate of messages and a clock that stands."""
+    """Returns a socket whose peer has said hello, at the default rate of messages and a clock that stands."""
     chat.socket.allowances = Allowances(500, clock=lambda: 0.0).of("ana")
     return chat
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A client's text frame: `wire` of a server, masked with zeros."""
+    """Returns a client's text frame: `wire` of a server, masked with zeros."""
     frame = wire(payload)
     head = len(frame) - len(payload)
     return frame[:1] + bytes([frame[1] | 0x80]) + frame[2:head] + bytes(4) + payload

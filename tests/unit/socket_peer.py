@@ -49,7 +49,7 @@ class SocketPeer(Peer):
         self.sent.append(event)
 
     def say(self, frame: Any) -> None:
-        """The client writes a frame: JSON of a value, or a text as it is."""
+        """Writes a frame as the client: JSON of a value, or a text as it is."""
         text = frame if isinstance(frame, str) else json.dumps(frame)
         self.events.put_nowait({"type": "websocket.receive", "text": text})
 
@@ -57,7 +57,7 @@ class SocketPeer(Peer):
         self.events.put_nowait({"type": "websocket.disconnect", "code": 1001})
 
     async def reads(self, count: int) -> list[dict[str, Any]]:
-        """The next frames from the server, once there are as many."""
+        """Returns the next frames from the server, once there are as many."""
         frames: list[dict[str, Any]] = []
 
         def enough() -> bool:
@@ -70,7 +70,7 @@ class SocketPeer(Peer):
 
 @asynccontextmanager
 async def connected(parts: Parts, **scope: Any) -> AsyncIterator[SocketPeer]:
-    """A connection that runs until the block ends or the server closes it."""
+    """Runs a connection until the block ends or the server closes it."""
     peer = SocketPeer()
     peer.events.put_nowait({"type": "websocket.connect"})
     application: Any = parts.connection()

@@ -54,7 +54,7 @@ class Request:
 
     @property
     def events(self) -> list[tuple[str | None, str | None, Any]]:
-        """(event, id, data) of each event that has come."""
+        """Returns (event, id, data) of each event that has come."""
         found = []
         for block in self.body.decode().split("\n\n")[:-1]:
             lines = dict(line.split(": ", 1) for line in block.split("\n"))
@@ -65,7 +65,7 @@ class Request:
 
 @asynccontextmanager
 async def asked(parts: Parts, query: str = "", answers: Any = None, **headers: str) -> AsyncIterator[Request]:
-    """A request that runs until the block ends or it is answered."""
+    """Runs a request until the block ends or it is answered."""
     first = not parts.hub.people
     parts.database.answers += (
         [signed_in(ANA), *([[standing_of(in_group(ANA))]] if first else [])] if answers is None else answers

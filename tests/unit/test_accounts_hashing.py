@@ -31,7 +31,7 @@ class Meter:
 
 @contextlib.contextmanager
 def held(slots: hashing.HashingSlots, *places: str) -> Iterator[None]:
-    """A thread for each place is inside: at work or waiting."""
+    """Holds every place with a thread: at work or waiting."""
     release = threading.Event()
 
     def hold(place: str) -> None:
@@ -59,7 +59,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_slot(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whoever wants to hash now finds every slot taken."""
+    """Takes every slot: whoever wants to hash now finds none."""
     slots = hashing.HashingSlots(1, 0, 5)
     monkeypatch.setattr(hashing, "hashing_slots", lambda: slots)
     with held(slots, "elsewhere"):

@@ -26,7 +26,7 @@ class MomentKey(NamedTuple):
 
 
 def fetch(window: Window[Key], stored: range = range(1, 8)) -> list[int]:
-    """What a query does: `window.fetch` rows next to the key, in the list's order."""
+    """Returns what a query does: `window.fetch` rows next to the key, in the list's order."""
     if window.before is not None:
         return [n for n in stored if n < window.before.number][-window.fetch :]
     return [n for n in stored if window.after is None or n > window.after.number][: window.fetch]

@@ -33,7 +33,7 @@ _BEFORE_ANYTHING: Final = {"hello"}
 
 
 def endpoint_of(method: str, asked: str) -> str:
-    """The endpoint as the OpenAPI document writes it."""
+    """Returns the endpoint as the OpenAPI document writes it."""
     address = f"/api/v1/{asked.partition('?')[0]}"
     try:
         route = "/" + resolve(address).route

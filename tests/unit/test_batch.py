@@ -62,7 +62,7 @@ def with_key(entry: Entry, key: bytes) -> Entry:
 
 
 def said(content: str, **fields: str) -> Entry:
-    """A message that only a foreign producer can have written: its header, key and digest are right."""
+    """Returns a message that only a foreign producer can have written: its header, key and digest are right."""
     event = posted(in_group(ANA), content, client_id="foreign", reply_to=fields.get("reply_to"))
     return entry_of(msgspec.structs.replace(event, **fields))
 
@@ -254,7 +254,7 @@ entries = st.lists(
 
 
 def in_force(batches: Sequence[Batch]) -> list[str]:
-    """Contents of all batches, with what the archive would know as copies left out."""
+    """Returns the contents of all batches, with what the archive would know as copies left out."""
     return list(dict.fromkeys(row.event.content for batch in batches for row in batch.messages))
 
 

@@ -20,7 +20,7 @@ PLACES = ({"to": "bob"}, {"conversation": direct(ANA, BOB).conversation})
 
 
 def change(blocked: Somebody | None, version: int) -> Entry:
-    """The record that one of the two has blocked the other, or that nobody has."""
+    """Returns the record that one of the two has blocked the other, or that nobody has."""
     both = [
         Membership(one.name, one.user_id, active=True, role="member", version=version, blocked=one is blocked)
         for one in (ANA, BOB)
@@ -29,7 +29,7 @@ def change(blocked: Somebody | None, version: int) -> Entry:
 
 
 async def say_hello(parts: Parts, peer: SocketPeer, version: int = 1) -> ConnectedPerson:
-    """Ana, who may write to bob, comes."""
+    """Connects Ana, who may write to bob."""
     parts.database.answers = [signed_in(ANA), [standing_of(direct(ANA, BOB), version, peer=(BOB.id, "bob"))]]
     peer.say({"id": 1, "op": "hello", "d": {}})
     await peer.reads(2)

@@ -86,7 +86,7 @@ def relay(world: World, *_: int) -> None:
 
 
 def again(world: World, a: int, b: int, *_: int) -> None:
-    """A client asks again what was never answered, perhaps over another gateway."""
+    """Has a client ask again what was never answered, perhaps over another gateway."""
     client = world.clients[a % len(world.clients)]
     world.give_up(client)
     if b % 2:
@@ -215,7 +215,7 @@ def _check_answers(world: World, reader: Reader) -> None:
 
 @pytest.fixture
 def bug(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A planted bug, which is gone afterwards."""
+    """Plants a bug, which is gone afterwards."""
     plant(request.param)
     yield
     put_back()
@@ -247,7 +247,7 @@ def test_random_orders_come_to_the_documented_outcome(seed: int) -> None:
 
 
 def random_acts(seed: int) -> list[tuple[Step, Numbers]]:
-    """Up to 120 acts, more than hypothesis makes."""
+    """Draws up to 120 acts, more than hypothesis makes."""
     numbers = random.Random(seed)
     return [
         (

@@ -38,7 +38,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def install_java(folder: Path, monkeypatch: pytest.MonkeyPatch, release: str = "25.0.1") -> None:
-    """Another checkout's: the same files, at another place and since another time."""
+    """Installs another checkout's Java: the same files, at another place and since another time."""
     (folder / "lib").mkdir(parents=True)
     (folder / "lib" / "modules").write_text("modules")
     (folder / "release").write_text(release)

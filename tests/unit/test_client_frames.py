@@ -109,7 +109,7 @@ _SAID = [spoken for spoken in frames_of(KINDS) if spoken.source == "server"]
 
 @st.composite
 def _spoiled(draw: st.DrawFn) -> str:
-    """A frame that the server may say, in which some field, somewhere, is another."""
+    """Draws a frame that the server may say, in which some field, somewhere, is another."""
     spoken = draw(st.sampled_from(_SAID))
     frame = place = json.loads(json.dumps(spoken.example))
     while True:

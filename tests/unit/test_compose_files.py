@@ -32,7 +32,7 @@ def seconds(text: str) -> int:
 
 
 def location(path: str) -> str:
-    """What nginx does with that path."""
+    """Returns what nginx does with that path."""
     [found] = re.findall(rf"location {re.escape(path)} \{{(.*?)\}}", NGINX, re.DOTALL)
     return str(found)
 

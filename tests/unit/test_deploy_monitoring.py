@@ -25,7 +25,7 @@ def families() -> list[Metric]:
 
 
 def exported() -> set[str]:
-    """Each name that a query can use."""
+    """Returns each name that a query can use."""
     suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
     return {f.name + suffix for f in families() for suffix in suffixes.get(f.type, ("",))}
 
@@ -66,7 +66,7 @@ def test_no_span_of_the_ring_that_a_setting_allows_is_alerted_of() -> None:
 
 
 def rises() -> list[tuple[str, str, str]]:
-    """Each expression of an alert with a counter that it takes increase or rate of, and that counter's matchers."""
+    """Returns each alert's expression with a counter that it takes increase or rate of, and that counter's matchers."""
     taken = re.compile(r"\b(?:increase|rate)\((klatsch_[a-z_]+)(?:\{([^}]*)\})?\[")
     return [(rule["expr"], name, matchers) for rule in rules() for name, matchers in taken.findall(rule["expr"])]
 

@@ -34,12 +34,12 @@ _LONGEST_PAGE = 60
 
 
 def links(text: str) -> list[tuple[str, str]]:
-    """The text and the target of each link that is not to another site."""
+    """Returns the text and the target of each link that is not to another site."""
     return [(words, target) for words, target in _LINK.findall(text) if "://" not in target]
 
 
 def anchors(file: Path) -> set[str]:
-    """The names of a document's headings, as they stand in links."""
+    """Returns the names of a document's headings, as they stand in links."""
     headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -61,25 +61,25 @@ def names_in(file: Path) -> frozenset[str]:
 
 
 def in_backticks(text: str) -> list[str]:
-    """What stands between backticks outside blocks and links."""
+    """Returns what stands between backticks outside blocks and links."""
     prose = _LINK.sub("", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     return re.findall(r"`([^`\n]+)`", prose)
 
 
 def commands(text: str) -> list[str]:
-    """What a document tells people to type: what stands between backticks, and the lines of its blocks."""
+    """Returns what a document tells people to type: what stands between backticks, and the lines of its blocks."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line.split(" #", 1)[0].strip() for block in blocks for line in block.splitlines()]
     return in_backticks(text) + lines
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading of the second level."""
+    """Returns what stands under a heading of the second level."""
     return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
 
 
 def first_cells(text: str) -> list[str]:
-    """The first cell of each row of the tables in a text."""
+    """Returns the first cell of each row of the tables in a text."""
     return [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
 
 

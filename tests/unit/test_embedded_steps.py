@@ -25,7 +25,7 @@ esac
 
 @pytest.fixture
 def java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Java that runs no broker, and no jars for it."""
+    """Installs a Java that runs no broker, and no jars for it."""
     program = tmp_path / "java"
     program.write_text(JAVA)
     program.chmod(0o700)

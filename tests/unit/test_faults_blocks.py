@@ -106,7 +106,7 @@ GOOD = Evidence(
 
 
 def saw(client: str, instead: Event, *events: Event) -> Callable[[], Evidence]:
-    """A client's history with other events in place of one."""
+    """Returns a client's history with other events in place of one."""
     history = list(GOOD.histories[client])
     where = history.index(instead)
     changed = [*history[:where], *events, *history[where + 1 :]]

@@ -21,7 +21,7 @@ FAULT = FaultLine(
 
 
 def hunted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrained: str) -> list[Try]:
-    """The runs without the bug, which ends `undrained`, and with it, which is found."""
+    """Returns the runs without the bug, which ends `undrained`, and with it, which is found."""
 
     def hold(trial: Trial, _: Path) -> Outcome:
         run = RunLine(

@@ -60,7 +60,7 @@ def play(history: Sequence[Said | Moved | Entry]) -> list[Record]:
 
 
 def verdicts(records: Sequence[Record]) -> list[str]:
-    """What each message is by the rules alone, in plain Python: the truth that every feed must tell."""
+    """Returns what each message is by the rules alone, in plain Python: the truth that every feed must tell."""
     out: dict[str, int] = {}
     stands: dict[str, tuple[int, str]] = {}
     told: list[str] = []
@@ -85,7 +85,7 @@ def verdicts(records: Sequence[Record]) -> list[str]:
 
 
 def answers(gateway: Gateway, records: Sequence[Record]) -> list[str]:
-    """What senders are told who wait for each of these records."""
+    """Returns what senders are told who wait for each of these records."""
     asker = gateway.connect(CLEO, member=False)
     told: list[str] = []
     for record in records:
@@ -107,7 +107,7 @@ def decode_or_none(record: Record) -> Any:
 
 
 def archive_before(records: Sequence[Record]) -> list[StandingAt]:
-    """Who is out as the archive knows it there: nothing of what comes later."""
+    """Returns who is out as the archive knows it there: nothing of what comes later."""
     return [
         StandingAt(event.conversation, m.user_id, m.version, m.active, record.partition, record.offset)
         for record in records

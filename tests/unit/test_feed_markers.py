@@ -28,7 +28,7 @@ from tests.unit.feed_parts import Connection, Gateway
 
 
 def told(connection: Connection) -> list[tuple[str, str | None, str | None]]:
-    """Person and positions of the markers that a connection was pushed."""
+    """Returns person and positions of the markers that a connection was pushed."""
     pushes: list[dict[str, Any]] = [frame["d"] for frame in connection.read() if frame.get("t") == "marker"]
     return [(push["user"], push["delivered"], push["read"]) for push in pushes]
 

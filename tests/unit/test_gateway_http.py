@@ -16,7 +16,7 @@ from klatsch.gateway.http.app import GatewayHttp, Together
 
 
 def busy(*_: Any) -> Any:
-    """The api, whose threads are all taken."""
+    """Stands for the api, whose threads are all taken."""
     raise AssertionError("this was to be answered without a thread")
 
 
@@ -25,7 +25,7 @@ async def ready() -> dict[str, str]:
 
 
 def served_by(wsgi: Any, fold: Callable[[], None] = busy) -> Any:
-    """With one thread of each kind."""
+    """Returns the gateway's HTTP with one thread of each kind."""
     return GatewayHttp(
         wsgi=wsgi,
         threads=1,

@@ -36,10 +36,10 @@ class FakeConsumer:
         self.held.wait(30)
 
     def incremental_assign(self, partitions: list[Any]) -> None:
-        """It is told so."""
+        """Does nothing."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 class LosingConsumer:
@@ -65,13 +65,13 @@ class LosingConsumer:
         return []
 
     def incremental_assign(self, partitions: list[Any]) -> None:
-        """It is told so."""
+        """Does nothing."""
 
     def incremental_unassign(self, partitions: list[Any]) -> None:
-        """It is told so."""
+        """Does nothing."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 def record_at(offset: int) -> Any:

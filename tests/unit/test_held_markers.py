@@ -19,7 +19,7 @@ Shown = tuple[Place | None, Place | None, Place | None]
 
 
 def shown(records: Iterable[Record]) -> Shown:
-    """Delivered, read and flag of Ana's marker, as a client shows them after these records in this order."""
+    """Returns delivered, read and flag of Ana's marker, as a client shows them after these records in this order."""
     view = View()
     for record in records:
         if b'"t":"marker"' in record.value:

@@ -11,7 +11,7 @@ from tests.unit.http_peer import HELLO, UPGRADE, Peer
 
 
 def head_of(size: int) -> bytes:
-    """A whole head whose request target, names and values (with four bytes for each header) come to that size."""
+    """Returns a head whose request target, names and values (with four bytes for each header) come to that size."""
     start, end = b"GET /hello HTTP/1.1\r\nHost: k\r\nX-Long: ", b"\r\n\r\n"
     return start + b"a" * (size - len(b"/hello") - len(b"Hostk") - len(b"X-Long") - 2 * 4) + end
 

@@ -22,7 +22,7 @@ def connect(hub: Hub, somebody: Somebody) -> tuple[ConnectedPerson, Outbox]:
 
 
 def heard(hub: Hub) -> dict[bytes, set[Outbox]]:
-    """The connections that get each conversation; none is kept that nobody hears."""
+    """Returns the connections that get each conversation; none is kept that nobody hears."""
     return {key: set().union(*(person.outboxes for person in people)) for key, people in hub.audiences.items()}
 
 

@@ -39,7 +39,7 @@ events = st.builds(
 
 
 def out_of(told: Sequence[MembersChanged]) -> set[tuple[bytes, str]]:
-    """What is true by the rule alone: of a person's versions the highest."""
+    """Returns what is true by the rule alone: of a person's versions the highest."""
     highest: dict[tuple[bytes, str], Membership] = {}
     for event in told:
         for member in event.members:

@@ -43,7 +43,7 @@ class Socket:
 
 
 def pong(payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
-    """A client's pong."""
+    """Returns a client's pong."""
     return b"\x8a" + bytes([0x80 | len(payload)]) + mask + bytes(map(xor, payload, itertools.cycle(mask)))
 
 
@@ -76,7 +76,7 @@ class Replaying(Chat):
 
 @pytest.fixture
 async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
-    """A chat whose socket is pinged each time that its `ping_some` is called."""
+    """Opens a chat whose socket is pinged each time that its `ping_some` is called."""
     monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
     async with Chat() as chat:
         yield chat
@@ -84,7 +84,7 @@ async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Chat]:
 
 @pytest.fixture
 async def replaying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Replaying]:
-    """A chat in a replay that the server does not read, as the client has written meanwhile."""
+    """Opens a chat in a replay that the server does not read, as the client has written meanwhile."""
     monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
     async with Replaying() as chat:
         chat.socket.data_received(Frame(Opcode.TEXT, b"hello").serialize(mask=True))

@@ -18,7 +18,7 @@ SECRET = "what-nobody-may-read"
 
 
 def lines(program: str) -> list[dict[str, object]]:
-    """What a process of its own logs; each line must be JSON."""
+    """Returns what a process of its own logs; each line must be JSON."""
     return ended(program)[1]
 
 
@@ -28,7 +28,7 @@ def warned(program: str) -> list[dict[str, object]]:
 
 
 def ended(program: str) -> tuple[int, list[dict[str, object]]]:
-    """The status with which that process ends, and what it logs."""
+    """Returns the status with which that process ends, and what it logs."""
     start = (
         "import logging, threading, structlog\n"
         "from klatsch.core.failures import end_on_uncaught, end_process\n"

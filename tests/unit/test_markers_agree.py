@@ -39,7 +39,7 @@ def _text(offset: int | None) -> str | None:
 
 
 def highest(said: Marks) -> Highest:
-    """The documented outcome: of each position, the highest."""
+    """Returns the documented outcome: of each position, the highest."""
     found: Highest = {}
     for who, read, delivered in said:
         for name, offset in (("read", read), ("delivered", delivered)):
@@ -59,7 +59,7 @@ def raised(held: Highest, user_id: str, told: Iterable[tuple[str, str | None]]) 
 
 
 def shown(records: Sequence[Record], size: int) -> Highest:
-    """What a client of a feed has, which is told nothing that it knows."""
+    """Returns what a client of a feed has, which is told nothing that it knows."""
     gateway, held = Gateway(), Highest()
     listener = gateway.connect(CLEO)
     for first in range(0, len(records), size):
@@ -73,7 +73,7 @@ def shown(records: Sequence[Record], size: int) -> Highest:
 
 
 def stored(records: Sequence[Record], size: int) -> Highest:
-    """What the archive has after batches of that size; a row changes only by what is higher."""
+    """Returns what the archive has after batches of that size; a row changes only by what is higher."""
     held: Highest = {}
     for first in range(0, len(records), size):
         rows = [row for record in records[first : first + size] if (row := _row(record)) is not None]
@@ -98,7 +98,7 @@ def test_everybody_has_the_highest_of_each(said: Marks, size: int) -> None:
 
 @pytest.fixture
 def bug() -> Iterator[None]:
-    """A marker that moves back, which is gone afterwards."""
+    """Plants a marker that moves back, which is gone afterwards."""
     plant("marker_moves_back")
     yield
     put_back()

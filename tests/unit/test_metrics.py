@@ -26,7 +26,7 @@ TOKEN = "a-token-of-prometheus"
 
 
 def shown(registry: CollectorRegistry) -> dict[str, float]:
-    """Each sample by its name and labels, as Prometheus parses it."""
+    """Returns each sample by its name and labels, as Prometheus parses it."""
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {
         s.name + str(sorted(s.labels.items())): s.value

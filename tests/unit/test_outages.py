@@ -56,7 +56,7 @@ IN_DJANGO = {
 
 
 def wrapped(error: psycopg.Error) -> Exception:
-    """The error as Django raises it."""
+    """Returns the error as Django raises it."""
     kind = next(ours for theirs, ours in IN_DJANGO.items() if isinstance(error, theirs))
     raised: Exception = kind("somebody's row")
     raised.__cause__ = error

@@ -19,7 +19,7 @@ def _sources(pattern: str) -> list[Path]:
 
 
 def _code(file: Path) -> str:
-    """A module without its comments."""
+    """Returns a module without its comments."""
     return re.sub(r"/\*.*?\*/|^\s*//[^\n]*", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 

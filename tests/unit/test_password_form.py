@@ -23,7 +23,7 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every password that is hashed by bcrypt, in order."""
+    """Collects every password that is hashed by bcrypt, in order."""
     seen: list[str] = []
     encode = BCryptAsTyped.encode
 

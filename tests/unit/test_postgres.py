@@ -30,7 +30,7 @@ class Server:
         return self
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_whenever_it_comes_and_goes_a_client_sees_everything_once_and_in_order(s
 
 
 def new(frames: Frames, known: set[str]) -> list[str]:
-    """What a client shows: it drops a message whose id it knows."""
+    """Returns what a client shows: it drops a message whose id it knows."""
     fresh = [f["d"] for f in frames if f.get("t") == "message" and f["d"]["id"] not in known]
     known |= {d["id"] for d in fresh}
     return [d["content"] for d in fresh]

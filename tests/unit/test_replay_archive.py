@@ -53,7 +53,7 @@ async def test_where_the_archive_lags_behind_memory_the_conversation_is_to_be_lo
 
 
 async def away_from_a_small_memory(parts: Parts) -> Client:
-    """Somebody whose token memory does not reach back to; the archive has all that was said."""
+    """Returns a client whose token the memory does not reach back to; the archive has all that was said."""
     client = Client(parts)
     await client.miss_much()
     return client

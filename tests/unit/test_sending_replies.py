@@ -15,7 +15,7 @@ ORIGINAL = posted(in_group(BOB), "original", client_id=fresh_client_id())
 
 
 def tell(chat: Chat, *entries: Entry) -> None:
-    """Others append, and the feed reads it."""
+    """Appends as others do, and the feed reads it."""
     chat.parts.log.clock = lambda: NOW_MS
     for entry in entries:
         chat.parts.log.append(entry)

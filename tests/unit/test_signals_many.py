@@ -21,12 +21,12 @@ KEY = str(TEA).encode()
 
 
 def most(turns: Sequence[int]) -> int:
-    """The most that one turn of the loop has done."""
+    """Returns the most that one turn of the loop has done."""
     return max(later - earlier for earlier, later in itertools.pairwise(turns))
 
 
 def arrive(gateway: SignalGateway, crowd: Sequence[int] = range(MANY)) -> list[Device]:
-    """These come to this gateway, and show some neighbours."""
+    """Connects these to this gateway; each shows some neighbours."""
     devices = [gateway.connect(CROWD[number], in_group(CROWD[number])) for number in crowd]
     for number, device in zip(crowd, devices, strict=True):
         others = (CROWD[(number + step) % MANY] for step in range(1, SHOWN + 1))

@@ -19,7 +19,7 @@ OFFLINE = [{"online": [], "offline": ["bob"]}]
 
 
 async def shows_bob(gateway: SignalGateway, *, group: bool) -> tuple[Device, Device]:
-    """Ana, who shows bob by way of a group or of their direct conversation; and bob, who is online."""
+    """Connects Ana, who shows bob by way of a group or of their direct conversation; and bob, who is online."""
     shared = (in_group(ANA), in_group(BOB)) if group else ()
     ana = gateway.connect(ANA, direct(ANA, BOB), *shared[:1])
     bob = gateway.connect(BOB, direct(BOB, ANA), *shared[1:])

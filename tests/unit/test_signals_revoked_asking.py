@@ -46,7 +46,7 @@ async def test_a_removal_while_postgresql_is_asked_is_not_overlooked() -> None:
 
 
 async def shows_while_asking(ana: Device, record: Entry, *names: str) -> dict[str, list[str]]:
-    """The answer to ana, who shows these people and nobody. PostgreSQL answers about the latter after the record."""
+    """Returns the answer to ana, who shows these people and nobody. PostgreSQL answers after the record."""
     gateway = ana.gateway
 
     async def answered_late() -> list[Acquaintance]:

@@ -12,7 +12,7 @@ from tests.support.signal_parts import Town, watcher
 
 
 def acquainted(somebody: Somebody, conversation: UUID = TEA) -> Acquaintance:
-    """What PostgreSQL says of somebody with whom one is in a group."""
+    """Returns what PostgreSQL says of somebody with whom one is in a group."""
     return Acquaintance(somebody.name, somebody.user_id, somebody.name, str(conversation))
 
 

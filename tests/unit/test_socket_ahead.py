@@ -18,7 +18,7 @@ def text(payload: bytes) -> bytes:
 
 @pytest.fixture
 async def replaying(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Replaying]:
-    """A chat in a replay, whose client has written a message behind its hello."""
+    """Opens a chat in a replay, whose client has written a message behind its hello."""
     monkeypatch.setattr(ChatSocket, "keepalive", Keepalive(1))
     async with Replaying() as chat:
         chat.socket.allowances = Allowances(500, clock=lambda: 0.0).of("ana")

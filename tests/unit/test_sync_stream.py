@@ -132,7 +132,7 @@ async def test_a_request_that_is_cancelled_leaves_nothing_behind() -> None:
 
 
 def forgetful() -> tuple[Parts, str]:
-    """A gateway that has forgotten what came after ana's token, so that a replay asks the archive."""
+    """Returns a gateway that has forgotten what came after ana's token, so that a replay asks the archive."""
     parts = Parts(recent_bytes=FEW_RECORDS)
     token = parts.tokens.now(ANA.user_id)
     for _ in range(40):

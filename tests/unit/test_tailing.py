@@ -57,7 +57,7 @@ class LateSource:
         return records
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 class HungTail(ReplaceableTail):

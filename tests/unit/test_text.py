@@ -58,7 +58,7 @@ def test_nothing_at_all_clears_a_profile_and_is_no_title() -> None:
 
 
 def seconds_of(rule: Callable[[str], bool], text: str) -> float:
-    """The least CPU time of five refusals."""
+    """Returns the least CPU time of five refusals."""
     times_s = []
     for _ in range(5):
         began_s = time.thread_time()

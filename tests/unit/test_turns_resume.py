@@ -115,7 +115,7 @@ async def test_resets_wait_for_a_peer_that_takes_nothing() -> None:
 
 
 async def forgetful() -> Parts:
-    """A gateway whose memory has dropped the log's beginning."""
+    """Returns a gateway whose memory has dropped the log's beginning."""
     parts = Parts(recent_bytes=16_000)
     for number in range(50):
         parts.log.append(message(in_group(BOB), f"{number}" * 500))

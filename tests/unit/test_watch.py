@@ -47,7 +47,7 @@ class FakeClient:
         return SimpleNamespace(topics={topic: SimpleNamespace(partitions=leaders)}, brokers={1: None})
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ class FakeAsker:
         return self.told
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: it holds nothing."""
 
 
 class Looked:

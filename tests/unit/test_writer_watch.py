@@ -70,7 +70,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaWriter]:
 
 
 def look_for(writer: KafkaWriter, seconds: int, told: Told, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """A second passes for the watch whenever the newest producer has been polled again, where that goes on."""
+    """Lets a second pass for the watch whenever the newest producer has been polled again, where that goes on."""
     for second in range(seconds):
         meanwhile()
         newest = FakeProducer.made[-1]

@@ -18,7 +18,7 @@ GROUPS = [UUID(int=number) for number in range(MANY)]
 
 @asynccontextmanager
 async def watched(done: Callable[[], int]) -> AsyncIterator[list[int]]:
-    """How much was done by each turn of the loop, while the block runs."""
+    """Yields how much was done by each turn of the loop, while the block runs."""
     turns: list[int] = [done()]
     is_over = False
 
