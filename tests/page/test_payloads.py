@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(_MANY_S)
 
 @pytest.fixture(autouse=True)
 def nothing_runs(people: People) -> Iterator[None]:
-    """A payload that ran would open a dialog, and the watch of all pages sees what the policy had to stop."""
+    """Checks that no payload ran. One that ran opens a dialog; the watch of all pages sees what the policy stops."""
     ran: list[str] = []
 
     def note(dialog: Dialog) -> None:

@@ -46,7 +46,7 @@ def anchors(file: Path) -> set[str]:
 
 @cache
 def names_in(file: Path) -> frozenset[str]:
-    """Functions, classes, methods and constants of a Python file; those of a class with its name before a dot."""
+    """Returns the functions, classes, methods and constants of a Python file; those of a class as `Class.name`."""
 
     def found(nodes: list[ast.stmt], prefix: str) -> Iterator[str]:
         for node in nodes:

@@ -13,7 +13,7 @@ from tests.unit.socket_peer import SocketPeer, connected, send_frame
 
 
 async def all_say_hello(parts: Parts, *peers: SocketPeer) -> None:
-    """All have just begun to connect: ana twice, whose second connection asks nothing more, and bob."""
+    """Lets all say hello who have begun to connect: ana twice, whose second connection asks nothing more, and bob."""
     await until(lambda: not parts.database.answers)
     parts.database.answers = [[], []]
     for peer in peers:
