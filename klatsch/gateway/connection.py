@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars
 
 from klatsch.core.bucket import Buckets, check_requests
 from klatsch.core.caps import AtOnce
-from klatsch.core.errors import BadRequest, KlatschError
+from klatsch.core.errors import BadRequest, KlatschError, UnknownOp
 from klatsch.core.metrics import REFUSED
 from klatsch.core.tracing import new_id
 from klatsch.gateway.allowance import Allowances
@@ -171,7 +171,8 @@ class ChatConnection(AsyncConsumer):
 
     def _refuse(self, bad: BadFrame) -> None:
         self._answer_error(bad.re, bad.error)
-        self._malformed += 1
+        # A client may know more ops than this server: an unknown one is a sound frame.
+        self._malformed = 0 if isinstance(bad.error, UnknownOp) else self._malformed + 1
         if self._malformed >= protocol.MALFORMED_MOST:
             self.outbox.close(Close.MALFORMED, "too many malformed frames in a row")
 

@@ -34,6 +34,20 @@ async def test_ten_malformed_frames_in_a_row_close_it_as_malformed_and_nine_do_n
     assert len(parts.log.records[0]) == 1
 
 
+async def test_a_client_that_knows_more_ops_than_the_server_is_told_so_and_stays() -> None:
+    parts = Parts()
+    async with connected(parts) as peer:
+        await hello(parts, peer)
+        for frames in (["malformed"] * 9, [{"id": 2, "op": "dance"}] * 12, ["malformed"] * 9):
+            for frame in frames:
+                peer.say(frame)
+        answers = await peer.reads(30)
+
+    codes = [answer["err"]["code"] for answer in answers]
+    assert codes == ["bad_request"] * 9 + ["unknown_op"] * 12 + ["bad_request"] * 9
+    assert peer.closed == []
+
+
 async def test_who_offers_no_sub_protocol_is_accepted_and_closed_as_malformed() -> None:
     parts = Parts()
     async with connected(parts, subprotocols=[]) as peer:
