@@ -58,12 +58,7 @@ class MarkerRecords:
         if why is Verdict.REMOVED or not is_possible(record, self._epoch):
             self._tally.void += 1
             return
-        audience: Collection[ConnectedPerson] = self._hub.audiences.get(record.key, ())
-        key = record.key
-        if why is not None or is_own_only(record.judge):
-            user_id = uuid_text(judged_actor(record.judge))
-            person = self._hub.people.get(user_id)
-            key, audience = PERSON.of(user_id), () if person is None else (person,)
+        key, audience = self._find_audience(record, own_only=why is not None or is_own_only(record.judge))
         markers = self._markers
         held = None if markers is None or not markers.holds(record) else markers
         if (audience or held) and not is_sound(record, kind, self._telling.kinds):
@@ -77,3 +72,11 @@ class MarkerRecords:
             held.learn(record)
         if audience:
             push_to(audience, self._telling.frame(record, kind))
+
+    def _find_audience(self, record: Record, *, own_only: bool) -> tuple[bytes, Collection[ConnectedPerson]]:
+        """Returns the key under which replays find the marker, and the people here who are shown it."""
+        if not own_only:
+            return record.key, self._hub.audiences.get(record.key, ())
+        user_id = uuid_text(judged_actor(record.judge))
+        person = self._hub.people.get(user_id)
+        return PERSON.of(user_id), () if person is None else (person,)
