@@ -122,15 +122,8 @@ def open_invitations(group: Conversation, inviter: Person, people: Sequence[Pers
             raise Conflict(f"{names[invitation.user_id].username} has declined an invitation to this group.")
     if wanted:
         check_invitations(inviter=inviter.id, invited=wanted)
-    now = _now()
-    for user_id in wanted:
-        invitation = there.setdefault(user_id, Invitation(conversation=group, user_id=user_id, version=0))
-        invitation.state, invitation.inviter_id = _State.OPEN, inviter.id
-        invitation.version, invitation.created_at, invitation.changed_at = invitation.version + 1, now, now
-    changed = [there[user_id] for user_id in wanted]
-    Invitation.objects.bulk_create([one for one in changed if one.version == 1])
-    Invitation.objects.bulk_update(
-        [one for one in changed if one.version > 1], ["state", "inviter", "version", "created_at", "changed_at"]
+    there |= _open(
+        [there.get(one) or Invitation(conversation=group, user_id=one, version=0) for one in wanted], inviter
     )
     views = {
         user_id: invitation_of(
@@ -140,6 +133,19 @@ def open_invitations(group: Conversation, inviter: Person, people: Sequence[Pers
     }
     _promise_records(views[user_id] for user_id in wanted)
     return [views[user_id] for user_id in ids]
+
+
+def _open(invitations: Sequence[Invitation], inviter: Person) -> dict[UUID, Invitation]:
+    """Stores these invitations as open and of this inviter. Returns them by the id of the invited person."""
+    now = _now()
+    for one in invitations:
+        one.state, one.inviter_id = _State.OPEN, inviter.id
+        one.version, one.created_at, one.changed_at = one.version + 1, now, now
+    Invitation.objects.bulk_create([one for one in invitations if one.version == 1])
+    Invitation.objects.bulk_update(
+        [one for one in invitations if one.version > 1], ["state", "inviter", "version", "created_at", "changed_at"]
+    )
+    return {one.user_id: one for one in invitations}
 
 
 def close_invitations(group: Conversation, state: str, *, user_id: UUID | None = None) -> None:
