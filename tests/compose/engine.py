@@ -19,7 +19,7 @@ _INSTALL_S = 900
 
 
 class NotPossible(Exception):
-    """These tests cannot run here; the text says what a person can do."""
+    """Raised where these tests cannot run; the text says what a person can do."""
 
 
 class Engine:

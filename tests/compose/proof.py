@@ -49,7 +49,7 @@ save_dumps(Path("/evidence"), dump(kafka_connection().tail(), env["KLATSCH_TOPIC
 
 
 class Proof:
-    """People who talk through the proxy, and all that they did and saw. All of the log and the archive is judged."""
+    """Keeps people who talk through the proxy, and all that they did and saw; judges all of the log and the archive."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self.proxy = Proxy(stack.port)

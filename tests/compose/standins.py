@@ -19,7 +19,7 @@ _OF_IMAGE |= {"prom/prometheus": "prometheus"}
 
 
 class BaseImages:
-    """What containers are made from. `stand_ins` says of each tag that is not the real image what it is instead."""
+    """Images of containers. `stand_ins` says of each tag that is not the real image what it is instead."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.stand_ins: dict[str, str] = {}

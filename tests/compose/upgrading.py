@@ -26,7 +26,7 @@ LIKED = "👍"
 
 
 class OldTalk:
-    """Two people with the library of the version before, in a process of their own."""
+    """Runs two people with the library of the version before, in a process of their own."""
 
     def __init__(self, stack: Stack, library: Path) -> None:
         self.ana, self.bob = stack.people(2)
@@ -67,7 +67,7 @@ class OldTalk:
 
 
 class RestTalk:
-    """Somebody who writes over REST, and repeats what was not answered under the same name."""
+    """Writes over REST, and repeats what was not answered under the same name."""
 
     def __init__(self, stack: Stack) -> None:
         self.ana, self.bob = stack.people(2)

@@ -23,7 +23,7 @@ _DEADLINE_S = 60.0
 
 @dataclass(slots=True)
 class Attempt:
-    """One send: written down before its bytes leave, answered at most once."""
+    """An attempt to send: written down before its bytes leave, answered at most once."""
 
     client_id: str
     content: str
@@ -54,7 +54,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class History:
-    """What one connection did and saw, in order."""
+    """A history of what one connection did and saw, in order."""
 
     attempts: list[Attempt] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class History:
 
 
 class Client:
-    """One connection. `history` is all that has come until now; `closed` is the server's code, once it has closed."""
+    """A connection. `history` is all that has come until now; `closed` is the server's code, once it has closed."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.socket = connection

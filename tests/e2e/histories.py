@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What one connection did and saw in a conversation, in order; `always` if it was open all the time."""
+    """The sends and pushes of one connection in a conversation, in order; `always` if it was open all the time."""
 
     attempts: list[Attempt]
     pushed: list[dict[str, Any]]

@@ -15,7 +15,7 @@ _DEADLINE_S = 60.0
 
 
 class NodeProgram:
-    """What it prints is kept; `said` holds those lines that are JSON objects."""
+    """Keeps what the program prints; `said` holds those lines that are JSON objects."""
 
     def __init__(self, process: Process) -> None:
         self._process = process

@@ -13,7 +13,7 @@ _AGAIN_S = 0.05
 
 
 class Rest:
-    """Requests under /api/v1 with a bearer token."""
+    """Makes requests under /api/v1 with a bearer token."""
 
     def __init__(self, gateway: GatewayProcess, person: Person) -> None:
         self.http = httpx.AsyncClient(

@@ -45,7 +45,7 @@ class ApiProcess(Process):
 
 
 class Run:
-    """One person's day with processes of their own, the secrets of it, and everything that was refused."""
+    """Keeps one person's day with processes of their own, the secrets of it, and everything that was refused."""
 
     def __init__(self, system: System) -> None:
         self.system = system

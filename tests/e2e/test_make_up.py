@@ -31,7 +31,7 @@ def wait_for(condition: Callable[[], bool], deadline_s: float, what: str) -> Non
 
 
 class Up:
-    """One run of `python -m klatsch.processes.embedded` and what it prints."""
+    """A run of `python -m klatsch.processes.embedded`, and what it prints."""
 
     def __init__(self, data: Path, port: int) -> None:
         self.data = data

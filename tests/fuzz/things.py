@@ -21,7 +21,7 @@ _QUICK_ROUNDS = 4
 
 
 class Things:
-    """Ana asks, Bob is who she deals with, and Carol has met nobody. A group has a message of Ana's and of Bob's."""
+    """Makes things for Ana, who deals with Bob; Carol has met nobody. A group has a message of Ana's and of Bob's."""
 
     def __init__(self, url: str) -> None:
         self._v1 = f"{url}/api/v1"

@@ -27,7 +27,7 @@ def make_world() -> None:
 
 @dataclass
 class Told:
-    """All that is told of what was found, page by page."""
+    """Collects all that is told of what was found, page by page."""
 
     found: Found
     pages: list[ChangesPage] = field(default_factory=list)

@@ -27,7 +27,7 @@ NOW_MS = 1_795_000_000_000
 
 
 class Chat:
-    """Answers requests as one api process would. While `archiving`, whoever waits for a record finds it archived.
+    """Answers requests as one api process would. While `archiving`, each record that is waited for is archived.
 
     With `archived` nothing has to be done for that any more, so that what a request costs can be counted.
     """

@@ -34,7 +34,7 @@ _TABLES = ["conversations_member", "conversations_conversation", "conversations_
 
 
 class Large:
-    """ana's groups: one of 5 people, and one of all but two of those whom a group may have."""
+    """Ana's groups: one of 5 people, and one of all but two of those whom a group may have."""
 
     def __init__(self) -> None:
         self.memory = MemoryLog()

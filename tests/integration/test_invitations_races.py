@@ -31,7 +31,7 @@ _ROUNDS = 4
 
 
 class Invited(Race):
-    """zoe is invited to the group of ana and bob, both owners."""
+    """An invitation of zoe to the group of ana and bob, both owners."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ def join(site: Site, member: Member, count: int) -> None:
 
 
 class Visits:
-    """First visits of a person: what each costs until the list is on the screen and nothing more comes."""
+    """Measures first visits of a person: what each costs until the list is on the screen and nothing more comes."""
 
     def __init__(self, people: People, member: Member) -> None:
         self.people = people

@@ -18,7 +18,7 @@ from tests.support.records import Somebody
 
 
 class Rewritten(msgspec.Struct, frozen=True, tag_field="t", tag="message_rewritten", gc=False):
-    """Somebody wrote a message anew."""
+    """The event that somebody wrote a message anew."""
 
     id: Uuid
     conversation: Uuid

@@ -46,7 +46,7 @@ class _Patient(KafkaConnection):
 
 @dataclass
 class Appended:
-    """Reports of appends, as the writer's thread brings them."""
+    """Collects reports of appends, as the writer's thread brings them."""
 
     reports: list[Report] = field(default_factory=list)
 
@@ -56,7 +56,7 @@ class Appended:
 
 @dataclass
 class Delivered:
-    """What a tail brings to its reader."""
+    """Collects what a tail brings to its reader."""
 
     records: list[Record] = field(default_factory=list)
     failures: list[LogError] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Delivered:
 
 
 class GroupMember:
-    """One reader of a group that begins where `offsets` says, and remembers what it was told and given."""
+    """A reader of a group: it begins where `offsets` says, and remembers what it was told and given."""
 
     def __init__(self, log: "LogUnderTest", name: str, offsets: Mapping[int, int] | None = None) -> None:
         self._offsets = dict(offsets or {})

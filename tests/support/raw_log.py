@@ -40,7 +40,7 @@ class RawRecord:
 
 
 class RawLog:
-    """One topic, through clients of our own."""
+    """Reads and writes one topic through clients of our own."""
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self.topic = topic

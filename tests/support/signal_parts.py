@@ -27,7 +27,7 @@ from tests.support.records import ANA, TEA, Somebody, direct
 
 
 class Clock:
-    """Monotonic seconds that a test moves."""
+    """A clock of monotonic seconds that a test moves."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -74,7 +74,7 @@ class Device:
 
 
 class SignalGateway:
-    """One gateway. `alive` is False once it is killed; `reads_from` is where it reads the topic on."""
+    """A gateway. `alive` is False once it is killed; `reads_from` is where it reads the topic on."""
 
     def __init__(self, topic: MemoryLog, clock: Clock, times: SignalTimes) -> None:
         self.parts = Parts()
@@ -118,7 +118,7 @@ class SignalGateway:
 
 
 class Town:
-    """Some gateways, one topic and one clock."""
+    """Runs some gateways over one topic, by one clock."""
 
     def __init__(self, gateways: int = 2, times: SignalTimes | None = None) -> None:
         self.topic = MemoryLog(partitions=3)

@@ -31,7 +31,7 @@ class Person(NamedTuple):
 
 
 class System:
-    """Two gateways and a persister that tests share, and as many more as a test starts for itself."""
+    """Runs two gateways and a persister that tests share, and as many more as a test starts for itself."""
 
     def __init__(
         self, folder: Path, postgres: EmbeddedPostgres | None, kafka: EmbeddedKafka | None, name: str = "e2e"

@@ -49,7 +49,7 @@ COPY_MS: Final = 120_000
 
 @dataclass
 class World:
-    """Everything. `promised` are records of members that PostgreSQL holds and the log does not yet."""
+    """The world of these tests. `promised` are records of members that PostgreSQL holds and the log does not yet."""
 
     now_ms: int = NOW_MS
     archive: Archive = field(default_factory=Archive)

@@ -68,7 +68,7 @@ class Wire(asyncio.Transport):
 
 
 class Peer:
-    """One connection; `scopes` and `bodies` are what the application got, which answers when `may` is set.
+    """A connection. `scopes` and `bodies` are what the application got, which answers when `may` is set.
 
     It streams `/events` until the peer is gone, and counts the streams that have ended.
     """

@@ -19,7 +19,7 @@ Frames = list[dict[str, Any]]
 
 
 class Client:
-    """Somebody who comes and goes, with the token of their last mark."""
+    """Comes and goes, with the token of its last mark."""
 
     def __init__(self, parts: Parts, somebody: Somebody = ANA) -> None:
         self.parts = parts

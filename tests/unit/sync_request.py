@@ -17,7 +17,7 @@ BEARER = {"authorization": "Bearer abc"}
 
 @dataclass
 class Request:
-    """One request of ana's, and what is answered; `stalls` keeps `send` waiting."""
+    """A request of ana's, and what is answered; `stalls` keeps `send` waiting."""
 
     parts: Parts
     status: int = 0

@@ -18,7 +18,7 @@ from klatsch.core.http_limits import BODY_BYTES_MOST, REQUESTS_A_THREAD
 
 
 class Headers(list[tuple[str, str]]):
-    """granian's: pairs, asked by name."""
+    """Headers as granian has them: pairs, asked by name."""
 
     def items(self) -> list[tuple[str, str]]:
         return list(self)

@@ -22,7 +22,7 @@ _PIN = Change("c", "pin", "m1", Position(1, 1, 0), "one", on=True)
 
 
 class _Shell:
-    """All that stands between an application and a socket."""
+    """Joins all that stands between an application and a socket."""
 
     def __init__(self) -> None:
         self.state = State()

@@ -18,7 +18,7 @@ _TLS_ALERT = bytes.fromhex("15030300020246")  # what a port with TLS says to pla
 
 
 class Statuses:
-    """All that the application is told."""
+    """Collects all that the application is told."""
 
     def __init__(self) -> None:
         self.told: list[Status] = []

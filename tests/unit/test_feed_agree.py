@@ -32,7 +32,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Moved:
-    """Somebody's standing changes; a `repeat` tells again of the present one."""
+    """A change of somebody's standing; a `repeat` tells again of the present one."""
 
     somebody: Somebody
     repeat: bool

@@ -12,7 +12,7 @@ _MOST_SPANS = 4_032
 
 
 class Log:
-    """One partition: how many records were appended in each fifth of a span of its life, the last one first."""
+    """A log of one partition: how many records came in each fifth of a span of its life, the last one first."""
 
     def __init__(self, fifths: list[int], oldest: int = 0) -> None:
         self.fifths = fifths

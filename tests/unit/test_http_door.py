@@ -19,7 +19,7 @@ APP = "https://app.example"
 
 
 class Asked:
-    """What the application behind the door got, and what was answered."""
+    """Keeps what the application behind the door got, and what was answered."""
 
     def __init__(self, *parts: bytes) -> None:
         self.scope: Any = None

@@ -103,7 +103,7 @@ def test_a_flush_writes_each_socket_once_however_much_it_got() -> None:
 
 
 class HubMachine(RuleBasedStateMachine):
-    """Connections come and go while standings arrive late, twice and out of order; a plain model says who gets what.
+    """Connects and disconnects while standings arrive late, twice and out of order; a plain model says who gets what.
 
     Odd versions are additions and even ones removals, as each change of a standing raises its version.
     """

@@ -30,7 +30,7 @@ class FakeConsumer:
 
 
 class FakeWatch(LogWatch):
-    """Partitions 0 and 1 are led by broker 1, the others by broker 2."""
+    """Says that partitions 0 and 1 are led by broker 1, the others by broker 2."""
 
     def __init__(self) -> None:
         self.told_s: dict[int, float] = {}

@@ -113,7 +113,7 @@ def test_nothing_is_lost_or_reordered_while_the_bound_is_not_reached(frames: lis
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Anything that feeds, flushes, pauses and closes outboxes, against a plain list of what was put in."""
+    """Feeds, flushes, pauses and closes outboxes anyhow, against a plain list of what was put in."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from tests.support.waiting import until
 
 
 class Readers:
-    """People who read until they are told to stop."""
+    """Runs people who read until they are told to stop."""
 
     def __init__(self, turns: ReadingTurns) -> None:
         self.turns = turns

@@ -31,7 +31,7 @@ def padded(body: bytes) -> bytes:
 
 @dataclass
 class Step:
-    """Time passes in the log; then these messages come."""
+    """A step of the log: time passes, then these messages come."""
 
     pause_ms: int
     messages: list[int]
