@@ -64,6 +64,16 @@ def test_a_deleted_message_is_a_tombstone_for_good(shown: Shown) -> None:
     assert shown.message() == replace(wiped, changed=at(7))
 
 
+def test_a_message_that_is_pinned_already_keeps_the_time_of_its_pin(shown: Shown) -> None:
+    later = "2026-11-25T00:00:00.000Z"
+    for offset, (on, at_time) in enumerate([(True, MOMENT), (True, later)], 2):
+        shown.view.apply(Pinned("m1", "one", at(offset), on, "bob", at_time))
+    assert (shown.message().pinned_at, shown.message().changed) == (MOMENT, at(3))
+    for offset, on in enumerate([False, True], 4):
+        shown.view.apply(Pinned("m1", "one", at(offset), on, "bob", later))
+    assert shown.message().pinned_at == later
+
+
 def test_reactions_are_in_the_order_of_time_and_counted_also_beyond_those_that_are_listed(shown: Shown) -> None:
     for offset, (user, on) in enumerate([("bob", True), ("ana", True), ("bob", False), ("bob", True)], 2):
         shown.view.apply(reacted(offset, user, on=on))

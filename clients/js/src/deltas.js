@@ -27,7 +27,7 @@ export function applyDelta(message, { t, pos, d }) {
   }
   if (message.deleted) return changed;
   if (t === 'message_edited') return { ...changed, content: d.content, mentions: d.mentions, edited_at: d.edited_at };
-  if (t === 'pinned') return { ...changed, pinned_at: d.on ? d.at : null };
+  if (t === 'pinned') return { ...changed, pinned_at: d.on ? message.pinned_at ?? d.at : null }; // the first pin counts
   return react(changed, d);
 }
 

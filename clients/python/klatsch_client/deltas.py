@@ -82,8 +82,8 @@ class Pinned:
     at: str
 
     def apply(self, message: Message) -> Message:
-        """Returns the message with this change."""
-        pinned_at = self.at if self.on and not message.deleted else None
+        """Returns the message with this change. A message that is pinned already keeps the time of its pin."""
+        pinned_at = message.pinned_at or self.at if self.on and not message.deleted else None
         return replace(message, pinned_at=pinned_at, changed=self.position)
 
 

@@ -48,6 +48,15 @@ test('a deleted message is a tombstone for good', () => {
   assert.equal(full.content, 'text 1');
 });
 
+test('a message that is pinned already keeps the time of its pin', () => {
+  const [first, later] = ['2026-11-24T01:00:00.000Z', '2026-11-24T02:00:00.000Z'];
+  const pinned = (offset, on, at) => delta('pinned', offset, { on, by: 'bob', at });
+  let now = applyDelta(applyDelta(message(1), pinned(2, true, first)), pinned(3, true, later));
+  assert.deepEqual([now.pinned_at, now.changed], [first, '1:1:3']);
+  for (const on of [false, true]) now = applyDelta(now, pinned(4, on, later));
+  assert.equal(now.pinned_at, later);
+});
+
 test('reactions are in the order of time, and counted also beyond those that are listed', () => {
   let now = message(1);
   for (const event of [react(2, 'bob'), react(3, 'ana'), react(4, 'bob', false), react(5, 'bob')]) now = applyDelta(now, event);

@@ -110,8 +110,11 @@ export class Tally {
     if (last?.id === d.id && isBefore(last.changed ?? last.position, event.pos)) {
       this.#conversations.change(known.id, { last_message: applyDelta(last, event) });
     }
-    const others = (known.pinned ?? []).filter((/** @type {string} */ id) => id !== d.id);
-    if (t === 'pinned') this.#conversations.change(known.id, { pinned: d.on ? [d.id, ...others] : others });
+    const pinned = known.pinned ?? [];
+    const others = pinned.filter((/** @type {string} */ id) => id !== d.id);
+    if (t === 'pinned' && !(d.on && pinned.includes(d.id))) {
+      this.#conversations.change(known.id, { pinned: d.on ? [d.id, ...others] : others });
+    }
     if (t === 'message_deleted') {
       this.#conversations.change(known.id, { pinned: others });
       if (countOf(known.unread) > 0) this.refreshLater(known.id);
