@@ -46,8 +46,8 @@ class _Producing:
 class KafkaWriter:
     """Appends to a topic with `acks=all`, idempotently, reporting each entry at most once. Create it after any fork.
 
-    `producer` are other settings of the driver than these, for a topic that may lose records: there, a record that
-    times out is no reason for a new producer. `role` is the name of the writer in metrics and log lines.
+    `producer` replaces settings of the driver, for a topic that may lose records. With it, a record that times out is
+    no reason for a new producer. `role` is the name of the writer in metrics and log lines.
 
     With `reports="errors"` only failures are reported: a gateway learns of success by reading the log back. `failed`
     is called once when librdkafka can no longer continue; the process should then stop. Once a record has timed out, a

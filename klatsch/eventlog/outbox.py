@@ -33,9 +33,9 @@ _LOOK_S: Final = 0.05
 _CLAIMING: Final = 0x6B6C6174736368
 """The advisory lock of claims, held for two statements."""
 
-# The planner may believe that none waits, or many, at a time when it is otherwise. Neither may cost a claim seconds:
-# `id + 0` keeps it from reading all relayed entries in the order of the primary key, and `coalesce` from looking for
-# each id through the whole index of waiting entries.
+# The planner may wrongly believe that none waits, or many. Neither error may cost a claim seconds. `id + 0` keeps it
+# from reading all relayed entries in the order of the primary key. `coalesce` keeps it from looking for each id through
+# the whole index of waiting entries.
 _CLAIM: Final = """
     UPDATE eventlog_outboxentry SET claimed_until = clock_timestamp() + %s * interval '1 second'
     WHERE coalesce(relayed_at, 'infinity') = 'infinity' AND id IN (

@@ -111,8 +111,8 @@ class Changing:
         """Returns the message as it was at a moment at which the archive had all that the feed had read before.
 
         The client's position names the partition. Where it is of an earlier epoch, or wrong, the message itself does,
-        and is read twice. A position that this feed has not read yet is waited for only without the message: another
-        gateway may be ahead, or it is a place that nobody has written to. Raises NotFound, NotArchivedYet, Unavailable.
+        and is read twice. If the message is not found, a position that this feed has not read yet is waited for:
+        another gateway may be ahead, or nobody has written to that place. Raises NotFound, NotArchivedYet, Unavailable.
         """
         at_ms, read = self._clock(), list(self._feed.offsets)
         wanted = Wanted(target, uuid_bytes(person.user_id))

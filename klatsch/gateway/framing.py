@@ -16,7 +16,7 @@ _KEPT_MOST: Final = 4_096
 class Splitter:
     """Separates text messages that come in one frame from all other bytes of a stream; loses and reorders nothing.
 
-    A text of up to 4 KiB of which only the beginning has come is kept for the next call, once: if it is not whole then,
+    A text of up to 4 KiB of which only the beginning has come is kept for the next call, once. If it is not whole then,
     its bytes pass as they come.
     """
 

@@ -16,8 +16,8 @@ _USER_TIMEOUT_MS = 20_000
 _UNSENT_BYTES = 131_072
 """The bytes that the kernel keeps unsent for a peer (TCP_NOTSENT_LOWAT).
 
-Without this bound it keeps up to 4 MB, and asks for more only when a third of its buffer is free. For a peer that takes
-100 KB a second, pings would then wait 40 s behind a replay, and nothing would seem to be taken for 13 s.
+Without this bound it keeps up to 4 MB, and asks for more only when a third of its buffer is free. With a peer that
+takes 100 KB a second, pings would wait 40 s behind a replay. Nothing would seem to be taken for 13 s.
 """
 _BACKLOG = 4_096
 

@@ -53,8 +53,8 @@ def list_dead_letters(*, stored_too: bool) -> list[Refused]:
 def retry_dead_letter(pk: int) -> Retried:
     """Stores a dead letter's message at its own position, and queues a change record that tells so.
 
-    Harmless when repeated. Raises NotFound, InvalidContent with the reason when it still cannot be stored, Conflict
-    when another message has its id by now, and NotAMember or Blocked when its sender was not allowed to send it.
+    Harmless when repeated. Raises NotFound, and InvalidContent with the reason when it still cannot be stored. Raises
+    Conflict when another message has its id, and NotAMember or Blocked when its sender was not allowed to send it.
     """
     with transaction.atomic():
         letter = DeadLetter.objects.select_for_update().filter(pk=pk).first()

@@ -25,7 +25,7 @@ class LatestMarker:
     """The sum of a person's markers in a batch, in the log's order. `offset` is the last record's.
 
     `says` tells whether any record sets or clears `unread_from`. `rises` tells whether a record after that has a higher
-    `read` than all before it: if that is also higher than the stored one, it clears the flag.
+    `read` than all before it. If that is also higher than the stored one, it clears the flag.
     """
 
     conversation: str

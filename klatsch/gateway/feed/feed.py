@@ -123,8 +123,8 @@ class Feed:
         own_id = judged_id(judge)
         audience = self._hub.audiences.get(key)
         waiters = self._pending.find(own_id)
-        # Decoding costs 3 µs. Records that this process appended itself are therefore only compared, and records
-        # with neither an audience nor a waiting sender here are not checked until a copy or a replay needs them.
+        # Decoding costs 3 µs. Records that this process appended itself are therefore only compared. Records with
+        # neither an audience nor a waiting sender here are checked when a copy or a replay needs them.
         if waiters or audience is not None:
             if not _is_ours(record, waiters) and not is_sound(record, kind, self._kinds):
                 self._telling.skip(record)

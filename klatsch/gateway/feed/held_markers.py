@@ -11,8 +11,8 @@ class HeldMarkers:
     """Markers by the key whose listeners get them, and by person and conversation.
 
     The first record of the highest `read` stays, and that of the highest `delivered`: clients take the highest of each.
-    A later record of the same `read` cannot stand for the first: if the flag "unread from here" was set between them,
-    the `read` would seem to rise after it, and clear it.
+    A later record of the same `read` cannot stand for the first. The flag "unread from here" may have been set between
+    them. The `read` would then seem to rise after the flag, and clear it.
     """
 
     __slots__ = ("by_key",)

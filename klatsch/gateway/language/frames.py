@@ -72,8 +72,8 @@ class SendOk(msgspec.Struct, frozen=True):
 class Changed(msgspec.Struct, frozen=True):
     """The change is in the log at that position, under an id of its own; with `duplicate` it was there before.
 
-    Without `duplicate` there are also the fields of the push that the server makes: of an edit `edited_at` and
-    `mentions`, of a deletion `deleted_at`, of a pin `at`.
+    Without `duplicate` there are also the fields of the push that the server makes. These are `edited_at` and
+    `mentions` of an edit, `deleted_at` of a deletion, and `at` of a pin.
     """
 
     id: Uuid

@@ -27,7 +27,7 @@ class Listener:
     """A WebSocket after its `hello`.
 
     `shown` holds the people whom it shows, each with the key of a conversation that its person shares with them.
-    `pending` holds those who have changed since the connection was told of them, each with what it was told: a change
+    `pending` holds those who have changed since the connection was told of them, each with what it was told. A change
     that was undone meanwhile needs no push. `lost` holds the names that it has to be told offline for good, as its
     person may not see them any more.
     """
