@@ -129,7 +129,9 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         failed=failed,
     )
     server = Server(
-        _config(parts, signals, wiring.ports(epoch, reporting, tail, progress, rates, parts.marking)),
+        _server_config(
+            _application(parts, signals, wiring.ports(epoch, reporting, tail, progress, rates, parts.marking))
+        ),
         lambda: drain(parts.opening, parts.hub, parts.resume_marks, settings.ENV["KLATSCH_DRAIN_SECONDS"]),
     )
     # The present objects stay. A full garbage collection that scans them would hold the event loop for 50 ms.
@@ -168,10 +170,9 @@ async def _serve(epoch: Epoch, listening: socket.socket, times: SignalTimes) -> 
         raise failures[0]
 
 
-def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> uvicorn.Config:
+def _application(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -> Any:
+    """Returns the ASGI application: the WebSocket, and HTTP with the REST API in threads."""
     env = settings.ENV
-    ChatSocket.stall_s = env["KLATSCH_STALL_SECONDS"]
-    ChatSocket.keepalive = Keepalive(env["KLATSCH_PING_SECONDS"])
     requests = wiring.request_rates()
     api = WithPorts(Handler(), lambda _: ports, requests)
 
@@ -213,7 +214,12 @@ def _config(parts: GatewayParts, signals: GatewaySignals | None, ports: Ports) -
         allowances=Allowances(env["KLATSCH_MESSAGES_PER_SECOND"]),
         signals=signals.requests if signals else None,
     )
-    application: Any = build_application(connection, Door(http, Checks()))
+    return build_application(connection, Door(http, Checks()))
+
+
+def _server_config(application: Any) -> uvicorn.Config:
+    ChatSocket.stall_s = settings.ENV["KLATSCH_STALL_SECONDS"]
+    ChatSocket.keepalive = Keepalive(settings.ENV["KLATSCH_PING_SECONDS"])
     return uvicorn.Config(
         application,
         ws=ChatSocket,
