@@ -1,9 +1,9 @@
 """Keeps forks apart from lookups of names: a child inherits the resolver's locks as they are, and nobody to open them.
 
-The driver's threads look up names while a client connects, mostly in its first moments. Forked in one of them, a child
-can look up no name ever again, nor end: glibc's `getaddrinfo` has a lock of its own that a fork does not renew (seen in
-1 of 150 forks right after the first use, glibc 2.36). So a fork waits until the last client has connected, and a child
-that was unlucky all the same says so.
+The driver's threads look up names while a client connects, mostly in its first moments. A child that is forked then can
+never look up a name again, nor end: a fork does not renew a lock of glibc's `getaddrinfo`. This was seen in 1 of 150
+forks right after the first use (glibc 2.36). So a fork waits until the last client has connected, and a child that was
+unlucky all the same says so.
 """
 
 import os

@@ -69,8 +69,8 @@ class _Run:
 class Reader:
     """Reads from the log's end on. Begins again at the same offset, on a new thread, where it stalls.
 
-    While its broker is away the partition is paused until the leader has answered another client: a fetch that a broker
-    answers before it knows its partitions is what librdkafka does not survive.
+    While its broker is away the partition is paused, until the leader has answered another client. librdkafka does not
+    survive a fetch that a broker answers before it knows its partitions.
     """
 
     def __init__(

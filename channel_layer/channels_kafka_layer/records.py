@@ -1,7 +1,7 @@
 """The records of the topic: a key that says whom a record concerns, and a value that only those concerned decode.
 
 The key is one letter for the kind and a name. The value begins with the sender's node (8 bytes) and the number of the
-record among those of its sender (8 bytes): a reader finds its own records by it, and drops a record that a replaced
+record among those of its sender (8 bytes). By these a reader finds its own records, and drops a record that a replaced
 producer wrote twice.
 """
 

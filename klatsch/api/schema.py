@@ -76,8 +76,8 @@ def operation(
 ) -> Callable[[F], F]:
     """Declares a view's method: `answers` are serializers by status, `refusals` the statuses of its problems.
 
-    Every operation may answer 429 and 503, every one with a body 411, 413 and 415, and every one that changes something
-    403: with a session, it needs the CSRF token.
+    Every operation may answer 429 and 503, and every one with a body 411, 413 and 415. Every one that changes something
+    may answer 403, since with a session it needs the CSRF token.
     """
     of_body = (411, 413, 415) if request is not None else ()
     asked = [] if request is None else [request_example(request)]

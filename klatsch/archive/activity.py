@@ -1,8 +1,9 @@
 """Finds a person's conversations by their last activity, reading only those that may belong to a page (decisions/0039).
 
-Two indexes give a bound for each conversation, which is never earlier than its activity: `active_at` of the person's
-marker, which the persister keeps, and the time of joining, for conversations whose records the persister has not stored
-yet. The conversations with the highest bounds give the time below which nothing belongs to the page.
+Two indexes give a bound for each conversation, which is never earlier than its activity. One has `active_at` of the
+person's marker, which the persister keeps. The other has the time of joining, for conversations whose records the
+persister has not stored yet. The conversations with the highest bounds give the time below which nothing belongs to the
+page.
 """
 # ruff: noqa: S608 - statements are joined from constants; every value is a parameter
 

@@ -32,7 +32,7 @@ _IN_RANGE: Final = f"{_MOVED_SINCE} AND k.changed_offset < asked.until"
 
 # A row is a person's marker as it is now, and a later record in memory need not repeat what an earlier one said. One's
 # own is therefore told beyond the end of the range as well. The exception is a row without a flag whose `read` is of a
-# message in memory: there, the `read` clears the flags that memory tells before it, and must not be told ahead of them.
+# message in memory. That `read` clears the flags that memory tells before it, and must not be told ahead of them.
 # Memory may still set a flag again that within memory was set and then cleared by reading an older message. By
 # `changed`, clients know that this row is later.
 _OWN_IN_RANGE: Final = f"""{_MOVED_SINCE} AND (k.changed_offset < asked.until OR k.unread_offset IS NOT NULL

@@ -71,9 +71,9 @@ class ArchiveProgress:
     The connection and the thread are created on first use. While PostgreSQL cannot be reached, every wait still ends
     at its deadline.
 
-    At most `vain_most` threads wait at once for what may not come soon; others return at once, so that threads remain
-    for requests that can be answered. A wait counts so in a partition after a wait in vain until the archive has
-    reached it, and always for a position that a client names.
+    At most `vain_most` threads wait at once for what may not come soon. Others return at once, so that threads remain
+    for requests that can be answered. A wait for a position that a client names always counts as such. Any wait does
+    in a partition in which one was in vain, until the archive has reached what that one waited for.
     """
 
     def __init__(self, vain_most: int) -> None:

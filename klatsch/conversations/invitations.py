@@ -56,8 +56,8 @@ def invite_person(*, actor_id: UUID, conversation_id: UUID, username: str) -> re
 def accept_invitation(*, person: Person, invitation_id: UUID, log: LogWriter) -> records.Invitation:
     """Makes an invited person a member of the group. Repeating it is harmless, even when they were added otherwise.
 
-    Raises NotFound, Gone when the invitation has ended or its inviter's account is inactive, Conflict when they
-    declined it or the group is full, and LimitReached when they are in too many conversations.
+    Raises NotFound, and Gone when the invitation has ended or its inviter's account is inactive. Raises Conflict when
+    they declined it or the group is full, and LimitReached when they are in too many conversations.
     """
     with transaction.atomic(durable=True):
         group, invitation = _lock_invitation(invitation_id, person.id)

@@ -147,8 +147,8 @@ def _admit_both(conversation: Conversation, members: Sequence[tuple[Member, str]
 def insert_direct(conversation_id: UUID, people: tuple[Person, Person], *, beginner: UUID | None) -> int | None:
     """Creates the conversation in the present transaction. Returns its memberships' version; None if it existed.
 
-    `beginner` needs room. Without one it has not begun, and the block that makes it queues the first record: at a
-    record without the block, gateways would let both people write before they read of the block.
+    `beginner` needs room. Without one, the conversation has not begun, and the block that makes it queues the first
+    record. After a record without the block, gateways would let both people write before they read of the block.
     """
     with connection.cursor() as cursor:
         cursor.execute(_MAKE, [conversation_id, beginner is not None])

@@ -26,8 +26,8 @@ class Inbox:
     """Holds `most` pushes. `token` is that of the last resume mark in it or taken from it: what came before is here.
 
     When it is full the connection is not read, so that the server waits, and closes it with 4302 if that takes long.
-    While something is being sent it is read all the same, since its answer must come; what finds no room then is
-    dropped (`put` returns False), nothing after it may be put, and it is resumed from `token` later.
+    While something is being sent it is read all the same, since its answer must come. What finds no room then is
+    dropped (`put` returns False). Nothing after it may be put, and the client resumes from `token` later.
     """
 
     def __init__(self, most: int, token: str | None) -> None:

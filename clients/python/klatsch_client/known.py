@@ -19,9 +19,9 @@ class Known:
 
     - Pushes behind a mark come in the log's order, and histories are loaded in theirs. One position for each
       conversation (`floors`) says: all up to here was told, however much that is.
-    - What comes in no promised order is remembered by id, with the position of its last change (`ids`): what is
+    - What comes in no promised order is remembered by id, with the position of its last change (`ids`). That is what is
       replayed before its mark, one's own messages that an `ok` told of, and messages of a history that were changed
-      later than they were written. The next mark covers it, and it is forgotten. A server replays a bounded number of
+      after they were written. The next mark covers it, and it is forgotten. A server replays a bounded number of
       changes before it resets, and `posting.TOLD_MOST` bounds one's own.
 
     A gateway may be behind another one: its marks then lie before `covered`, which never goes back. Only where the

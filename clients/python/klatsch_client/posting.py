@@ -20,8 +20,8 @@ TOLD_MOST: Final = 100_000
 class Posting:
     """Keeps a draft in the state until its outcome is told: to the caller who waits for it, else as an event.
 
-    A change of one's own is told in its place among the pushes too, since it leaves the message as they do: until that
-    has been handed over it stays in the state, as pending.
+    A change of one's own is told in its place among the pushes too, since it changes the message as they do. Until that
+    event has been handed over, the change stays in the state, as pending.
     """
 
     def __init__(

@@ -20,10 +20,10 @@ _VERSION: Final = 1
 class State:
     """The application's progress: each event counts from the moment in which it is handed over.
 
-    So `to_json` is to be called where everything that was handed over has been dealt with: in the loop's body, after
-    the event was handled and before the next one is asked for. Written together with what the event did (in one
-    transaction, say), it makes each event count exactly once; written after it, a crash between the two gives the last
-    event again. The same holds for `send`: once it has returned, the state counts its message as told.
+    So call `to_json` where everything that was handed over has been handled: in the loop's body, before it asks for the
+    next event. Written together with what the event did (in one transaction, say), it makes each event count exactly
+    once. Written after it, a crash between the two gives the last event again. The same holds for `send`: once it has
+    returned, the state counts its message as told.
 
     Restored and connected again, it yields exactly what was missed, and finishes what was being sent, under the same
     names. A state belongs to one person and to one client at a time.
