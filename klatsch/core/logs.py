@@ -39,7 +39,11 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "filters": {"suspicious": {"()": _Suspicious}},
         "handlers": {
             "stderr": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line"},
-            "suspicious": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line", "filters": ["suspicious"]},
+            "suspicious": {
+                "class": "klatsch.core.log_output.StderrHandler",
+                "formatter": "line",
+                "filters": ["suspicious"],
+            },
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": _loggers(level),
