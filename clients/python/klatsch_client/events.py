@@ -30,7 +30,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Those whose standing in a conversation has changed; who is not named stays as they are."""
+    """Members of a conversation whose standing has changed. A member who is not named stays as they are."""
 
     conversation: str
     kind: str | None

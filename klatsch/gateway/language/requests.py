@@ -112,7 +112,7 @@ class TypingFrameBody(msgspec.Struct, frozen=True):
 
 
 class TypingFrame(ClientFrame, frozen=True, kw_only=True, tag="typing"):
-    """It is not answered, so that it needs no id; with one, a refusal names it."""
+    """Says that you type, or no longer do. It has no answer and needs no `id`; with one, a refusal names it."""
 
     d: TypingFrameBody
     id: FrameId | None = None  # type: ignore[assignment]  # of this frame alone the base's id may be missing
