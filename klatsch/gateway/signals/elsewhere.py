@@ -15,7 +15,7 @@ GATEWAYS_MOST: Final = 256
 
 @dataclass(slots=True, eq=False)
 class _Gateway:
-    """A gateway's people with the time when it named them last, the longest ago first. `ends_s` is set when it leaves."""
+    """A gateway's people with the time when it last named them, oldest first. `ends_s` is set when it leaves."""
 
     people: dict[str, float] = field(default_factory=dict)
     seen_s: float = 0.0
