@@ -54,7 +54,7 @@ def test_a_message_comes_back_with_all_types_that_channels_allows() -> None:
 
 
 def test_a_message_that_no_receiver_could_decode_is_refused() -> None:
-    """It would end all consumers of a group."""
+    """A message that fails to decode would end all consumers of a group."""
     with pytest.raises(TypeError):
         records.pack_message({"type": "test.message", "seats": {(1, 2): "taken"}})
 

@@ -88,7 +88,7 @@ def test_what_was_said_is_there_after_down_and_up(stack: Stack) -> None:
 
 
 async def test_a_restored_archive_goes_on_from_where_the_backup_ends(stack: Stack, tmp_path: Path) -> None:
-    """While people talk: what was said after the backup is in the log, and is stored again, once.
+    """Restores while people talk: what was said after the backup is in the log, and is stored again, once.
 
     A removal counts, although the log has later versions of that membership than the backup.
     """

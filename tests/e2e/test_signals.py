@@ -139,7 +139,7 @@ async def test_who_is_removed_from_the_last_shared_conversation_sees_the_others_
 async def test_the_people_of_a_killed_gateway_go_offline_and_those_who_move_do_not_flicker(
     system: System, connect: Open, ana: Person, bob: Person, carol: Person
 ) -> None:
-    """With intervals a thirtieth of the usual: three seconds after its last word, not ninety."""
+    """Uses intervals a thirtieth of the usual: three seconds after the gateway's last word, not ninety."""
     first, second = (system.new_gateway(f"quick-{name}", QuickGateway) for name in "ab")
     await asyncio.to_thread(first.start)
     await asyncio.to_thread(second.start)

@@ -166,7 +166,7 @@ def test_a_change_of_a_message_that_is_not_there_is_a_dead_letter(shelf: Shelf) 
 
 
 def test_a_message_and_its_changes_may_come_in_one_batch(shelf: Shelf) -> None:
-    """As when the archive is built anew from the log."""
+    """Stores all at once, as when the archive is built anew from the log."""
     new = posted(in_group(ANA), "new", client_id="new")
     shelf.put(entry_of(new), edited(new, "newer"), reacted(new, "👍", BOB), pinned(new, BOB))
     message = view(new)
@@ -213,7 +213,7 @@ def test_a_reply_shows_the_beginning_of_its_original_as_it_is_now(shelf: Shelf) 
 
 
 def test_a_reply_to_a_message_of_another_conversation_shows_nothing_of_it(shelf: Shelf) -> None:
-    """As from a process of an older version, which did not check replies."""
+    """Stores a reply as of a process of an older version, which did not check replies."""
     reply = posted(in_group(BOB, COFFEE), "reply", client_id="reply", reply_to=SAID.id)
     shelf.put(entry_of(reply))
     [shown] = list_messages(conversation_id=COFFEE, limit=50)

@@ -96,7 +96,7 @@ def test_a_push_of_another_conversation_is_mixed_up() -> None:
 
 
 def test_strangers_are_shown_invitations_and_their_own_removal() -> None:
-    """And nobody else's, nor later ones: those are of the members."""
+    """Shows strangers no other removal, and no later record: those are for the members."""
     run = next(run for run in map(a_run, range(_RUNS)) if not carols(run).active)
     position = f"1:{PARTITION[GROUP]}:{carols(run).offset}"
     for client, kind in (("dora#0", "invitation"), ("carol#0", "members")):

@@ -284,7 +284,7 @@ def test_every_feed_and_every_persister_comes_to_the_same_verdicts(actions: list
 def test_a_change_or_a_marker_whose_value_is_none_is_skipped_by_gateways_and_a_dead_letter_of_the_persister(
     entry: Entry, value: bytes, *, is_heard: bool
 ) -> None:
-    """Its key and its header are right."""
+    """Changes the value alone: the record's key and header are right."""
     gateway = Gateway()
     bob = gateway.connect(BOB, member=is_heard)
     said, bad, after = timed(records_of(entry_of(SAID), entry, entry_of(OTHER)))

@@ -70,7 +70,7 @@ def test_in_a_direct_conversation_only_the_other_person_is_mentioned(content: st
 
 @pytest.mark.parametrize("content", ["@a " * 1_333, " ".join(f"@a{n:02}{'.' * 61}" for n in range(60))])
 def test_a_text_full_of_one_name_or_of_points_costs_no_more_than_one_of_fifty_names(content: str) -> None:
-    """It is looked at on the event loop: a person may send hundreds a second."""
+    """A text is searched for names on the event loop, and a person may send hundreds a second."""
 
     def cost_s(text: str) -> float:
         began_s = time.thread_time()

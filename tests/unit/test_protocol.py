@@ -203,7 +203,7 @@ class _PagedOrNot(ClientFrame, frozen=True, tag="paged_or_not"):
 
 
 def test_how_many_fields_an_operation_has_is_read_off_its_struct() -> None:
-    """Without `limit`, which may have been left out though it has a value, as may the whole body of the second."""
+    """Leaves out `limit`, which may be missing though it has a value, as may the whole body of the second."""
     counted = {frame: ops._most_fields(frame) for frame in (_Paged, _PagedOrNot, Hello, Send)}
     assert counted == {_Paged: 5, _PagedOrNot: 3, Hello: 3, Send: 8}
 

@@ -61,7 +61,7 @@ async def test_ten_thousand_who_come_back_to_a_new_gateway_are_each_told_at_most
 
 
 async def test_ten_thousand_who_come_to_another_gateway_are_told_nothing() -> None:
-    """Their gateway was killed: others remember its people until they are there again."""
+    """The gateway of these people was killed: others remember its people until they are there again."""
     town = Town(3)
     killed, watching, other = town.gateways
     arrive(killed)

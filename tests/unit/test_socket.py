@@ -117,7 +117,7 @@ async def test_a_ping_is_answered(chat: Chat) -> None:
 
 @pytest.mark.parametrize("paused", [False, True])
 async def test_a_peer_that_has_closed_first_can_be_ended_any_time(chat: Chat, *, paused: bool) -> None:
-    """Its outbox may overflow or stall between its close frame and the loss of its connection."""
+    """A peer's outbox may overflow or stall between its close frame and the loss of its connection."""
     if paused:
         chat.socket.pause_writing()
     chat.client.send_close(1001)

@@ -82,7 +82,7 @@ async def test_many_sockets_are_closed_in_turns() -> None:
 
 
 def test_the_garbage_collector_does_not_look_at_what_is_kept_for_each_conversation() -> None:
-    """With 50,000 of them it held the loop for a quarter of a second at a time."""
+    """A collection that looked at 50,000 conversations held the loop for a quarter of a second at a time."""
     access = in_group(ANA)
 
     assert not gc.is_tracked(access)
