@@ -1,5 +1,9 @@
 """The log's identity: the known topic's id, and the number that its positions begin with (D2)."""
 
+from typing import Final
+
+from django.db import connection
+
 from klatsch.eventlog.log import TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import Topic
@@ -13,6 +17,16 @@ def current_epoch() -> Epoch | None:
 def last_epoch_of(found: Topic) -> Epoch | None:
     """Returns the newest epoch in which that topic was the log, or None for a topic that never was."""
     return Epoch.objects.filter(topic_id=found.topic_id).order_by("-epoch").first()
+
+
+_OPENING: Final = 0x6B_6C_65_70
+"""The advisory lock of commands that open an epoch, held until their transaction ends."""
+
+
+def lock_epochs() -> None:
+    """Waits until no other transaction may open an epoch. Call it in the transaction that opens one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_OPENING])
 
 
 def open_epoch(found: Topic) -> Epoch:

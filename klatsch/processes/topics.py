@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from klatsch.archive.offsets import archived_offsets, begin_archive
-from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, last_epoch_of, open_epoch
+from klatsch.eventlog.epochs import added_partitions, check_topic, current_epoch, last_epoch_of, lock_epochs, open_epoch
 from klatsch.eventlog.log import LogError, LogTail, TopicChanged
 from klatsch.eventlog.models import Epoch
 from klatsch.eventlog.topics import KafkaTopics, SignalsPlan, Topic, TopicPlan
@@ -64,7 +64,7 @@ def create_topic(topics: KafkaTopics, plan: TopicPlan, tail: LogTail, *, again: 
             "belongs to them, or run `manage.py topics adopt` to read them all into this one."
         )
     topics.set_stamps()  # another tool may have created it
-    epoch = _open_epoch(found, tail.offsets_at(0))
+    epoch = _open_epoch(found, tail.offsets_at(0), after=None)
     return f"Created the topic: {_described(epoch)}."
 
 
@@ -120,6 +120,8 @@ class Adoption:
     found: Topic
     starts: Mapping[int, int]
     meaning: str
+    after: int | None
+    """The newest epoch of the plan's moment."""
 
 
 def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
@@ -137,7 +139,7 @@ def plan_adoption(topics: KafkaTopics, tail: LogTail) -> Adoption | None:
     records = _count(starts, tail.ends())
     former = "" if known is None else f" Records of epoch {known.epoch} that are not archived are lost."
     meaning = f"Another topic becomes the log: {found.partitions} partitions, with {records} records to read.{former}"
-    return Adoption(found, starts, meaning)
+    return Adoption(found, starts, meaning, None if known is None else known.epoch)
 
 
 def _starts_in(found: Topic, tail: LogTail) -> dict[int, int]:
@@ -166,7 +168,7 @@ def _adopt_other_number(found: Topic, known: Epoch, tail: LogTail) -> Adoption:
         f"The topic stays the log, with {found.partitions} partitions instead of {known.partitions}, so that "
         f"conversations move between them. {_count(starts, ends)} ignored records in added partitions will be read."
     )
-    return Adoption(found, starts, meaning)
+    return Adoption(found, starts, meaning, known.epoch)
 
 
 def _count(begin: Mapping[int, int], ends: Mapping[int, int]) -> int:
@@ -174,8 +176,8 @@ def _count(begin: Mapping[int, int], ends: Mapping[int, int]) -> int:
 
 
 def adopt_topic(adoption: Adoption) -> str:
-    """Opens the next epoch; clients reload after a `reset`."""
-    epoch = _open_epoch(adoption.found, adoption.starts)
+    """Opens the next epoch; clients reload after a `reset`. Raises LogError if one was opened since the plan."""
+    epoch = _open_epoch(adoption.found, adoption.starts, after=adoption.after)
     return f"Epoch {epoch.epoch} is open. Restart gateways, api and persisters."
 
 
@@ -189,8 +191,13 @@ def _await_topic(topics: KafkaTopics) -> Topic:
     return found
 
 
-def _open_epoch(found: Topic, starts: Mapping[int, int]) -> Epoch:
+def _open_epoch(found: Topic, starts: Mapping[int, int], *, after: int | None) -> Epoch:
+    """Opens the epoch after that one; raises LogError if another command has opened an epoch since."""
     with transaction.atomic():
+        lock_epochs()
+        known = current_epoch()
+        if (None if known is None else known.epoch) != after:
+            raise LogError("another command has opened an epoch meanwhile, and this one changed nothing")
         epoch = open_epoch(found)
         begin_archive(epoch.epoch, {partition: starts[partition] for partition in range(found.partitions)})
     return epoch

@@ -1,9 +1,11 @@
 """The topic's life on the real Kafka: made once, checked at each start, and exchanged only on purpose (D2)."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from klatsch.archive.models import LogOffset
 from klatsch.embedded.kafka import EmbeddedKafka
@@ -76,6 +78,37 @@ def test_a_topic_with_unknown_records_can_be_adopted_and_is_read_from_its_beginn
 
     assert desk.adopt().startswith("Epoch 1 is open.")
     assert offsets(1) == {0: 0, 1: 0, 2: 0}
+
+
+def test_an_adoption_that_another_has_overtaken_changes_nothing(desk: Desk) -> None:
+    desk.make_anew()
+    desk.write(3)
+    first, second = desk.plan_adoption(), desk.plan_adoption()
+    assert first is not None
+    assert second is not None
+    adopt_topic(first)
+    desk.archive_all()
+
+    with pytest.raises(LogError, match="another command has opened an epoch meanwhile"):
+        adopt_topic(second)
+    assert list(Epoch.objects.values_list("epoch", flat=True)) == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_commands_that_create_the_topic_at_once_both_end_in_a_sentence(desk: Desk) -> None:
+    def create() -> str:
+        try:
+            return desk.create()
+        except LogError as error:
+            return str(error)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        told = [call.result() for call in [threads.submit(create) for _ in range(4)]]
+
+    assert Epoch.objects.count() == 1
+    assert "Created the topic: epoch 1, 3 partitions." in told
 
 
 def test_verify_says_that_the_topic_is_the_known_one(desk: Desk) -> None:
