@@ -28,6 +28,8 @@ def load(source: Mapping[str, str]) -> dict[str, Any]:
         except ValueError as error:
             wrong.append(f"{variable.name} {error}")
     wrong += _missing_for_sasl(values)
+    if values.get("KLATSCH_SIGNALS") and values.get("KLATSCH_SIGNALS_TOPIC") == values.get("KLATSCH_TOPIC"):
+        wrong.append("KLATSCH_SIGNALS_TOPIC must be another topic than KLATSCH_TOPIC")
     if wrong:
         raise BadSetting("Klatsch cannot start: " + "; ".join(wrong) + ". See .env.example, or run `make up`.")
     return values

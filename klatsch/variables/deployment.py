@@ -4,6 +4,8 @@ from typing import Final
 
 from klatsch.variables.variable import REQUIRED, Variable
 
+# As Django compares it: a leading dot stands for a domain and all below it, * for everything.
+_HOST = r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 _PORT = r"(:[0-9]{1,5})?"
 # As browsers send it (RFC 6454, 6.2). No wildcard: pages of a listed origin may use people's session cookies.
 _ORIGIN = rf"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]){_PORT}"
@@ -54,7 +56,14 @@ BROKERS: Final = (
     Variable("KAFKA_SSL_CA", str, "", "The file of the authority's certificate, with an SSL protocol."),
 )
 CALLERS: Final = (
-    Variable("KLATSCH_ALLOWED_HOSTS", list, [], "Host names that this server answers to, separated by commas."),
+    Variable(
+        "KLATSCH_ALLOWED_HOSTS",
+        list,
+        [],
+        "Host names that this server answers to, separated by commas.",
+        shape=_HOST,
+        must_be="host names such as chat.example.org, without a scheme, a port or a path",
+    ),
     Variable(
         "KLATSCH_ORIGINS",
         list,

@@ -100,6 +100,25 @@ def test_origins_may_have_ports_and_be_addresses() -> None:
     assert env.load(GOOD | {"KLATSCH_ORIGINS": ",".join(origins)})["KLATSCH_ORIGINS"] == origins
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["https://chat.example.org", "chat.example.org:443", "chat.example.org/", "*.org", "bücher.de", "example.org."],
+)
+def test_a_host_that_no_request_can_name_is_refused(host: str) -> None:
+    assert "KLATSCH_ALLOWED_HOSTS must be host names" in refusal(KLATSCH_ALLOWED_HOSTS=f"localhost,{host}")
+
+
+def test_hosts_may_be_names_domains_addresses_and_all() -> None:
+    hosts = ["localhost", "Chat.example.org", ".example.org", "a_b.example", "127.0.0.1", "[::1]", "*"]
+    assert env.load(GOOD | {"KLATSCH_ALLOWED_HOSTS": ",".join(hosts)})["KLATSCH_ALLOWED_HOSTS"] == hosts
+
+
+def test_signals_do_not_go_into_the_log() -> None:
+    same = {"KLATSCH_TOPIC": "klatsch", "KLATSCH_SIGNALS_TOPIC": "klatsch"}
+    assert "KLATSCH_SIGNALS_TOPIC must be another topic" in refusal(**same)
+    assert env.load(GOOD | same | {"KLATSCH_SIGNALS": "0"})["KLATSCH_TOPIC"] == "klatsch"
+
+
 def test_a_sasl_protocol_needs_a_name_and_a_password() -> None:
     text = refusal(KAFKA_SECURITY_PROTOCOL="SASL_SSL")
     assert "KAFKA_SASL_USERNAME is missing" in text
