@@ -37,6 +37,8 @@ A message ends a turn too: the next waits until it is taken.
 _AHEAD_BYTES = 65_536
 _AHEAD_BYTES_EACH = 1_024
 """The bytes that are read ahead of a busy application, and the least that each message counts: 64 messages."""
+_DROPPED_BYTES_MOST = 16_777_216
+"""The bytes that are read after the close of a peer whose frame is too large: some read only once they have written."""
 _TOO_MUCH = "too many frames, or too many bytes"
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 FRAGMENTS_MOST = 256
@@ -64,6 +66,7 @@ class ChatSocket(WebSocketsSansIOProtocol):
         self._waiting = bytearray()
         self._turn: asyncio.Handle | None = None
         self._is_over = False
+        self._drops = 0
         self._pong = b""
         self._splitter = Splitter()
         self.take: Callable[[str], bool] | None = None
@@ -77,7 +80,11 @@ class ChatSocket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Hands on received bytes: few at once, more in turns, during which reading stops."""
-        if not self.handshake_initiated:
+        if self._drops:
+            self._drops = max(0, self._drops - len(data))
+            if not self._drops:
+                self._stop_reading()
+        elif not self.handshake_initiated:
             self._parse(data)  # the request, which uvicorn hands on whole and without what came behind it
             if not self.handshake_initiated:
                 self._refuse_request()
@@ -259,18 +266,36 @@ class ChatSocket(WebSocketsSansIOProtocol):
             return
         _log.debug("closed", code=int(code), reason=reason)
         CLOSED.labels(str(int(code))).inc()
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.send_close(int(code), reason)
+        self._write_close(int(code), reason)
+        if self._waiting:
+            self._turn = self._turn or self.loop.call_soon(self._take_turn)
+        else:
+            self._read_on()
+
+    def _write_close(self, code: int, reason: str) -> None:
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.stop_keepalive()
         self.allowances = (Allowance(LAST_WORDS),)
         self._pong = b""
-        if self._waiting:
-            self._turn = self._turn or self.loop.call_soon(self._take_turn)
-        else:
-            self._read_on()
         self.close_timer = self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
+    def handle_parser_exception(self) -> None:
+        """Closes with the parser's code. The rest of a frame that is too large is read for a second, and dropped.
+
+        To close a socket with unread bytes is to reset it, and the reset would overtake the close frame.
+        """
+        close = self.conn.close_sent
+        if close is not None and close.code == CloseCode.MESSAGE_TOO_BIG and not self.close_sent:
+            self._write_close(close.code, close.reason)
+            self._waiting.clear()
+            self._drops = _DROPPED_BYTES_MOST
+            self._read_on()
+            self._is_over = True
+        else:
+            super().handle_parser_exception()
 
     def shutdown(self) -> None:
         if not self.transport.is_closing():  # otherwise uvicorn would fail, as the last frame has been written

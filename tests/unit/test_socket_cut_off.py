@@ -1,7 +1,7 @@
 """ChatSocket after a close: a peer that does not take the rest is cut off, whoever closed and however (D12)."""
 
 import pytest
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from klatsch.gateway import socket as socket_module
 from klatsch.gateway.language.protocol import Close
@@ -45,6 +45,22 @@ async def test_a_peer_that_takes_nothing_is_cut_off_also_after_a_frame_that_ende
         chat.socket.pause_writing()
     chat.socket.data_received(last)
     assert chat.transport.closing
+
+    await until(lambda: chat.transport.aborted)
+
+
+async def test_a_peer_in_the_midst_of_a_large_frame_is_told_so_before_it_is_cut_off(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a socket that has unread bytes resets it, and the reset overtakes the close frame."""
+    monkeypatch.setattr(socket_module, "_LAST_WORDS_S", 0.01)
+    chat.socket.data_received(b"\x81\xff" + (2**40).to_bytes(8, "big") + bytes(4) + bytes(9_000))
+    assert chat.close_code() == CloseCode.MESSAGE_TOO_BIG
+    assert chat.transport.reading
+    for _ in range(16):
+        chat.socket.data_received(bytes(2**20))
+    assert not chat.transport.reading
+    assert not chat.transport.closing
 
     await until(lambda: chat.transport.aborted)
 
