@@ -1,10 +1,10 @@
 /** The sends, changes and marks that are not finished, in their order: which may go now, and what their answers mean. No I/O. */
 
-import { deltaOf } from './deltas.js';
 import { check, copyOf, frameOf, targetOf } from './drafts.js';
 import { ChatError } from './errors.js';
 import { ClientIds } from './ids.js';
 import { higherPosition } from './known.js';
+import { outcomeOf, refusalOf } from './outcomes.js';
 import { Pause } from './pause.js';
 import { Repeats } from './repeats.js';
 
@@ -21,10 +21,7 @@ const MARK_EVERY_MS = 1_000; // the server keeps the last one of a second anyway
  * @typedef {{draft: Named, promise: Promise<Sent>, resolve: (sent: Sent) => void, reject: (error: Error) => void,
  *   answerBy: number}} Send `answerBy` is of the last try, in milliseconds of `performance.now()`
  */
-/**
- * What the application is told: the draft with its answer, or one's own change as others are pushed it.
- * @typedef {{t: string, pos?: string, d: any}} Outcome
- */
+/** @typedef {import('./outcomes.js').Outcome} Outcome */
 
 export class Sends {
   /** @type {Set<Send>} In their order. */
@@ -222,17 +219,14 @@ export class Sends {
     const draft = this.#name(send);
     if ((draft.op === 'mark') === (ok.position !== undefined)) return null;
     this.#finish(send).resolve({ client_id: draft.client_id, ...ok });
+    const outcome = outcomeOf(draft, ok, { user: this.user, now: () => this.ids.now() });
     if (draft.op === 'mark') {
-      const { conversation } = draft;
-      this.#rests.set(conversation, now + MARK_EVERY_MS);
+      this.#rests.set(draft.conversation, now + MARK_EVERY_MS);
       this.#repeats.answered(draft, now);
-      return { t: 'marker', d: { conversation, user: this.user, delivered: ok.delivered ?? null, read: ok.read ?? null } };
+    } else if (draft.op !== undefined) {
+      this.#settling.set(outcome, draft);
     }
-    if (draft.op === undefined) return { t: 'sent', pos: ok.position, d: { ...draft, ...ok, changed: ok.position } };
-    const at = ok.edited_at ?? ok.deleted_at ?? ok.at ?? new Date(this.ids.now()).toISOString();
-    const delta = deltaOf(draft, ok.position, { user: this.user, now: at, mentions: ok.mentions });
-    this.#settling.set(delta, draft);
-    return delta;
+    return outcome;
   }
 
   /**
@@ -262,8 +256,7 @@ export class Sends {
    */
   refuse(send, error) {
     this.#finish(send).reject(error);
-    const changed = error.changed === undefined ? {} : { changed: error.changed };
-    return { t: 'refused', d: { ...send.draft, code: error.code, detail: error.message, ...changed } };
+    return refusalOf(send.draft, error);
   }
 
   /**
