@@ -2,6 +2,7 @@
 
 import logging.config
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -24,6 +25,16 @@ class _Suspicious(logging.Filter):
         return logging.getLogger().isEnabledFor(logging.WARNING)
 
 
+class _NoOutage(logging.Filter):
+    """Drops Django's line about an answer 503: a probe or a client asks again each second of an outage.
+
+    The part that does not answer has lines of its own, and a metric counts the answers.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
     """Configures structlog and the standard library's logging alike, and returns the latter's configuration."""
     shared: list[Any] = [
@@ -36,7 +47,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": _line(shared, style)},
-        "filters": {"suspicious": {"()": _Suspicious}},
+        "filters": {"suspicious": {"()": _Suspicious}, "no_outage": {"()": _NoOutage}},
         "handlers": {
             "stderr": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line"},
             "suspicious": {
@@ -87,7 +98,7 @@ def _loggers(level: str) -> dict[str, Any]:
     """
     at_least_warning = max(level, "WARNING", key=logging.getLevelName)
     return {
-        **{name: {"level": "ERROR"} for name in _SILENT},
+        **{name: {"level": "ERROR", "filters": ["no_outage"]} for name in _SILENT},
         _SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False},
         **{name: {"level": at_least_warning} for name in ("uvicorn.error", "websockets")},
     }

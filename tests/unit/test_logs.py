@@ -184,3 +184,19 @@ def test_the_gateways_sync_says_as_little_of_a_foreign_host() -> None:
     """)
     assert (line["event"], line["level"]) == ("request_refused", "warning")
     assert SECRET not in str(line)
+
+
+def test_an_answer_503_is_no_line_of_its_own_and_a_500_is() -> None:
+    got = lines(
+        """
+        from django.conf import settings
+        settings.configure()
+        from django.http import HttpResponse
+        from django.test import RequestFactory
+        from django.utils.log import log_response
+        request = RequestFactory().get("/readyz")
+        for status in (404, 503, 500):
+            log_response("Answer of %s", request.path, response=HttpResponse(status=status), request=request)
+        """
+    )
+    assert [(line["logger"], line["event"]) for line in got] == [("django.request", "Answer of /readyz")]
