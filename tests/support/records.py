@@ -118,6 +118,15 @@ def members(*standings: Membership, conversation: UUID = TEA, kind: Literal["dir
     return Entry(MEMBERS.of(event.conversation), encode(event), place=event.conversation.encode())
 
 
+def blocked(somebody: Somebody | None, version: int) -> Entry:
+    """Returns the record that Ana or Bob was blocked by the other, or that neither is."""
+    both = [
+        Membership(one.name, one.user_id, active=True, role="member", version=version, blocked=one is somebody)
+        for one in (ANA, BOB)
+    ]
+    return members(*both, conversation=UUID(direct(ANA, BOB).conversation), kind="direct")
+
+
 def added(person: Somebody, version: int = 1, *, conversation: UUID = TEA) -> Entry:
     return members(standing(person, version, active=True), conversation=conversation)
 

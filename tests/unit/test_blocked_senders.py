@@ -1,31 +1,19 @@
 """A gateway whose person blocks or is blocked: the cached right to write goes with the record, pushes continue."""
 
 import json
-from uuid import UUID
 
 import msgspec
 import pytest
 
 from klatsch.conversations.access import check_blocks
 from klatsch.core.errors import Blocked, Forbidden
-from klatsch.eventlog.log import Entry
 from klatsch.gateway.hub import ConnectedPerson
-from klatsch.records.members import Membership
 from tests.support.gateway_parts import Parts, signed_in, standing_of
-from tests.support.records import ANA, BOB, Somebody, direct, fresh_client_id, members, message, records_of
+from tests.support.records import ANA, BOB, Somebody, blocked, direct, fresh_client_id, message, records_of
 from tests.support.waiting import until
 from tests.unit.socket_peer import SocketPeer, connected
 
 PLACES = ({"to": "bob"}, {"conversation": direct(ANA, BOB).conversation})
-
-
-def change(blocked: Somebody | None, version: int) -> Entry:
-    """Returns the record that one of the two has blocked the other, or that nobody has."""
-    both = [
-        Membership(one.name, one.user_id, active=True, role="member", version=version, blocked=one is blocked)
-        for one in (ANA, BOB)
-    ]
-    return members(*both, conversation=UUID(direct(ANA, BOB).conversation), kind="direct")
 
 
 async def say_hello(parts: Parts, peer: SocketPeer, version: int = 1) -> ConnectedPerson:
@@ -42,16 +30,16 @@ def send(peer: SocketPeer, where: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("where", PLACES)
-@pytest.mark.parametrize("blocked", [ANA, BOB])
+@pytest.mark.parametrize("who", [ANA, BOB])
 async def test_after_a_block_both_are_asked_about_again_and_nothing_is_appended(
-    where: dict[str, str], blocked: Somebody
+    where: dict[str, str], who: Somebody
 ) -> None:
     parts = Parts()
     async with connected(parts) as peer:
         person = await say_hello(parts, peer)
-        parts.apply(records_of(change(blocked, 2)))
+        parts.apply(records_of(blocked(who, 2)))
         [push] = await peer.reads(1)
-        assert [member["blocked"] for member in push["d"]["members"]] == [blocked is ANA, blocked is BOB]
+        assert [member["blocked"] for member in push["d"]["members"]] == [who is ANA, who is BOB]
         parts.database.answers = [Blocked("asked")]
         send(peer, where)
         [answer] = await peer.reads(1)
@@ -65,7 +53,7 @@ async def test_after_the_block_is_lifted_the_gateway_asks_nobody_again(where: di
     parts = Parts()
     async with connected(parts) as peer:
         await say_hello(parts, peer)
-        parts.apply(records_of(change(ANA, 2), change(None, 3)))
+        parts.apply(records_of(blocked(ANA, 2), blocked(None, 3)))
         await peer.reads(2)
         asked = parts.database.asked
         send(peer, where)
@@ -77,7 +65,7 @@ async def test_a_right_that_was_read_before_a_block_is_not_kept_after_it() -> No
     parts = Parts()
     async with connected(parts) as peer:
         person = await say_hello(parts, peer)
-        parts.apply(records_of(change(ANA, 2)))
+        parts.apply(records_of(blocked(ANA, 2)))
         parts.hub.admit(person, direct(ANA, BOB), 1)
         assert (person.writable, person.direct) == ({}, {})
 
@@ -91,7 +79,7 @@ async def test_who_comes_while_blocked_has_no_cached_right_and_hears_of_the_end_
         await peer.reads(2)
         person = parts.hub.people[ANA.user_id]
         assert (person.writable, person.direct) == ({}, {})
-        parts.apply(records_of(change(None, 3)))
+        parts.apply(records_of(blocked(None, 3)))
         assert (len(person.writable), set(person.direct)) == (1, {"bob"})
 
 
@@ -105,7 +93,7 @@ async def test_a_send_that_comes_into_the_log_after_the_block_is_void_and_answer
         send(peer, where)
         await until(lambda: parts.log.records[0])
         [late] = parts.log.records[0]
-        [block] = records_of(change(ANA, 2))
+        [block] = records_of(blocked(ANA, 2))
         parts.apply([block, msgspec.structs.replace(late, offset=1)])
         _, answer = await peer.reads(2)
         assert answer["err"]["code"] == "blocked"
@@ -115,7 +103,7 @@ async def test_what_came_before_the_block_stands_and_what_the_blocker_wrote_too(
     parts = Parts()
     async with connected(parts) as peer:
         await say_hello(parts, peer)
-        entries = [message(direct(BOB, ANA), "1"), change(BOB, 2), message(direct(BOB, ANA), "2")]
+        entries = [message(direct(BOB, ANA), "1"), blocked(BOB, 2), message(direct(BOB, ANA), "2")]
         parts.apply(records_of(*entries, message(direct(ANA, BOB), "3")))
         frames = await peer.reads(3)
         assert [frame["d"].get("content") for frame in frames] == ["1", None, "3"]

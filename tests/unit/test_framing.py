@@ -1,18 +1,13 @@
 """The splitter: whole text messages apart from all other bytes, in any chunks, nothing lost or reordered."""
 
-import itertools
-
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 
 from klatsch.gateway.framing import Splitter
+from tests.unit.frame_bytes import chunks_of, frame
 
 TEXT = Opcode.TEXT
-
-
-def frame(opcode: Opcode, payload: bytes, *, fin: bool = True, mask: bool = True) -> bytes:
-    return Frame(opcode, payload, fin=fin).serialize(mask=mask)
 
 
 payloads = st.binary(max_size=200) | st.integers(0, 70_000).map(bytes)
@@ -31,11 +26,6 @@ frames = st.lists(
     ),
     max_size=12,
 )
-
-
-def chunks_of(stream: bytes, cuts: list[int]) -> list[bytes]:
-    places = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    return [stream[a:b] for a, b in itertools.pairwise(places)]
 
 
 @given(frames, st.lists(st.integers(0, 2**20), max_size=30))

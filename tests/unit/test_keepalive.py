@@ -1,10 +1,7 @@
 """Pings: each socket gets one in an interval, and one that answers none is closed with 1011 (RFC 6455, 5.5.2)."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
-from operator import xor
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +14,7 @@ from klatsch.gateway.socket import ChatSocket
 from klatsch.gateway.turns import SLICE
 from tests.support.waiting import until
 from tests.unit.socket_chat import Chat
+from tests.unit.socket_pings import Replaying, ping, pong
 
 MASKS = st.binary(min_size=4, max_size=4)
 
@@ -40,38 +38,6 @@ class Socket:
     def end(self, code: CloseCode, reason: str) -> None:
         self.codes.append(code)
         self._keepalive.discard(self)
-
-
-def pong(payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
-    """Returns a client's pong."""
-    return b"\x8a" + bytes([0x80 | len(payload)]) + mask + bytes(map(xor, payload, itertools.cycle(mask)))
-
-
-def ping(chat: Chat) -> bytes:
-    """Pings the client; returns the payload of the ping, whose answer by the client is dropped."""
-    chat.socket.keepalive.ping_some()
-    chat.client.data_to_send()
-    pings = [frame for frame in chat.frames() if frame.opcode is Opcode.PING]
-    return bytes(pings[-1].data) if pings else b""
-
-
-class Replaying(Chat):
-    """A chat whose application is busy with the first text, as with a replay, until `is_replayed` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_replaying = asyncio.Event()
-        self.is_replayed = asyncio.Event()
-
-    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
-        async def receive_and_replay() -> Any:
-            event = await receive()
-            if event["type"] == "websocket.receive":
-                self.is_replaying.set()
-                await self.is_replayed.wait()
-            return event
-
-        await super()._application(scope, receive_and_replay, send)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from klatsch.eventlog.log import Entry, Report
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from klatsch.messaging.marking import Marking
 from klatsch.messaging.marks import Marked
-from tests.unit.test_marking import WHOSE, Process, at
+from tests.unit.marking_process import WHOSE, Process, at
 
 
 class Waiting(NamedTuple):

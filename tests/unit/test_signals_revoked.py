@@ -9,9 +9,21 @@ import pytest
 from klatsch.conversations.acquaintances import Acquaintance
 from klatsch.gateway.signals import watching
 from klatsch.gateway.signals.watching import REMOVALS_AT_ONCE, Visible
-from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody, added, direct, in_group, records_of, removed
+from tests.support.records import (
+    ANA,
+    BOB,
+    CLEO,
+    COFFEE,
+    TEA,
+    Somebody,
+    added,
+    blocked,
+    direct,
+    in_group,
+    records_of,
+    removed,
+)
 from tests.support.signal_parts import Device, SignalGateway, Town
-from tests.unit.test_blocked_senders import change
 from tests.unit.watched_turns import watched
 
 GROUP = [Somebody(UUID(int=number), f"person-{number}") for number in range(1, 300)]
@@ -37,7 +49,7 @@ async def test_who_is_blocked_is_told_at_once_that_the_blocker_is_offline_and_no
     town = Town(1)
     [gateway] = town.gateways
     ana, bob = await shows_bob(gateway, group=group)
-    gateway.parts.apply(records_of(change(ANA, 2)))
+    gateway.parts.apply(records_of(blocked(ANA, 2)))
     await town.settle(1.5)
     assert ana.read_presence() == OFFLINE
 
@@ -54,7 +66,7 @@ async def test_who_blocks_goes_on_seeing_the_blocked_person(*, group: bool) -> N
     town = Town(1)
     [gateway] = town.gateways
     ana, bob = await shows_bob(gateway, group=group)
-    gateway.parts.apply(records_of(change(BOB, 2)))
+    gateway.parts.apply(records_of(blocked(BOB, 2)))
     await town.settle(3)
     assert ana.read_presence() == []
 
@@ -74,7 +86,7 @@ async def test_every_device_of_who_is_blocked_is_told_also_where_the_blocker_is_
     await town.settle(3)
     for device in devices:
         assert await device.show("bob") == {"online": ["bob"], "offline": []}
-    first.parts.apply(records_of(change(ANA, 2)))
+    first.parts.apply(records_of(blocked(ANA, 2)))
     await town.settle(1.5)
 
     assert [device.read_presence() for device in devices] == [OFFLINE, OFFLINE]
@@ -155,7 +167,7 @@ async def test_memberships_of_people_whom_nobody_shows_leave_nothing_behind() ->
     town = Town(1)
     [gateway] = town.gateways
     gateway.connect(ANA, in_group(ANA), direct(ANA, BOB))
-    gateway.parts.apply(records_of(removed(CLEO), change(ANA, 2)))
+    gateway.parts.apply(records_of(removed(CLEO), blocked(ANA, 2)))
 
     assert (gateway.signals.watching._removed, gateway.signals.watching._viewers) == ({}, {})
 
@@ -210,7 +222,7 @@ async def test_who_is_blocked_between_two_slices_of_changes_is_told_that_the_blo
         while shown.online:  # noqa: ASYNC110 - in the very turn after the slice
             await asyncio.sleep(0)
     assert not ana.listener.pending
-    gateway.parts.apply(records_of(change(ANA, 2)))
+    gateway.parts.apply(records_of(blocked(ANA, 2)))
     await ticking
     await town.settle(3)
 

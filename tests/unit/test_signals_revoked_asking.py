@@ -5,9 +5,8 @@ import pytest
 from klatsch.conversations.access import Access
 from klatsch.conversations.acquaintances import Acquaintance
 from klatsch.eventlog.log import Entry
-from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, direct, in_group, records_of, removed
+from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, blocked, direct, in_group, records_of, removed
 from tests.support.signal_parts import Device, Town
-from tests.unit.test_blocked_senders import change
 
 OFFLINE = [{"online": [], "offline": ["bob"]}]
 
@@ -21,7 +20,7 @@ async def test_a_block_while_postgresql_is_asked_is_not_overlooked() -> None:
     await town.settle(2)
 
     async def answered_late() -> list[Acquaintance]:
-        first.parts.apply(records_of(change(ANA, 2)))
+        first.parts.apply(records_of(blocked(ANA, 2)))
         ana.peer.read()
         return [Acquaintance("bob", BOB.user_id, "bob", str(TEA))]
 
@@ -63,8 +62,8 @@ async def shows_while_asking(ana: Device, record: Entry, *names: str) -> dict[st
     [
         (removed(ANA), (in_group(ANA), in_group(BOB))),
         (removed(BOB), (in_group(ANA), in_group(BOB))),
-        (change(ANA, 2), (direct(ANA, BOB), direct(BOB, ANA))),
-        (change(ANA, 2), (in_group(ANA), in_group(BOB))),
+        (blocked(ANA, 2), (direct(ANA, BOB), direct(BOB, ANA))),
+        (blocked(ANA, 2), (in_group(ANA), in_group(BOB))),
     ],
 )
 async def test_whoever_is_removed_or_blocked_while_postgresql_is_asked_about_somebody_else_is_not_shown(
@@ -105,4 +104,4 @@ async def test_a_person_goes_on_seeing_themselves_and_whom_they_block_while_post
     ana = gateway.connect(ANA, direct(ANA, BOB))
     gateway.connect(BOB, direct(BOB, ANA))
     await town.settle(2)
-    assert (await shows_while_asking(ana, change(BOB, 2), "ana", "bob"))["online"] == ["ana", "bob"]
+    assert (await shows_while_asking(ana, blocked(BOB, 2), "ana", "bob"))["online"] == ["ana", "bob"]

@@ -9,7 +9,7 @@ from klatsch.gateway.allowance import Allowances
 from klatsch.gateway.keepalive import Keepalive
 from klatsch.gateway.socket import ChatSocket
 from tests.support.waiting import until
-from tests.unit.test_keepalive import Replaying, ping, pong
+from tests.unit.socket_pings import Replaying, ping, pong
 
 
 def text(payload: bytes) -> bytes:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from tests.support.waiting import until
+from tests.unit.frame_bytes import chunks_of, frame
 from tests.unit.socket_chat import Chat
-from tests.unit.test_framing import chunks_of, frame
 
 CONT, TEXT, BINARY, PING = Opcode.CONT, Opcode.TEXT, Opcode.BINARY, Opcode.PING
 
