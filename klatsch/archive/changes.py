@@ -53,6 +53,15 @@ class MemberState(msgspec.Struct, frozen=True):
     blocked: bool = False
 
 
+class GroupState(msgspec.Struct, frozen=True):
+    """A conversation's own present fields, named as in a membership record."""
+
+    title: str
+    description: str
+    member_count: int
+    version: int
+
+
 @dataclass(slots=True)
 class Found:
     """The found changes. `offsets` is the archive's progress by partition, read before everything else.
@@ -78,10 +87,14 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class ChangesPage:
-    """Some of the found changes, complete up to `reached`; None means that nothing is left."""
+    """Some of the found changes, complete up to `reached`; None means that nothing is left.
+
+    `members` and `groups` are by conversation; of one that the person has left there is no group.
+    """
 
     messages: list[MessageView] = field(default_factory=list)
     members: dict[str, list[MemberState]] = field(default_factory=dict)
+    groups: dict[str, GroupState] = field(default_factory=dict)
     markers: list[MarkerState] = field(default_factory=list)
     reached: Place | None = None
 
@@ -152,14 +165,16 @@ _MARKERS: Final = markers_sql(_ASKED)
 # A membership is told where it first changed: before all messages of that person since.
 _MEMBERS: Final = f"""
     SELECT someone.conversation_id::text, u.username, u.id::text, mine.active, mine.role, mine.version,
-        mine.blocked_by_id IS NOT NULL, someone.in_partition, someone.at_offset, someone.found
+        mine.blocked_by_id IS NOT NULL, c.title, c.description, c.member_count, c.version,
+        someone.in_partition, someone.at_offset, someone.found
     FROM (
         SELECT asked.conversation_id, asked.in_partition, one.user_id, min(one."offset") AS at_offset,
-            count(*) OVER () AS found
+            bool_or(asked.own) AS own, count(*) OVER () AS found
         FROM {_ASKED} CROSS JOIN LATERAL (SELECT * FROM {_INTERVALS}) one
         GROUP BY 1, 2, 3 ORDER BY 2, 4 FETCH FIRST {_STANDINGS_MOST} ROWS WITH TIES) someone
     LEFT JOIN (conversations_member mine JOIN accounts_user u ON u.id = mine.user_id)
       ON mine.conversation_id = someone.conversation_id AND mine.user_id = someone.user_id
+    LEFT JOIN conversations_conversation c ON c.id = someone.conversation_id AND NOT someone.own
     ORDER BY someone.in_partition, someone.at_offset, 1, 2"""
 
 
@@ -208,6 +223,8 @@ def read_page(*, user_id: UUID, epoch: int, asked: Sequence[Asked], after: Place
     for row in standings:
         if row[1] is not None and _is_told(row, page.reached):
             page.members.setdefault(row[0], []).append(MemberState(*row[1:7]))
+            if row[7] is not None:
+                page.groups[row[0]] = GroupState(*row[7:11])
     page.messages = [view_of(row) for row in messages if _is_told(row, page.reached)]
     page.markers = [marker_of(row) for row in markers if _is_told(row, page.reached)]
     return page

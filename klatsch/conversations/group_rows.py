@@ -47,7 +47,7 @@ def lock_conversation(conversation_id: UUID) -> Conversation | None:
     return conversation
 
 
-def record_change(group: Conversation, members: Iterable[tuple[Member, str]] = (), *, joined: int = 0) -> None:
+def record_change(group: Conversation, members: Iterable[tuple[Member, str]], *, joined: int = 0) -> None:
     """Saves the locked group's own row with the next version, and queues the record of the change.
 
     `members` are the changed rows, each with its username. `joined` is by how many members the group has grown.

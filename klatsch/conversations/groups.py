@@ -104,7 +104,9 @@ def update_group(
         group.title = group.title if title is None else title
         group.description = group.description if description is None else description
         if before != (group.title, group.description):
-            record_change(group)
+            # The archive keeps no record that names nobody, and a replay from it tells of named people only.
+            change_member(actor)
+            record_change(group, [(actor, actor.user.username)])
     outbox.relay_if_possible(lambda: log, place=place_of(conversation_id))
 
 

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from klatsch.archive.changes import ChangesPage, MemberState
+from klatsch.archive.changes import ChangesPage, GroupState, MemberState
 from klatsch.eventlog.log import Record
 from klatsch.gateway.hub import ConnectedPerson
 from klatsch.gateway.language import protocol
@@ -39,7 +39,7 @@ def chunks(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]
 def states_of(page: ChangesPage) -> Iterator[tuple[bytes | None, bytes]]:
     """Yields the pushes of a page: memberships before messages and markers, which only members may get."""
     for name, members in page.members.items():
-        yield None, _members_state(name, members)
+        yield None, _members_state(name, members, page.groups.get(name))
     for message in page.messages:
         body = b'{"kind":"message",' + msgspec.json.encode(message)[1:]
         yield message.conversation.encode("ascii"), protocol.push_state(body)
@@ -59,9 +59,9 @@ def ended_states(person: ConnectedPerson, keys: Iterable[bytes]) -> Iterator[byt
         yield _members_state(key.decode("ascii"), [ended])
 
 
-def _members_state(conversation: str, members: Sequence[MemberState]) -> bytes:
-    body = msgspec.json.encode({"kind": "members", "conversation": conversation, "members": members})
-    return protocol.push_state(body)
+def _members_state(conversation: str, members: Sequence[MemberState], group: GroupState | None = None) -> bytes:
+    body = {"kind": "members", "conversation": conversation, "members": members}
+    return protocol.push_state(msgspec.json.encode(body | (msgspec.structs.asdict(group) if group else {})))
 
 
 def invitation_states(invitations: Iterable[Invitation]) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from klatsch.archive.changes import Asked, ChangesPage, Found, MemberState, Place, find_changes, read_page
+from klatsch.archive.changes import Asked, ChangesPage, Found, GroupState, MemberState, Place, find_changes, read_page
 from klatsch.archive.models import LogOffset
 from klatsch.conversations.models import Conversation, Member
 from tests.integration.archive_rows import open_epoch
@@ -42,6 +42,10 @@ class Told:
             for name, members in page.members.items():
                 told.setdefault(name, []).extend(members)
         return told
+
+    @property
+    def groups(self) -> dict[str, GroupState]:
+        return {name: group for page in self.pages for name, group in page.groups.items()}
 
 
 def read(

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 
 from klatsch.accounts.models import User
-from klatsch.archive.changes import _COUNT, _MESSAGES, PAGE_BYTES, Asked, Place, find_changes, read_page
+from klatsch.archive.changes import _COUNT, _MESSAGES, PAGE_BYTES, Asked, GroupState, Place, find_changes, read_page
 from klatsch.archive.models import LogOffset, MembershipInterval, Message
 from klatsch.conversations.access import Access
-from klatsch.conversations.models import Member
+from klatsch.conversations.models import Conversation, Member
 from tests.integration.archive_rows import archive
 from tests.integration.changes_told import TEA_PARTITION, make_world, read
 from tests.support.records import ANA, BOB, COFFEE, TEA, Somebody, in_group
@@ -108,6 +108,15 @@ def test_who_was_added_since_is_told_with_their_standing_of_now() -> None:
 
     assert (bob.user, bob.active, bob.role, bob.version) == ("bob", True, "member", 2)
     assert read(8).members == {}
+
+
+def test_a_change_of_members_is_told_with_the_title_and_the_number_of_members_of_now() -> None:
+    Conversation.objects.filter(pk=TEA).update(title="Green tea", description="At four", member_count=3, version=5)
+    changed_standing(BOB, offset=7)
+
+    assert read(5).groups == {str(TEA): GroupState("Green tea", "At four", 3, 5)}
+    changed_standing(ANA, offset=8, active=False)
+    assert read(5, left=True).groups == {}, "nothing of it is for Ana any more"
 
 
 def test_who_is_blocked_since_is_told_so() -> None:

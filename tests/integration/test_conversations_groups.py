@@ -13,7 +13,7 @@ from klatsch.conversations.group_rows import MEMBERS_MOST, repair_counts
 from klatsch.conversations.models import Conversation
 from klatsch.conversations.services import RECORD_MEMBERS_MOST, ensure_direct_conversation
 from klatsch.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
-from klatsch.records.members import MembersChanged
+from klatsch.records.members import MembersChanged, Membership
 from tests.integration.archive_rows import as_sender
 from tests.integration.group import PEOPLE, Group
 
@@ -137,18 +137,20 @@ def test_a_dissolved_group_is_gone_for_everybody_and_its_rows_stay(group: Group)
     assert Conversation.objects.filter(pk=group.id).exists()
 
 
-def test_a_new_title_is_told_without_naming_members(group: Group) -> None:
+def test_a_new_title_is_told_with_a_version_of_who_gave_it_so_that_the_archive_knows_of_it(group: Group) -> None:
     group.rename("olga", "Coffee")
+    olga = Membership("olga", str(group["olga"].pk), active=True, role="owner", version=2)
 
     assert group.records()[-1] == MembersChanged(
         conversation=str(group.id),
         kind="group",
         title="Coffee",
-        members=[],
+        members=[olga],
         member_count=6,
         description="",
         version=5,
     )
+    assert group.member("olga").version == 2
 
 
 @pytest.mark.parametrize("title", ["", "  ", "x" * 201, "a\nb", "a\0b", "\ud800", "a\u2028b", "\u200d\u0301"])
@@ -219,7 +221,7 @@ def test_a_description_is_told_to_everybody_and_emptied_again(group: Group) -> N
     for description in ("Every day\nat four", ""):
         groups.update_group(actor_id=group["adam"].pk, conversation_id=group.id, description=description, log=group.log)
         assert (group.records()[-1].title, group.records()[-1].description) == ("Tea", description)
-        assert group.records()[-1].members == []
+        assert [one.user for one in group.records()[-1].members] == ["adam"]
 
 
 def test_the_version_of_a_group_grows_with_every_record_of_it(group: Group) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from klatsch.archive.changes import ChangesPage, Found, MemberState, Place
+from klatsch.archive.changes import ChangesPage, Found, GroupState, MemberState, Place
 from tests.support.gateway_parts import FEW_RECORDS, Parts
 from tests.support.records import ANA, BOB, COFFEE, TEA, added, in_group, message
 from tests.support.waiting import until
@@ -111,8 +111,10 @@ async def test_what_the_archive_says_of_members_is_told_before_what_was_said() -
     client = Client(parts)
     await client.miss_much()
     members = [MemberState("bob", BOB.user_id, active=True, role="member", version=1)]
-    parts.database.answers += [found(parts.feed.offsets[0]), ChangesPage([view("hi", "1:0:0")], {str(TEA): members})]
+    page = ChangesPage([view("hi", "1:0:0")], {str(TEA): members}, {str(TEA): GroupState("Tea", "At four", 2, 7)})
+    parts.database.answers += [found(parts.feed.offsets[0]), page]
     await client.catch_up()
-    frames = client.read()
+    told = [frame["d"] for frame in client.read() if frame.get("t") == "state"]
 
-    assert [f["d"]["kind"] for f in frames if f.get("t") == "state"] == ["members", "message"]
+    assert [body["kind"] for body in told] == ["members", "message"]
+    assert [told[0][name] for name in ("title", "description", "member_count", "version")] == ["Tea", "At four", 2, 7]

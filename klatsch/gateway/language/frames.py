@@ -178,10 +178,14 @@ class ArchivedMember(msgspec.Struct, frozen=True):
 
 
 class ArchivedMembers(msgspec.Struct, frozen=True, tag_field="kind", tag="members"):
-    """Changed memberships of a conversation. If you have left it, only your own."""
+    """Changed memberships of a conversation, with its present title and size. If you have left it, only your own."""
 
     conversation: Uuid
     members: list[ArchivedMember]
+    title: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    member_count: int | UnsetType = UNSET
+    version: int | UnsetType = UNSET
 
 
 class ArchivedInvitation(Invitation, frozen=True, kw_only=True, tag_field="kind", tag="invitation"):
