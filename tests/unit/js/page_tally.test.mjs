@@ -25,3 +25,14 @@ test('the newest pin comes first, and one that is there already keeps its place'
   pin('m1', true);
   assert.deepEqual(conversation.pinned, ['m1', 'm2']);
 });
+
+test('members keep their places while their roles or the title change, and new ones come last', () => {
+  const [ana, bob, carol] = ['ana', 'bob', 'carol'].map((user) => ({ user, user_id: `u-${user}`, role: 'member' }));
+  const conversation = { id: 'one', title: 'Tea', version: 1, member_count: 2, members: [ana, bob] };
+  const tally = tallied(conversation);
+  const meet = (version, ...members) => tally.meet({ conversation: 'one', title: 'Coffee', version, members });
+  meet(2, { ...carol, active: true }, { ...ana, role: 'owner', active: true });
+  assert.deepEqual([conversation.title, conversation.members], ['Coffee', [{ ...ana, role: 'owner' }, bob, carol]]);
+  meet(3, { ...bob, active: false });
+  assert.deepEqual(conversation.members, [{ ...ana, role: 'owner' }, carol]);
+});

@@ -126,12 +126,14 @@ export class Tally {
     const known = this.#conversations.get(conversation);
     if (!known) return false;
     if (version !== undefined && version < known.version) return true;
-    const names = new Set(members.map((/** @type {any} */ { user }) => user));
-    const rest = known.members.filter((/** @type {any} */ { user }) => !names.has(user));
-    const active = members.filter((/** @type {any} */ member) => member.active).map((/** @type {any} */ { user, user_id, role }) => ({ user, user_id, role }));
+    const present = new Map(known.members.map((/** @type {any} */ member) => [member.user, member])); // a new value keeps its place
+    for (const { user, user_id, role, active } of members) {
+      if (active) present.set(user, { user, user_id, role });
+      else present.delete(user);
+    }
     this.#conversations.change(conversation, {
       title: title ?? known.title, description: description ?? known.description, version: version ?? known.version,
-      member_count: member_count ?? known.member_count, members: [...rest, ...active].slice(0, 20),
+      member_count: member_count ?? known.member_count, members: [...present.values()].slice(0, 20),
     });
     return true;
   }
