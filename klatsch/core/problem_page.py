@@ -17,7 +17,6 @@ POLICY: Final = f"{POLICY_WITHOUT_IMAGES}; img-src 'self'"
 _HEADERS: Final = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-store",
 }
 
 _WORDS: Final[dict[int, tuple[str, str]]] = {

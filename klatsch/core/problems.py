@@ -42,7 +42,8 @@ class Problem:
         return body | {name: value for name, value in extra.items() if value is not None}
 
     def headers(self) -> dict[str, str]:
-        headers = {}
+        """Returns the headers of its answer, which no cache may keep: the next try may succeed."""
+        headers = {"Cache-Control": "no-store"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(math.ceil(self.retry_after))
         if self.status == HTTPStatus.UNAUTHORIZED:

@@ -124,6 +124,7 @@ class Peer:
         await until(lambda: b"\r\n\r\n" in self.wire.raw)
         head, _, body = self.wire.raw.partition(b"\r\n\r\n")
         assert b"\r\ncontent-type: application/problem+json\r\n" in head
+        assert head.count(b"\r\ncache-control: no-store\r\n") == 1
         assert head.endswith(b"\r\nconnection: close")
         return int(head.split()[1]), json.loads(body)["code"]
 

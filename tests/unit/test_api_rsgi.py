@@ -126,7 +126,7 @@ async def test_a_body_in_chunks_is_read_and_its_length_is_said() -> None:
 
 async def test_a_body_that_is_said_to_be_too_long_is_413_before_any_of_it_is_read() -> None:
     answer = await ask(Protocol(b"a", endless=True), ("content-length", str(BODY_BYTES_MOST + 1)))
-    assert (answer.status, answer.parts) == (413, [b"a"])
+    assert (answer.status, answer.parts, answer.headers["cache-control"]) == (413, [b"a"], "no-store")
 
 
 async def test_a_request_whose_body_is_cut_off_is_not_carried_out() -> None:

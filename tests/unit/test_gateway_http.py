@@ -83,6 +83,7 @@ async def test_more_requests_at_once_than_a_process_can_answer_soon_are_refused_
         refused = await http.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
         assert refused.status_code == 503
         assert refused.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert refused.headers.get_list("Cache-Control") == ["no-store"]
         assert refused.headers["Retry-After"] == "1"
         assert "default-src 'none'" in refused.headers["Content-Security-Policy"]
         assert "Klatsch is not available right now" in refused.text

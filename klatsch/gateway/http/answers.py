@@ -52,6 +52,7 @@ class Answer:
         REFUSED.labels(problem.code).inc()
         said, body = answer_of(problem, page=page)
         content_type = said.pop("Content-Type")
+        said.pop("Cache-Control")  # `start` says so of each answer
         own = [(name.lower().encode(), value.encode()) for name, value in said.items()]
         await self.whole(problem.status, content_type, body, *own, *headers)
 
