@@ -143,7 +143,7 @@ def test_a_fault_of_ours_is_a_500_that_says_nothing(client: Client, monkeypatch:
 def test_seconds_to_wait_are_rounded_up_in_the_header_and_exact_in_the_body() -> None:
     answer = problem_of(RateLimited("Too fast.", retry_after=0.2))
     assert answer is not None
-    assert answer.headers() == {"Retry-After": "1"}
+    assert answer.headers()["Retry-After"] == "1"
     assert answer.body()["retry_after"] == 0.2
 
 
