@@ -1,7 +1,10 @@
-"""Error messages of commands that lack PostgreSQL or the log: one sentence, and exit status 1."""
+"""Ends of commands: one sentence and exit status 1 without PostgreSQL or the log, and none without a reader."""
 
 import errno
+import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -13,6 +16,7 @@ from klatsch.eventlog.log import LogError
 from klatsch.postgres.outages import DATABASE_ERRORS, is_outage, sqlstate_of
 
 _OF_PORT: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+_CLOSED_PIPE: Final = 128 + signal.SIGPIPE
 _FORBIDDEN: Final = psycopg.errors.InsufficientPrivilege.sqlstate
 _LACKING: Final = {psycopg.errors.UndefinedTable.sqlstate, psycopg.errors.UndefinedColumn.sqlstate}
 
@@ -45,3 +49,15 @@ def told_in_a_sentence(beginning: str = "") -> Iterator[None]:
         if sqlstate_of(error) not in _LACKING:
             raise
         raise CommandError(f"{beginning}PostgreSQL lacks tables of this version. Run manage.py migrate") from error
+
+
+@contextmanager
+def ended_by_reader() -> Iterator[None]:
+    """Ends the command when nobody reads its output any more, as `head` does, with the status of a closed pipe."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python writes what is left at its exit, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_CLOSED_PIPE)

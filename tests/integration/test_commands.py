@@ -55,7 +55,7 @@ SET = {"KLATSCH_SECRET_KEY": "k" * 50, "DATABASE_URL": NOWHERE, "KAFKA_BOOTSTRAP
 
 
 @pytest.mark.parametrize(
-    "command", ["createsuperuser --no-input", "demo", "deadletters list", "deadletters retry", "people 1"]
+    "command", ["migrate", "createsuperuser --no-input", "demo", "deadletters list", "deadletters retry", "people 1"]
 )
 def test_a_command_that_cannot_reach_postgresql_says_so_in_one_sentence(command: str) -> None:
     said = manage(*command.split(), **SET)

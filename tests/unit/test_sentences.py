@@ -2,7 +2,10 @@
 
 import errno
 import os
+import signal
 import socket
+import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -31,3 +34,14 @@ def test_another_failure_is_not_taken_for_one_of_the_port(number: int) -> None:
 def test_a_role_without_the_right_is_told_of() -> None:
     with pytest.raises(CommandError, match="the role in DATABASE_URL"), told_in_a_sentence():
         raise psycopg.errors.InsufficientPrivilege("must be owner of table conversations_member")
+
+
+def test_a_command_whose_output_nobody_reads_ends_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = "from klatsch.processes.sentences import ended_by_reader\nwith ended_by_reader(): print('a line')"
+    with os.fdopen(writer, "wb") as output:
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from klatsch.core.errors import KlatschError
 from klatsch.persister.dead_letters import list_dead_letters, retry_dead_letter
-from klatsch.processes.sentences import told_in_a_sentence
+from klatsch.processes.sentences import ended_by_reader, told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with told_in_a_sentence():
+        with told_in_a_sentence(), ended_by_reader():
             if options["action"] == "list":
                 self._list(stored_too=options["all"])
             else:

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 
 from klatsch.accounts.services import create_token
-from klatsch.processes.sentences import told_in_a_sentence
+from klatsch.processes.sentences import ended_by_reader, told_in_a_sentence
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = secrets.token_hex(4)
-        with told_in_a_sentence():
+        with told_in_a_sentence(), ended_by_reader():
             for number in range(options["count"]):
                 username = f"bench-{run}-{number}"
                 person = get_user_model()(username=username, email=f"{username}@bench.invalid")

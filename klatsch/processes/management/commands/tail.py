@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from klatsch.eventlog.kafka_reader import KafkaTail
 from klatsch.eventlog.log import LogError, Record
 from klatsch.processes import wiring
-from klatsch.processes.sentences import told_in_a_sentence
+from klatsch.processes.sentences import ended_by_reader, told_in_a_sentence
 
 _WAITING_MOST = 100
 _LOOK_UP_S = 0.2
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with told_in_a_sentence():
+            with told_in_a_sentence(), ended_by_reader():
                 epoch = wiring.known_log()
                 with _records(wiring.log_tail(epoch.partitions), from_start=options["from_start"]) as batches:
                     self._show(epoch.epoch, batches, options["records"])
