@@ -14,7 +14,7 @@ from klatsch.accounts.models import Ticket, User
 from klatsch.accounts.services import FORGOTTEN_AT_ONCE, create_ticket, redeem_ticket
 from tests.integration.credentials import session_of, token_of
 from tests.integration.people import V1, make_person, post
-from tests.integration.test_history_plans import nodes
+from tests.integration.plans import nodes
 
 pytestmark = pytest.mark.django_db
 OTHERS = 20_000

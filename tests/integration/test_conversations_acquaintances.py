@@ -13,7 +13,7 @@ from klatsch.conversations.services import ensure_direct_conversation
 from klatsch.eventlog.memory import MemoryLog, MemoryWriter
 from tests.integration.archive_rows import as_sender
 from tests.integration.people import make_person
-from tests.integration.test_history_plans import nodes
+from tests.integration.plans import nodes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,48 +1,13 @@
 """Changes of one group at once: each sees what the one before it did, and the records come in that order."""
 
-from uuid import UUID
-
 import pytest
 
-from klatsch.conversations import groups
 from klatsch.conversations.models import Member
 from klatsch.core.errors import Conflict
-from klatsch.eventlog.memory import MemoryLog, MemoryWriter
-from tests.integration.archive_rows import as_sender
 from tests.integration.at_once import at_once
-from tests.integration.people import make_person
-from tests.support.records import members_event
+from tests.integration.race import Race
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Race:
-    """A group of ana and bob, both owners; zoe is not in it."""
-
-    def __init__(self) -> None:
-        self.memory = MemoryLog()
-        self.log = MemoryWriter(self.memory)
-        self.people = {name: make_person(name) for name in ("ana", "bob", "zoe")}
-        self.group = groups.create_group(
-            owner=as_sender(self.people["ana"]), title="Tea", usernames=["bob"], log=self.log
-        )
-        groups.change_role(
-            actor_id=self.id_of("ana"), conversation_id=self.group, username="bob", role="owner", log=self.log
-        )
-
-    def id_of(self, name: str) -> UUID:
-        user_id: UUID = self.people[name].pk
-        return user_id
-
-    def add(self, actor: str, name: str) -> None:
-        groups.add_member(actor_id=self.id_of(actor), conversation_id=self.group, username=name, log=self.log)
-
-    def remove(self, actor: str, name: str) -> None:
-        groups.remove_member(actor_id=self.id_of(actor), conversation_id=self.group, username=name, log=self.log)
-
-    def versions_told(self, name: str) -> list[int]:
-        records = [record for partition in self.memory.records for record in partition]
-        return [one.version for record in records for one in members_event(record).members if one.user == name]
 
 
 @pytest.fixture

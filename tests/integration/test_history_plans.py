@@ -1,6 +1,6 @@
 """What a page costs does not grow with the table: the plans over 100,000 messages, half of them in one conversation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from klatsch.archive.histories import list_mentions, list_messages, list_own_mes
 from klatsch.archive.overview import list_conversations
 from tests.integration.archive_rows import BEGINNING
 from tests.integration.people import make_person
+from tests.integration.plans import nodes
 
 pytestmark = pytest.mark.django_db
 
@@ -48,12 +49,6 @@ def ana() -> UUID:
     with connection.cursor() as cursor:
         cursor.execute(_FILL, values)
     return user_id
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from nodes(child)
 
 
 def read_rows(read: Callable[[], object], table: str = "messaging_message") -> int:

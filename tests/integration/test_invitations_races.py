@@ -23,7 +23,7 @@ from klatsch.conversations.invitations import (
 from klatsch.conversations.models import Conversation, Invitation, Member
 from klatsch.core.errors import Conflict, Gone, NotFound
 from tests.integration.at_once import at_once
-from tests.integration.test_conversations_races import Race
+from tests.integration.race import Race
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from klatsch.messaging.mentions import Mention, Naming, find_mentions, naming_of
 from klatsch.records.messages import MessagePosted
 from tests.integration.chat import Chat
 from tests.integration.people import make_person
-from tests.integration.test_history_plans import nodes
+from tests.integration.plans import nodes
 from tests.support.records import ANA, BOB, CLEO, COFFEE, TEA, Somebody
 
 pytestmark = pytest.mark.django_db

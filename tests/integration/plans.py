@@ -1,0 +1,11 @@
+"""The nodes of a plan that PostgreSQL explains."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields a node of a plan and all below it."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
