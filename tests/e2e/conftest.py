@@ -100,14 +100,20 @@ def carol(system: System) -> Person:
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Open]:
+def stocked(system: System) -> None:
+    """Has people made while no socket is open yet."""
+    system.stock_people()
+
+
+@pytest.fixture
+async def connect(stocked: None) -> AsyncIterator[Open]:
     """Opens a socket that has said hello and has its mark, with `Client.open`'s arguments; it ends with the test."""
     async with _closing(Client.open) as open_client:
         yield open_client
 
 
 @pytest.fixture
-async def connect_silent() -> AsyncIterator[Open]:
+async def connect_silent(stocked: None) -> AsyncIterator[Open]:
     """Opens a socket that says nothing by itself, with `Client.connect`'s arguments; it ends with the test."""
     async with _closing(Client.connect) as open_client:
         yield open_client

@@ -120,7 +120,7 @@ async def test_readers_that_are_slow_to_take_a_long_replay_cost_little_and_get_a
             await socket.send(json.dumps({"id": 1, "op": "hello", "d": {"resume": talk.token}}))
             assert json.loads(await socket.recv())["ok"]["resumed"] is True
             sockets.append(socket)
-        found = [await _read_to_the_last(socket) for socket in sockets]
+        found = await asyncio.gather(*map(_read_to_the_last, sockets))  # in turn, the last would seem to have stalled
     looking.cancel()
 
     assert found == [["first", *map(str, range(_MESSAGES)), "the"]] * _READERS

@@ -21,6 +21,8 @@ from tests.support.raw_log import RawLog
 
 ORIGIN = "http://klatsch.test:8000"
 _PEOPLE_AT_ONCE = 300
+_PEOPLE_LEAST = 100
+"""Enough for any test."""
 
 
 class Person(NamedTuple):
@@ -92,6 +94,11 @@ class System:
             self._make_people()
         taken, self._people = self._people[:count], self._people[count:]
         return taken
+
+    def stock_people(self) -> None:
+        """Makes people before a test needs them: its event loop would answer no pings while it waits for them."""
+        if len(self._people) < _PEOPLE_LEAST:
+            self._make_people()
 
     def _make_people(self) -> None:
         lines = self.manage("people", str(_PEOPLE_AT_ONCE)).splitlines()
