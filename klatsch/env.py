@@ -28,11 +28,18 @@ def load(source: Mapping[str, str]) -> dict[str, Any]:
         except ValueError as error:
             wrong.append(f"{variable.name} {error}")
     wrong += _missing_for_sasl(values)
+    if "SSL" in str(values.get("KAFKA_SECURITY_PROTOCOL")) and not _is_readable(values["KAFKA_SSL_CA"]):
+        wrong.append("KAFKA_SSL_CA names a file that cannot be read")
     if values.get("KLATSCH_SIGNALS") and values.get("KLATSCH_SIGNALS_TOPIC") == values.get("KLATSCH_TOPIC"):
         wrong.append("KLATSCH_SIGNALS_TOPIC must be another topic than KLATSCH_TOPIC")
     if wrong:
         raise BadSetting("Klatsch cannot start: " + "; ".join(wrong) + ". See .env.example, or run `make up`.")
     return values
+
+
+def _is_readable(file: str) -> bool:
+    """Returns whether the file can be read, or none is named."""
+    return not file or os.access(file, os.R_OK)
 
 
 def _missing_for_sasl(values: Mapping[str, Any]) -> Iterator[str]:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from klatsch import env
@@ -111,6 +113,14 @@ def test_a_host_that_no_request_can_name_is_refused(host: str) -> None:
 def test_hosts_may_be_names_domains_addresses_and_all() -> None:
     hosts = ["localhost", "Chat.example.org", ".example.org", "a_b.example", "127.0.0.1", "[::1]", "*"]
     assert env.load(GOOD | {"KLATSCH_ALLOWED_HOSTS": ",".join(hosts)})["KLATSCH_ALLOWED_HOSTS"] == hosts
+
+
+def test_an_authority_that_cannot_be_read_is_refused_before_the_driver_fails_on_it(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing.pem")
+    text = refusal(KAFKA_SECURITY_PROTOCOL="SSL", KAFKA_SSL_CA=missing)
+    assert "KAFKA_SSL_CA names a file that cannot be read" in text
+    assert missing not in text
+    assert env.load(GOOD | {"KAFKA_SSL_CA": missing})["KAFKA_SECURITY_PROTOCOL"] == "PLAINTEXT"
 
 
 def test_signals_do_not_go_into_the_log() -> None:
