@@ -2,6 +2,9 @@
 
 import json
 
+import msgspec
+
+from klatsch.core.clock import timestamp
 from klatsch.core.metrics import DELIVERED
 from klatsch.eventlog.log import Record
 from klatsch.records.header import judged_id
@@ -51,6 +54,21 @@ def test_a_copy_is_answered_with_the_originals_position_and_pushed_to_nobody() -
 
     assert ana.read() == [{"re": 8, "ok": {"id": message_id(said), "position": "1:0:0", "duplicate": True}}]
     assert bob.read() == []
+
+
+def test_a_retry_that_waits_when_another_process_original_comes_is_told_that_it_is_a_duplicate() -> None:
+    gateway = Gateway()
+    ana, bob = gateway.connect(ANA), gateway.connect(BOB)
+    first = posted(in_group(ANA), "hi", client_id="one")
+    again = entry_of(msgspec.structs.replace(first, sent_at=timestamp(NOW_MS + 1_000)))
+    original, copy = records_of(entry_of(first), again)
+    gateway.await_answer(ana, again, re=8)
+    gateway.read([original])
+
+    assert ana.read() == [{"re": 8, "ok": {"id": first.id, "position": "1:0:0", "duplicate": True}}]
+    gateway.read([copy])
+    assert ana.read() == []
+    assert len(bob.read()) == 1
 
 
 def test_another_body_under_the_same_id_is_a_conflict_for_everybody_alike() -> None:

@@ -86,22 +86,27 @@ class Answering:
         self._last_edit = last_edit
 
     def answer(self, waiters: tuple[Waiter, ...], record: Record, first: int, *, duplicate: bool) -> None:
-        """Answers `ok` with the position of the first record of that id, or `conflict` for another body."""
+        """Answers `ok` with the position of the first record of that id, or `conflict` for another body.
+
+        The answer says `duplicate` unless the first record is the waiter's own. Otherwise it is that of an earlier try,
+        which another process may have appended while this one waited.
+        """
         tally = self._tally
         body = b"" if duplicate else judged_body(record.judge)
         for waiter in waiters:
             tally.answered_since_s.append(waiter.since_s)
             if waiter.digest == body or self._ring.same_body(record, waiter.digest):
+                is_own = not duplicate and waiter.value == record.value
                 place = self._telling.place(record, first)
-                told = b"" if duplicate else waiter.told  # of this append, which is not the one that counts
-                answer = protocol.ok_sent(waiter.re, waiter.id_text, place, duplicate=duplicate, told=told)
-                tally.ok += not duplicate
-                tally.duplicate += duplicate
+                told = waiter.told if is_own else b""  # of this append, which is then not the one that counts
+                answer = protocol.ok_sent(waiter.re, waiter.id_text, place, duplicate=not is_own, told=told)
+                tally.ok += is_own
+                tally.duplicate += not is_own
+                duplicate = duplicate or is_own  # further waiters have sent the same again
             else:
                 tally.conflict += 1
                 answer = protocol.err(waiter.re, name_in_use())
             waiter.outbox.push(protocol.wire(answer))
-            duplicate = True  # further waiters have sent the same again
 
     def reject(self, waiters: tuple[Waiter, ...], void: Verdict, record: Record) -> None:
         """Answers the senders of a void record with its refusal."""
