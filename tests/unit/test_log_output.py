@@ -62,7 +62,7 @@ class Speaker:
         """Takes everything until the process ends; returns all lines that it has written."""
         while piece := os.read(self._reading, PIPE_BYTES):
             self._read += piece
-        assert self.process.wait(30) == 0
+        assert self.process.wait(180) == 0
         return self._read.splitlines()
 
     def end(self) -> None:
@@ -126,6 +126,6 @@ def test_a_reader_that_is_gone_stops_nobody() -> None:
     ]
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=writing, check=False, timeout=60)
+    done = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=writing, check=False, timeout=180)
     os.close(writing)
     assert (done.returncode, done.stdout) == (0, b"ended\n")

@@ -37,7 +37,7 @@ def ended(program: str) -> tuple[int, list[dict[str, object]]]:
         "end_on_uncaught()\n"
     )
     argv = [sys.executable, "-c", start + textwrap.dedent(program)]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert done.stdout == ""
     return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
 

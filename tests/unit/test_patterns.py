@@ -40,7 +40,7 @@ def _patterns(value: Any) -> Iterator[str]:
 
 def refused_by_javascript(patterns: list[str]) -> list[str]:
     done = subprocess.run(
-        [NODE, "-e", _COMPILE], input=json.dumps(patterns), capture_output=True, text=True, check=True, timeout=30
+        [NODE, "-e", _COMPILE], input=json.dumps(patterns), capture_output=True, text=True, check=True, timeout=180
     )
     refused: list[str] = json.loads(done.stdout)
     return refused

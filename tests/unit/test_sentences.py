@@ -42,6 +42,6 @@ def test_a_command_whose_output_nobody_reads_ends_without_a_word() -> None:
     program = "from klatsch.processes.sentences import ended_by_reader\nwith ended_by_reader(): print('a line')"
     with os.fdopen(writer, "wb") as output:
         ended = subprocess.run(
-            [sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE, timeout=30, check=False
+            [sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE, timeout=180, check=False
         )
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
