@@ -16,10 +16,12 @@ _SECURITY = "django.security"
 class _Suspicious(logging.Filter):
     """Makes one warning of a request that Django refuses as suspicious, such as one for a foreign host.
 
-    Django logs it as an error, with a traceback and what the stranger sent.
+    Django logs it as an error, with a traceback and what the stranger sent. All other records pass as they are.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_SECURITY):
+            return True
         record.msg, record.args, record.exc_info = "request_refused", (), None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         return logging.getLogger().isEnabledFor(logging.WARNING)
@@ -49,8 +51,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         "formatters": {"line": _line(shared, style)},
         "filters": {"suspicious": {"()": _Suspicious}, "no_outage": {"()": _NoOutage}},
         "handlers": {
-            "stderr": {"class": "klatsch.core.log_output.StderrHandler", "formatter": "line"},
-            "suspicious": {
+            "stderr": {
                 "class": "klatsch.core.log_output.StderrHandler",
                 "formatter": "line",
                 "filters": ["suspicious"],
@@ -99,6 +100,6 @@ def _loggers(level: str) -> dict[str, Any]:
     at_least_warning = max(level, "WARNING", key=logging.getLevelName)
     return {
         **{name: {"level": "ERROR", "filters": ["no_outage"]} for name in _SILENT},
-        _SECURITY: {"level": "ERROR", "handlers": ["suspicious"], "propagate": False},
+        _SECURITY: {"level": "ERROR"},
         **{name: {"level": at_least_warning} for name in ("uvicorn.error", "websockets")},
     }
