@@ -25,8 +25,10 @@ class MarkOp:
     async def mark(self, person: ConnectedPerson, outbox: Outbox, frame: MarkFrame) -> None:
         """Moves the person's marker and answers it as it is then; raises BadRequest, NotFound, Unavailable."""
         body = frame.d
-        parse_conversation_id(body.conversation)
         key = body.conversation.encode()
+        access = person.access.get(key)
+        if access is None:
+            parse_conversation_id(body.conversation)
         mark = check_mark(
             key=key,
             delivered=body.delivered,
@@ -35,7 +37,6 @@ class MarkOp:
             partitions=len(self._feed.offsets),
         )
         whose = Whose(body.conversation, person.username, person.user_id)
-        access = person.access.get(key)
         if access is None or self._marking.find(whose) is None:
             await self._load(person, whose)
         last = self._last(whose)
