@@ -11,7 +11,7 @@ import structlog
 _log = structlog.get_logger(__name__)
 _STDERR: Final = 2
 PATIENCE_S: Final = 0.25
-"""How long lines may wait for their reader in all: enough for a burst that fills a pipe (64 KiB on Linux)."""
+"""The time that lines may wait for their reader in all: enough for a burst that fills a pipe (64 KiB on Linux)."""
 _PATIENCE_SHARE: Final = 0.05
 """The share of the time in which waiting is allowed again: a reader that is slow for good costs no more than this."""
 

@@ -1,4 +1,4 @@
-"""What `make faults` does to processes, for an installation in containers: its clients and its checker."""
+"""Runs the clients and the checker of `make faults` against an installation in containers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What runs is what compose.yaml says: who it runs as, what it may do, what it tells, and how large it is."""
+"""Containers run as compose.yaml says: their users, their rights, their logs and their sizes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What docs/operations.md tells an operator to do: an upgrade with a change of tables, and secrets that change."""
+"""Upkeep as docs/operations.md describes it: an upgrade with a change of tables, and secrets that change."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What works in the background and fails takes its process with it: nobody is left with half of one."""
+"""Background work that fails takes its process with it: nobody is left with half of a process."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What happens at once, or a moment after: first messages, new conversations, and one name for two bodies."""
+"""Events at once, or a moment apart: first messages, new conversations, and one name for two bodies."""
 
 import asyncio
 import time

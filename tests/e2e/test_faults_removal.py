@@ -1,4 +1,4 @@
-"""What a removed member sends is void for everybody, wherever it was on its way when they were removed."""
+"""Messages of a removed member are void for everybody, wherever they were on their way at the removal."""
 
 import asyncio
 from uuid import UUID

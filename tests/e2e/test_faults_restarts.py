@@ -10,7 +10,7 @@ from tests.support.process import GatewayProcess, PersisterProcess
 from tests.support.system import System
 
 _READ_ON_S = 15.0
-"""What is promised, from when the broker is back."""
+"""The time that is promised, from when the broker is back."""
 
 
 @pytest.mark.timeout(240)

@@ -1,4 +1,4 @@
-"""What anybody may send to a gateway's port over HTTP: its bounds, and bodies as they come."""
+"""Bounds of what anybody may send to a gateway's port over HTTP, and bodies as they come."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from tests.support.system import Person
 
 FLOOD_BYTES = 64 * 1024 * 1024
 GROWTH_MOST_BYTES = 16 * 1024 * 1024
-"""What 64 MiB of requests may cost: before there was a bound, about ten times what was sent."""
+"""The memory that 64 MiB of requests may cost: without a bound, about ten times what was sent."""
 
 
 def say(gateway: GatewayProcess, request: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What a real gateway's memory does while many read a long replay at once, from its memory and from the archive."""
+"""Memory of a real gateway while many read a long replay at once, from its memory and from the archive."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Who may open a socket, and with what they are closed who may not."""
+"""Handshakes: some may open a socket, and all others are closed with a code."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""What the processes write into their logs, even at DEBUG."""
+"""Lines that the processes write into their logs, even at DEBUG."""
 
 import secrets
 

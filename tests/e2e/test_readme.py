@@ -1,4 +1,4 @@
-"""What README.md shows works as it is printed there: its blocks are run against real processes, on their own port."""
+"""README.md's blocks work as they are printed: they run against real processes, on their own port."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Who waits, for a hash or for the archive, holds up nobody else: on a real gateway, while many wait at once."""
+"""Waiting for a hash or for the archive holds up nobody else: on a real gateway, while many wait at once."""
 
 import asyncio
 

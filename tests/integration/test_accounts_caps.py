@@ -1,4 +1,4 @@
-"""How many tokens, tickets and sessions one person has: exactly as many as may be, also when many come at once."""
+"""Caps on a person's tokens, tickets and sessions: they hold exactly, also when many come at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

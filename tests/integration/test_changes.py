@@ -1,4 +1,4 @@
-"""What the archive says has changed since a place in the log, as state (D7): on the real PostgreSQL."""
+"""Changes since a place in the log, as the archive tells them as state (D7): on the real PostgreSQL."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What changed while a client was away comes as `state`: each message once, as it then is (D7, D18)."""
+"""Changes from while a client was away come as `state`: each message once, as it then is (D7, D18)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose presence one may see, as PostgreSQL knows it: of people with whom one shares a conversation."""
+"""Acquaintances, whose presence a person may see, as PostgreSQL knows them: people of shared conversations."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""How many conversations one person is in, and how fast they may change groups: over REST, and with many at once."""
+"""Caps on a person's conversations, and on how fast they change groups: over REST, and with many at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `make up` says when it cannot work, and that nothing outlives it."""
+"""`make up` says why it cannot work, and nothing outlives it."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What a page costs does not grow with the table: the plans over 100,000 messages, half of them in one conversation."""
+"""Plans of pages over 100,000 messages, half of them in one conversation: the cost does not grow with the table."""
 
 from collections.abc import Callable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How far the archive is: seen by NOTIFY, seen without it, and never waited for beyond a deadline."""
+"""The archive's progress: seen by NOTIFY, seen without it, and never waited for beyond a deadline."""
 
 import asyncio
 import threading

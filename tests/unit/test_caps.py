@@ -1,4 +1,4 @@
-"""What one person may have going on at once: exactly the cap, however many come together."""
+"""Caps on what a person has going on at once hold exactly, however many come together."""
 
 import itertools
 import threading

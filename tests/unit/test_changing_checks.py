@@ -1,4 +1,4 @@
-"""What a change is checked for at a gateway before anything is appended: rights, versions, limits (D18)."""
+"""Checks of a change at a gateway before its append: rights, versions, limits (D18)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is not a lost connection: the client ends with words that help, or goes on and says why there is none."""
+"""Failures other than a lost connection: the client ends with words that help, or goes on and says the reason."""
 
 import asyncio
 import contextlib

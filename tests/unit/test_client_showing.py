@@ -1,4 +1,4 @@
-"""What a client shows, as `open`, `presence` and `typing`, on real sockets: said again on each connection."""
+"""A client says again on each connection what it shows, as `open`, `presence` and `typing`: on real sockets."""
 
 import asyncio
 from collections.abc import Callable

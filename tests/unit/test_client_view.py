@@ -1,4 +1,4 @@
-"""What an application shows: the server's state, with one's own pending changes over it."""
+"""A view shows the server's state, with the person's own pending changes over it."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How far others have read, who types and who is online, as an application shows it."""
+"""A view shows how far others have read, who types and who is online."""
 
 from dataclasses import replace
 

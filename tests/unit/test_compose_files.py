@@ -1,4 +1,4 @@
-"""What compose.yaml, compose.cluster.yaml and deploy/ promise, without an engine: tests/compose tries it for real."""
+"""Promises of compose.yaml, compose.cluster.yaml and deploy/, without an engine: tests/compose tries them for real."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What is asked of PostgreSQL from the event loop: alone at once, many together, and bounded."""
+"""Questions to PostgreSQL from the event loop: one goes at once, many go together, and all are bounded."""
 
 import asyncio
 import gc

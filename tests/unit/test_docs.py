@@ -1,4 +1,4 @@
-"""What the documents say of the code is true: names, paths, settings, routes, codes and limits."""
+"""Documents agree with the code: names, paths, settings, routes, codes and limits."""
 
 import ast
 import re

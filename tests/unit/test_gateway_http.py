@@ -1,4 +1,4 @@
-"""What a gateway answers over HTTP without Django's threads."""
+"""Answers of a gateway over HTTP that need none of Django's threads."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the log in memory offers beyond the port: faults on request. That it is a log is shown in tests/contract."""
+"""The log in memory makes faults on request. That it is a log is shown in tests/contract."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is counted and measured: in plain numbers where it is often, and shown as Prometheus reads it."""
+"""Metrics are counted in plain numbers where they are frequent, and shown as Prometheus reads them."""
 
 import urllib.error
 import urllib.request

@@ -1,4 +1,4 @@
-"""Whether a process is ready is found out by one asker at a time, and kept for a second."""
+"""Readiness is asked for by one asker at a time, and kept for a second."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What a gateway keeps for replays: all from `begins` on, within its bound."""
+"""A gateway keeps for replays all from `begins` on, within its bound."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a send looks up before it is appended: the conversation, mentioned members, and old client_ids."""
+"""Lookups of a send before its append: the conversation, mentioned members, and old client_ids."""
 
 import asyncio
 import contextlib

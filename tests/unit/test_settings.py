@@ -1,4 +1,4 @@
-"""What Django's settings name exists."""
+"""Django's settings name only what exists."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""What a peer may send is counted in frames and bytes, before and after hello, by connection and by person (D12)."""
+"""Allowances count a peer's frames and bytes, before and after hello, by connection and by person (D12)."""
 
 import pytest
 

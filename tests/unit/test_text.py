@@ -1,4 +1,4 @@
-"""What people are shown: lines and texts with something to see, and nothing that acts on a terminal or a layout."""
+"""Texts for people have something to see, and nothing that acts on a terminal or a layout."""
 
 import re
 import time

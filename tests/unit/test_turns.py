@@ -1,4 +1,4 @@
-"""What is long gives way: between two slices of it the loop turns to others (D12)."""
+"""Long work gives way: between two slices of it the loop turns to others (D12)."""
 
 import gc
 from uuid import UUID

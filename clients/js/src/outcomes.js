@@ -1,4 +1,4 @@
-/** What the application is told of a send, a change or a mark that has its final answer. No I/O. */
+/** Tells the application of a send, a change or a mark that has its final answer. No I/O. */
 
 import { deltaOf } from './deltas.js';
 

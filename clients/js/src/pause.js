@@ -1,4 +1,4 @@
-/** How long nothing is sent after the server has refused something for now. No I/O. */
+/** The pause of all sends after the server has refused something for now. No I/O. */
 
 const FIRST_MS = 500;
 const MOST_MS = 15_000;
